@@ -1,0 +1,25 @@
+# Every target is one line over the command line: `stormpetrel --help` tells what stands behind it.
+PYTHON ?= python3
+UV := .uv/bin/uv
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS = never
+export UV_LINK_MODE = copy
+
+.PHONY: demo test lint bench down clean help
+help:   ; @grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/'
+demo: .venv/run.stamp   ; @$(BIN)/stormpetrel demo $(if $(DATA),--data "$(DATA)") ## the whole system on this machine, with a generated flood night (DATA=path: real posts)
+test: .venv/dev.stamp   ; @$(BIN)/stormpetrel doctor --only tests && $(BIN)/python -m pytest $(ARGS) ## all tests, the ones against real servers included
+lint: .venv/dev.stamp   ; @$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports ## style, types and import rules
+bench: .venv/dev.stamp  ; @$(BIN)/stormpetrel bench $(if $(DATA),--data "$(DATA)") ## the figures of the README, as JSON
+down:   ; @test ! -x $(BIN)/stormpetrel || $(BIN)/stormpetrel down ## stop what `make demo` left running
+clean: down ; rm -rf .venv .uv .stormpetrel ## stop everything and forget everything
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "stormpetrel needs Python 3.11 or 3.12: install it, or name one with make PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -m pip --version >/dev/null || { echo "stormpetrel needs pip to bring its tools: install it (Debian: apt-get install python3-pip)"; exit 2; }
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .uv uv==0.9.13
+.venv/run.stamp: $(UV) locks/run.txt pyproject.toml
+	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r locks/run.txt && $(UV) pip install --quiet --python $(BIN)/python --no-deps -e . && touch $@
+.venv/dev.stamp: .venv/run.stamp locks/dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r locks/dev.txt && touch $@

@@ -1,0 +1,98 @@
+"""Replays files of posts: flat out, in real time by the posts' own times, or any number of times faster."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from consumers.sources.publish import PostPublisher
+from stormpetrel.enrichment import now
+from stormpetrel.errors import MalformedRecord, SetupError
+from stormpetrel.payloads import Passed, read
+
+SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One record as it stands in a file."""
+
+    raw: bytes
+    origin: str
+
+
+def files_in(path: Path) -> list[Path]:
+    """The files of posts at `path`: itself, or all JSON-lines files below it, in the order of their names.
+
+    Raises SetupError where there is none.
+    """
+    if path.is_file():
+        return [path]
+    found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(SUFFIXES))
+    if not found:
+        raise SetupError(f"no posts in {path}: give a file, or a folder with {', '.join(SUFFIXES)} files in it")
+    return found
+
+
+def lines(files: Sequence[Path]) -> Iterator[Line]:
+    """Every record of the files; empty lines (keep-alives of a captured stream) are none."""
+    for file in files:
+        with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as opened:
+            for number, raw in enumerate(opened, start=1):
+                if raw.strip():
+                    yield Line(raw.rstrip(b"\r\n"), f"{file.name}:{number}")
+
+
+def _event_second(line: Line) -> float | None:
+    """When the record's first post was made, in seconds since 1970; None where the record has none."""
+    try:
+        found = read(line.raw, now())
+    except MalformedRecord:
+        return None
+    if isinstance(found, Passed):
+        return None
+    first = found[0]
+    return (first.created_at if hasattr(first, "created_at") else first.deleted_at).timestamp()
+
+
+def in_time_order(records: Sequence[Line]) -> list[tuple[float, Line]]:
+    """(event time in seconds, record), sorted; a record without a time keeps the place after its forerunner."""
+    last = float("-inf")
+    timed = []
+    for line in records:
+        second = _event_second(line)
+        last = second if second is not None else last
+        timed.append((last, line))
+    return sorted(timed, key=lambda pair: pair[0])
+
+
+def replay(
+    files: Sequence[Path],
+    publisher: PostPublisher,
+    speed: float | None,
+    on_progress: Callable[[int], None] = lambda _: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Publishes every record of the files, and returns when the broker holds them all.
+
+    `speed` of None is flat out, in the order of the files; 1 is real time; 60 plays an hour in a minute.
+    """
+    if speed is None:
+        for count, line in enumerate(lines(files), start=1):
+            publisher.take(line.raw, line.origin)
+            if count % 100 == 0:
+                on_progress(count)
+    else:
+        timed = in_time_order(list(lines(files)))
+        first = next((second for second, _ in timed if second != float("-inf")), 0.0)
+        started = time.monotonic()
+        for count, (second, line) in enumerate(timed, start=1):
+            wait = (second - first) / speed - (time.monotonic() - started)
+            if wait > 0:
+                sleep(wait)
+            publisher.take(line.raw, line.origin)
+            on_progress(count)
+    publisher.flush()

@@ -1,0 +1,47 @@
+"""Every error that Stormpetrel raises on purpose. Each says what happened, to what, and what to do."""
+
+
+class StormpetrelError(Exception):
+    """The ancestor of all of them; `exit_code` is what the command line returns."""
+
+    exit_code = 1
+
+
+class MalformedRecord(StormpetrelError):
+    """A record of a source or a topic is not what its form promises."""
+
+
+class UnknownSchema(StormpetrelError):
+    """An event names a schema or a version that this release cannot read."""
+
+
+class NotFound(StormpetrelError):
+    """No document has this id."""
+
+
+class BadQuery(StormpetrelError):
+    """A query cannot be answered as asked. `field` names the part at fault, `remedy` what to send instead."""
+
+    def __init__(self, field: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{field}: {problem}. {remedy}")
+        self.field, self.problem, self.remedy = field, problem, remedy
+
+
+class StoreUnavailable(StormpetrelError):
+    """A store or the broker does not answer; the work is kept and tried again."""
+
+
+class ModelUnavailable(StormpetrelError):
+    """A model is not in the cache, or its files are not the ones that were exported."""
+
+
+class SetupError(StormpetrelError):
+    """Something that this command needs is missing on the machine; the message says how to get it."""
+
+    exit_code = 2
+
+
+class LostOrDoubled(StormpetrelError):
+    """A check of counts and ids found a difference between the log and the stores."""
+
+    exit_code = 3

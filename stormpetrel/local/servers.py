@@ -1,0 +1,62 @@
+"""The three servers of the local stack as parts: Kafka, the document store, the vector index."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from stormpetrel.errors import SetupError
+from stormpetrel.local.broker import prepare
+from stormpetrel.local.stack import Part, answers, port_is_free, this_python
+from stormpetrel.settings import Settings
+from stormpetrel.stores.kafka import broker_answers
+
+
+def server_parts(settings: Settings) -> list[Part]:
+    """Broker, document store and vector index on the ports of `settings.local`; data under its folder.
+
+    Raises SetupError where a port is taken or Java is missing.
+    """
+    local = settings.local
+    data = local.directory.resolve()
+    data.mkdir(parents=True, exist_ok=True)
+    for name, port in (
+        ("kafka", local.kafka_port),
+        ("kafka_controller", local.kafka_controller_port),
+        ("mongo", local.mongo_port),
+        ("qdrant", local.qdrant_port),
+    ):
+        if not port_is_free(port):
+            raise SetupError(
+                f"port {port} is taken: something listens where the local {name} should. Stop it "
+                f"(`make down` stops what a demo left), or choose another: STORMPETREL_LOCAL__{name.upper()}_PORT"
+            )
+    bootstrap = f"127.0.0.1:{local.kafka_port}"
+    return [
+        Part("kafka", prepare(data, local.kafka_port, local.kafka_controller_port),
+             lambda: broker_answers(bootstrap), patience_s=90),
+        Part("mongo", _document_server(data, local.mongo_port), lambda: answers(local.mongo_port)),
+        Part("qdrant", this_python("local", "vectors", "--directory", str(data / "vectors"), "--port",
+                                   str(local.qdrant_port)), lambda: answers(local.qdrant_port)),
+    ]  # fmt: skip
+
+
+def _document_server(data: Path, port: int) -> list[str]:
+    program = Path(sys.executable).with_name("nx-27017")
+    if not program.exists():
+        raise SetupError("the local document store is not installed: pip install 'stormpetrel[local]'")
+    return [
+        str(program), "--db", str(data / "documents.db"), "-p", str(port), "--log-file", str(data / "logs/mongo.log"),
+        "--pid-file", str(data / "mongo.pid"),
+    ]  # fmt: skip
+
+
+def local_addresses(settings: Settings) -> dict[str, str]:
+    """The variables that point every process to the local stack."""
+    local = settings.local
+    return {
+        "STORMPETREL_KAFKA__BOOTSTRAP": f"127.0.0.1:{local.kafka_port}",
+        "STORMPETREL_MONGO__URL": f"mongodb://127.0.0.1:{local.mongo_port}",
+        "STORMPETREL_QDRANT__URL": f"http://127.0.0.1:{local.qdrant_port}",
+        "STORMPETREL_MODEL_CACHE": str(settings.model_cache.resolve()),
+    }

@@ -1,0 +1,130 @@
+"""The local vector index as a server: the part of Qdrant's REST interface that our adapter speaks.
+
+It stands alone in its process, so that a long write never holds up the API. Production is a Qdrant server.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from stormpetrel.local.vector_engine import Engine, Json, Refused, Shard
+
+Work = Callable[[Engine, str, Json], Any]
+
+
+class Missing(Exception):
+    """There is no such collection."""
+
+
+def _reply(result: Any, started: float, status: int = 200) -> Response:
+    said = "ok" if status == 200 else {"error": result}
+    body = {"result": result if status == 200 else None, "status": said, "time": time.perf_counter() - started}
+    return Response(orjson.dumps(body), status, media_type="application/json")
+
+
+def _shard(engine: Engine, name: str) -> Shard:
+    if name not in engine.shards:
+        raise Missing(f"Not found: Collection `{name}` doesn't exist!")
+    return engine.shards[name]
+
+
+def _upsert(engine: Engine, name: str, body: Json) -> Json:
+    _shard(engine, name).upsert(body["points"])
+    return {"operation_id": 0, "status": "completed"}
+
+
+def _delete(engine: Engine, name: str, body: Json) -> Json:
+    if "points" not in body:
+        raise Refused("the local vector index deletes by point ids only")
+    _shard(engine, name).delete(body["points"])
+    return {"operation_id": 0, "status": "completed"}
+
+
+def _index(engine: Engine, name: str, body: Json) -> Json:
+    _shard(engine, name).index(body["field_name"], str(body["field_schema"]))
+    return {"operation_id": 0, "status": "completed"}
+
+
+def _create(engine: Engine, name: str, body: Json) -> bool:
+    engine.create(name, {key: body[key] for key in ("vectors", "sparse_vectors") if body.get(key)})
+    return True
+
+
+def _describe(engine: Engine, name: str, _: Json) -> Json:
+    shard = _shard(engine, name)
+    return {"status": "green", "optimizer_status": "ok", "points_count": shard.count({}), "segments_count": 1,
+            "config": {"params": shard.configuration}, "payload_schema": {}}  # fmt: skip
+
+
+# What each address does, by its last part; the collection's name stands before it.
+ROUTES: tuple[tuple[str, str, Work], ...] = (
+    ("GET", "/collections", lambda engine, _, __: {"collections": [{"name": name} for name in engine.shards]}),
+    ("GET", "/collections/{name}/exists", lambda engine, name, _: {"exists": name in engine.shards}),
+    ("GET", "/collections/{name}", _describe),
+    ("PUT", "/collections/{name}", _create),
+    ("DELETE", "/collections/{name}", lambda engine, name, _: engine.drop(name)),
+    ("PUT", "/collections/{name}/index", _index),
+    ("PUT", "/collections/{name}/points", _upsert),
+    ("POST", "/collections/{name}/points", lambda engine, name, body: _shard(engine, name).retrieve(body)),
+    ("POST", "/collections/{name}/points/delete", _delete),
+    ("POST", "/collections/{name}/points/scroll", lambda engine, name, body: _shard(engine, name).scroll(body)),
+    (
+        "POST",
+        "/collections/{name}/points/count",
+        lambda engine, name, body: {"count": _shard(engine, name).count(body)},
+    ),
+    (
+        "POST",
+        "/collections/{name}/points/query/batch",
+        lambda engine, name, body: _shard(engine, name).query_batch(body["searches"]),
+    ),
+)
+
+
+def _endpoint(engine: Engine, work: Work) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        started = time.perf_counter()
+        raw = await request.body()
+        try:
+            body = orjson.loads(raw) if raw else {}
+            result = await run_in_threadpool(work, engine, request.path_params.get("name", ""), body)
+        except Missing as error:
+            return _reply(str(error), started, 404)
+        except (Refused, KeyError, TypeError, ValueError) as error:
+            return _reply(f"Wrong input: {error!r}", started, 400)
+        except Exception as error:  # the engine's own errors are plain Exceptions
+            return _reply(f"Service error: {error}", started, 500)
+        return _reply(result, started)
+
+    return answer
+
+
+def application(directory: Path) -> Starlette:
+    """The ASGI application over the collections in `directory`."""
+    engine = Engine(directory)
+    routes = [Route(path, _endpoint(engine, work), methods=[method]) for method, path, work in ROUTES]
+    ready = Route("/readyz", lambda _: Response("all shards are ready"), methods=["GET"])
+    application = Starlette(routes=[*routes, ready])
+    application.state.engine = engine
+    return application
+
+
+def serve(directory: Path, port: int) -> None:
+    """Runs until SIGTERM or SIGINT, then flushes and closes every shard."""
+    import uvicorn
+
+    made = application(directory)
+    try:
+        uvicorn.run(made, host="127.0.0.1", port=port, log_level="warning", access_log=False)
+    finally:
+        made.state.engine.close()

@@ -1,0 +1,46 @@
+"""H3 cells and great-circle distances: the keys by which space is searched.
+
+Cells are H3 indexes in hexadecimal (h3geo.org). Distances are kilometres on a sphere of radius 6,371.0088 km.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import h3
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+RESOLUTIONS = (7, 5, 3)  # edges of about 1.4, 9.9 and 69 km
+EARTH_RADIUS_KM = 6371.0088
+
+
+def cells(longitude: float, latitude: float) -> dict[int, str]:
+    """The cell of a point at each resolution of the index.
+
+    >>> cells(8.93, 44.41)[5]
+    '851f9b0bfffffff'
+    """
+    return {resolution: h3.latlng_to_cell(latitude, longitude, resolution) for resolution in RESOLUTIONS}
+
+
+def rings(longitude: float, latitude: float) -> Iterator[tuple[int, list[str], float]]:
+    """Ever wider disks around a point: (resolution, cells, kilometres within which nothing is missed)."""
+    for resolution in RESOLUTIONS:
+        centre = h3.latlng_to_cell(latitude, longitude, resolution)
+        edge = h3.average_hexagon_edge_length(resolution, unit="km")
+        for k in (1, 3):
+            # A point anywhere in the centre cell is k cells from the rim; 1.5 edges a cell, at the least.
+            yield resolution, sorted(h3.grid_disk(centre, k)), max(0.0, 1.5 * edge * k * 0.8)
+
+
+def distance_km(longitude: float, latitude: float, longitudes: ArrayLike, latitudes: ArrayLike) -> NDArray[np.float64]:
+    """Great-circle distances from one point to many (haversine).
+
+    >>> float(distance_km(0, 0, [0.0], [1.0]).round(1)[0])
+    111.2
+    """
+    here, there = np.radians(latitude), np.radians(np.asarray(latitudes, dtype=np.float64))
+    across = np.radians(np.asarray(longitudes, dtype=np.float64) - longitude)
+    half = np.sin((there - here) / 2) ** 2 + np.cos(here) * np.cos(there) * np.sin(across / 2) ** 2
+    return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(1.0, np.sqrt(half))))

@@ -1,0 +1,110 @@
+"""What the domain and the entry points need from outside. The adapters are in `stores/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Document = dict[str, Any]
+
+
+class DocumentStore(Protocol):
+    """Documents by their own string `_id`. Narrow on purpose: what every server behind it does rightly."""
+
+    def upsert(self, collection: str, documents: Sequence[Document]) -> None:
+        """Writes each document under its `_id`, in place of what stood there. Raises StoreUnavailable."""
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Removes documents; unknown ids are no error."""
+
+    def get(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+        """The documents that exist among `ids`, by id."""
+
+    def find(self, collection: str, equals: Mapping[str, str], limit: int) -> list[Document]:
+        """Documents whose fields equal the given strings, sorted by `_id`."""
+
+    def count(self, collection: str, equals: Mapping[str, str] | None = None) -> int:
+        """How many documents have these field values."""
+
+    def ids(self, collection: str) -> Iterable[str]:
+        """All ids, in order."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One entity in the vector index: named dense vectors, sparse vectors and a payload to filter by."""
+
+    id: str
+    payload: Document
+    dense: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    sparse: dict[str, tuple[Sequence[int], Sequence[float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """All parts must hold. Ranges are inclusive; `box` is (west, south, east, north) in degrees."""
+
+    any_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    none_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    box: tuple[float, float, float, float] | None = None
+    polygon: Sequence[tuple[float, float]] | None = None
+
+
+@dataclass(frozen=True)
+class NearestQuery:
+    """The points closest to a dense vector, or that share most with a sparse one."""
+
+    using: str
+    dense: NDArray[np.float32] | None = None
+    sparse: tuple[Sequence[int], Sequence[float]] | None = None
+    filter: Filter = Filter()
+    limit: int = 100
+
+
+@dataclass(frozen=True)
+class OrderQuery:
+    """The points by an integer payload field, from `start` on, upwards or downwards."""
+
+    key: str
+    direction: Literal["asc", "desc"]
+    start: int | None = None
+    filter: Filter = Filter()
+    limit: int = 100
+
+
+Query = NearestQuery | OrderQuery
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A point that a query found: its payload, and the score where the query has one."""
+
+    payload: Document
+    score: float
+
+
+class VectorIndex(Protocol):
+    """Points with named vectors, filtered and ranked by the index itself."""
+
+    def upsert(self, collection: str, points: Sequence[Point]) -> None:
+        """Writes the points in place of what stood there; when it returns they can be found."""
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Removes points by entity id; unknown ids are no error."""
+
+    def query(self, collection: str, queries: Sequence[Query]) -> list[list[Scored]]:
+        """One list a query, in one round trip."""
+
+    def vectors(self, collection: str, entity_id: str, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """The dense vectors of one entity; empty where it is unknown."""
+
+    def count(self, collection: str) -> int:
+        """How many points there are."""
+
+    def ids(self, collection: str) -> Iterable[str]:
+        """The entity ids of all points."""

@@ -1,0 +1,113 @@
+"""One typed settings tree: `config/stormpetrel.yaml`, then `STORMPETREL_*` variables on top.
+
+A nested value is set by two underscores: `STORMPETREL_KAFKA__BOOTSTRAP=broker:9092`. Another file is named by
+`STORMPETREL_CONFIG`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+CONFIG_DIRECTORY = Path(__file__).resolve().parent.parent / "config"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Kafka(Section):
+    bootstrap: str = "127.0.0.1:9092"
+    replication_factor: int = Field(1, ge=1)
+    group_prefix: str = "stormpetrel"
+
+
+class Mongo(Section):
+    url: str = "mongodb://127.0.0.1:27017"
+    database: str = "stormpetrel"
+
+
+class Qdrant(Section):
+    url: str = "http://127.0.0.1:6333"
+    api_key: str | None = None
+    collection_prefix: str = ""
+    timeout_s: float = Field(30, gt=0)
+
+
+class TextModel(Section):
+    name: str = "all-MiniLM-L6-v2"
+    batch_size: int = Field(16, ge=1, le=256)
+    threads: int = Field(2, ge=1)
+
+
+class Worker(Section):
+    batch: int = Field(64, ge=1, le=1000)
+    batch_within_s: float = Field(0.05, gt=0)
+    duplicate_window: int = Field(20_000, ge=1)
+    duplicate_similarity: float = Field(0.8, gt=0, le=1)
+    probe_port: int = Field(6066, ge=0)
+
+
+class Index(Section):
+    batch: int = Field(500, ge=1, le=5000)
+    batch_within_s: float = Field(0.25, gt=0)
+    probe_port: int = Field(6067, ge=0)
+
+
+class Api(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0)
+    list_depth: int = Field(200, ge=10, le=1000)
+
+
+class X(Section):
+    bearer_token: str | None = None
+    stream_url: str = "https://api.x.com/2/tweets/search/stream"
+    probe_port: int = Field(6068, ge=0)
+
+
+class Local(Section):
+    directory: Path = Path(".stormpetrel")
+    kafka_port: int = 9092
+    kafka_controller_port: int = 9093
+    mongo_port: int = 27017
+    qdrant_port: int = 6333
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, with what holds if nothing is."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="STORMPETREL_", env_nested_delimiter="__", extra="ignore", nested_model_default_partial_update=True
+    )
+
+    kafka: Kafka = Kafka()
+    mongo: Mongo = Mongo()
+    qdrant: Qdrant = Qdrant()
+    text_model: TextModel = TextModel()
+    worker: Worker = Worker()
+    index: Index = Index()
+    api: Api = Api()
+    x: X = X()
+    local: Local = Local()
+    model_cache: Path = Path(".stormpetrel/models")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        chosen = os.environ.get("STORMPETREL_CONFIG", str(CONFIG_DIRECTORY / "stormpetrel.yaml"))
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=chosen)

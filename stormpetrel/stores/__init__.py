@@ -1,0 +1,1 @@
+"""Adapters to what stands outside: Kafka, MongoDB and Qdrant. The same code for the local stack and servers."""

@@ -1,0 +1,87 @@
+"""The document store: MongoDB, or the local stack's server on the same wire.
+
+Only what every server does rightly: upserts by our own string `_id`, reads by ids or equality, one sort.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+from stormpetrel.errors import StoreUnavailable
+from stormpetrel.ports import Document
+
+LARGEST_BATCH = 500  # statements a command: more than this and some servers hang
+INDEXES = {"posts": ("copy_of",)}  # collection -> fields that are asked by equality
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except PyMongoError as error:
+        raise StoreUnavailable(f"MongoDB: {what}: {error}") from error
+
+
+class MongoStore:
+    """A DocumentStore on a MongoDB server."""
+
+    def __init__(self, url: str, database: str) -> None:
+        self._client: pymongo.MongoClient[Document] = pymongo.MongoClient(
+            url, serverSelectionTimeoutMS=3000, connectTimeoutMS=3000, tz_aware=True
+        )
+        self._database = self._client[database]
+
+    def migrate(self) -> None:
+        """Creates the indexes that reads need; safe to repeat."""
+        with _told("creating indexes"):
+            for collection, fields in INDEXES.items():
+                for name in fields:
+                    self._database[collection].create_index(name)
+
+    def ping(self) -> None:
+        with _told("ping"):
+            self._client.admin.command("ping")
+
+    def upsert(self, collection: str, documents: Sequence[Document]) -> None:
+        # The last of several with one id wins, as it would one by one.
+        latest = list({document["_id"]: document for document in documents}.values())
+        with _told(f"writing {len(latest)} to {collection}"):
+            for start in range(0, len(latest), LARGEST_BATCH):
+                batch: list[Any] = [
+                    pymongo.ReplaceOne({"_id": document["_id"]}, document, upsert=True)
+                    for document in latest[start : start + LARGEST_BATCH]
+                ]
+                self._database[collection].bulk_write(batch, ordered=False)
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        with _told(f"deleting from {collection}"):
+            for start in range(0, len(ids), LARGEST_BATCH):
+                self._database[collection].delete_many({"_id": {"$in": list(ids[start : start + LARGEST_BATCH])}})
+
+    def get(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+        found: dict[str, Document] = {}
+        with _told(f"reading {collection}"):
+            for start in range(0, len(ids), LARGEST_BATCH):
+                wanted = {"_id": {"$in": list(ids[start : start + LARGEST_BATCH])}}
+                found.update((document["_id"], document) for document in self._database[collection].find(wanted))
+        return found
+
+    def find(self, collection: str, equals: Mapping[str, str], limit: int) -> list[Document]:
+        with _told(f"reading {collection}"):
+            return list(self._database[collection].find(dict(equals)).sort("_id", 1).limit(limit))
+
+    def count(self, collection: str, equals: Mapping[str, str] | None = None) -> int:
+        with _told(f"counting {collection}"):
+            return self._database[collection].count_documents(dict(equals or {}))
+
+    def ids(self, collection: str) -> Iterable[str]:
+        with _told(f"reading {collection}"):
+            yield from (document["_id"] for document in self._database[collection].find({}, {"_id": 1}))
+
+    def close(self) -> None:
+        self._client.close()

@@ -1,0 +1,47 @@
+"""The part of a post that people meant to say: no mark-up, no addresses, no invisible characters."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+ADDRESS = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S+", re.IGNORECASE)
+MENTION = re.compile(r"(?<!\w)@[\w.]+(?:@[\w.-]+)?:?")
+REPOST = re.compile(r"^(?:\s*(?:RT|MT|via)\b[\s:“\"]*)+", re.IGNORECASE)
+TAG = re.compile(r"<[^<>]{1,500}>")
+BREAK = re.compile(r"<\s*(?:br|/p|/li)\b[^<>]*>", re.IGNORECASE)
+INVISIBLE = dict.fromkeys(
+    [0x00AD, 0x200B, 0x2060, 0xFEFF, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+)
+NOT_WORD = re.compile(r"[^\w\s]|_")
+
+
+def from_html(content: str) -> str:
+    """The text of an HTML fragment, as Mastodon sends it; links keep their text.
+
+    >>> from_html("<p>Acqua &amp; fango<br>a Genova</p>")
+    'Acqua & fango\\na Genova'
+    """
+    return html.unescape(TAG.sub("", BREAK.sub("\n", content))).strip()
+
+
+def clean(text: str) -> str:
+    """The text without addresses, mentions, the sign of a repost and invisible characters; words keep their case.
+
+    >>> clean("RT @a: Flood in #Genova!  http://t.co/x")
+    'Flood in #Genova!'
+    """
+    visible = html.unescape(unicodedata.normalize("NFC", text)).translate(INVISIBLE)
+    without = MENTION.sub(" ", ADDRESS.sub(" ", REPOST.sub("", visible)))
+    return " ".join(REPOST.sub("", without).split()).lstrip(": ").strip()
+
+
+def canonical(text: str) -> str:
+    """A form in which a copy equals its original: cleaned, folded, without punctuation and hash signs.
+
+    >>> canonical("RT @b: FLOOD in Genova!!") == canonical("Flood in #Genova http://t.co/x")
+    True
+    """
+    folded = unicodedata.normalize("NFKC", clean(text)).casefold()
+    return " ".join(NOT_WORD.sub(" ", folded).split())

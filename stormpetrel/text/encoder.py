@@ -1,0 +1,104 @@
+"""Texts to unit vectors, with ONNX Runtime: the same vectors as sentence-transformers, without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stormpetrel.errors import ModelUnavailable
+
+FILES = ("model.onnx", "tokenizer.json")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an exported model is. `version` names its exact weights: events and answers carry it."""
+
+    model: str
+    dimensions: int
+    max_length: int
+    inputs: tuple[str, ...]
+    pad_id: int
+    pad_token: str
+    sha256: dict[str, str]
+
+    @property
+    def version(self) -> str:
+        return f"{self.model}@{self.sha256['model.onnx'][:12]}"
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """The manifest of an exported model, once its files are shown to be the exported ones.
+
+    Raises ModelUnavailable where a file is missing or its checksum differs.
+    """
+    remedy = "Run `stormpetrel model export --force` to make it anew."
+    try:
+        fields = json.loads((directory / "manifest.json").read_text())
+        manifest = Manifest(
+            **{key: fields[key] for key in ("model", "dimensions", "max_length", "pad_id", "pad_token", "sha256")},
+            inputs=tuple(fields["inputs"]),
+        )
+        for name in FILES:
+            found = hashlib.sha256((directory / name).read_bytes()).hexdigest()
+            if found != manifest.sha256[name]:
+                raise ModelUnavailable(f"{directory / name} is not the file that was exported. {remedy}")
+    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ModelUnavailable(f"no whole model in {directory} ({error}). {remedy}") from error
+    return manifest
+
+
+class TextEncoder:
+    """An exported text model, ready to encode. Not bound to a thread: one call at a time uses all its threads."""
+
+    def __init__(self, directory: Path, batch_size: int = 16, threads: int = 2) -> None:
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        self.manifest = read_manifest(directory)
+        self.batch_size = batch_size
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Spinning threads take the cores of the broker and the stores beside us.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session: Any = onnxruntime.InferenceSession(
+            str(directory / "model.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+        self._tokenizer: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))
+        self._tokenizer.enable_truncation(self.manifest.max_length)
+        self._tokenizer.enable_padding(pad_id=self.manifest.pad_id, pad_token=self.manifest.pad_token)
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    @property
+    def dimensions(self) -> int:
+        return self.manifest.dimensions
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors, float32, shape (len(texts), dimensions), in the order of the texts."""
+        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        # Texts of like length in one batch: padding is work that nobody reads.
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for start in range(0, len(order), self.batch_size):
+            chosen = order[start : start + self.batch_size]
+            encodings = self._tokenizer.encode_batch([texts[i] for i in chosen])
+            columns = {
+                "input_ids": [e.ids for e in encodings],
+                "attention_mask": [e.attention_mask for e in encodings],
+                "token_type_ids": [e.type_ids for e in encodings],
+            }
+            feed = {name: np.array(columns[name], dtype=np.int64) for name in self.manifest.inputs}
+            vectors[chosen] = self._session.run(None, feed)[0]
+        return vectors

@@ -1,0 +1,1 @@
+"""Faust processors: where a message meets state, a model or another message."""

@@ -1,0 +1,91 @@
+"""The worker process: builds the Faust app, warms the duplicate window from the log, runs until SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from stormpetrel.enrichment import Enricher
+from stormpetrel.errors import StormpetrelError
+from stormpetrel.events import EnrichedPost, PostDeleted, decode
+from stormpetrel.health import Readiness, serve_probes, set_up_log
+from stormpetrel.places.gazetteer import default_gazetteer
+from stormpetrel.places.resolver import PlaceFinder
+from stormpetrel.settings import Settings
+from stormpetrel.stores.kafka import read_whole
+from stormpetrel.text.duplicates import DuplicateWindow
+from stormpetrel.text.encoder import TextEncoder
+from stormpetrel.topics import POSTS_ENRICHED
+from streams import enrich
+
+log = structlog.get_logger()
+
+
+def build_app(settings: Settings, data: Path) -> Any:
+    """A Faust app on the configured broker. At least once; `exactly_once` does not hold and is not used."""
+    import faust
+
+    return faust.App(
+        f"{settings.kafka.group_prefix}-worker",
+        broker=[f"kafka://{address}" for address in settings.kafka.bootstrap.split(",")],
+        datadir=data,
+        store="memory://",
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        stream_wait_empty=False,
+        consumer_auto_offset_reset="earliest",
+        # A dead worker's partitions move to the others after this long.
+        broker_session_timeout=6.0,
+        broker_heartbeat_interval=2.0,
+        broker_commit_interval=1.0,
+        broker_max_poll_records=200,
+        producer_acks=-1,
+        producer_linger=0.005,
+        producer_compression_type="gzip",
+        producer_request_timeout=60.0,
+        stream_buffer_maxsize=settings.worker.batch * 2,
+        loghandlers=[],
+    )
+
+
+def warm_window(enricher: Enricher, bootstrap: str, capacity: int) -> int:
+    """Reads the newest originals back from the log, so that a restart does not forget whose copy is whose."""
+    tail = max(1, capacity // POSTS_ENRICHED.partitions)
+    recent: list[EnrichedPost] = []
+    for message in read_whole(bootstrap, POSTS_ENRICHED.name, tail=tail):
+        schema = dict(message.headers() or []).get("schema", EnrichedPost.name().encode()).decode()
+        try:
+            event = decode(message.value(), EnrichedPost, PostDeleted, schema=schema)
+        except StormpetrelError:
+            continue  # an unreadable record is the index consumer's to bury; here it is only no memory
+        if isinstance(event, EnrichedPost) and event.copy_of is None:
+            recent.append(event)
+    for event in sorted(recent, key=lambda event: event.enriched_at):
+        enricher.remember(event)
+    return len(enricher.window)
+
+
+def run(settings: Settings, model_directory: Path) -> None:
+    """Runs the worker until SIGTERM or SIGINT; offsets of finished batches are committed on the way out."""
+    import mode
+
+    set_up_log("worker")
+    readiness = Readiness("the text model and the gazetteer")
+    serve_probes(settings.worker.probe_port, readiness)
+    encoder = TextEncoder(model_directory, settings.text_model.batch_size, settings.text_model.threads)
+    window = DuplicateWindow(settings.worker.duplicate_window, settings.worker.duplicate_similarity)
+    enricher = Enricher(encoder, PlaceFinder(default_gazetteer()), window)
+    known = warm_window(enricher, settings.kafka.bootstrap, settings.worker.duplicate_window)
+    app = build_app(settings, settings.local.directory / "faust")
+    enrich.attach(app, enricher, readiness, settings.worker.batch, settings.worker.batch_within_s)
+
+    @app.on_partitions_assigned.connect
+    async def assigned(*_: Any, **__: Any) -> None:
+        readiness.ready()
+
+    log.info("worker is set up", model=encoder.version, originals_known=known)
+    mode.Worker(app, loglevel=logging.WARNING, override_logging=False).execute_from_commandline()
