@@ -13,12 +13,19 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from stormpetrel.errors import MalformedRecord, StoreUnavailable, StormpetrelError
-from stormpetrel.events import EnrichedPost, PostDeleted, decode
-from stormpetrel.health import INDEX_SECONDS, LAST_PROGRESS, POSTS_INDEXED, Readiness, serve_probes, set_up_log
+from stormpetrel.events import EnrichedPost, Place, PostDeleted, decode
+from stormpetrel.health import (
+    INDEX_SECONDS,
+    LAST_PROGRESS,
+    POSTS_INDEXED,
+    Readiness,
+    serve_probes,
+    set_up_log,
+)
 from stormpetrel.places.cells import RESOLUTIONS, cells
 from stormpetrel.ports import Document, DocumentStore, Point, VectorIndex
 from stormpetrel.settings import Settings
-from stormpetrel.stores.kafka import Publisher, quiet
+from stormpetrel.stores.kafka import Publisher, dead_letter_headers, quiet
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex, posts_collection
 from stormpetrel.text.encoder import read_manifest
@@ -42,6 +49,11 @@ def document_of(event: EnrichedPost) -> Document:
     return {"_id": event.post.post_id, **post, **fields, "text_model": model}
 
 
+def located(event: EnrichedPost) -> list[Place]:
+    """The places that are points; a country is none, and its capital would be a place made up."""
+    return [place for place in event.places if place.kind != "country"]
+
+
 def point_of(event: EnrichedPost) -> Point:
     """The post as the vector index holds it: its vectors, and what is filtered and ranked by."""
     payload: Document = {
@@ -50,11 +62,10 @@ def point_of(event: EnrichedPost) -> Point:
         "kind": "copy" if event.copy_of else "original",
         "event_time": milliseconds(event.post.created_at),
         "ingested_at": milliseconds(event.post.ingested_at),
-        "location": [{"lon": place.longitude, "lat": place.latitude} for place in event.places],
-        "place_confidence": [place.confidence for place in event.places],
+        "location": [{"lon": place.longitude, "lat": place.latitude} for place in located(event)],
     }
     for resolution in RESOLUTIONS:
-        found = {cells(place.longitude, place.latitude)[resolution] for place in event.places}
+        found = {cells(place.longitude, place.latitude)[resolution] for place in located(event)}
         payload[f"cells_{resolution}"] = sorted(found)
     return Point(
         event.post.post_id,
@@ -85,7 +96,10 @@ def sort_out(messages: Sequence[Any], model: str, dimensions: int) -> Batch:
                 batch.deleted[event.post_id] = event
                 continue
             vector = event.text_vector
-            if vector is not None and (vector.model.split("@")[0], len(vector.values())) != (model, dimensions):
+            if vector is not None and (vector.model.split("@")[0], len(vector.values())) != (
+                model,
+                dimensions,
+            ):
                 raise MalformedRecord(
                     f"its vector is of {vector.model} ({vector.dimensions} values), this index of {model} "
                     f"({dimensions}); send the post through the enrich worker again"
@@ -120,7 +134,7 @@ class Indexer:
         carried = {
             "text": [event for event in events if event.text_vector],
             "lexical": [event for event in events if event.terms],
-            "space": [event for event in events if event.places],
+            "space": [event for event in events if located(event)],
             "time": list(events),
         }
         known = self._documents.get("freshness", list(carried))
@@ -133,7 +147,10 @@ class Indexer:
                 }
                 before = known.get(modality, {})
                 changed.append(
-                    {"_id": modality, **{name: max(value, before.get(name, value)) for name, value in newest.items()}}
+                    {
+                        "_id": modality,
+                        **{name: max(value, before.get(name, value)) for name, value in newest.items()},
+                    }
                 )
         self._documents.upsert("freshness", changed)
 
@@ -196,7 +213,8 @@ class IndexConsumer:
         for message, reason in batch.dead:
             origin = f"{message.topic()}/{message.partition()}/{message.offset()}"
             log.warning("record goes to the dead letters", origin=origin, reason=reason)
-            self._publisher.dead_letter(POSTS_ENRICHED.name, message.key(), message.value() or b"", reason, STAGE, origin)
+            headers = dead_letter_headers(reason, STAGE, origin, kept=dict(message.headers() or []))
+            self._publisher.dead_letter(POSTS_ENRICHED.name, message.value() or b"", headers, message.key())
         self._publisher.flush()
         # Only now: both stores hold the batch and Kafka holds its dead letters.
         self._consumer.commit(offsets=_next_offsets(messages), asynchronous=False)

@@ -104,6 +104,7 @@ class Place(Frozen):
     start: int | None = None
     end: int | None = None
     confidence: Annotated[float, Field(ge=0, le=1)]
+    kind: Literal["point", "city", "country"]
     origin: Literal["native", "gazetteer"]
 
 

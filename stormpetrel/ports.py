@@ -30,8 +30,11 @@ class DocumentStore(Protocol):
     def count(self, collection: str, equals: Mapping[str, str] | None = None) -> int:
         """How many documents have these field values."""
 
+    def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
+        """How many documents have each of these values in `field`; values without any are left out."""
+
     def ids(self, collection: str) -> Iterable[str]:
-        """All ids, in order."""
+        """All ids."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,15 @@ class Point:
 
 @dataclass(frozen=True)
 class Filter:
-    """All parts must hold. Ranges are inclusive; `box` is (west, south, east, north) in degrees."""
+    """All parts must hold. Ranges are inclusive; a box is (west, south, east, north) in degrees, `polygon`
+    a closed ring of (longitude, latitude), `circle` (longitude, latitude, kilometres)."""
 
     any_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
     none_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
-    box: tuple[float, float, float, float] | None = None
+    boxes: Sequence[tuple[float, float, float, float]] = ()
     polygon: Sequence[tuple[float, float]] | None = None
+    circle: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class NearestQuery:
     sparse: tuple[Sequence[int], Sequence[float]] | None = None
     filter: Filter = Filter()
     limit: int = 100
+    payload: Sequence[str] = ("id",)
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,7 @@ class OrderQuery:
     start: int | None = None
     filter: Filter = Filter()
     limit: int = 100
+    payload: Sequence[str] = ("id",)
 
 
 Query = NearestQuery | OrderQuery

@@ -86,7 +86,10 @@ class Settings(BaseSettings):
     """Everything that can be set, with what holds if nothing is."""
 
     model_config = SettingsConfigDict(
-        env_prefix="STORMPETREL_", env_nested_delimiter="__", extra="ignore", nested_model_default_partial_update=True
+        env_prefix="STORMPETREL_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        nested_model_default_partial_update=True,
     )
 
     kafka: Kafka = Kafka()

@@ -76,10 +76,7 @@ class EnrichBatch:
         if isinstance(result, Failure):
             POSTS_ENRICHED.labels("dead").inc()
             log.warning("post goes to the dead letters", origin=_origin(event), reason=result.reason)
-            headers = dead_letter_headers(result.reason, STAGE, _origin(event))
-            schema = _header(event, "schema")
-            if schema:
-                headers.append(("schema", schema.encode()))
+            headers = dead_letter_headers(result.reason, STAGE, _origin(event), kept=dict(event.headers or {}))
             return await self._dead.send(key=event.key, value=event.value, headers=headers)
         POSTS_ENRICHED.labels(self._outcome(result)).inc()
         key = result.post.post_id if isinstance(result, EnrichedPost) else result.post_id
@@ -106,7 +103,13 @@ def attach(app: Any, enricher: Enricher, readiness: Readiness, batch: int, withi
     async def enrich(stream: Any) -> None:
         # noack_take: plain take() acknowledges in a `finally`, and one exception would lose a batch.
         async for events in stream.noack_take(batch, within=within_s):
-            await work(events)
+            try:
+                await work(events)
+            except Exception as error:
+                # Nothing of this batch is acknowledged. Only a restart reads it again: stop here, loudly.
+                log.exception("the batch failed; the worker stops and its supervisor starts it again")
+                await app.crash(error)
+                raise
 
     @app.timer(interval=5.0)
     async def beat() -> None:

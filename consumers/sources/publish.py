@@ -9,7 +9,7 @@ from stormpetrel.errors import MalformedRecord
 from stormpetrel.events import encode
 from stormpetrel.health import POSTS_TAKEN
 from stormpetrel.payloads import Passed, read
-from stormpetrel.stores.kafka import Publisher
+from stormpetrel.stores.kafka import Publisher, dead_letter_headers
 from stormpetrel.topics import POSTS_RAW
 
 
@@ -25,7 +25,8 @@ class PostPublisher:
         try:
             found = read(raw, now())
         except MalformedRecord as error:
-            self._publisher.dead_letter(POSTS_RAW.name, None, raw, str(error), f"source {self._source}", origin)
+            headers = dead_letter_headers(str(error), f"source {self._source}", origin)
+            self._publisher.dead_letter(POSTS_RAW.name, raw, headers)
             self._count("dead")
             return
         if isinstance(found, Passed):

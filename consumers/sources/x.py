@@ -29,7 +29,7 @@ FIELDS = {
 FLUSH_EVERY_S = 1.0
 
 
-class XStream(AsyncStreamingClient):  # type: ignore[misc]
+class XStream(AsyncStreamingClient):
     """The filtered stream; each line goes to the publisher as the raw bytes that came."""
 
     def __init__(self, url: str, bearer_token: str, publisher: PostPublisher, readiness: Readiness) -> None:
@@ -62,7 +62,11 @@ class XStream(AsyncStreamingClient):  # type: ignore[misc]
         self._readiness.waits_for("X: the connection broke")
 
     async def on_request_error(self, status_code: int) -> None:
-        what = {401: "the bearer token is refused", 403: "the access tier has no filtered stream", 429: "too many tries"}
+        what = {
+            401: "the bearer token is refused",
+            403: "the access tier has no filtered stream",
+            429: "too many tries",
+        }
         self._readiness.waits_for(f"X answers {status_code}: {what.get(status_code, 'see its documentation')}")
         log.warning("X refuses the stream; waiting before the next try", status=status_code)
 

@@ -85,8 +85,19 @@ def prepare(directory: Path, port: int, controller_port: int) -> list[str]:
     java = ["java", *JAVA_FLAGS, "-cp", f"{libraries.resolve()}/*"]
     if not (data / "meta.properties").exists():
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(file), "--ignore-formatted"]
+        command = [
+            *java,
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            cluster,
+            "-c",
+            str(file),
+            "--ignore-formatted",
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise SetupError(f"the broker's folder {data} could not be formatted:\n{(done.stdout + done.stderr)[-1500:]}")
+            raise SetupError(
+                f"the broker's folder {data} could not be formatted:\n{(done.stdout + done.stderr)[-1500:]}"
+            )
     return [*java, "kafka.Kafka", str(file)]

@@ -147,7 +147,9 @@ def _is_ours(pid: int, directory: Path) -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
     except OSError:
         with contextlib.suppress(OSError):
-            found = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+            found = subprocess.run(
+                ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+            )
             command = found.stdout
             return any(mark in command for mark in ("stormpetrel", str(directory.resolve())))
         return False

@@ -38,7 +38,7 @@ def _geo(point: Json) -> Any:
 
 
 def _field(condition: Json) -> Any:
-    _only(condition, "key match range geo_bounding_box geo_polygon", "a condition")
+    _only(condition, "key match range geo_bounding_box geo_polygon geo_radius", "a condition")
     key = condition["key"]
     if (match := condition.get("match")) is not None:
         _only(match, "any value", "a match")
@@ -50,6 +50,8 @@ def _field(condition: Json) -> Any:
     if (box := condition.get("geo_bounding_box")) is not None:
         corners = edge.GeoBoundingBox(_geo(box["top_left"]), _geo(box["bottom_right"]))
         return edge.FieldCondition(key, geo_bounding_box=corners)
+    if (circle := condition.get("geo_radius")) is not None:
+        return edge.FieldCondition(key, geo_radius=edge.GeoRadius(_geo(circle["center"]), circle["radius"]))
     if (polygon := condition.get("geo_polygon")) is not None:
         rings = [[_geo(p) for p in ring["points"]] for ring in polygon.get("interiors") or []]
         ring = [_geo(point) for point in polygon["exterior"]["points"]]
@@ -61,7 +63,8 @@ def _filter(given: Json | None) -> Any:
     if not given:
         return None
     _only(given, "must must_not should", "a filter")
-    return edge.Filter(**{part: [_field(c) for c in conditions] for part, conditions in given.items() if conditions})
+    parts: dict[str, Any] = {name: [_field(c) for c in conditions] for name, conditions in given.items() if conditions}
+    return edge.Filter(**parts)
 
 
 def _vector(value: Any) -> Any:
@@ -138,13 +141,15 @@ class Shard:
     def upsert(self, points: list[Json]) -> None:
         made = [
             edge.Point(
-                point["id"], {name: _vector(v) for name, v in (point["vector"] or {}).items()}, point.get("payload")
+                point["id"],
+                {name: _vector(v) for name, v in (point["vector"] or {}).items()},
+                point.get("payload"),
             )
             for point in points
         ]
         self._write(edge.UpdateOperation.upsert_points(made), len(made))
 
-    def delete(self, ids: list[str]) -> None:
+    def delete(self, ids: list[Any]) -> None:
         self._write(edge.UpdateOperation.delete_points(ids), len(ids))
 
     def _write(self, operation: Any, points: int) -> None:

@@ -28,7 +28,11 @@ class Missing(Exception):
 
 def _reply(result: Any, started: float, status: int = 200) -> Response:
     said = "ok" if status == 200 else {"error": result}
-    body = {"result": result if status == 200 else None, "status": said, "time": time.perf_counter() - started}
+    body = {
+        "result": result if status == 200 else None,
+        "status": said,
+        "time": time.perf_counter() - started,
+    }
     return Response(orjson.dumps(body), status, media_type="application/json")
 
 
@@ -68,7 +72,11 @@ def _describe(engine: Engine, name: str, _: Json) -> Json:
 
 # What each address does, by its last part; the collection's name stands before it.
 ROUTES: tuple[tuple[str, str, Work], ...] = (
-    ("GET", "/collections", lambda engine, _, __: {"collections": [{"name": name} for name in engine.shards]}),
+    (
+        "GET",
+        "/collections",
+        lambda engine, _, __: {"collections": [{"name": name} for name in engine.shards]},
+    ),
     ("GET", "/collections/{name}/exists", lambda engine, name, _: {"exists": name in engine.shards}),
     ("GET", "/collections/{name}", _describe),
     ("PUT", "/collections/{name}", _create),
@@ -77,7 +85,11 @@ ROUTES: tuple[tuple[str, str, Work], ...] = (
     ("PUT", "/collections/{name}/points", _upsert),
     ("POST", "/collections/{name}/points", lambda engine, name, body: _shard(engine, name).retrieve(body)),
     ("POST", "/collections/{name}/points/delete", _delete),
-    ("POST", "/collections/{name}/points/scroll", lambda engine, name, body: _shard(engine, name).scroll(body)),
+    (
+        "POST",
+        "/collections/{name}/points/scroll",
+        lambda engine, name, body: _shard(engine, name).scroll(body),
+    ),
     (
         "POST",
         "/collections/{name}/points/count",

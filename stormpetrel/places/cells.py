@@ -24,14 +24,12 @@ def cells(longitude: float, latitude: float) -> dict[int, str]:
     return {resolution: h3.latlng_to_cell(latitude, longitude, resolution) for resolution in RESOLUTIONS}
 
 
-def rings(longitude: float, latitude: float) -> Iterator[tuple[int, list[str], float]]:
-    """Ever wider disks around a point: (resolution, cells, kilometres within which nothing is missed)."""
+def rings(longitude: float, latitude: float) -> Iterator[tuple[int, list[str]]]:
+    """Ever wider disks of cells around a point, as (resolution, cells): about 4, 9, 25, 60, 180 and 430 km."""
     for resolution in RESOLUTIONS:
         centre = h3.latlng_to_cell(latitude, longitude, resolution)
-        edge = h3.average_hexagon_edge_length(resolution, unit="km")
         for k in (1, 3):
-            # A point anywhere in the centre cell is k cells from the rim; 1.5 edges a cell, at the least.
-            yield resolution, sorted(h3.grid_disk(centre, k)), max(0.0, 1.5 * edge * k * 0.8)
+            yield resolution, sorted(h3.grid_disk(centre, k))
 
 
 def distance_km(longitude: float, latitude: float, longitudes: ArrayLike, latitudes: ArrayLike) -> NDArray[np.float64]:

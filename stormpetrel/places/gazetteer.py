@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 SMALLEST_CITY = 15_000  # people; a later, larger gazetteer takes smaller ones
 ALTERNATES_FROM = 50_000  # people; below it alternates cost more precision than they bring
@@ -34,7 +34,7 @@ class Candidate:
     country_code: str
     admin1_code: str | None
     population: int
-    kind: str
+    kind: Literal["city", "country"]
 
 
 def fold(name: str) -> str:
@@ -77,7 +77,7 @@ class Gazetteer:
                 found[folded][candidate.geonames_id] = candidate
 
         cities = sorted(cache_.get_cities().values(), key=lambda city: -city["population"])
-        capitals = {}
+        capitals: dict[tuple[str, str], Candidate] = {}
         for city in cities:
             candidate = Candidate(
                 int(city["geonameid"]), city["name"], city["longitude"], city["latitude"], city["countrycode"],

@@ -42,7 +42,7 @@ class PlaceFinder:
         return (
             Place(
                 name=native.name or "geotag", longitude=native.longitude, latitude=native.latitude,
-                confidence=1.0 if native.precise else 0.9, origin="native",
+                confidence=1.0 if native.precise else 0.9, kind="point", origin="native",
             ),
         )  # fmt: skip
 
@@ -69,7 +69,7 @@ class PlaceFinder:
         return Place(
             name=chosen.name, longitude=chosen.longitude, latitude=chosen.latitude, confidence=round(confidence, 4),
             country_code=chosen.country_code, admin1_code=chosen.admin1_code, geonames_id=chosen.geonames_id,
-            start=mention.start, end=mention.end, origin="gazetteer",
+            start=mention.start, end=mention.end, kind=chosen.kind, origin="gazetteer",
         )  # fmt: skip
 
     @staticmethod

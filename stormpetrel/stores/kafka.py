@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
 from stormpetrel.errors import SetupError, StoreUnavailable
 from stormpetrel.events import Event, headers_of
-from stormpetrel.topics import Topic, dead_letter_name
+from stormpetrel.topics import POSTS_ENRICHED, POSTS_RAW, Topic, dead_letter_name
 
 ADMIN_TIMEOUT_S = 30
 DELIVERY_TIMEOUT_S = 60
@@ -34,11 +41,18 @@ class DeadLetter:
     partition: int
     offset: int
     time_ms: int
+    headers: list[tuple[str, bytes]]
 
 
-def dead_letter_headers(reason: str, stage: str, origin: str) -> list[tuple[str, bytes]]:
-    """`origin` says where the record came from: topic/partition/offset, or file:line."""
-    return [("reason", reason.encode()[:4000]), ("stage", stage.encode()), ("origin", origin.encode())]
+def dead_letter_headers(
+    reason: str, stage: str, origin: str, kept: Mapping[str, bytes] | None = None
+) -> list[tuple[str, bytes]]:
+    """The record's own headers and the three that tell of its death.
+
+    `origin` says where the record came from: topic/partition/offset, or file:line.
+    """
+    told = {"reason": reason.encode()[:4000], "stage": stage.encode(), "origin": origin.encode()}
+    return list({**(kept or {}), **told}.items())
 
 
 class Publisher:
@@ -65,13 +79,20 @@ class Publisher:
         """Queues an event (`value` is its encoding); waits only where the queue is full."""
         self._send(topic, key.encode(), value, headers_of(event, trace))
 
-    def dead_letter(self, topic: str, key: bytes | None, raw: bytes, reason: str, stage: str, origin: str) -> None:
-        """Queues the raw bytes of a record for the dead-letter topic of `topic`, with the reason."""
-        self._send(dead_letter_name(topic), key, raw, dead_letter_headers(reason, stage, origin))
+    def dead_letter(
+        self,
+        topic: str,
+        raw: bytes,
+        headers: list[tuple[str, bytes]],
+        key: bytes | None = None,
+    ) -> None:
+        """Queues the raw bytes of a record for the dead letters of `topic` (see `dead_letter_headers`)."""
+        self._send(dead_letter_name(topic), key, raw, headers)
 
-    def resend(self, topic: str, letter: DeadLetter, headers: list[tuple[str, bytes]]) -> None:
+    def resend(self, topic: str, letter: DeadLetter) -> None:
         """Puts a dead letter's bytes back on its topic."""
-        self._send(topic, letter.key, letter.raw, headers)
+        told = {"reason", "stage", "origin"}
+        self._send(topic, letter.key, letter.raw, [pair for pair in letter.headers if pair[0] not in told])
 
     def flush(self, timeout_s: float = DELIVERY_TIMEOUT_S) -> None:
         """Waits until all is acknowledged. Raises StoreUnavailable with the first failure otherwise."""
@@ -231,4 +252,13 @@ def read_dead_letters(bootstrap: str, topic: str) -> Iterator[DeadLetter]:
             partition=message.partition(),
             offset=message.offset(),
             time_ms=message.timestamp()[1],
+            headers=message.headers() or [],
         )
+
+
+def consumer_lags(bootstrap: str, prefix: str) -> dict[str, int]:
+    """What is left to do for the worker (posts.raw) and the index consumer (posts.enriched)."""
+    return {
+        "worker": group_lag(bootstrap, f"{prefix}-worker", POSTS_RAW.name),
+        "index": group_lag(bootstrap, f"{prefix}-index", POSTS_ENRICHED.name),
+    }

@@ -56,15 +56,13 @@ def _told(what: str) -> Iterator[None]:
 
 def _condition(given: Filter) -> models.Filter | None:
     must: list[Any] = [
-        models.FieldCondition(key=key, match=models.MatchAny(any=list(values)))
-        for key, values in given.any_of.items()
+        models.FieldCondition(key=key, match=models.MatchAny(any=list(values))) for key, values in given.any_of.items()
     ]
     must += [
         models.FieldCondition(key=key, range=models.Range(gte=low, lte=high))
         for key, (low, high) in given.ranges.items()
     ]
-    if given.box:
-        west, south, east, north = given.box
+    for west, south, east, north in given.boxes:
         box = models.GeoBoundingBox(
             top_left=models.GeoPoint(lon=west, lat=north), bottom_right=models.GeoPoint(lon=east, lat=south)
         )
@@ -72,9 +70,12 @@ def _condition(given: Filter) -> models.Filter | None:
     if given.polygon:
         ring = models.GeoLineString(points=[models.GeoPoint(lon=lon, lat=lat) for lon, lat in given.polygon])
         must.append(models.FieldCondition(key="location", geo_polygon=models.GeoPolygon(exterior=ring)))
+    if given.circle:
+        lon, lat, km = given.circle
+        circle = models.GeoRadius(center=models.GeoPoint(lon=lon, lat=lat), radius=km * 1000)
+        must.append(models.FieldCondition(key="location", geo_radius=circle))
     must_not: list[Any] = [
-        models.FieldCondition(key=key, match=models.MatchAny(any=list(values)))
-        for key, values in given.none_of.items()
+        models.FieldCondition(key=key, match=models.MatchAny(any=list(values))) for key, values in given.none_of.items()
     ]
     return models.Filter(must=must, must_not=must_not) if must or must_not else None
 
@@ -88,12 +89,12 @@ def _request(query: Query) -> models.QueryRequest:
             vector = models.SparseVector(indices=list(indices), values=list(values))
         return models.QueryRequest(
             query=models.NearestQuery(nearest=vector), using=query.using, filter=_condition(query.filter),
-            limit=query.limit, with_payload=True,
+            limit=query.limit, with_payload=list(query.payload),
         )  # fmt: skip
     order = models.OrderBy(key=query.key, direction=models.Direction(query.direction), start_from=query.start)
     return models.QueryRequest(
         query=models.OrderByQuery(order_by=order), filter=_condition(query.filter), limit=query.limit,
-        with_payload=True,
+        with_payload=list(query.payload),
     )  # fmt: skip
 
 
@@ -139,7 +140,9 @@ class QdrantIndex:
             vectors: dict[str, Any] = {name: values.tolist() for name, values in point.dense.items()}
             for name, (indices, values) in point.sparse.items():
                 vectors[name] = models.SparseVector(indices=list(indices), values=list(values))
-            rows.append(models.PointStruct(id=point_id(point.id), vector=vectors, payload={ID: point.id, **point.payload}))
+            rows.append(
+                models.PointStruct(id=point_id(point.id), vector=vectors, payload={ID: point.id, **point.payload})
+            )
         with _told(f"writing {len(rows)} points"):
             self._client.upsert(collection, rows, wait=True)
 

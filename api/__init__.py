@@ -1,0 +1,1 @@
+"""The HTTP API: reads the views, never writes them."""

@@ -1,0 +1,136 @@
+"""The API process: routes, errors as clear answers, probes, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+import stormpetrel
+from api import search
+from api.services import Services
+from stormpetrel.errors import BadQuery, NotFound, StoreUnavailable, StormpetrelError
+from stormpetrel.health import set_up_log
+from stormpetrel.settings import Settings
+
+log = structlog.get_logger()
+LONGEST_BODY = 1_000_000  # bytes
+
+
+def create_app(services: Callable[[], Services]) -> FastAPI:
+    """The application; `services` is called once, when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.services = await asyncio.to_thread(services)
+        yield
+        app.state.services.close()
+
+    app = FastAPI(
+        title="Stormpetrel",
+        version=stormpetrel.__version__,
+        description="Finds the posts that belong to the same happening: by text, words, place and time, fused.",
+        lifespan=lifespan,
+    )
+    app.include_router(search.router)
+    _add_probes(app)
+    _add_errors(app)
+    return app
+
+
+def _add_probes(app: FastAPI) -> None:
+    @app.get("/healthz", tags=["probes"])
+    def healthz() -> dict[str, str]:
+        """The process lives."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["probes"])
+    def readyz(request: Request) -> JSONResponse:
+        """Both stores answer; else 503 and which one does not."""
+        have: Services = request.app.state.services
+        waiting = {}
+        for name, ping in (("mongo", have.documents.ping), ("qdrant", have.vectors.ping)):
+            try:
+                ping()
+            except StoreUnavailable as error:
+                waiting[name] = str(error)
+        return JSONResponse({"status": "waiting" if waiting else "ready", **waiting}, 503 if waiting else 200)
+
+    @app.get("/metrics", tags=["probes"])
+    def metrics() -> Response:
+        """Prometheus metrics of this process."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _problem(status: int, kind: str, detail: Any) -> JSONResponse:
+    return JSONResponse({"error": kind, "detail": detail}, status)
+
+
+def _told(found: dict[str, Any]) -> dict[str, str]:
+    """One fault of a request: which field, what is wrong with it, and what to send instead."""
+    field = ".".join(map(str, found["loc"][1:])) or "body"
+    said = found["msg"].removeprefix("Value error, ")
+    if found["type"] == "missing":
+        return {"field": field, "problem": "it is missing", "remedy": "Give it; /docs shows the whole form"}
+    if found["type"] == "extra_forbidden":
+        return {
+            "field": field,
+            "problem": "no field has this name",
+            "remedy": "Leave it out; /docs shows the names",
+        }
+    if found["type"] == "json_invalid":
+        return {"field": "body", "problem": f"it is not JSON: {said}", "remedy": "Send a JSON object"}
+    problem, _, remedy = said.partition("; ")
+    return {"field": field, "problem": problem, "remedy": remedy or f"{said}; /docs shows the whole form"}
+
+
+def _add_errors(app: FastAPI) -> None:
+    @app.middleware("http")
+    async def bounded(request: Request, call_next: Any) -> Response:
+        length = request.headers.get("content-length", "0")
+        if length.isdigit() and int(length) > LONGEST_BODY:
+            return _problem(413, "too_large", f"the body has {length} bytes; send at most {LONGEST_BODY}")
+        answer: Response = await call_next(request)
+        return answer
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        return _problem(422, "invalid", [_told(found) for found in error.errors()])
+
+    @app.exception_handler(BadQuery)
+    async def bad(_: Request, error: BadQuery) -> JSONResponse:
+        return _problem(422, "invalid", [{"field": error.field, "problem": error.problem, "remedy": error.remedy}])
+
+    @app.exception_handler(NotFound)
+    async def missing(_: Request, error: NotFound) -> JSONResponse:
+        return _problem(404, "not_found", str(error))
+
+    @app.exception_handler(StoreUnavailable)
+    async def down(_: Request, error: StoreUnavailable) -> JSONResponse:
+        log.error("a store does not answer", error=str(error))
+        return _problem(503, "store_unavailable", f"{error}. Try again in a few seconds")
+
+    @app.exception_handler(StormpetrelError)
+    async def failed(_: Request, error: StormpetrelError) -> JSONResponse:
+        log.error("request failed", error=str(error))
+        return _problem(500, type(error).__name__, str(error))
+
+
+def run(settings: Settings, model_directory: Path) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    import uvicorn
+
+    set_up_log("api")
+    app = create_app(lambda: Services.connect(settings, model_directory))
+    uvicorn.run(
+        app, host=settings.api.host, port=settings.api.port, log_level="warning", timeout_graceful_shutdown=4,
+        access_log=False,
+    )  # fmt: skip

@@ -1,0 +1,179 @@
+"""What a client may ask, and what comes back. Coordinates are GeoJSON order: longitude, latitude (WGS 84)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from stormpetrel.events import Latitude, Longitude, Source
+
+MOST_TEXT = 4000
+MOST_CORNERS = 500
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError("it holds half of a surrogate pair; send whole characters") from error
+    return text
+
+
+Words = Annotated[str, AfterValidator(_encodable)]
+Text = Annotated[Words, Field(min_length=1, max_length=MOST_TEXT)]
+Corner = tuple[Longitude, Latitude]
+
+
+def _zoned(moment: datetime) -> datetime:
+    if not FIRST_YEAR <= moment.year < LAST_YEAR:
+        raise ValueError(f"the year must be between {FIRST_YEAR} and {LAST_YEAR - 1}")
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_zoned)]
+
+
+def _ordered(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    west, south, east, north = box
+    if south > north:
+        raise ValueError("south lies above north; a box is [west, south, east, north]")
+    if west == east and south == north:
+        raise ValueError("the box is a point; give a point and a radius instead")
+    return box
+
+
+Box = Annotated[tuple[Longitude, Latitude, Longitude, Latitude], AfterValidator(_ordered)]
+
+
+class Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class PointGeometry(Request):
+    """A GeoJSON Point (RFC 7946)."""
+
+    type: Literal["Point"]
+    coordinates: Corner
+
+
+class PolygonGeometry(Request):
+    """A GeoJSON Polygon (RFC 7946) without holes: one closed ring of [longitude, latitude]."""
+
+    type: Literal["Polygon"]
+    coordinates: Annotated[
+        list[Annotated[list[Corner], Field(min_length=4, max_length=MOST_CORNERS)]],
+        Field(min_length=1, max_length=1),
+    ]
+
+    @model_validator(mode="after")
+    def closed(self) -> Self:
+        ring = self.coordinates[0]
+        if ring[0] != ring[-1]:
+            raise ValueError("the ring is open; repeat its first position at the end")
+        return self
+
+
+class PlaceRequest(Request):
+    """Exactly one of: a point with or without a radius, a box, or a GeoJSON geometry."""
+
+    longitude: Longitude | None = None
+    latitude: Latitude | None = None
+    radius_km: Annotated[float, Field(gt=0, le=20_000)] | None = None
+    box: Box | None = None
+    geojson: Annotated[PointGeometry | PolygonGeometry, Field(discriminator="type")] | None = None
+
+    @model_validator(mode="after")
+    def one_form(self) -> Self:
+        if (self.longitude is None) != (self.latitude is None):
+            raise ValueError("a point needs both longitude and latitude")
+        forms = [self.longitude is not None, self.box is not None, self.geojson is not None]
+        if sum(forms) != 1:
+            raise ValueError("give one of: longitude and latitude, box, geojson")
+        if self.radius_km is not None and (self.box is not None or isinstance(self.geojson, PolygonGeometry)):
+            raise ValueError("radius_km belongs to a point; a box or a polygon ends by itself")
+        return self
+
+
+class FilterRequest(Request):
+    """Every hit must meet all that is given."""
+
+    languages: (
+        Annotated[list[Annotated[str, Field(pattern="^[a-z]{2,3}$")]], Field(min_length=1, max_length=50)] | None
+    ) = None
+    sources: Annotated[list[Source], Field(min_length=1, max_length=10)] | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    box: Box | None = None
+
+    @model_validator(mode="after")
+    def window(self) -> Self:
+        if self.since and self.until and self.since > self.until:
+            raise ValueError("since lies after until; swap them")
+        return self
+
+
+class SearchRequest(Request):
+    """What to look for: a post, or a text, and/or a place and/or a time."""
+
+    post_id: Annotated[Words, Field(min_length=3, max_length=512)] | None = None
+    text: Text | None = None
+    place: PlaceRequest | None = None
+    time: Moment | None = None
+    filters: FilterRequest = FilterRequest()
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[Words, Field(max_length=2000)] | None = None
+
+    @model_validator(mode="after")
+    def something(self) -> Self:
+        if self.post_id is None and self.text is None and self.place is None and self.time is None:
+            raise ValueError("nothing to look for; give post_id, text, place or time")
+        if self.post_id is not None and self.text is not None:
+            raise ValueError("post_id and text are two queries; give one of them")
+        if self.text is not None and not self.text.strip():
+            raise ValueError("text is blank; give words, or leave it out")
+        return self
+
+
+class ModalityRank(BaseModel):
+    """Where a hit stands in the list of one modality. The higher the score, the better."""
+
+    rank: int
+    score: float
+
+
+class Hit(BaseModel):
+    """One post, and why it stands where it stands."""
+
+    post_id: str
+    rank: int
+    ranks: dict[str, ModalityRank]
+    decided_by: list[str] = Field(description="The pair of modalities whose ranks decided; empty for one list alone")
+    copies: int = Field(description="How many other posts repeat this one")
+    post: dict[str, Any]
+
+
+class Freshness(BaseModel):
+    """The newest post that a modality can find: by its own time, and by when it came in."""
+
+    event_time: datetime
+    ingested_at: datetime
+
+
+class ListSummary(BaseModel):
+    """What one modality contributed."""
+
+    measure: str
+    hits: int
+
+
+class SearchAnswer(BaseModel):
+    hits: list[Hit]
+    found: int = Field(description="Hits over all pages")
+    next_cursor: str | None
+    lists: dict[str, ListSummary]
+    silent: list[str] = Field(description="Modalities that were asked and found nothing")
+    as_of: dict[str, Freshness]
+    text_model: str

@@ -1,0 +1,35 @@
+"""The console command: the composition root that wires settings to processes. Nobody imports it.
+
+Imports stay inside the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from stormpetrel.errors import StormpetrelError
+
+app = typer.Typer(
+    name="stormpetrel",
+    help="Social posts and Sentinel imagery, found together, nearly in real time.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Runs the command line. Exit codes: 0 done, 1 failed, 2 something is missing or misused, 3 a check failed."""
+    from stormpetrel.cli import demo, models, processes, topics, views
+
+    for module in (demo, processes, topics, views, models):
+        module.attach(app)
+    try:
+        app()
+    except StormpetrelError as error:
+        typer.secho(f"stormpetrel: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

@@ -1,0 +1,140 @@
+"""Commands that run: the whole system, or one process of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+
+def attach(app: typer.Typer) -> None:
+    """Adds the commands of processes."""
+    app.command()(up)
+    app.command()(down)
+    app.command()(worker)
+    app.command()(serve)
+    app.command()(doctor)
+    consume = typer.Typer(help="Consumers that write in bulk.", no_args_is_help=True)
+    consume.command("index")(consume_index)
+    app.add_typer(consume, name="consume")
+    sources = typer.Typer(help="Bring posts in.", no_args_is_help=True)
+    sources.command("run")(sources_run)
+    sources.command("replay")(sources_replay)
+    app.add_typer(sources, name="sources")
+    local = typer.Typer(help="Servers of the local stack.", no_args_is_help=True, hidden=True)
+    local.command("vectors")(local_vectors)
+    app.add_typer(local, name="local")
+
+
+def up(
+    servers_only: bool = typer.Option(False, help="Only broker and stores, none of our own processes."),
+) -> None:
+    """Run the whole system with the local stack until Ctrl-C; what dies is started again."""
+    import signal
+    import threading
+
+    from stormpetrel.cli.console import say
+    from stormpetrel.cli.system import start_system
+    from stormpetrel.local.stack import Stack
+    from stormpetrel.settings import Settings
+
+    settings = Settings()
+    told = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: told.set())
+    with Stack(settings.local.directory.resolve(), say) as stack:
+        start_system(stack, settings, say, servers_only=servers_only, stop=told.is_set)
+        if not told.is_set():
+            say(f"up: http://{settings.api.host}:{settings.api.port}/docs" if not servers_only else "up: servers only")
+        while not told.wait(1.0):
+            stack.restart_dead()
+        say("stopping")
+
+
+def down() -> None:
+    """Stop what `up` or `demo` left running; data stay."""
+    from stormpetrel.local.stack import stop_left_running
+    from stormpetrel.settings import Settings
+
+    stopped = stop_left_running(Settings().local.directory.resolve())
+    typer.echo(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
+
+
+def worker() -> None:
+    """Run the stream worker: posts.raw to posts.enriched."""
+    from stormpetrel.models import model_directory
+    from stormpetrel.settings import Settings
+    from streams.app import run
+
+    settings = Settings()
+    run(settings, model_directory(settings.model_cache, settings.text_model.name))
+
+
+def consume_index() -> None:
+    """Run the index consumer: posts.enriched to MongoDB and Qdrant."""
+    from consumers.index import run
+    from stormpetrel.models import model_directory
+    from stormpetrel.settings import Settings
+
+    settings = Settings()
+    run(settings, model_directory(settings.model_cache, settings.text_model.name))
+
+
+def serve() -> None:
+    """Run the HTTP API."""
+    from api.app import run
+    from stormpetrel.models import model_directory
+    from stormpetrel.settings import Settings
+
+    settings = Settings()
+    run(settings, model_directory(settings.model_cache, settings.text_model.name))
+
+
+def sources_run(name: str = typer.Argument(help="Which live source: x")) -> None:
+    """Run a live source until it is stopped."""
+    from stormpetrel.errors import SetupError
+    from stormpetrel.settings import Settings
+
+    if name != "x":
+        raise SetupError(f"no live source is called {name!r}; there is: x. Files: stormpetrel sources replay PATH")
+    from consumers.sources.x import run
+
+    run(Settings())
+
+
+def sources_replay(
+    path: Path = typer.Argument(exists=True, help="A file, or a folder of JSON-lines files."),
+    speed: float | None = typer.Option(None, min=0.001, help="1: real time; 60: an hour a minute; none: flat out."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Replay files of posts onto posts.raw."""
+    from consumers.sources.files import files_in, replay
+    from consumers.sources.publish import PostPublisher
+    from stormpetrel.cli.console import ERROR, print_json
+    from stormpetrel.settings import Settings
+    from stormpetrel.stores.kafka import Publisher
+
+    publisher = PostPublisher(Publisher(Settings().kafka.bootstrap), "files")
+    with ERROR.status("replaying") as status:
+        replay(files_in(path), publisher, speed, lambda count: status.update(f"replaying: {count} records"))
+    counts = {name: publisher.counts[name] for name in ("published", "passed", "dead")}
+    if as_json:
+        print_json(counts)
+    else:
+        typer.echo(", ".join(f"{count} {name}" for name, count in counts.items()))
+
+
+def local_vectors(directory: Path = typer.Option(), port: int = typer.Option()) -> None:
+    """The local vector index, on Qdrant's engine and part of its REST interface."""
+    from stormpetrel.local.vector_server import serve as serve_vectors
+
+    serve_vectors(directory, port)
+
+
+def doctor(only: str = typer.Option("all", help="tests: what `make test` needs; all: the demo too.")) -> None:
+    """Say what is missing on this machine, and how to get it."""
+    from stormpetrel.local.broker import require_java
+
+    require_java()
+    if only == "all":
+        typer.echo("Python, Java and Maven are here")

@@ -1,0 +1,27 @@
+"""Shows a search answer to people: a table, one row a hit, one column a modality."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from stormpetrel.cli.console import OUT
+
+
+def print_answer(title: str, answer: dict[str, Any]) -> None:
+    """The hits with their rank in each list, and the place that the post names."""
+    names = list(answer["lists"])
+    table = Table(title=Text(title), title_justify="left", expand=False)
+    table.add_column("#", justify="right")
+    table.add_column("post", max_width=76, overflow="ellipsis", no_wrap=True)
+    table.add_column("place")
+    for name in [*names, "copies"]:
+        table.add_column(name, justify="right")
+    for hit in answer["hits"]:
+        ranks = [str(hit["ranks"][name]["rank"]) if name in hit["ranks"] else "-" for name in names]
+        places = ", ".join(place["name"] for place in hit["post"].get("places", []))
+        text = Text(" ".join(hit["post"]["clean_text"].split()))
+        table.add_row(str(hit["rank"]), text, Text(places), *ranks, str(hit["copies"] or ""))
+    OUT.print(table)

@@ -1,0 +1,55 @@
+"""Starts the parts of the whole system in order: servers, topics, model, then our own processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stormpetrel.local.servers import local_addresses, server_parts
+from stormpetrel.local.stack import Part, Stack, this_python
+from stormpetrel.models import ensure_exported
+from stormpetrel.settings import Settings
+from stormpetrel.stores.kafka import apply_topics
+from stormpetrel.topics import all_topics
+
+
+def _ready(port: int) -> bool:
+    import httpx
+
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2.0).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def own_parts(settings: Settings) -> list[Part]:
+    """Worker, index consumer and API, pointed to the local stack."""
+    environment = local_addresses(settings)
+    return [
+        Part("index", this_python("consume", "index"), lambda: _ready(settings.index.probe_port), environment),
+        Part("worker", this_python("worker"), lambda: _ready(settings.worker.probe_port), environment),
+        Part("api", this_python("serve"), lambda: _ready(settings.api.port), environment),
+    ]
+
+
+def start_system(
+    stack: Stack,
+    settings: Settings,
+    say: Callable[[str], None],
+    servers_only: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Starts everything and returns when it is ready, or as soon as `stop` says so."""
+    for part in server_parts(settings):
+        if stop():
+            return
+        say(f"starting {part.name}")
+        stack.start(part)
+    apply_topics(f"127.0.0.1:{settings.local.kafka_port}", all_topics(), settings.kafka.replication_factor)
+    if servers_only or stop():
+        return
+    ensure_exported(settings.model_cache, settings.text_model.name, say)
+    for part in own_parts(settings):
+        if stop():
+            return
+        say(f"starting {part.name}")
+        stack.start(part)

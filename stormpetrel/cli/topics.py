@@ -1,0 +1,123 @@
+"""`stormpetrel topics`, `dead` and `schemas`: what stands on Kafka, and its contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+
+def attach(app: typer.Typer) -> None:
+    """Adds the commands of topics."""
+    topics = typer.Typer(help="The topics.", no_args_is_help=True)
+    topics.command("apply")(topics_apply)
+    topics.command("list")(topics_list)
+    app.add_typer(topics, name="topics")
+    dead = typer.Typer(help="Records that could not be worked on.", no_args_is_help=True)
+    dead.command("list")(dead_list)
+    dead.command("replay")(dead_replay)
+    app.add_typer(dead, name="dead")
+    schemas = typer.Typer(help="The published contract of the topics.", no_args_is_help=True)
+    schemas.command("export")(schemas_export)
+    app.add_typer(schemas, name="schemas")
+
+
+def topics_apply(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
+    """Create the topics and set how long they keep; safe to repeat."""
+    from stormpetrel.cli.console import print_json
+    from stormpetrel.settings import Settings
+    from stormpetrel.stores.kafka import apply_topics
+    from stormpetrel.topics import all_topics
+
+    settings = Settings()
+    done = apply_topics(settings.kafka.bootstrap, all_topics(), settings.kafka.replication_factor)
+    if as_json:
+        print_json(done)
+    else:
+        typer.echo("\n".join(f"{name}: {what}" for name, what in sorted(done.items())))
+
+
+def topics_list(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
+    """The topics as they should stand: key, partitions, retention."""
+    from stormpetrel.cli.console import print_json
+    from stormpetrel.topics import DAY_MS, all_topics
+
+    rows = [
+        {
+            "topic": topic.name,
+            "key": topic.key,
+            "partitions": topic.partitions,
+            "kept_days": topic.retention_ms // DAY_MS,
+        }
+        for topic in all_topics()
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        typer.echo("\n".join("  ".join(f"{key}: {value}" for key, value in row.items()) for row in rows))
+
+
+def dead_list(
+    topic: str = typer.Argument("posts.raw", help="The topic whose dead letters to list."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """List dead letters with their reasons."""
+    from stormpetrel.cli.console import print_json
+    from stormpetrel.settings import Settings
+    from stormpetrel.stores.kafka import read_dead_letters
+
+    _require_topic(topic)
+    letters = list(read_dead_letters(Settings().kafka.bootstrap, topic))
+    if as_json:
+        print_json(
+            [
+                {"partition": d.partition, "offset": d.offset, "stage": d.stage, "origin": d.origin,
+                 "reason": d.reason, "raw": d.raw.decode(errors="replace")}
+                for d in letters
+            ]
+        )  # fmt: skip
+    else:
+        for letter in letters:
+            typer.echo(f"{letter.partition}/{letter.offset}  {letter.stage}  {letter.origin}: {letter.reason}")
+        typer.echo(f"{len(letters)} dead letters of {topic}")
+
+
+def dead_replay(topic: str = typer.Argument(help="The topic whose dead letters go through again.")) -> None:
+    """Send dead letters through again, after what killed them is mended."""
+    from consumers.sources.publish import PostPublisher
+    from stormpetrel.settings import Settings
+    from stormpetrel.stores.kafka import Publisher, read_dead_letters
+    from stormpetrel.topics import POSTS_RAW
+
+    _require_topic(topic)
+    bootstrap = Settings().kafka.bootstrap
+    publisher = Publisher(bootstrap)
+    source = PostPublisher(publisher, "dead letters")
+    sent = 0
+    for letter in read_dead_letters(bootstrap, topic):
+        if topic == POSTS_RAW.name and letter.stage.startswith("source"):
+            source.take(letter.raw, letter.origin)  # a network's own form: through the normaliser once more
+        else:
+            publisher.resend(topic, letter)
+        sent += 1
+    publisher.flush()
+    typer.echo(f"{sent} dead letters of {topic} sent again; what still fails dies again with its reason")
+
+
+def _require_topic(name: str) -> None:
+    from stormpetrel.errors import SetupError
+    from stormpetrel.topics import LIVE_TOPICS
+
+    names = [topic.name for topic in LIVE_TOPICS]
+    if name not in names:
+        raise SetupError(f"no topic is called {name!r}; there are: {', '.join(names)}")
+
+
+def schemas_export(
+    directory: Path = typer.Argument(Path("docs/schemas"), help="Where the files go."),
+) -> None:
+    """Write the events' JSON Schemas and the AsyncAPI document."""
+    from stormpetrel.schemas import export
+
+    for file in export(directory):
+        typer.echo(file)

@@ -1,0 +1,1 @@
+"""The demo's stream: a flood night made by the project itself, with known truth."""

@@ -1,0 +1,151 @@
+"""Generates a flood night: posts of several networks and languages, repeats and noise, and the truth about each.
+
+The same seed gives the same night. Text is made from our own phrases; place names are real.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from stormpetrel.demo.phrases import ELSEWHERE, FLOOD, FLOODED, NOISE, STREETS
+
+START = datetime(2025, 11, 4, 16, 0, tzinfo=UTC)
+HOURS = 8
+PEAK_HOUR = 4.0
+LANGUAGE_SHARES = {"it": 0.5, "en": 0.22, "es": 0.1, "fr": 0.1, "de": 0.08}
+
+
+@dataclass(frozen=True)
+class Written:
+    """One post of the night and the truth about it. `repeats` is the id of the post that it copies."""
+
+    record: dict[str, Any]
+    post_id: str
+    created_at: datetime
+    flood: bool
+    place: str | None
+    repeats: str | None
+
+
+def flood_night(size: int = 1200, seed: int = 7) -> list[Written]:
+    """`size` posts in the order of time: about 45 % on the flood, 15 % repeats of those, 40 % noise."""
+    chance = random.Random(seed)
+    moments = sorted(_moment(chance) for _ in range(size))
+    night: list[Written] = []
+    for number, moment in enumerate(moments):
+        floods = [written for written in night if written.flood and not written.repeats]
+        roll = chance.random()
+        if roll < 0.15 and floods:
+            night.append(_repeat(chance, number, moment, chance.choice(floods[-60:])))
+        else:
+            night.append(_original(chance, number, moment, flood=roll < 0.6))
+    return night
+
+
+def _moment(chance: random.Random) -> datetime:
+    hour = min(max(chance.gauss(PEAK_HOUR, 1.6), 0.0), float(HOURS))
+    return START + timedelta(hours=hour)
+
+
+def _original(chance: random.Random, number: int, moment: datetime, flood: bool) -> Written:
+    language = chance.choices(list(LANGUAGE_SHARES), list(LANGUAGE_SHARES.values()))[0]
+    phrase = chance.choice((FLOOD if flood else NOISE)[language])
+    place = chance.choices(list(FLOODED), [6, 2, 1, 1])[0] if flood else chance.choice(ELSEWHERE)
+    names = FLOODED[place][0] if flood else {}
+    text = phrase.format(
+        place=names.get(language, place), street=chance.choice(STREETS), hour=moment.strftime("%H:%M"),
+        n=chance.randint(3, 180),
+    )  # fmt: skip
+    point = FLOODED[place][1] if flood and chance.random() < 0.1 else None
+    post_id, record = _form(chance, number, moment, text, language, point)
+    return Written(record, post_id, moment, flood, place if "{place}" in phrase else None, None)
+
+
+def _repeat(chance: random.Random, number: int, moment: datetime, original: Written) -> Written:
+    text = f"RT @someone: {_text(original.record)}"
+    own = str(5_000_000 + number)
+    record = _x(own, moment, text, None, None)
+    if original.post_id.startswith("x:") and chance.random() < 0.5:
+        record["data"]["referenced_tweets"] = [{"type": "retweeted", "id": original.post_id[2:]}]
+    return Written(record, f"x:{own}", moment, True, original.place, original.post_id)
+
+
+def _text(record: dict[str, Any]) -> str:
+    if "data" in record:
+        return str(record["data"]["text"])
+    if "commit" in record:
+        return str(record["commit"]["record"]["text"])
+    if "payload" in record:
+        return str(json.loads(record["payload"])["content"])[3:-4]
+    return str(record["text"])
+
+
+def _form(
+    chance: random.Random,
+    number: int,
+    moment: datetime,
+    text: str,
+    language: str,
+    point: tuple[float, float] | None,
+) -> tuple[str, dict[str, Any]]:
+    """The post in the form of one network: X, Bluesky, Mastodon or a plain line. Only X and lines carry points."""
+    network = "x" if point else chance.choices(["x", "bluesky", "mastodon", "plain"], [5, 2, 2, 1])[0]
+    stamp = moment.isoformat().replace("+00:00", "Z")
+    if network == "x":
+        own = str(1_000_000 + number)
+        return f"x:{own}", _x(own, moment, text, language, point)
+    if network == "bluesky":
+        did, key = f"did:plc:demo{number % 97:02d}", f"k{number:06d}"
+        commit = {
+            "rev": "1", "operation": "create", "collection": "app.bsky.feed.post", "rkey": key,
+            "record": {"$type": "app.bsky.feed.post", "createdAt": stamp, "langs": [language], "text": text},
+        }  # fmt: skip
+        event = {"did": did, "time_us": int(moment.timestamp() * 1e6), "kind": "commit", "commit": commit}
+        return f"bsky:{did}/{key}", event
+    if network == "mastodon":
+        own = str(110_000_000 + number)
+        status: dict[str, Any] = {"id": own, "created_at": stamp, "language": language, "content": f"<p>{text}</p>",
+                  "account": {"id": str(number % 89)}, "media_attachments": [], "reblog": None}  # fmt: skip
+        return f"mastodon:{own}", {"stream": ["public"], "event": "update", "payload": json.dumps(status)}
+    return f"file:demo-{number}", {
+        "id": f"demo-{number}",
+        "created_at": stamp,
+        "text": text,
+        "lang": language,
+    }
+
+
+def _x(
+    own: str, moment: datetime, text: str, language: str | None, point: tuple[float, float] | None
+) -> dict[str, Any]:
+    data: dict[str, Any] = {"id": own, "created_at": moment.isoformat().replace("+00:00", "Z"), "text": text}
+    if language:
+        data["lang"] = language
+    if point:
+        data["geo"] = {"coordinates": {"type": "Point", "coordinates": list(point)}}
+    return {"data": data, "matching_rules": [{"id": "1", "tag": "flood words"}]}
+
+
+def lines(night: list[Written]) -> Iterator[str]:
+    """The records as JSON lines; after every 400th a broken one, for the dead letters to show."""
+    for count, written in enumerate(night, start=1):
+        yield json.dumps(written.record, ensure_ascii=False)
+        if count % 400 == 0:
+            yield '{"data": {"id": "cut off in the mid'
+
+
+def write(directory: Path, size: int = 1200, seed: int = 7) -> Path:
+    """Writes `night.jsonl` (the stream) and `truth.json` (post id -> flood, place, repeats); the stream's path."""
+    directory.mkdir(parents=True, exist_ok=True)
+    night = flood_night(size, seed)
+    stream = directory / "night.jsonl"
+    stream.write_text("".join(f"{line}\n" for line in lines(night)), encoding="utf-8")
+    truth = {w.post_id: {"flood": w.flood, "place": w.place, "repeats": w.repeats} for w in night}
+    (directory / "truth.json").write_text(json.dumps(truth, ensure_ascii=False, indent=0), encoding="utf-8")
+    return stream
