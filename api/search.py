@@ -26,7 +26,7 @@ from stormpetrel.health import SEARCH_SECONDS
 from stormpetrel.ports import Document, Filter
 from stormpetrel.search import MEASURES, MODALITIES, Area, Found, Search
 from stormpetrel.text.clean import clean
-from stormpetrel.text.language import detect
+from stormpetrel.text.language import likely
 from stormpetrel.text.lexical import query_terms
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -64,10 +64,9 @@ def _what(asked: SearchRequest, have: Services) -> Search:
     wanted = _like_post(asked.post_id, have) if asked.post_id else Search()
     if asked.text:
         text = clean(asked.text) or asked.text
-        language, _ = detect(text)
         with SEARCH_SECONDS.labels("encode").time():
             vector = have.encoder.encode([text])[0]
-        wanted = replace(wanted, vector=vector, terms=query_terms(text, language))
+        wanted = replace(wanted, vector=vector, terms=query_terms(text, likely(text)))
     if asked.place:
         wanted = replace(wanted, area=area_of(asked.place))
     return replace(wanted, at=asked.time) if asked.time else wanted
@@ -89,7 +88,7 @@ def _like_post(post_id: str, have: Services) -> Search:
     )
     return Search(
         vector=vector,
-        terms=query_terms(document["clean_text"], document["language"]),
+        terms=query_terms(document["clean_text"], [document["language"]]),
         area=Area(place["longitude"], place["latitude"]) if place else None,
         at=datetime.fromisoformat(document["created_at"]),
         exclude=document["_id"],

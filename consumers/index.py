@@ -25,7 +25,7 @@ from stormpetrel.health import (
 from stormpetrel.places.cells import RESOLUTIONS, cells
 from stormpetrel.ports import Document, DocumentStore, Point, VectorIndex
 from stormpetrel.settings import Settings
-from stormpetrel.stores.kafka import Publisher, dead_letter_headers, quiet
+from stormpetrel.stores.kafka import QUIET, Publisher, dead_letter_headers
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex, posts_collection
 from stormpetrel.text.encoder import read_manifest
@@ -175,7 +175,7 @@ class IndexConsumer:
                 # A store may be down for long; the group must not take that for a dead consumer.
                 "max.poll.interval.ms": 600_000,
                 "partition.assignment.strategy": "cooperative-sticky",
-                "error_cb": quiet,
+                **QUIET,
             }
         )
 

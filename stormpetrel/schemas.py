@@ -35,7 +35,7 @@ def asyncapi() -> Json:
         "info": {
             "title": "Stormpetrel topics",
             "version": stormpetrel.__version__,
-            "description": "Events are JSON; headers carry schema, version and trace. At least once: sinks write by id.",
+            "description": "Events are JSON; headers carry schema, version and trace. At least once.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",

@@ -6,7 +6,7 @@ Knows the ports alone. Copies never stand in a list of their own: they are count
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -57,7 +57,7 @@ class Search:
     terms: TermWeights | None = None
     area: Area | None = None
     at: datetime | None = None
-    filter: Filter = Filter()
+    filter: Filter = field(default_factory=Filter)
     exclude: str | None = None
     depth: int = 200
 

@@ -101,7 +101,12 @@ class Settings(BaseSettings):
     api: Api = Api()
     x: X = X()
     local: Local = Local()
-    model_cache: Path = Path(".stormpetrel/models")
+    cache: Path = Path(".stormpetrel/cache")
+
+    @property
+    def models(self) -> Path:
+        """Where exported models lie."""
+        return self.cache / "models"
 
     @classmethod
     def settings_customise_sources(

@@ -45,7 +45,7 @@ def build_app(settings: Settings, data: Path) -> Any:
         broker_max_poll_records=200,
         producer_acks=-1,
         producer_linger=0.005,
-        producer_compression_type="gzip",
+        producer_compression_type="lz4",
         producer_request_timeout=60.0,
         stream_buffer_maxsize=settings.worker.batch * 2,
         loghandlers=[],

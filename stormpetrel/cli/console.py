@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import orjson
 import typer
 from rich.console import Console
 
-OUT = Console()
+# Into a pipe there is no width to ask for; a table of 80 columns would cut what matters.
+OUT = Console(width=None if sys.stdout.isatty() else 150)
 ERROR = Console(stderr=True)
 
 

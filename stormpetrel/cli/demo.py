@@ -38,9 +38,9 @@ def demo(
     settings = Settings()
     directory = settings.local.directory.resolve()
     with ERROR.status("Apache Kafka from Maven Central (the first time)"):
-        fetch_libraries(directory)
+        fetch_libraries(settings.cache)
     with ERROR.status("text model (exported the first time: some minutes)"):
-        ensure_exported(settings.model_cache, settings.text_model.name, say)
+        ensure_exported(settings.models, settings.text_model.name, say)
     supervisor = None if _api_is_ready(settings) else _start_supervisor(directory, settings)
     try:
         say("the system is up")

@@ -25,9 +25,9 @@ def export(
 
     settings = Settings()
     if force:
-        shutil.rmtree(model_directory(settings.model_cache, settings.text_model.name), ignore_errors=True)
+        shutil.rmtree(model_directory(settings.models, settings.text_model.name), ignore_errors=True)
     with ERROR.status("text model"):
-        directory = ensure_exported(settings.model_cache, settings.text_model.name, say)
+        directory = ensure_exported(settings.models, settings.text_model.name, say)
     typer.echo(directory)
 
 
@@ -39,7 +39,7 @@ def check(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> 
     from stormpetrel.text.encoder import read_manifest
 
     settings = Settings()
-    manifest = read_manifest(model_directory(settings.model_cache, settings.text_model.name))
+    manifest = read_manifest(model_directory(settings.models, settings.text_model.name))
     if as_json:
         print_json({"model": manifest.model, "version": manifest.version, "dimensions": manifest.dimensions})
     else:

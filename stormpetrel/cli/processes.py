@@ -67,7 +67,7 @@ def worker() -> None:
     from streams.app import run
 
     settings = Settings()
-    run(settings, model_directory(settings.model_cache, settings.text_model.name))
+    run(settings, model_directory(settings.models, settings.text_model.name))
 
 
 def consume_index() -> None:
@@ -77,7 +77,7 @@ def consume_index() -> None:
     from stormpetrel.settings import Settings
 
     settings = Settings()
-    run(settings, model_directory(settings.model_cache, settings.text_model.name))
+    run(settings, model_directory(settings.models, settings.text_model.name))
 
 
 def serve() -> None:
@@ -87,7 +87,7 @@ def serve() -> None:
     from stormpetrel.settings import Settings
 
     settings = Settings()
-    run(settings, model_directory(settings.model_cache, settings.text_model.name))
+    run(settings, model_directory(settings.models, settings.text_model.name))
 
 
 def sources_run(name: str = typer.Argument(help="Which live source: x")) -> None:

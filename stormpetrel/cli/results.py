@@ -16,9 +16,9 @@ def print_answer(title: str, answer: dict[str, Any]) -> None:
     table = Table(title=Text(title), title_justify="left", expand=False)
     table.add_column("#", justify="right")
     table.add_column("post", max_width=76, overflow="ellipsis", no_wrap=True)
-    table.add_column("place")
+    table.add_column("place", max_width=24)
     for name in [*names, "copies"]:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", min_width=len(name))
     for hit in answer["hits"]:
         ranks = [str(hit["ranks"][name]["rank"]) if name in hit["ranks"] else "-" for name in names]
         places = ", ".join(place["name"] for place in hit["post"].get("places", []))

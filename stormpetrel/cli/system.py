@@ -47,7 +47,7 @@ def start_system(
     apply_topics(f"127.0.0.1:{settings.local.kafka_port}", all_topics(), settings.kafka.replication_factor)
     if servers_only or stop():
         return
-    ensure_exported(settings.model_cache, settings.text_model.name, say)
+    ensure_exported(settings.models, settings.text_model.name, say)
     for part in own_parts(settings):
         if stop():
             return

@@ -71,7 +71,7 @@ def verify(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) ->
     from stormpetrel.verification import verify as compare
 
     settings = Settings()
-    manifest = read_manifest(model_directory(settings.model_cache, settings.text_model.name))
+    manifest = read_manifest(model_directory(settings.models, settings.text_model.name))
     name = posts_collection(settings.qdrant.collection_prefix, manifest.model, manifest.dimensions).name
     with ERROR.status("reading the log and both stores"):
         found = compare(
@@ -85,7 +85,8 @@ def verify(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) ->
     else:
         typer.echo(
             f"{found.expected} posts on the log, {found.documents} documents, {found.vectors} points; "
-            f"{len(found.lost)} lost, {len(found.doubled)} doubled, {len(found.extra)} unknown, {found.dead} dead letters"
+            f"{len(found.lost)} lost, {len(found.doubled)} doubled, {len(found.extra)} unknown, "
+            f"{found.dead} dead letters"
         )
     if not found.whole:
         examples = ", ".join((found.lost + found.extra + found.doubled)[:5])

@@ -27,9 +27,9 @@ def require_java() -> None:
         raise SetupError(f"`java -version` fails: the Java on the PATH does not run. {WHERE_JAVA}")
 
 
-def fetch_libraries(directory: Path) -> Path:
+def fetch_libraries(cache: Path) -> Path:
     """The folder with the broker's jars; brought by Maven the first time, whole or not at all."""
-    libraries = directory / "kafka-libs"
+    libraries = cache / "kafka"
     if (libraries / ".whole").exists():
         return libraries
     require_java()
@@ -74,9 +74,9 @@ def properties(data: Path, port: int, controller_port: int) -> dict[str, str]:
     }
 
 
-def prepare(directory: Path, port: int, controller_port: int) -> list[str]:
+def prepare(cache: Path, directory: Path, port: int, controller_port: int) -> list[str]:
     """Formats the broker's folder the first time, and returns the command that starts it."""
-    libraries = fetch_libraries(directory)
+    libraries = fetch_libraries(cache)
     data = directory / "kafka"
     data.mkdir(parents=True, exist_ok=True)
     file = directory / "kafka.properties"

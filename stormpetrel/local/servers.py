@@ -33,7 +33,7 @@ def server_parts(settings: Settings) -> list[Part]:
             )
     bootstrap = f"127.0.0.1:{local.kafka_port}"
     return [
-        Part("kafka", prepare(data, local.kafka_port, local.kafka_controller_port),
+        Part("kafka", prepare(settings.cache, data, local.kafka_port, local.kafka_controller_port),
              lambda: broker_answers(bootstrap), patience_s=90),
         Part("mongo", _document_server(data, local.mongo_port), lambda: answers(local.mongo_port)),
         Part("qdrant", this_python("local", "vectors", "--directory", str(data / "vectors"), "--port",
@@ -58,5 +58,5 @@ def local_addresses(settings: Settings) -> dict[str, str]:
         "STORMPETREL_KAFKA__BOOTSTRAP": f"127.0.0.1:{local.kafka_port}",
         "STORMPETREL_MONGO__URL": f"mongodb://127.0.0.1:{local.mongo_port}",
         "STORMPETREL_QDRANT__URL": f"http://127.0.0.1:{local.qdrant_port}",
-        "STORMPETREL_MODEL_CACHE": str(settings.model_cache.resolve()),
+        "STORMPETREL_CACHE": str(settings.cache.resolve()),
     }

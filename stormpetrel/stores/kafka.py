@@ -25,8 +25,12 @@ ADMIN_TIMEOUT_S = 30
 DELIVERY_TIMEOUT_S = 60
 
 
-def quiet(_: Any) -> None:
-    """librdkafka's own notices of lost connections; what matters comes back as an error of the call."""
+def _silence(_: Any) -> None:
+    """Takes librdkafka's notices of lost connections."""
+
+
+# librdkafka tells of every lost connection on stderr; what matters comes back as an error of the call.
+QUIET: dict[str, Any] = {"error_cb": _silence, "log_level": 2}
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Publisher:
                 "linger.ms": 5,
                 "compression.type": "lz4",
                 "delivery.timeout.ms": DELIVERY_TIMEOUT_S * 1000,
-                "error_cb": quiet,
+                **QUIET,
             }
         )
 
@@ -117,7 +121,7 @@ class Publisher:
 
 
 def _admin(bootstrap: str) -> AdminClient:
-    return AdminClient({"bootstrap.servers": bootstrap, "error_cb": quiet})
+    return AdminClient({"bootstrap.servers": bootstrap, **QUIET})
 
 
 def broker_answers(bootstrap: str, timeout_s: float = 2.0) -> bool:
@@ -191,7 +195,7 @@ def whole_consumer(bootstrap: str) -> Consumer:
             "enable.auto.commit": False,
             "enable.partition.eof": False,
             "auto.offset.reset": "earliest",
-            "error_cb": quiet,
+            **QUIET,
         }
     )
 
@@ -229,7 +233,7 @@ def read_whole(bootstrap: str, topic: str, tail: int | None = None) -> Iterator[
 
 def group_lag(bootstrap: str, group: str, topic: str) -> int:
     """How many records of the topic the group has not committed yet."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "error_cb": quiet})
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, **QUIET})
     try:
         standing = bounds(consumer, topic)
         committed = consumer.committed([TopicPartition(topic, p.partition) for p, _ in standing], ADMIN_TIMEOUT_S)

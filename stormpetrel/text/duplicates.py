@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ def _describe(text: str) -> _Known:
     if len(words) < FEWEST_WORDS:
         return _Known(exact, frozenset(), None, ())
     sketch = RMinHash(num_perm=PERMUTATIONS, seed=SEED)
-    sketch.update([f"{first} {second}" for first, second in zip(words, words[1:], strict=False)])
+    sketch.update([f"{first} {second}" for first, second in pairwise(words)])
     signature = np.array(sketch.digest(), dtype=np.uint32)
     rows = PERMUTATIONS // BANDS
     buckets = tuple((band, signature[band * rows : (band + 1) * rows].tobytes()) for band in range(BANDS))

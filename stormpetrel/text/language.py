@@ -63,6 +63,7 @@ LANGUAGES = [
     "zh",
 ]
 SURE = 0.8
+UNLIKELY = 0.02
 FEWEST_LETTERS = 4
 LETTER = re.compile(r"[^\W\d_]")
 
@@ -74,6 +75,13 @@ def _identifier() -> Any:
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(LANGUAGES)
     return identifier
+
+
+def likely(text: str, most: int = 3) -> list[str]:
+    """The languages that a short text may be in, the likeliest first: for queries of two or three words."""
+    if len(LETTER.findall(text)) < FEWEST_LETTERS:
+        return []
+    return [code for code, probability in _identifier().rank(text)[:most] if probability >= UNLIKELY]
 
 
 def detect(text: str, declared: str | None = None) -> tuple[str, float]:

@@ -10,6 +10,7 @@ import re
 import unicodedata
 import zlib
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -72,7 +73,9 @@ def document_terms(text: str, language: str) -> TermWeights | None:
     return TermWeights(indices=tuple(i for i, _ in ordered), values=tuple(round(w, 5) for _, w in ordered))
 
 
-def query_terms(text: str, language: str) -> TermWeights | None:
-    """Weight 1 for each stem of a query; None where it has no word."""
-    indices = sorted({_index(stem) for stem in stems(text, language)})
+def query_terms(text: str, languages: Sequence[str]) -> TermWeights | None:
+    """Weight 1 for each word of a query, whole and stemmed by each language it may be in; None without words."""
+    whole = {_fold(word) for word in WORD.findall(text)}
+    stemmed = {stem for language in languages for stem in stems(text, language)}
+    indices = sorted({_index(term) for term in whole | stemmed})
     return TermWeights(indices=tuple(indices), values=(1.0,) * len(indices)) if indices else None

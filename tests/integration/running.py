@@ -1,0 +1,157 @@
+"""The local stack for tests: real servers on free ports, and our own processes to start, kill and stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from stormpetrel.local.servers import local_addresses, server_parts
+from stormpetrel.local.stack import Stack, free_port, this_python
+from stormpetrel.settings import Settings
+from stormpetrel.stores.kafka import apply_topics, consumer_lags
+from stormpetrel.stores.mongo import MongoStore
+from stormpetrel.stores.qdrant import QdrantIndex, posts_collection
+from stormpetrel.topics import all_topics
+from stormpetrel.verification import Verification, verify
+
+COLLECTION = posts_collection("", "all-MiniLM-L6-v2", 384).name
+
+
+def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
+    """Returns as soon as `holds`; fails the test where it does not within the time."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+
+
+class RunningSystem:
+    """Servers run from enter to exit; processes of ours are started by the tests that need them."""
+
+    def __init__(self, directory: Path, cache: Path) -> None:
+        ports = {name: free_port() for name in ("kafka_port", "kafka_controller_port", "mongo_port", "qdrant_port")}
+        self.settings = Settings(cache=cache, local={"directory": directory, **ports})  # type: ignore[arg-type]
+        self.addresses = local_addresses(self.settings)
+        self.bootstrap = self.addresses["STORMPETREL_KAFKA__BOOTSTRAP"]
+        self.directory = directory
+        self.stack = Stack(directory, print)
+        self._ours: dict[str, subprocess.Popen[bytes]] = {}
+        self._api_port = 0
+
+    def __enter__(self) -> RunningSystem:
+        self.stack.__enter__()
+        try:
+            for part in server_parts(self.settings):
+                self.stack.start(part)
+            apply_topics(self.bootstrap, all_topics(), 1)
+        except BaseException:
+            self.stack.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in list(self._ours):
+            self.stop(name)
+        self.stack.stop()
+
+    @property
+    def documents(self) -> MongoStore:
+        return MongoStore(self.addresses["STORMPETREL_MONGO__URL"], "stormpetrel")
+
+    @property
+    def index(self) -> QdrantIndex:
+        return QdrantIndex(self.addresses["STORMPETREL_QDRANT__URL"])
+
+    def start(self, name: str, *arguments: str, wait: bool = True) -> subprocess.Popen[bytes]:
+        """Starts a process of ours, by default until it is ready."""
+        port = free_port()
+        variable = {"worker": "WORKER__PROBE_PORT", "index": "INDEX__PROBE_PORT", "serve": "API__PORT"}[
+            name.split("-")[0]
+        ]
+        environment = {**os.environ, **self.addresses, f"STORMPETREL_{variable}": str(port)}
+        environment["STORMPETREL_LOCAL__DIRECTORY"] = str(self.directory)
+        with (self.directory / "logs" / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                this_python(*arguments), env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        self._ours[name] = process
+        if name == "serve":
+            self._api_port = port
+        if wait:
+            wait_until(lambda: self._ready(process, port, name), 60, f"{name} is ready:\n{self.log(name)}")
+        return process
+
+    def _ready(self, process: subprocess.Popen[bytes], port: int, name: str) -> bool:
+        assert process.poll() is None, f"{name} ended with {process.returncode}:\n{self.log(name)}"
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def start_pipeline(self) -> None:
+        """Worker, index consumer and API, where they do not run yet."""
+        for name, arguments in (("index", ("consume", "index")), ("worker", ("worker",)), ("serve", ("serve",))):
+            running = self._ours.get(name)
+            if running is None or running.poll() is not None:
+                self.start(name, *arguments)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL: the process gets no chance to tidy up."""
+        process = self._ours.pop(name)
+        process.kill()
+        process.wait(10)
+
+    def stop(self, name: str) -> float:
+        """SIGTERM; the seconds until the process was gone."""
+        process = self._ours.pop(name)
+        started = time.monotonic()
+        if process.poll() is None:
+            process.terminate()
+            process.wait(15)
+        return time.monotonic() - started
+
+    def log(self, name: str) -> str:
+        return self.stack.log_end(name)
+
+    def api(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        return httpx.request(method, f"http://127.0.0.1:{self._api_port}{path}", timeout=30, **arguments)
+
+    def search(self, **question: Any) -> dict[str, Any]:
+        reply = self.api("POST", "/v1/search", json=question)
+        assert reply.status_code == 200, reply.text
+        found: dict[str, Any] = reply.json()
+        return found
+
+    def replay(self, path: Path, *more: str) -> dict[str, int]:
+        """`stormpetrel sources replay`, as a user runs it."""
+        done = subprocess.run(
+            this_python("sources", "replay", str(path), "--json", *more),
+            env={**os.environ, **self.addresses}, capture_output=True, text=True, timeout=120, check=True,
+        )  # fmt: skip
+        counts: dict[str, int] = json.loads(done.stdout)
+        return counts
+
+    def wait_until_worked_through(self, seconds: float = 120) -> None:
+        """Both consumer groups have committed everything that stands on their topics."""
+        wait_until(self._nothing_left, seconds, f"no lag: {consumer_lags(self.bootstrap, 'stormpetrel')}")
+
+    def _nothing_left(self) -> bool:
+        # Twice: between the two looks the worker's last results reach the index consumer.
+        lags = [sum(consumer_lags(self.bootstrap, "stormpetrel").values()) for _ in range(2)]
+        return lags == [0, 0]
+
+    def verify(self) -> Verification:
+        return verify(self.bootstrap, self.documents, self.index, COLLECTION)
+
+
+def write_posts(path: Path, posts: Sequence[dict[str, Any]]) -> Path:
+    """A file of plain JSON lines."""
+    path.write_text("".join(json.dumps(post, ensure_ascii=False) + "\n" for post in posts), encoding="utf-8")
+    return path
