@@ -5,12 +5,13 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS = never
 export UV_LINK_MODE = copy
 
-.PHONY: demo test lint bench down clean help
-help:   ; @grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/'
+.PHONY: help locks demo test lint bench down clean help
+help:   ; @sed -nE 's|^([a-z]+):.* ## (.*)|\1\t\2|p' Makefile
 demo: .venv/run.stamp   ; @$(BIN)/stormpetrel demo $(if $(DATA),--data "$(DATA)") ## the whole system on this machine, with a generated flood night (DATA=path: real posts)
 test: .venv/dev.stamp   ; @$(BIN)/stormpetrel doctor --only tests && $(BIN)/python -m pytest $(ARGS) ## all tests, the ones against real servers included
 lint: .venv/dev.stamp   ; @$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports ## style, types and import rules
 bench: .venv/dev.stamp  ; @$(BIN)/stormpetrel bench $(if $(DATA),--data "$(DATA)") ## the figures of the README, as JSON
+locks: $(UV) ; @for extra in "run:--extra local" "dev:--extra local --extra dev" "models:--extra models"; do $(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links -p 3.11 pyproject.toml $${extra#*:} -o locks/$${extra%%:*}.txt || exit 1; done ## resolve the dependencies anew
 down:   ; @test ! -x $(BIN)/stormpetrel || $(BIN)/stormpetrel down ## stop what `make demo` left running
 clean: down ; rm -rf .venv .uv .stormpetrel ## stop everything and forget everything
 
