@@ -6,7 +6,7 @@ export UV_PYTHON_DOWNLOADS = never
 export UV_LINK_MODE = copy
 
 .PHONY: help locks demo test lint bench down clean help
-help:   ; @sed -nE 's|^([a-z]+):.* ## (.*)|\1\t\2|p' Makefile
+help:   ; @grep -oE '^[a-z]+:.*## .*' Makefile | grep -v sed | sed -E 's|:.*## |\t|'
 demo: .venv/run.stamp   ; @$(BIN)/stormpetrel demo $(if $(DATA),--data "$(DATA)") ## the whole system on this machine, with a generated flood night (DATA=path: real posts)
 test: .venv/dev.stamp   ; @$(BIN)/stormpetrel doctor --only tests && $(BIN)/python -m pytest $(ARGS) ## all tests, the ones against real servers included
 lint: .venv/dev.stamp   ; @$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports ## style, types and import rules

@@ -1,0 +1,100 @@
+"""The codec round-trips; what is not ours is refused with a reason, never with a crash."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stormpetrel import events
+from stormpetrel.errors import MalformedRecord, StormpetrelError, UnknownSchema
+from stormpetrel.events import EnrichedPost, NativePlace, Post, PostDeleted, TermWeights, Vector, decode, encode
+from stormpetrel.payloads import read
+
+moments = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+texts = st.text(st.characters(codec="utf-8"), max_size=200)
+places = st.builds(NativePlace, longitude=st.floats(-180, 180), latitude=st.floats(-90, 90), name=st.none() | texts)
+posts = st.builds(
+    Post,
+    post_id=st.from_regex(r"x:[0-9]{1,19}", fullmatch=True),
+    source=st.sampled_from(["x", "file"]),
+    text=texts,
+    created_at=moments,
+    ingested_at=moments,
+    native_place=st.none() | places,
+    rule_tags=st.tuples(texts),
+    schema_version=st.just(1),
+)
+
+
+@given(posts)
+def test_posts_round_trip(post: Post) -> None:
+    assert decode(encode(post), Post) == post
+
+
+@given(posts, st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=20), moments)
+def test_enriched_posts_round_trip_with_their_vectors_to_the_bit(post: Post, values: list[float], at: datetime) -> None:
+    vector = np.array(values, dtype=np.float32)
+    event = EnrichedPost(
+        post=post, clean_text=post.text, language="en", language_confidence=0.5, enriched_at=at,
+        text_vector=Vector.of(vector, "m@1"), terms=TermWeights(indices=(1, 2**32 - 1), values=(0.5, 1.25)),
+    )  # fmt: skip
+    back = decode(encode(event), EnrichedPost, PostDeleted, schema="EnrichedPost")
+    assert back == event
+    assert back.text_vector.values().tobytes() == vector.tobytes()
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_event_or_an_error_of_ours(raw: bytes) -> None:
+    with pytest.raises(StormpetrelError):
+        decode(raw, Post)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=8,
+)
+FIELDS = (
+    "data did kind commit event payload account content id text created_at errors includes collection operation rkey "
+    "time_us record geo lat lon"
+).split()
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), json_values | st.dictionaries(st.sampled_from(FIELDS), json_values)))
+def test_any_record_of_a_source_is_read_passed_or_malformed(record: dict[str, Any]) -> None:
+    import orjson
+
+    try:
+        raw = orjson.dumps(record)
+    except TypeError:
+        return  # an integer that JSON of 64 bits has no room for
+    try:
+        read(raw, datetime(2026, 1, 1, tzinfo=UTC))
+    except MalformedRecord as error:
+        assert str(error)
+
+
+def test_an_old_version_is_read_by_its_upgrade(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(
+        events.UPGRADES, ("PostDeleted", 0), lambda old: {"schema_version": 1, "post_id": old["id"], "source": "x",
+                                                           "deleted_at": old["at"]}
+    )  # fmt: skip
+    found = decode(b'{"schema_version": 0, "id": "x:1", "at": "2026-01-01T00:00:00Z"}', PostDeleted)
+    assert found.post_id == "x:1"
+
+
+def test_a_version_from_the_future_and_an_unknown_schema_are_refused() -> None:
+    with pytest.raises(UnknownSchema, match="version 2"):
+        decode(b'{"schema_version": 2}', Post)
+    with pytest.raises(UnknownSchema, match="'Alert'"):
+        decode(b"{}", Post, schema="Alert")
+
+
+def test_a_vector_that_does_not_fit_its_promise_is_malformed() -> None:
+    with pytest.raises(MalformedRecord, match="2 values, 3 promised"):
+        Vector(model="m", dimensions=3, data=Vector.of(np.zeros(2, np.float32), "m").data).values()
