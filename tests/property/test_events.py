@@ -59,10 +59,29 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=8,
 )
-FIELDS = (
-    "data did kind commit event payload account content id text created_at errors includes collection operation rkey "
-    "time_us record geo lat lon"
-).split()
+FIELDS = [
+    "data",
+    "did",
+    "kind",
+    "commit",
+    "event",
+    "payload",
+    "account",
+    "content",
+    "id",
+    "text",
+    "created_at",
+    "errors",
+    "includes",
+    "collection",
+    "operation",
+    "rkey",
+    "time_us",
+    "record",
+    "geo",
+    "lat",
+    "lon",
+]
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values | st.dictionaries(st.sampled_from(FIELDS), json_values)))
