@@ -14,6 +14,7 @@ def attach(app: typer.Typer) -> None:
     app.command()(worker)
     app.command()(serve)
     app.command()(doctor)
+    app.command()(bench)
     consume = typer.Typer(help="Consumers that write in bulk.", no_args_is_help=True)
     consume.command("index")(consume_index)
     app.add_typer(consume, name="consume")
@@ -138,3 +139,23 @@ def doctor(only: str = typer.Option("all", help="tests: what `make test` needs; 
     require_java()
     if only == "all":
         typer.echo("Python, Java and Maven are here")
+
+
+def bench(
+    data: Path | None = typer.Option(None, exists=True, help="Real data: a folder with tweets_idrisi/mentions in it."),
+    posts: int = typer.Option(100_000, min=1000, help="Indexed posts of the search benchmark."),
+    only: str | None = typer.Option(None, help="main_path or search."),
+) -> None:
+    """Measure this machine: the benchmarks of a checkout, as JSON."""
+    import subprocess
+    import sys
+
+    from stormpetrel.errors import SetupError
+    from stormpetrel.models import ROOT
+
+    if not (ROOT / "benchmarks").is_dir():
+        raise SetupError("the benchmarks are not part of the installed package; run this in a checkout")
+    arguments = ["--posts", str(posts)]
+    arguments += ["--data", str(data.resolve())] if data else []
+    arguments += ["--only", only] if only else []
+    raise SystemExit(subprocess.run([sys.executable, "-m", "benchmarks", *arguments], cwd=ROOT, check=False).returncode)

@@ -42,7 +42,7 @@ class RunningSystem:
         self.bootstrap = self.addresses["STORMPETREL_KAFKA__BOOTSTRAP"]
         self.directory = directory
         self.stack = Stack(directory, print)
-        self._ours: dict[str, subprocess.Popen[bytes]] = {}
+        self.ours: dict[str, subprocess.Popen[bytes]] = {}
         self._api_port = 0
 
     def __enter__(self) -> RunningSystem:
@@ -57,7 +57,7 @@ class RunningSystem:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name in list(self._ours):
+        for name in list(self.ours):
             self.stop(name)
         self.stack.stop()
 
@@ -81,7 +81,7 @@ class RunningSystem:
             process = subprocess.Popen(
                 this_python(*arguments), env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
-        self._ours[name] = process
+        self.ours[name] = process
         if name == "serve":
             self._api_port = port
         if wait:
@@ -98,19 +98,19 @@ class RunningSystem:
     def start_pipeline(self) -> None:
         """Worker, index consumer and API, where they do not run yet."""
         for name, arguments in (("index", ("consume", "index")), ("worker", ("worker",)), ("serve", ("serve",))):
-            running = self._ours.get(name)
+            running = self.ours.get(name)
             if running is None or running.poll() is not None:
                 self.start(name, *arguments)
 
     def kill(self, name: str) -> None:
         """SIGKILL: the process gets no chance to tidy up."""
-        process = self._ours.pop(name)
+        process = self.ours.pop(name)
         process.kill()
         process.wait(10)
 
     def stop(self, name: str) -> float:
         """SIGTERM; the seconds until the process was gone."""
-        process = self._ours.pop(name)
+        process = self.ours.pop(name)
         started = time.monotonic()
         if process.poll() is None:
             process.terminate()

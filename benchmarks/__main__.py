@@ -1,0 +1,36 @@
+"""All benchmarks, one JSON object. `python -m benchmarks [--data DIR] [--posts N] [--only NAME]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+from benchmarks import main_path, search_latency
+
+
+def main() -> None:
+    """Prints `{"machine": ..., "main_path": ..., "search": ...}` on stdout, progress on stderr."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--data", type=Path, help="real data (a folder with tweets_idrisi/mentions); else generated posts"
+    )
+    parser.add_argument("--posts", type=int, default=100_000, help="indexed posts of the search benchmark")
+    parser.add_argument("--only", choices=["main_path", "search"], help="run one of them")
+    chosen = parser.parse_args()
+    report: dict[str, object] = {
+        "machine": {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine(),
+                    "python": platform.python_version()}
+    }  # fmt: skip
+    if chosen.only in (None, "main_path"):
+        report["main_path"] = main_path.run(chosen.data)
+    if chosen.only in (None, "search"):
+        report["search"] = search_latency.run(chosen.data, chosen.posts)
+    json.dump(report, sys.stdout, indent=2)
+    print()
+
+
+main()

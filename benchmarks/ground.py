@@ -1,0 +1,85 @@
+"""What the benchmarks stand on: a system of their own, texts, memory of processes, percentiles."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from stormpetrel.demo.night import flood_night, lines
+from stormpetrel.models import ensure_exported
+from tests.integration.running import RunningSystem
+
+CACHE = Path(__file__).resolve().parent.parent / ".stormpetrel" / "cache"
+MODEL = "all-MiniLM-L6-v2"
+
+
+def say(text: str) -> None:
+    """Progress, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def fresh_system() -> Iterator[RunningSystem]:
+    """A local stack of its own on free ports, with worker, index consumer and API; gone afterwards."""
+    ensure_exported(CACHE / "models", MODEL, say)
+    with (
+        tempfile.TemporaryDirectory(prefix="stormpetrel-bench-") as directory,
+        RunningSystem(Path(directory), CACHE) as system,
+    ):
+        system.start_pipeline()
+        yield system
+
+
+def model_directory() -> Path:
+    return CACHE / "models" / MODEL
+
+
+def post_files(data: Path | None, directory: Path) -> tuple[str, Path]:
+    """(what it is, file or folder of posts): the real tweets where given, else a generated night."""
+    if data is not None:
+        mentions = data / "tweets_idrisi" / "mentions"
+        return (f"{mentions.parent.name}/{mentions.name}", mentions) if mentions.is_dir() else (data.name, data)
+    night = directory / "night.jsonl"
+    night.write_text("".join(f"{line}\n" for line in lines(flood_night(3000, 11))), encoding="utf-8")
+    return "generated night of 3,000 posts", night
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    """All JSON objects of a file or a folder of JSON lines; broken lines are left out."""
+    found = []
+    for file in sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            try:
+                found.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+    return found
+
+
+def memory_mib(system: RunningSystem) -> dict[str, float]:
+    """Resident memory of each process of the system, in MiB."""
+    processes = {**system.stack.processes, **system.ours}
+    return {
+        name: round(psutil.Process(process.pid).memory_info().rss / 2**20, 1)
+        for name, process in processes.items()
+        if process.poll() is None
+    }
+
+
+def percentiles(seconds: Sequence[float]) -> dict[str, float]:
+    """p50, p95 and the largest, in milliseconds."""
+    ordered = sorted(seconds)
+    return {
+        "p50_ms": round(1000 * statistics.median(ordered), 1),
+        "p95_ms": round(1000 * ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))], 1),
+        "max_ms": round(1000 * ordered[-1], 1),
+        "n": len(ordered),
+    }

@@ -1,0 +1,121 @@
+"""The main path: everything through Kafka into both stores, counted by id; speed beside the bare encoder's;
+the time from produce to found at half that load; memory."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.ground import fresh_system, memory_mib, model_directory, percentiles, post_files, say
+from stormpetrel.enrichment import now
+from stormpetrel.events import Post, encode
+from stormpetrel.stores.kafka import Publisher
+from stormpetrel.text.encoder import TextEncoder
+from tests.integration.running import RunningSystem
+
+LATENCY_SAMPLES = 40
+FOUND_PATIENCE_S = 20.0
+
+
+def run(data: Path | None) -> dict[str, Any]:
+    """Starts a system of its own, measures, and stops it again."""
+    with fresh_system() as system:
+        time.sleep(3)
+        idle = memory_mib(system)
+        what, path = post_files(data, system.directory)
+        say(f"replaying {what} flat out")
+        seconds, published = _flat_out(system, path)
+        check = system.verify()
+        after = memory_mib(system)
+        documents = [system.documents.get("posts", [entity])[entity] for entity in system.documents.ids("posts")]
+        originals = [document for document in documents if document["copy_of"] is None]
+        rate = len(originals) / seconds
+        say("the bare encoder on the same texts, the system idle beside it")
+        bare = _bare_encoder([document["clean_text"] for document in originals if document["clean_text"]])
+        say(f"{rate:.0f} unique posts/s end to end, {bare:.0f} by the bare encoder; produce to found at half that load")
+        latency = _produce_to_found(system, [document["text"] for document in originals], rate / 2)
+    return {
+        "posts": what,
+        "published": published,
+        "in_documents": check.documents,
+        "in_vectors": check.vectors,
+        "lost": len(check.lost),
+        "doubled": len(check.doubled),
+        "unknown": len(check.extra),
+        "copies": len(documents) - len(originals),
+        "seconds": round(seconds, 1),
+        "unique_posts_per_s": round(rate, 1),
+        "bare_encoder_texts_per_s": round(bare, 1),
+        "ratio_to_bare_encoder": round(rate / bare, 3),
+        "produce_to_found_at_half_load": {"posts_per_s": round(rate / 2, 1), **latency},
+        "memory_idle_mib": {**idle, "all": round(sum(idle.values()), 1)},
+        "memory_after_mib": {**after, "all": round(sum(after.values()), 1)},
+    }
+
+
+def _flat_out(system: RunningSystem, path: Path) -> tuple[float, int]:
+    started = time.monotonic()
+    counts = system.replay(path)
+    system.wait_until_worked_through(1200)
+    return time.monotonic() - started, counts["published"]
+
+
+def _bare_encoder(texts: list[str]) -> float:
+    """Texts per second of the encoder alone, as the worker sets it up, on a fair part of the same texts."""
+    chosen = random.Random(1).sample(texts, min(len(texts), 3000))
+    encoder = TextEncoder(model_directory())
+    encoder.encode(chosen[:64])
+    started = time.perf_counter()
+    for start in range(0, len(chosen), 64):
+        encoder.encode(chosen[start : start + 64])
+    return len(chosen) / (time.perf_counter() - started)
+
+
+def _produce_to_found(system: RunningSystem, texts: list[str], rate: float) -> dict[str, float]:
+    """A steady load of new posts; beside it, one marked post at a time is produced and searched for until found."""
+    publisher = Publisher(system.bootstrap)
+    stop = threading.Event()
+    load = threading.Thread(target=_steady_load, args=(publisher, texts, rate, stop))
+    load.start()
+    waits = []
+    try:
+        time.sleep(2)
+        for number in range(LATENCY_SAMPLES):
+            waits.append(_one_sample(system, publisher, number))
+            time.sleep(0.3)
+    finally:
+        stop.set()
+        load.join()
+    return percentiles(waits)
+
+
+def _steady_load(publisher: Publisher, texts: list[str], rate: float, stop: threading.Event) -> None:
+    started, sent = time.monotonic(), 0
+    while not stop.is_set():
+        due = int((time.monotonic() - started) * rate)
+        for number in range(sent, due):
+            _publish(publisher, f"file:load-{number}", f"{texts[number % len(texts)]} {number}")
+        sent = max(sent, due)
+        time.sleep(0.02)
+
+
+def _one_sample(system: RunningSystem, publisher: Publisher, number: int) -> float:
+    word = "".join(random.Random(number).choices("abcdefghijklmnopqrstuvwxyz", k=12))
+    text = f"Observer {word} reports that the water at gauge {word} is {number} cm above the mark"
+    started = time.monotonic()
+    _publish(publisher, f"file:marked-{number}", text)
+    publisher.flush()
+    while time.monotonic() - started < FOUND_PATIENCE_S:
+        hits = system.search(text=text, limit=5)["hits"]
+        if any(hit["post_id"] == f"file:marked-{number}" for hit in hits):
+            return time.monotonic() - started
+        time.sleep(0.05)
+    raise SystemExit(f"the marked post {number} was not found within {FOUND_PATIENCE_S} s")
+
+
+def _publish(publisher: Publisher, post_id: str, text: str) -> None:
+    post = Post(post_id=post_id, source="file", text=text, created_at=now(), ingested_at=now())
+    publisher.publish("posts.raw", post_id, post, encode(post))
