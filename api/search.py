@@ -23,7 +23,7 @@ from api.requests import (
 from api.services import Services
 from stormpetrel.errors import NotFound
 from stormpetrel.health import SEARCH_SECONDS
-from stormpetrel.ports import Document, Filter
+from stormpetrel.ports import Document, Filter, OrderQuery
 from stormpetrel.search import MEASURES, MODALITIES, Area, Found, Search
 from stormpetrel.text.clean import clean
 from stormpetrel.text.language import likely
@@ -142,7 +142,7 @@ def _answer(
     end = cursor.offset + len(page)
     with SEARCH_SECONDS.labels("documents").time():
         documents = have.documents.get("posts", [item.id for item in page])
-        copies = have.documents.count_by("posts", "copy_of", list(documents))
+        copies = have.vectors.count_by(have.collection, "copy_of", list(documents))
     by_name = {ranked.modality: ranked for ranked in found.lists}
     hits = [
         Hit(
@@ -184,12 +184,13 @@ def _shown(document: Document) -> Document:
 
 @router.get("/posts/{post_id:path}", tags=["posts"])
 def post(post_id: str, have: Services = Depends(services)) -> dict[str, Any]:
-    """One post with all that is known of it, and the posts that repeat it (the first 100 by id)."""
+    """One post with all that is known of it, and the posts that repeat it (the newest 100)."""
     document = _document(have, post_id)
-    counted = have.documents.count_by("posts", "copy_of", [post_id])
-    copies = have.documents.find("posts", {"copy_of": post_id}, limit=100) if counted else []
+    counted = have.vectors.count_by(have.collection, "copy_of", [post_id])
+    newest = OrderQuery("event_time", "desc", filter=Filter(any_of={"copy_of": [post_id]}))
+    (copies,) = have.vectors.query(have.collection, [newest]) if counted else ([],)
     return {
         **_shown(document),
         "copies": counted.get(post_id, 0),
-        "copy_ids": [copy["_id"] for copy in copies],
+        "copy_ids": [copy.payload["id"] for copy in copies],
     }

@@ -60,6 +60,7 @@ def point_of(event: EnrichedPost) -> Point:
         "source": event.post.source,
         "language": event.language,
         "kind": "copy" if event.copy_of else "original",
+        "copy_of": event.copy_of,
         "event_time": milliseconds(event.post.created_at),
         "ingested_at": milliseconds(event.post.ingested_at),
         "location": [{"lon": place.longitude, "lat": place.latitude} for place in located(event)],
@@ -266,7 +267,6 @@ def run(settings: Settings, model_directory: Any) -> None:
     serve_probes(settings.index.probe_port, readiness)
     manifest = read_manifest(model_directory)
     documents = MongoStore(settings.mongo.url, settings.mongo.database)
-    documents.migrate()
     vectors = QdrantIndex(settings.qdrant.url, settings.qdrant.api_key, settings.qdrant.timeout_s)
     collection = posts_collection(settings.qdrant.collection_prefix, manifest.model, manifest.dimensions)
     vectors.migrate(collection)

@@ -24,14 +24,8 @@ class DocumentStore(Protocol):
     def get(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
         """The documents that exist among `ids`, by id."""
 
-    def find(self, collection: str, equals: Mapping[str, str], limit: int) -> list[Document]:
-        """Documents whose fields equal the given strings, sorted by `_id`."""
-
-    def count(self, collection: str, equals: Mapping[str, str] | None = None) -> int:
-        """How many documents have these field values."""
-
-    def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
-        """How many documents have each of these values in `field`; values without any are left out."""
+    def count(self, collection: str) -> int:
+        """How many documents there are."""
 
     def ids(self, collection: str) -> Iterable[str]:
         """All ids."""
@@ -112,6 +106,9 @@ class VectorIndex(Protocol):
 
     def count(self, collection: str) -> int:
         """How many points there are."""
+
+    def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
+        """How many points have each of these values in a keyword field; values without any are left out."""
 
     def ids(self, collection: str) -> Iterable[str]:
         """The entity ids of all points."""

@@ -194,6 +194,12 @@ class Shard:
     def count(self, given: Json) -> int:
         return int(self._shard.count(edge.CountRequest(filter=_filter(given.get("filter")), exact=True)))
 
+    def facet(self, given: Json) -> Json:
+        _only(given, "key limit filter exact", "a facet")
+        request = edge.FacetRequest(given["key"], given.get("limit") or 10, bool(given.get("exact")),
+                                    _filter(given.get("filter")))  # fmt: skip
+        return {"hits": [{"value": hit.value, "count": hit.count} for hit in self._shard.facet(request).hits]}
+
     def close(self) -> None:
         with self._writing:
             self._shard.flush()

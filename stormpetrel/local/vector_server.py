@@ -95,6 +95,7 @@ ROUTES: tuple[tuple[str, str, Work], ...] = (
         "/collections/{name}/points/count",
         lambda engine, name, body: {"count": _shard(engine, name).count(body)},
     ),
+    ("POST", "/collections/{name}/facet", lambda engine, name, body: _shard(engine, name).facet(body)),
     (
         "POST",
         "/collections/{name}/points/query/batch",

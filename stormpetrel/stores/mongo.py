@@ -1,11 +1,12 @@
 """The document store: MongoDB, or the local stack's server on the same wire.
 
-Only what every server does rightly: upserts by our own string `_id`, reads by ids or equality, one sort.
+Only what every server does rightly: upserts by our own string `_id`, reads and deletes by ids. What is
+looked for by a field is looked for in the vector index.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +17,6 @@ from stormpetrel.errors import StoreUnavailable
 from stormpetrel.ports import Document
 
 LARGEST_BATCH = 500  # statements a command: more than this and some servers hang
-INDEXES = {"posts": ("copy_of",)}  # collection -> fields that are asked by equality
 
 
 @contextmanager
@@ -35,13 +35,6 @@ class MongoStore:
             url, serverSelectionTimeoutMS=3000, connectTimeoutMS=3000, tz_aware=True
         )
         self._database = self._client[database]
-
-    def migrate(self) -> None:
-        """Creates the indexes that reads need; safe to repeat."""
-        with _told("creating indexes"):
-            for collection, fields in INDEXES.items():
-                for name in fields:
-                    self._database[collection].create_index(name)
 
     def ping(self) -> None:
         with _told("ping"):
@@ -71,18 +64,9 @@ class MongoStore:
                 found.update((document["_id"], document) for document in self._database[collection].find(wanted))
         return found
 
-    def find(self, collection: str, equals: Mapping[str, str], limit: int) -> list[Document]:
-        with _told(f"reading {collection}"):
-            return list(self._database[collection].find(dict(equals)).sort("_id", 1).limit(limit))
-
-    def count(self, collection: str, equals: Mapping[str, str] | None = None) -> int:
+    def count(self, collection: str) -> int:
         with _told(f"counting {collection}"):
-            return self._database[collection].count_documents(dict(equals or {}))
-
-    def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
-        # One count a value, each answered by the index: a viral post's copies are never read.
-        counts = {value: self.count(collection, {field: value}) for value in values}
-        return {value: count for value, count in counts.items() if count}
+            return self._database[collection].count_documents({})
 
     def ids(self, collection: str) -> Iterable[str]:
         with _told(f"reading {collection}"):

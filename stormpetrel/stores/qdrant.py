@@ -22,7 +22,7 @@ from stormpetrel.ports import Filter, NearestQuery, Point, Query, Scored
 
 SCROLL_PAGE = 2000
 ID = "id"  # the payload field that holds the entity's own id
-KEYWORDS = ("source", "language", "kind", "cells_7", "cells_5", "cells_3")
+KEYWORDS = ("source", "language", "kind", "copy_of", "cells_7", "cells_5", "cells_3")
 INTEGERS = ("event_time", "ingested_at")
 POINTS = ("location",)
 
@@ -169,6 +169,14 @@ class QdrantIndex:
     def count(self, collection: str) -> int:
         with _told("counting"):
             return self._client.count(collection, exact=True).count
+
+    def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
+        if not values:
+            return {}
+        wanted = _condition(Filter(any_of={field: values}))
+        with _told(f"counting by {field}"):
+            found = self._client.facet(collection, field, facet_filter=wanted, limit=len(values), exact=True)
+        return {str(hit.value): hit.count for hit in found.hits}
 
     def ids(self, collection: str) -> Iterable[str]:
         offset: Any = None
