@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 import stormpetrel
 from api import search
+from api.body_limit import BodyLimit
 from api.services import Services
 from stormpetrel.errors import BadQuery, NotFound, StoreUnavailable, StormpetrelError
 from stormpetrel.health import set_up_log
@@ -40,6 +41,7 @@ def create_app(services: Callable[[], Services]) -> FastAPI:
         description="Finds the posts that belong to the same happening: by text, words, place and time, fused.",
         lifespan=lifespan,
     )
+    app.add_middleware(BodyLimit, most=LONGEST_BODY)
     app.include_router(search.router)
     _add_probes(app)
     _add_errors(app)
@@ -93,14 +95,6 @@ def _told(found: dict[str, Any]) -> dict[str, str]:
 
 
 def _add_errors(app: FastAPI) -> None:
-    @app.middleware("http")
-    async def bounded(request: Request, call_next: Any) -> Response:
-        length = request.headers.get("content-length", "0")
-        if length.isdigit() and int(length) > LONGEST_BODY:
-            return _problem(413, "too_large", f"the body has {length} bytes; send at most {LONGEST_BODY}")
-        answer: Response = await call_next(request)
-        return answer
-
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         return _problem(422, "invalid", [_told(found) for found in error.errors()])

@@ -64,6 +64,11 @@ def records(path: Path) -> list[dict[str, Any]]:
     return found
 
 
+def texts_of(found: Sequence[dict[str, Any]]) -> list[str]:
+    """The texts of records in the plain form or X's."""
+    return [str(record.get("text") or (record.get("data") or {}).get("text") or "") for record in found]
+
+
 def memory_mib(system: RunningSystem) -> dict[str, float]:
     """Resident memory of each process of the system, in MiB."""
     processes = {**system.stack.processes, **system.ours}

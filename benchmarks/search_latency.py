@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.ground import fresh_system, memory_mib, model_directory, percentiles, post_files, records, say
+from benchmarks.ground import fresh_system, memory_mib, model_directory, percentiles, post_files, records, say, texts_of
 from consumers.index import Batch, Indexer
 from stormpetrel.events import EnrichedPost, Place, Post, Vector
 from stormpetrel.text.clean import clean
@@ -49,8 +49,7 @@ def run(data: Path | None, count: int) -> dict[str, Any]:
 
 
 def _texts(found: list[dict[str, Any]]) -> list[str]:
-    texts = [str(record.get("text") or (record.get("data") or {}).get("text") or "") for record in found]
-    return list(dict.fromkeys(text for text in map(clean, texts) if len(text) > 20))
+    return list(dict.fromkeys(text for text in map(clean, texts_of(found)) if len(text) > 20))
 
 
 def _index(system: RunningSystem, texts: list[str], count: int) -> None:

@@ -264,7 +264,7 @@ def run(settings: Settings, model_directory: Any) -> None:
     """Runs the index consumer until SIGTERM or SIGINT."""
     set_up_log("index")
     readiness = Readiness("the stores and the broker")
-    serve_probes(settings.index.probe_port, readiness)
+    serve_probes(settings.index.probe_port, readiness, settings.probe_host)
     manifest = read_manifest(model_directory)
     documents = MongoStore(settings.mongo.url, settings.mongo.database)
     vectors = QdrantIndex(settings.qdrant.url, settings.qdrant.api_key, settings.qdrant.timeout_s)

@@ -52,7 +52,7 @@ class Readiness:
         return silence if self._patience_s is not None and silence > self._patience_s else None
 
 
-def serve_probes(port: int, readiness: Readiness, host: str = "127.0.0.1") -> ThreadingHTTPServer:
+def serve_probes(port: int, readiness: Readiness, host: str) -> ThreadingHTTPServer:
     """Answers the three addresses from a thread of its own until the process ends. Port 0 takes a free one."""
 
     class Handler(BaseHTTPRequestHandler):

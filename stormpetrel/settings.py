@@ -102,6 +102,7 @@ class Settings(BaseSettings):
     x: X = X()
     local: Local = Local()
     cache: Path = Path(".stormpetrel/cache")
+    probe_host: str = "127.0.0.1"
 
     @property
     def models(self) -> Path:

@@ -75,7 +75,7 @@ def run(settings: Settings, model_directory: Path) -> None:
 
     set_up_log("worker")
     readiness = Readiness("the text model and the gazetteer")
-    serve_probes(settings.worker.probe_port, readiness)
+    serve_probes(settings.worker.probe_port, readiness, settings.probe_host)
     encoder = TextEncoder(model_directory, settings.text_model.batch_size, settings.text_model.threads)
     window = DuplicateWindow(settings.worker.duplicate_window, settings.worker.duplicate_similarity)
     enricher = Enricher(encoder, PlaceFinder(default_gazetteer()), window)

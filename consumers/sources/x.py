@@ -97,7 +97,7 @@ def run(settings: Settings) -> None:
         raise SetupError("the X stream needs a bearer token of a paid tier: set STORMPETREL_X__BEARER_TOKEN")
     set_up_log("source x")
     readiness = Readiness("the connection to X")
-    serve_probes(settings.x.probe_port, readiness)
+    serve_probes(settings.x.probe_port, readiness, settings.probe_host)
     publisher = PostPublisher(Publisher(settings.kafka.bootstrap), "x")
     client = XStream(settings.x.stream_url, settings.x.bearer_token, publisher, readiness)
 

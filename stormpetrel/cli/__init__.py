@@ -11,23 +11,27 @@ import typer
 
 from stormpetrel.errors import StormpetrelError
 
-app = typer.Typer(
-    name="stormpetrel",
-    help="Social posts and Sentinel imagery, found together, nearly in real time.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+
+def assembled() -> typer.Typer:
+    """The command line with all its commands."""
+    from stormpetrel.cli import demo, models, processes, topics, views
+
+    app = typer.Typer(
+        name="stormpetrel",
+        help="Social posts and Sentinel imagery, found together, nearly in real time.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for module in (demo, processes, topics, views, models):
+        module.attach(app)
+    return app
 
 
 def main() -> None:
     """Runs the command line. Exit codes: 0 done, 1 failed, 2 something is missing or misused, 3 a check failed."""
-    from stormpetrel.cli import demo, models, processes, topics, views
-
-    for module in (demo, processes, topics, views, models):
-        module.attach(app)
     try:
-        app()
+        assembled()()
     except StormpetrelError as error:
         typer.secho(f"stormpetrel: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
         raise SystemExit(error.exit_code) from None

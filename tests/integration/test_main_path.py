@@ -9,22 +9,11 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from stormpetrel.demo.night import flood_night, write
+from stormpetrel.demo.night import flood_night
 from stormpetrel.stores.kafka import Publisher, read_dead_letters
 from tests.integration.running import COLLECTION, RunningSystem, wait_until, write_posts
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def night(system: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> RunningSystem:
-    """The system after the generated flood night has gone through it."""
-    system.start_pipeline()
-    stream = write(tmp_path_factory.mktemp("night"), size=600, seed=7)
-    counts = system.replay(stream)
-    assert counts == {"published": 600, "passed": 0, "dead": 1}
-    system.wait_until_worked_through()
-    return system
 
 
 def test_every_post_is_in_both_stores_once(night: RunningSystem) -> None:

@@ -1,0 +1,29 @@
+# One image for every process of ours; docker-compose.yml says which command each one runs.
+FROM python:3.12-slim AS build
+ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never PYTHONDONTWRITEBYTECODE=1
+RUN pip install --no-cache-dir uv==0.9.13
+WORKDIR /app
+COPY locks locks
+RUN uv venv /app/.venv && uv pip install --python /app/.venv/bin/python --require-hashes -r locks/run.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY stormpetrel stormpetrel
+COPY streams streams
+COPY consumers consumers
+COPY api api
+COPY config config
+RUN uv pip install --python /app/.venv/bin/python --no-deps -e .
+# Exports the text model in a throw-away environment: torch stays in this stage.
+ARG TEXT_MODEL=all-MiniLM-L6-v2
+RUN STORMPETREL_TEXT_MODEL__NAME="$TEXT_MODEL" STORMPETREL_CACHE=/app/cache /app/.venv/bin/stormpetrel model export
+
+FROM python:3.12-slim
+RUN useradd --create-home --uid 1000 stormpetrel && mkdir -p /app/state && chown stormpetrel /app/state
+WORKDIR /app
+COPY --from=build /app /app
+ARG TEXT_MODEL=all-MiniLM-L6-v2
+ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 ORT_DISABLE_TELEMETRY=1 \
+    STORMPETREL_TEXT_MODEL__NAME=$TEXT_MODEL STORMPETREL_CACHE=/app/cache STORMPETREL_LOCAL__DIRECTORY=/app/state \
+    STORMPETREL_PROBE_HOST=0.0.0.0 STORMPETREL_API__HOST=0.0.0.0
+USER stormpetrel
+ENTRYPOINT ["stormpetrel"]
+CMD ["--help"]

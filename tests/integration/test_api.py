@@ -1,0 +1,166 @@
+"""The API as a client meets it: bad input is told its field and its remedy, pages neither repeat nor skip."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.running import RunningSystem
+
+pytestmark = pytest.mark.integration
+JSON = {"content-type": "application/json"}
+
+BAD: list[tuple[str, dict[str, Any]]] = [
+    ("body", {}),
+    ("body", {"post_id": "x:1", "text": "two questions"}),
+    ("body", {"text": "   "}),
+    ("text", {"text": ""}),
+    ("text", {"text": "a" * 4001}),
+    ("text", {"text": 7}),
+    ("limit", {"text": "flood", "limit": 0}),
+    ("limit", {"text": "flood", "limit": 101}),
+    ("colour", {"text": "flood", "colour": "red"}),
+    ("time", {"time": "yesterday"}),
+    ("time", {"time": "0001-01-01T00:00:00Z"}),
+    ("time", {"time": "9999-12-31T23:59:59+14:00"}),
+    ("place", {"place": {}}),
+    ("place", {"place": {"longitude": 8.9}}),
+    ("place.latitude", {"place": {"longitude": 8.9, "latitude": 144}}),
+    ("place.radius_km", {"place": {"longitude": 8.9, "latitude": 44, "radius_km": -1}}),
+    ("place.box", {"place": {"box": [8, 45, 9, 44]}}),
+    ("place.box", {"place": {"box": [8, 45, 8, 45]}}),
+    ("place.geojson", {"place": {"geojson": {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1]]]}}}),
+    ("place.geojson", {"place": {"geojson": {"type": "Circle", "coordinates": [0, 0]}}}),
+    ("filters.languages", {"text": "flood", "filters": {"languages": []}}),
+    ("filters.languages", {"text": "flood", "filters": {"languages": ["Italian"]}}),
+    ("filters.sources", {"text": "flood", "filters": {"sources": ["usenet"]}}),
+    ("filters", {"text": "flood", "filters": {"since": "2025-11-05T00:00:00Z", "until": "2025-11-04T00:00:00Z"}}),
+    ("filters.box", {"text": "flood", "filters": {"box": [8, 44, 400, 45]}}),
+    ("cursor", {"text": "flood", "cursor": "not one of ours"}),
+    ("cursor", {"text": "flood", "cursor": "WyJ4IiwxLC01XQ"}),
+    ("cursor", {"text": "flood", "cursor": "ÿ"}),
+]
+
+
+@pytest.mark.parametrize(("field", "question"), BAD, ids=[f"{n}-{field}" for n, (field, _) in enumerate(BAD)])
+def test_bad_input_is_told_its_field_and_the_remedy(night: RunningSystem, field: str, question: dict[str, Any]) -> None:
+    reply = night.api("POST", "/v1/search", json=question)
+    assert reply.status_code == 422, reply.text
+    assert reply.json()["error"] == "invalid"
+    told = reply.json()["detail"]
+    assert any(fault["field"].startswith(field) for fault in told), told
+    assert all(fault["problem"] and fault["remedy"] for fault in told)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\xff\xfe", b'"text"', b'{"text": "\\ud800"}',
+                                  b'{"place": {"longitude": NaN, "latitude": 1}}', b'{"limit": 1e400, "text": "a"}',
+                                  b'{"text": "a", "limit": 99999999999999999999999}', b"[" * 5000])  # fmt: skip
+def test_what_is_no_request_at_all_is_422(night: RunningSystem, body: bytes) -> None:
+    reply = night.api("POST", "/v1/search", content=body, headers=JSON)
+    assert reply.status_code == 422, reply.text
+    assert all(fault["field"] and fault["remedy"] for fault in reply.json()["detail"])
+
+
+def test_a_huge_body_is_refused_whether_or_not_it_tells_its_length(night: RunningSystem) -> None:
+    huge = json.dumps({"text": "a" * 1_100_000}).encode()
+    assert night.api("POST", "/v1/search", content=huge, headers=JSON).status_code == 413
+    chunked = (huge[start : start + 65536] for start in range(0, len(huge), 65536))
+    assert night.api("POST", "/v1/search", content=chunked, headers=JSON).status_code == 413
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
+names = st.sampled_from(["text", "post_id", "place", "time", "filters", "limit", "cursor", "longitude", "latitude",
+                         "box", "geojson", "radius_km", "type", "coordinates", "since", "sources", "x"])  # fmt: skip
+anything = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4), max_leaves=10
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(question=st.dictionaries(names, anything, max_size=4))
+def test_no_request_whatever_is_a_500(night: RunningSystem, question: dict[str, Any]) -> None:
+    reply = night.api("POST", "/v1/search", content=json.dumps(question).encode(), headers=JSON)
+    assert reply.status_code in (200, 404, 422), (question, reply.text)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    longitude=st.floats(-180, 180), latitude=st.floats(-90, 90), radius=st.none() | st.floats(0.001, 20_000),
+    words=st.text(min_size=1, max_size=60).filter(str.strip),
+)  # fmt: skip
+def test_every_place_on_earth_and_every_text_gets_an_answer(
+    night: RunningSystem, longitude: float, latitude: float, radius: float | None, words: str
+) -> None:
+    place = {"longitude": longitude, "latitude": latitude, **({"radius_km": radius} if radius else {})}
+    question = {"text": words, "place": place}
+    reply = night.api("POST", "/v1/search", content=json.dumps(question).encode(), headers=JSON)
+    assert reply.status_code == (422 if any("\ud800" <= letter <= "\udfff" for letter in words) else 200), reply.text
+
+
+def test_pages_neither_repeat_nor_skip(night: RunningSystem) -> None:
+    question = {"text": "flood in the streets", "time": "2025-11-04T20:00:00Z"}
+    whole = night.search(**question, limit=100)
+    paged, cursor = [], None
+    for _ in range(10):
+        page = night.search(**question, limit=10, **({"cursor": cursor} if cursor else {}))
+        paged += [hit["post_id"] for hit in page["hits"]]
+        assert [hit["rank"] for hit in page["hits"]] == list(range(len(paged) - len(page["hits"]) + 1, len(paged) + 1))
+        cursor = page["next_cursor"]
+    assert paged == [hit["post_id"] for hit in whole["hits"]]
+    assert len(set(paged)) == len(paged) == 100
+
+
+def test_a_cursor_belongs_to_its_question(night: RunningSystem) -> None:
+    cursor = night.search(text="flood", limit=5)["next_cursor"]
+    reply = night.api("POST", "/v1/search", json={"text": "fire", "limit": 5, "cursor": cursor})
+    assert reply.status_code == 422
+    assert reply.json()["detail"][0]["field"] == "cursor"
+
+
+def test_the_last_page_has_no_cursor(night: RunningSystem) -> None:
+    answer = night.search(text="flood", filters={"box": [8.9, 44.3, 9.0, 44.5]}, limit=100)
+    assert answer["found"] == len(answer["hits"])
+    assert answer["next_cursor"] is None
+
+
+def test_filters_hold_for_every_hit(night: RunningSystem) -> None:
+    asked = {"languages": ["it"], "sources": ["x", "mastodon"], "since": "2025-11-04T19:00:00Z",
+             "until": "2025-11-04T22:00:00Z"}  # fmt: skip
+    hits = night.search(text="alluvione", time="2025-11-04T20:00:00Z", filters=asked, limit=50)["hits"]
+    assert hits
+    for hit in hits:
+        assert hit["post"]["language"] == "it"
+        assert hit["post"]["source"] in ("x", "mastodon")
+        assert "2025-11-04T19:00:00Z" <= hit["post"]["created_at"] <= "2025-11-04T22:00:00Z"
+
+
+def test_a_polygon_and_a_box_of_the_same_ground_find_the_same_posts(night: RunningSystem) -> None:
+    ring = [[8.0, 44.0], [9.5, 44.0], [9.5, 45.0], [8.0, 45.0], [8.0, 44.0]]
+    by_polygon = night.search(place={"geojson": {"type": "Polygon", "coordinates": [ring]}}, limit=100)
+    by_box = night.search(place={"box": [8.0, 44.0, 9.5, 45.0]}, limit=100)
+    assert by_polygon["hits"]
+    assert {h["post_id"] for h in by_polygon["hits"]} == {h["post_id"] for h in by_box["hits"]}
+    by_point = night.search(place={"geojson": {"type": "Point", "coordinates": [8.93, 44.41]}}, limit=20)
+    distances = [hit["ranks"]["space"]["score"] for hit in by_point["hits"]]
+    assert distances == sorted(distances, reverse=True)
+
+
+def test_a_post_asks_for_its_like_and_is_not_its_own_answer(night: RunningSystem) -> None:
+    example = night.search(text="people trapped by water in Genova", limit=1)["hits"][0]["post_id"]
+    answer = night.search(post_id=example, limit=20)
+    assert {"text", "lexical", "time"} <= set(answer["lists"])
+    assert example not in {hit["post_id"] for hit in answer["hits"]}
+    assert night.api("POST", "/v1/search", json={"post_id": "x:unknown-to-all"}).status_code == 404
+    assert night.api("GET", "/v1/posts/x:unknown-to-all").status_code == 404
+
+
+def test_the_probes_and_the_metrics_answer(night: RunningSystem) -> None:
+    assert night.api("GET", "/healthz").json() == {"status": "ok"}
+    assert night.api("GET", "/readyz").json()["status"] == "ready"
+    night.search(text="flood")
+    assert 'stormpetrel_search_seconds_count{part="whole"}' in night.api("GET", "/metrics").text
+    assert night.api("GET", "/openapi.json").json()["info"]["title"] == "Stormpetrel"

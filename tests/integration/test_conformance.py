@@ -1,0 +1,190 @@
+"""What every document store and every vector index must do: held against the local stack, and against servers
+given by STORMPETREL_TEST_MONGO and STORMPETREL_TEST_QDRANT."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stormpetrel.errors import StoreUnavailable
+from stormpetrel.ports import DocumentStore, Filter, NearestQuery, OrderQuery, Point, VectorIndex
+from stormpetrel.stores.mongo import MongoStore
+from stormpetrel.stores.qdrant import Collection, QdrantIndex
+from tests.integration.running import RunningSystem
+
+pytestmark = pytest.mark.integration
+SERVERS = ("local stack", "server")
+DIMENSIONS = 4
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def documents(request: pytest.FixtureRequest, system: RunningSystem) -> Iterator[MongoStore]:
+    url = system.addresses["STORMPETREL_MONGO__URL"]
+    if request.param == "server":
+        url = os.environ.get("STORMPETREL_TEST_MONGO", "")
+        if not url:
+            pytest.skip("no MongoDB server given: set STORMPETREL_TEST_MONGO to its URL")
+    store = MongoStore(url, f"conformance-{uuid.uuid4().hex[:8]}")
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def index(request: pytest.FixtureRequest, system: RunningSystem) -> Iterator[QdrantIndex]:
+    url = system.addresses["STORMPETREL_QDRANT__URL"]
+    if request.param == "server":
+        url = os.environ.get("STORMPETREL_TEST_QDRANT", "")
+        if not url:
+            pytest.skip("no Qdrant server given: set STORMPETREL_TEST_QDRANT to its URL")
+    made = QdrantIndex(url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def collection(index: QdrantIndex) -> str:
+    name = f"conformance-{uuid.uuid4().hex[:8]}"
+    index.migrate(Collection(name, {"text": DIMENSIONS}, ("lexical",)))
+    return name
+
+
+def test_documents_replace_each_other_by_id(documents: DocumentStore) -> None:
+    documents.upsert("a", [{"_id": "x:1", "n": 1}, {"_id": "x:2", "n": 2}])
+    documents.upsert("a", [{"_id": "x:1", "m": 3}])
+    assert documents.get("a", ["x:1", "x:2", "x:9"]) == {"x:1": {"_id": "x:1", "m": 3}, "x:2": {"_id": "x:2", "n": 2}}
+    assert documents.count("a") == 2
+
+
+def test_the_last_of_several_documents_with_one_id_wins(documents: DocumentStore) -> None:
+    documents.upsert("b", [{"_id": "x:1", "n": n} for n in range(5)])
+    assert documents.get("b", ["x:1"])["x:1"]["n"] == 4
+    assert list(documents.ids("b")) == ["x:1"]
+
+
+def test_deleting_documents_leaves_the_others_and_knows_no_error(documents: DocumentStore) -> None:
+    documents.upsert("c", [{"_id": f"x:{n}"} for n in range(1200)])
+    documents.delete("c", [f"x:{n}" for n in range(700)] + ["x:unknown"])
+    assert set(documents.ids("c")) == {f"x:{n}" for n in range(700, 1200)}
+    assert documents.get("c", []) == {}
+    documents.upsert("c", [])
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.from_regex(r"[a-z_]{1,8}", fullmatch=True), inner),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=values)
+def test_documents_come_back_as_they_were(documents: DocumentStore, value: object) -> None:
+    documents.upsert("d", [{"_id": "file:ü/1", "value": value}])
+    assert documents.get("d", ["file:ü/1"])["file:ü/1"] == {"_id": "file:ü/1", "value": value}
+
+
+def _point(entity: str, *vector: float, **payload: object) -> Point:
+    return Point(entity, dict(payload), {"text": np.array(vector, dtype=np.float32)} if vector else {})
+
+
+def _ids(index: VectorIndex, collection: str, query: NearestQuery | OrderQuery) -> list[str]:
+    (found,) = index.query(collection, [query])
+    return [hit.payload["id"] for hit in found]
+
+
+def test_points_come_by_cosine_and_can_be_found_at_once(index: VectorIndex, collection: str) -> None:
+    index.upsert(collection, [_point("x:1", 1, 0, 0, 0), _point("x:2", 0.9, 0.5, 0, 0), _point("x:3", 0, 0, 1, 0)])
+    near = NearestQuery("text", dense=np.array([2, 0.1, 0, 0], dtype=np.float32), limit=2)
+    assert _ids(index, collection, near) == ["x:1", "x:2"]
+    (found,) = index.query(collection, [near])
+    assert found[0].score == pytest.approx(0.99875, abs=1e-4)
+    held = index.vectors(collection, "x:2", ["text"])["text"]
+    assert held / np.linalg.norm(held) == pytest.approx(np.array([0.8742, 0.4856, 0, 0]), abs=1e-3)
+    assert index.vectors(collection, "x:unknown", ["text"]) == {}
+
+
+def test_sparse_queries_weigh_rare_terms_more(index: VectorIndex, collection: str) -> None:
+    index.upsert(collection, [Point(f"x:{n}", {}, sparse={"lexical": ([7], [1.0])}) for n in range(20)])
+    index.upsert(collection, [Point("x:rare", {}, sparse={"lexical": ([7, 8], [1.0, 1.0])})])
+    index.upsert(collection, [Point("x:other", {}, sparse={"lexical": ([8], [1.0])})])
+    found = _ids(index, collection, NearestQuery("lexical", sparse=([7, 8], [1.0, 1.0]), limit=30))
+    assert found[:2] == ["x:rare", "x:other"]
+    assert len(found) == 22
+
+
+def _filtered(index: VectorIndex, collection: str) -> Callable[[Filter], set[str]]:
+    def ask(given: Filter) -> set[str]:
+        return set(_ids(index, collection, OrderQuery("event_time", "desc", filter=given)))
+
+    return ask
+
+
+def test_filters_hold_together(index: VectorIndex, collection: str) -> None:
+    places = {"genoa": (8.93, 44.41), "savona": (8.48, 44.31), "suva": (178.44, -18.14), "samoa": (-171.77, -13.83)}
+    index.upsert(collection, [
+        _point(f"x:{name}", 1, 0, 0, 0, language="it" if lon < 9 and lon > 0 else "en", kind="original", event_time=n,
+               location=[{"lon": lon, "lat": lat}], copy_of="x:0" if n % 2 else None)
+        for n, (name, (lon, lat)) in enumerate(places.items())
+    ])  # fmt: skip
+    ask = _filtered(index, collection)
+    assert ask(Filter(any_of={"language": ["it", "de"]})) == {"x:genoa", "x:savona"}
+    assert ask(Filter(none_of={"language": ["it"]})) == {"x:suva", "x:samoa"}
+    assert ask(Filter(ranges={"event_time": (1, 2)})) == {"x:savona", "x:suva"}
+    assert ask(Filter(boxes=[(8.4, 44, 9, 45)], ranges={"event_time": (None, 0)})) == {"x:genoa"}
+    assert ask(Filter(boxes=[(177, -20, -170, -10)])) == {"x:suva", "x:samoa"}, "a box over the 180th meridian"
+    assert ask(Filter(circle=(8.9, 44.4, 10))) == {"x:genoa"}
+    assert ask(Filter(polygon=[(8, 44), (8.6, 44), (8.6, 45), (8, 45), (8, 44)])) == {"x:savona"}
+    assert index.count_by(collection, "copy_of", ["x:0", "x:9"]) == {"x:0": 2}
+    assert index.count_by(collection, "copy_of", []) == {}
+
+
+def test_order_starts_where_it_is_told(index: VectorIndex, collection: str) -> None:
+    index.upsert(collection, [_point(f"x:{n}", 1, 0, 0, 0, event_time=n * 10) for n in range(6)])
+    assert _ids(index, collection, OrderQuery("event_time", "asc", 25, limit=2)) == ["x:3", "x:4"]
+    assert _ids(index, collection, OrderQuery("event_time", "desc", 25, limit=2)) == ["x:2", "x:1"]
+
+
+def test_a_deleted_point_is_found_by_nobody(index: VectorIndex, collection: str) -> None:
+    index.upsert(collection, [_point("x:1", 1, 0, 0, 0), _point("x:2", 1, 0, 0, 0)])
+    index.delete(collection, ["x:1", "x:unknown"])
+    assert list(index.ids(collection)) == ["x:2"]
+    assert index.count(collection) == 1
+
+
+operations = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.booleans()), min_size=1, max_size=12)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=operations)
+def test_writing_twice_equals_once(
+    index: QdrantIndex, system: RunningSystem, steps: list[tuple[int, int, bool]]
+) -> None:
+    """The law of every sink: the same writes again, all or a tail of them, change nothing."""
+    name = f"twice-{uuid.uuid4().hex[:8]}"
+    index.migrate(Collection(name, {"text": DIMENSIONS}, ("lexical",)))
+
+    def play(part: list[tuple[int, int, bool]]) -> dict[str, list[float]]:
+        for entity, direction, deleted in part:
+            if deleted:
+                index.delete(name, [f"x:{entity}"])
+            else:
+                index.upsert(name, [_point(f"x:{entity}", *np.eye(DIMENSIONS)[direction], event_time=direction)])
+        return {entity: index.vectors(name, entity, ["text"])["text"].tolist() for entity in sorted(index.ids(name))}
+
+    once = play(steps)
+    assert play(steps) == once
+    assert play(steps[len(steps) // 2 :]) == once
+
+
+def test_a_server_that_is_not_there_is_named(index: VectorIndex, documents: DocumentStore) -> None:
+    with pytest.raises(StoreUnavailable, match="Qdrant"):
+        QdrantIndex("http://127.0.0.1:9", timeout_s=1).count("posts")
+    with pytest.raises(StoreUnavailable, match="MongoDB"):
+        MongoStore("mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200", "none").get("posts", ["x:1"])

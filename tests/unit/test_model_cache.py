@@ -1,0 +1,39 @@
+"""The text model's cache: damaged files are not loaded, other models are loaded by their own name."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stormpetrel.errors import ModelUnavailable
+from stormpetrel.models import is_cached, model_directory
+from stormpetrel.text.encoder import TextEncoder, read_manifest
+
+
+def test_a_damaged_model_is_not_loaded(model_directory: Path, tmp_path: Path) -> None:
+    copy = tmp_path / model_directory.name
+    shutil.copytree(model_directory, copy)
+    with (copy / "tokenizer.json").open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(ModelUnavailable, match=r"tokenizer\.json"):
+        TextEncoder(copy)
+    assert not is_cached(tmp_path, "all-MiniLM-L6-v2")
+
+
+def test_a_model_that_was_never_exported_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="export"):
+        read_manifest(tmp_path / "none")
+
+
+def test_names_of_hub_models_become_folders() -> None:
+    assert model_directory(Path("c"), "sentence-transformers/LaBSE") == Path("c/sentence-transformers--LaBSE")
+
+
+def test_vectors_do_not_depend_on_their_batch(encoder: TextEncoder) -> None:
+    texts = ["Flood in Genova", "a much longer text about something else " * 8, "水", ""]
+    together = encoder.encode(texts)
+    for text, vector in zip(texts, together, strict=True):
+        assert vector == pytest.approx(encoder.encode([text])[0], abs=1e-5)
+    assert (together**2).sum(axis=1) == pytest.approx(1.0, abs=1e-5)
