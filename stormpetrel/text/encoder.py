@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stormpetrel.errors import ModelUnavailable
 
 FILES = ("model.onnx", "tokenizer.json")
+MOST_PADDING = 1.25  # the longest text of a batch, in lengths of its shortest
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class TextEncoder:
         )
         self._tokenizer: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))
         self._tokenizer.enable_truncation(self.manifest.max_length)
-        self._tokenizer.enable_padding(pad_id=self.manifest.pad_id, pad_token=self.manifest.pad_token)
+        self._tokenizer.no_padding()
 
     @property
     def version(self) -> str:
@@ -89,16 +90,34 @@ class TextEncoder:
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors, float32, shape (len(texts), dimensions), in the order of the texts."""
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        # Texts of like length in one batch: padding is work that nobody reads.
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        for start in range(0, len(order), self.batch_size):
-            chosen = order[start : start + self.batch_size]
-            encodings = self._tokenizer.encode_batch([texts[i] for i in chosen])
-            columns = {
-                "input_ids": [e.ids for e in encodings],
-                "attention_mask": [e.attention_mask for e in encodings],
-                "token_type_ids": [e.type_ids for e in encodings],
-            }
-            feed = {name: np.array(columns[name], dtype=np.int64) for name in self.manifest.inputs}
-            vectors[chosen] = self._session.run(None, feed)[0]
+        tokens: list[list[int]] = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        for rows in batches_of_like_length([len(ids) for ids in tokens], self.batch_size):
+            vectors[rows] = self._session.run(None, self._feed([tokens[row] for row in rows]))[0]
         return vectors
+
+    def _feed(self, tokens: Sequence[Sequence[int]]) -> dict[str, NDArray[np.int64]]:
+        """The model's inputs, int64, shape (texts, longest of them)."""
+        shape = (len(tokens), max(map(len, tokens)))
+        ids = np.full(shape, self.manifest.pad_id, dtype=np.int64)
+        mask = np.zeros(shape, dtype=np.int64)
+        for row, text in enumerate(tokens):
+            ids[row, : len(text)] = text
+            mask[row, : len(text)] = 1
+        columns = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros(shape, dtype=np.int64)}
+        return {name: columns[name] for name in self.manifest.inputs}
+
+
+def batches_of_like_length(lengths: Sequence[int], largest: int) -> Iterator[list[int]]:
+    """Rows grouped by length: padding is work that nobody reads, and one long text would pad all its batch.
+
+    >>> list(batches_of_like_length([9, 90, 10, 8], largest=16))
+    [[3, 0, 2], [1]]
+    """
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) == largest or lengths[row] > MOST_PADDING * lengths[batch[0]]):
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
