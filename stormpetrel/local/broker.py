@@ -18,9 +18,9 @@ WHERE_JAVA = (
 )
 
 
-def require_java() -> None:
+def require_java(with_maven: bool = True) -> None:
     """Raises SetupError, saying what to install, where the machine has no JDK or no Maven."""
-    for command, what in (("java", "a Java runtime"), ("mvn", "Maven")):
+    for command, what in (("java", "a Java runtime"), ("mvn", "Maven"))[: 2 if with_maven else 1]:
         if shutil.which(command) is None:
             raise SetupError(f"the local Kafka broker needs {what}: `{command}` is not on the PATH. {WHERE_JAVA}")
     if subprocess.run(["java", "-version"], capture_output=True, check=False).returncode != 0:
@@ -31,6 +31,7 @@ def fetch_libraries(cache: Path) -> Path:
     """The folder with the broker's jars; brought by Maven the first time, whole or not at all."""
     libraries = cache / "kafka"
     if (libraries / ".whole").exists():
+        require_java(with_maven=False)
         return libraries
     require_java()
     shutil.rmtree(libraries, ignore_errors=True)

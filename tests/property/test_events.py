@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +17,7 @@ from stormpetrel.errors import MalformedRecord, StormpetrelError, UnknownSchema
 from stormpetrel.events import EnrichedPost, NativePlace, Post, PostDeleted, TermWeights, Vector, decode, encode
 from stormpetrel.payloads import read
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 moments = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 texts = st.text(st.characters(codec="utf-8"), max_size=200)
 places = st.builds(NativePlace, longitude=st.floats(-180, 180), latitude=st.floats(-90, 90), name=st.none() | texts)
@@ -93,7 +96,7 @@ def test_any_record_of_a_source_is_read_passed_or_malformed(record: dict[str, An
     except TypeError:
         return  # an integer that JSON of 64 bits has no room for
     try:
-        read(raw, datetime(2026, 1, 1, tzinfo=UTC))
+        read(raw, NOW)
     except MalformedRecord as error:
         assert str(error)
 
@@ -117,3 +120,31 @@ def test_a_version_from_the_future_and_an_unknown_schema_are_refused() -> None:
 def test_a_vector_that_does_not_fit_its_promise_is_malformed() -> None:
     with pytest.raises(MalformedRecord, match="2 values, 3 promised"):
         Vector(model="m", dimensions=3, data=Vector.of(np.zeros(2, np.float32), "m").data).values()
+
+
+ids = st.from_regex(r"[1-9][0-9]{3,17}", fullmatch=True)
+seconds = st.datetimes(datetime(2006, 1, 1), datetime(2035, 1, 1)).map(lambda at: at.replace(microsecond=0, tzinfo=UTC))
+words = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="<>&"), min_size=1, max_size=200)
+
+
+def _forms(number: str, at: datetime, text: str) -> dict[str, dict[str, object]]:
+    said = at.isoformat().replace("+00:00", "Z")
+    record = {"$type": "app.bsky.feed.post", "text": text, "createdAt": said}
+    commit = {"operation": "create", "collection": "app.bsky.feed.post", "rkey": number, "record": record}
+    status = {"id": number, "created_at": said, "content": f"<p>{html.escape(text)}</p>", "account": {"id": "1"}}
+    return {
+        f"x:{number}": {"data": {"id": number, "text": text, "created_at": said}},
+        f"bsky:did:plc:a/{number}": {
+            "did": "did:plc:a", "time_us": int(at.timestamp() * 1e6), "kind": "commit", "commit": commit},
+        f"mastodon:{number}": {"event": "update", "payload": json.dumps(status), "stream": ["public"]},
+        f"file:{number}": {"id": number, "text": text, "created_at": said},
+    }  # fmt: skip
+
+
+@given(number=ids, at=seconds, text=words.filter(str.strip))
+def test_every_payload_form_becomes_the_same_post_and_round_trips(number: str, at: datetime, text: str) -> None:
+    for post_id, record in _forms(number, at, text).items():
+        (post,) = read(json.dumps(record).encode(), NOW)
+        assert (post.post_id, post.created_at) == (post_id, at)
+        assert post.text.strip() == text.strip()
+        assert decode(encode(post), Post) == post
