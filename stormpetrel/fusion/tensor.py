@@ -6,9 +6,14 @@ surfaces. It leaves the position function and the merge open; our reading:
 
 - ranks are 1-based, 0 means absent; each list holds an item once; empty lists are dropped;
 - surface (i, k), i < k, holds the items that are in both lists; surface (i, i) is list i itself;
-- a cell at ranks (a, b) of a surface has the position a + b;
+- a cell at ranks (a, b) of a surface has the position a + b (`sum`) or the larger of the two (`max`);
 - merge `min`: items are ordered by (in no pair?, smallest position over the pairs, more lists first, sum of
-  ranks, best rank, id).
+  ranks, best rank, id);
+- merge `interleave`: each surface is a ranking by position (ties as in `min`); the first of all surfaces come
+  first, then the second of all, and so on; within one round the order is that of `min`;
+- merge `rrf`: the places on the surfaces are summed by reciprocal rank, 1 / (60 + place);
+- a modality of weight w has the ranks r / w; weight 1 throughout is the paper, weight 0 leaves a list out. A
+  surface of two modalities has the mean of their weights.
 
 The tensor itself is never built: its non-empty cells are the rows of an (items x lists) matrix of ranks, which
 gives the same surfaces (a property test holds it against the dense tensor).
@@ -16,78 +21,155 @@ gives the same surfaces (a property test holds it against the dense tensor).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.fusion.ranks import RankList
+from stormpetrel.errors import BadQuery
 
-NO_PAIR = np.iinfo(np.int64).max
+Position = Literal["sum", "max"]
+Merge = Literal["min", "interleave", "rrf"]
+POSITIONS: tuple[Position, ...] = ("sum", "max")
+MERGES: tuple[Merge, ...] = ("min", "interleave", "rrf")
+RRF_K = 60
+Item = TypeVar("Item", bound=Hashable)
+
+
+def tensor_fuse(
+    lists: Iterable[Sequence[Item]],
+    *,
+    position: Position = "sum",
+    merge: Merge = "min",
+    weights: Sequence[float] | None = None,
+) -> list[Item]:
+    """The fused list: the union of the lists (best first), each item once.
+
+    Raises BadQuery for an unknown position or merge, and for weights that are not one finite number of 0 or more
+    a list.
+
+    >>> "".join(tensor_fuse(["abcde", "bafgc", "hbiaj", "kblma"]))
+    'bachkfildgmej'
+    >>> "".join(tensor_fuse(["abcde", "bafgc", "hbiaj", "kblma"], merge="interleave"))
+    'bahkcfildgmej'
+    """
+    given = [list(dict.fromkeys(ranked)) for ranked in lists]
+    surfaces = Surfaces.of(given, position, weights)
+    return [surfaces.ids[row] for row in surfaces.order(merge)]
+
+
+def _checked(weights: Sequence[float] | None, count: int) -> NDArray[np.float64]:
+    if weights is None:
+        return np.ones(count)
+    found = np.asarray(weights, dtype=np.float64)
+    if found.shape != (count,) or not np.isfinite(found).all() or (found < 0).any():
+        raise BadQuery("weights", f"{list(weights)} does not fit {count} lists", "Give one number >= 0 a list")
+    return found
 
 
 @dataclass(frozen=True)
-class FusedItem:
-    """One item of the fused list: its rank in each modality, and the pair that decided where it stands."""
+class Surfaces:
+    """The non-empty cells of the tensor. `ids` in no order; `ranks` of shape (items, lists), 0 is absent;
+    `pairs` the surfaces (i, k), i < k; `smallest` the smallest position of an item over the pairs (infinite where
+    it is in none) and `decided` the pair that has it (-1: none)."""
 
-    id: str
-    ranks: dict[str, int]
-    pair: tuple[str, str] | None
-    position: int | None
+    ids: list[Any]
+    ranks: NDArray[np.int64]
+    weighted: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    pairs: list[tuple[int, int]]
+    positions: list[NDArray[np.float64]]
+    smallest: NDArray[np.float64]
+    decided: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, lists: Sequence[Sequence[Hashable]], position: Position, weights: Sequence[float] | None) -> Surfaces:
+        """Each list holds an item once."""
+        if position not in POSITIONS:
+            raise BadQuery("position", f"there is no {position!r}", f"Give one of {', '.join(POSITIONS)}")
+        checked = _checked(weights, len(lists))
+        kept = [index for index, ranked in enumerate(lists) if len(ranked) and checked[index] > 0]
+        row: dict[Hashable, int] = {}
+        rows = [[row.setdefault(item, len(row)) for item in lists[index]] for index in kept]
+        ranks = np.zeros((len(kept), len(row)), dtype=np.int64)
+        for column, held in enumerate(rows):
+            ranks[column, held] = np.arange(1, len(held) + 1)
+        share = checked[kept]
+        weighted = np.where(ranks > 0, ranks / share[:, None], np.inf)
+        pairs = list(combinations(range(len(kept)), 2))
+        join = np.add if position == "sum" else np.maximum
+        positions = [join(weighted[i], weighted[k]) for i, k in pairs]
+        smallest, decided = np.full(len(row), np.inf), np.full(len(row), -1)
+        for number, found in enumerate(positions):
+            closer = found < smallest
+            smallest[closer], decided[closer] = found[closer], number
+        return cls(list(row), ranks.T, weighted.T, share, pairs, positions, smallest, decided)
+
+    def order(self, merge: Merge) -> list[int]:
+        """The rows in fused order. Raises BadQuery for an unknown merge."""
+        if merge not in MERGES:
+            raise BadQuery("merge", f"there is no {merge!r}", f"Give one of {', '.join(MERGES)}")
+        if not self.ids:
+            return []
+        first = self._by_smallest()
+        if merge == "min":
+            return first
+        place = np.empty(len(first), dtype=np.int64)
+        place[first] = np.arange(len(first))
+        if merge == "interleave":
+            return np.lexsort((place, self._first_round(place))).tolist()  # type: ignore[no-any-return]
+        return np.lexsort((place, -self._reciprocal_ranks(place))).tolist()  # type: ignore[no-any-return]
+
+    def _by_smallest(self) -> list[int]:
+        held = self.ranks > 0
+        finite = np.where(held, self.weighted, 0.0)
+        if (self.weights != 1).any():
+            finite = np.sort(finite, axis=1)  # fractions: summed in one order, whatever the order of the lists
+        keys = (self.weighted.min(axis=1), finite.sum(axis=1), -held.sum(axis=1), self.smallest)
+        order = np.lexsort(keys)
+        same = np.ones(len(order) - 1, dtype=bool)
+        for key in keys:
+            same &= key[order[1:]] == key[order[:-1]]
+        return _ties_by_id(order, same, self.ids)
+
+    def _rankings(self, place: NDArray[np.int64]) -> Iterable[tuple[NDArray[np.int64], float]]:
+        """Each surface as a ranking of rows with its weight: the pairs by position, then the lists themselves."""
+        for (i, k), position in zip(self.pairs, self.positions, strict=True):
+            rows = np.flatnonzero(np.isfinite(position))
+            yield rows[np.lexsort((place[rows], position[rows]))], float(self.weights[i] + self.weights[k]) / 2
+        for column, weight in enumerate(self.weights):
+            rows = np.flatnonzero(self.ranks[:, column])
+            yield rows[np.argsort(self.ranks[rows, column])], float(weight)
+
+    def _first_round(self, place: NDArray[np.int64]) -> NDArray[np.float64]:
+        rounds = np.full(len(self.ids), np.inf)
+        for rows, weight in self._rankings(place):
+            rounds[rows] = np.minimum(rounds[rows], np.arange(1, len(rows) + 1) / weight)
+        return rounds
+
+    def _reciprocal_ranks(self, place: NDArray[np.int64]) -> NDArray[np.float64]:
+        scores = np.zeros(len(self.ids))
+        # Summed from the smallest weight up, so that the order of the lists cannot show in the last bit.
+        for rows, weight in sorted(self._rankings(place), key=lambda pair: (pair[1], pair[0].tolist())):
+            scores[rows] += weight / (RRF_K + np.arange(1, len(rows) + 1))
+        return np.round(scores, 12)
 
 
-def rank_matrix(lists: Sequence[RankList]) -> tuple[list[str], NDArray[np.int64]]:
-    """(ids in order, ranks of shape (items, lists)): the non-empty cells of the tensor; 0 is absent."""
-    ids = sorted({item for ranked in lists for item in ranked.items})
-    row = {item: index for index, item in enumerate(ids)}
-    ranks = np.zeros((len(ids), len(lists)), dtype=np.int64)
-    for column, ranked in enumerate(lists):
-        rows = [row[item] for item in ranked.items]
-        ranks[rows, column] = np.arange(1, len(rows) + 1)
-    return ids, ranks
+def _ties_by_id(order: NDArray[np.int64], same: NDArray[np.bool_], ids: Sequence[Any]) -> list[int]:
+    """`order` with each run of equal keys sorted by id; `same[n]` tells that n and n + 1 have equal keys."""
+    rows: list[int] = order.tolist()
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], same, [False])).astype(np.int8)))
+    for start, end in edges.reshape(-1, 2).tolist():
+        rows[start : end + 1] = sorted_by_id(rows[start : end + 1], ids)
+    return rows
 
 
-def fuse(lists: Sequence[RankList]) -> list[FusedItem]:
-    """The union of the lists, each item once, in the order of merge `min`.
-
-    >>> lists = [RankList(name, tuple(text), (0.0,) * 5)
-    ...          for name, text in zip("ABCD", ["abcde", "bafgc", "hbiaj", "kblma"])]
-    >>> "".join(item.id for item in fuse(lists))
-    'bachkfildgmej'
-    """
-    # In the order of their names: the answer must not depend on the order in which lists come in.
-    present = sorted((ranked for ranked in lists if len(ranked)), key=lambda ranked: ranked.modality)
-    if not present:
-        return []
-    ids, ranks = rank_matrix(present)
-    smallest = np.full(len(ids), NO_PAIR)
-    decided = np.full(len(ids), -1)
-    pairs = list(combinations(range(len(present)), 2))
-    for number, (i, k) in enumerate(pairs):
-        both = (ranks[:, i] > 0) & (ranks[:, k] > 0)
-        position = np.where(both, ranks[:, i] + ranks[:, k], NO_PAIR)
-        closer = position < smallest
-        smallest[closer], decided[closer] = position[closer], number
-    held = ranks > 0
-    best = np.where(held, ranks, NO_PAIR).min(axis=1)
-    # lexsort takes its first key last; rows stand in the order of ids, and the sort is stable.
-    order = np.lexsort((best, ranks.sum(axis=1), -held.sum(axis=1), smallest))
-    return [_item(ids, ranks, present, pairs, int(row), int(decided[row]), int(smallest[row])) for row in order]
-
-
-def _item(
-    ids: list[str],
-    ranks: NDArray[np.int64],
-    lists: Sequence[RankList],
-    pairs: list[tuple[int, int]],
-    row: int,
-    pair: int,
-    position: int,
-) -> FusedItem:
-    held = {ranked.modality: int(rank) for ranked, rank in zip(lists, ranks[row], strict=True) if rank}
-    if pair < 0:
-        return FusedItem(ids[row], held, None, None)
-    first, second = pairs[pair]
-    return FusedItem(ids[row], held, (lists[first].modality, lists[second].modality), position)
+def sorted_by_id(rows: list[int], ids: Sequence[Any]) -> list[int]:
+    """Rows by their ids; ids of several types by the type's name, then by how they are written."""
+    try:
+        return sorted(rows, key=ids.__getitem__)
+    except TypeError:
+        return sorted(rows, key=lambda row: (type(ids[row]).__name__, repr(ids[row])))
