@@ -20,7 +20,7 @@ import orjson
 from stormpetrel.errors import BadQuery
 from stormpetrel.search import Found
 
-KEPT = 200  # searches; each holds some hundred ids
+KEPT = 64  # searches; each holds some hundred hits
 KEPT_S = 600.0
 
 

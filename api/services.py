@@ -28,7 +28,7 @@ class Services:
     @classmethod
     def connect(cls, settings: Settings, model_directory: Path) -> Services:
         """Loads the model and opens the stores; none of them needs to answer yet (`/readyz` tells)."""
-        encoder = TextEncoder(model_directory, settings.text_model.batch_size, threads=1)
+        encoder = TextEncoder(model_directory, settings.text_model.batch_size, settings.text_model.threads)
         documents = MongoStore(settings.mongo.url, settings.mongo.database)
         vectors = QdrantIndex(settings.qdrant.url, settings.qdrant.api_key, settings.qdrant.timeout_s)
         name = posts_collection(settings.qdrant.collection_prefix, encoder.manifest.model, encoder.dimensions).name

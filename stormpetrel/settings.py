@@ -65,7 +65,7 @@ class Index(Section):
 class Api(Section):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0)
-    list_depth: int = Field(200, ge=10, le=1000)
+    list_depth: int = Field(100, ge=10, le=1000)
 
 
 class X(Section):

@@ -20,6 +20,8 @@ from pathlib import Path
 from stormpetrel.errors import SetupError
 
 STATE_FILE = "processes.json"
+# glibc keeps a heap a thread, and thread pools would hold a multiple of what they use.
+SPARING = {"MALLOC_ARENA_MAX": "2"}
 STOP_WITHIN_S = 10.0  # Kafka after heavy load takes this long; ours stop within 5 s
 
 
@@ -98,7 +100,7 @@ class Stack:
             # A session of its own: Ctrl-C reaches us alone, and we stop the children in order.
             self.processes[part.name] = subprocess.Popen(
                 part.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                env={**os.environ, **part.environment}, start_new_session=True,
+                env={**SPARING, **os.environ, **part.environment}, start_new_session=True,
             )  # fmt: skip
         self._write_state()
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 RESOLUTIONS = (7, 5, 3)  # edges of about 1.4, 9.9 and 69 km
+RINGS = ((7, 2), (5, 1), (5, 3), (3, 2))  # (resolution, cells outwards); each is a query more
 EARTH_RADIUS_KM = 6371.0088
 
 
@@ -25,11 +26,9 @@ def cells(longitude: float, latitude: float) -> dict[int, str]:
 
 
 def rings(longitude: float, latitude: float) -> Iterator[tuple[int, list[str]]]:
-    """Ever wider disks of cells around a point, as (resolution, cells): about 4, 9, 25, 60, 180 and 430 km."""
-    for resolution in RESOLUTIONS:
-        centre = h3.latlng_to_cell(latitude, longitude, resolution)
-        for k in (1, 3):
-            yield resolution, sorted(h3.grid_disk(centre, k))
+    """Ever wider disks of cells around a point, as (resolution, cells): about 7, 25, 60 and 300 km."""
+    for resolution, k in RINGS:
+        yield resolution, sorted(h3.grid_disk(h3.latlng_to_cell(latitude, longitude, resolution), k))
 
 
 def distance_km(longitude: float, latitude: float, longitudes: ArrayLike, latitudes: ArrayLike) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stormpetrel.errors import ModelUnavailable
 
 FILES = ("model.onnx", "tokenizer.json")
+MOST_TOKENS = 1024  # of a batch with its padding: the model's memory grows with them
 MOST_PADDING = 1.25  # the longest text of a batch, in lengths of its shortest
 
 
@@ -115,7 +116,8 @@ def batches_of_like_length(lengths: Sequence[int], largest: int) -> Iterator[lis
     """
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) == largest or lengths[row] > MOST_PADDING * lengths[batch[0]]):
+        padded = lengths[row] > MOST_PADDING * lengths[batch[0]] if batch else False
+        if batch and (len(batch) == largest or padded or lengths[row] * (len(batch) + 1) > MOST_TOKENS):
             yield batch
             batch = []
         batch.append(row)

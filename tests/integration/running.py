@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from stormpetrel.local.servers import local_addresses, server_parts
-from stormpetrel.local.stack import Stack, free_port, this_python
+from stormpetrel.local.stack import SPARING, Stack, free_port, this_python
 from stormpetrel.settings import Settings
 from stormpetrel.stores.kafka import apply_topics, consumer_lags
 from stormpetrel.stores.mongo import MongoStore
@@ -44,6 +44,7 @@ class RunningSystem:
         self.stack = Stack(directory, print)
         self.ours: dict[str, subprocess.Popen[bytes]] = {}
         self._api_port = 0
+        self._client = httpx.Client(timeout=30)
 
     def __enter__(self) -> RunningSystem:
         self.stack.__enter__()
@@ -75,7 +76,7 @@ class RunningSystem:
         variable = {"worker": "WORKER__PROBE_PORT", "index": "INDEX__PROBE_PORT", "serve": "API__PORT"}[
             name.split("-")[0]
         ]
-        environment = {**os.environ, **self.addresses, f"STORMPETREL_{variable}": str(port)}
+        environment = {**SPARING, **os.environ, **self.addresses, f"STORMPETREL_{variable}": str(port)}
         environment["STORMPETREL_LOCAL__DIRECTORY"] = str(self.directory)
         with (self.directory / "logs" / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
@@ -121,7 +122,7 @@ class RunningSystem:
         return self.stack.log_end(name)
 
     def api(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        return httpx.request(method, f"http://127.0.0.1:{self._api_port}{path}", timeout=30, **arguments)
+        return self._client.request(method, f"http://127.0.0.1:{self._api_port}{path}", **arguments)
 
     def search(self, **question: Any) -> dict[str, Any]:
         reply = self.api("POST", "/v1/search", json=question)

@@ -67,8 +67,8 @@ def test_offsets_survive_letters_that_fold_to_more_than_one() -> None:
 
 def test_rings_grow() -> None:
     disks = list(rings(8.93, 44.41))
-    assert [resolution for resolution, _ in disks] == [7, 7, 5, 5, 3, 3]
-    assert [len(cells) for _, cells in disks] == [7, 37] * 3
+    assert [resolution for resolution, _ in disks] == [7, 5, 5, 3]
+    assert [len(cells) for _, cells in disks] == [19, 7, 37, 19]
 
 
 def test_distances_are_great_circles() -> None:
