@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
 
 import stormpetrel
 from api import search
@@ -98,6 +99,13 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         return _problem(422, "invalid", [_told(found) for found in error.errors()])
+
+    @app.exception_handler(HTTPException)
+    async def refused(_: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 400:  # FastAPI's answer to a body that no JSON reader takes
+            told = {"field": "body", "problem": "it cannot be read", "remedy": "Send a JSON object; see /docs"}
+            return _problem(422, "invalid", [told])
+        return _problem(error.status_code, "refused", error.detail)
 
     @app.exception_handler(BadQuery)
     async def bad(_: Request, error: BadQuery) -> JSONResponse:

@@ -79,6 +79,17 @@ def memory_mib(system: RunningSystem) -> dict[str, float]:
     }
 
 
+def anonymous_mib(system: RunningSystem) -> dict[str, float]:
+    """The part of the resident memory that is no file's: what the kernel cannot drop when memory is short (Linux)."""
+    found = {}
+    for name, process in {**system.stack.processes, **system.ours}.items():
+        status = Path(f"/proc/{process.pid}/status")
+        if status.exists():
+            fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+            found[name] = round(int(fields["RssAnon"].split()[0]) / 1024, 1)
+    return found
+
+
 def percentiles(seconds: Sequence[float]) -> dict[str, float]:
     """p50, p95 and the largest, in milliseconds."""
     ordered = sorted(seconds)

@@ -10,7 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.ground import fresh_system, memory_mib, model_directory, percentiles, post_files, records, say, texts_of
+from benchmarks.ground import (
+    anonymous_mib,
+    fresh_system,
+    memory_mib,
+    model_directory,
+    percentiles,
+    post_files,
+    records,
+    say,
+    texts_of,
+)
 from consumers.index import Batch, Indexer
 from stormpetrel.events import EnrichedPost, Place, Post, Vector
 from stormpetrel.text.clean import clean
@@ -36,7 +46,7 @@ def run(data: Path | None, count: int) -> dict[str, Any]:
         assert system.index.count(COLLECTION) == count
         fused = [_ask(system, texts, seed, place=True, at=True) for seed in range(QUERIES)]
         text_alone = [_ask(system, texts, seed, place=False, at=False) for seed in range(QUERIES, QUERIES + 100)]
-        memory = memory_mib(system)
+        memory, anonymous = memory_mib(system), anonymous_mib(system)
     return {
         "posts": count,
         "texts": what,
@@ -45,6 +55,7 @@ def run(data: Path | None, count: int) -> dict[str, Any]:
         "text_alone": percentiles(text_alone),
         "memory_mib": memory,
         "api_and_vector_index_mib": round(memory["serve"] + memory["qdrant"], 1),
+        "api_and_vector_index_anonymous_mib": round(anonymous.get("serve", 0) + anonymous.get("qdrant", 0), 1),
     }
 
 
