@@ -46,7 +46,8 @@ class FilteredStream(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         if scene == "drop":
-            self._chunks(_object(1) + b"\r\n", b"\r\n", _object(2) + b"\r\n", _object(3)[:70] + b"\r\n", _object(6)[:30])
+            self._chunks(_object(1) + b"\r\n", b"\r\n", _object(2) + b"\r\n")
+            self._chunks(_object(3)[:70] + b"\r\n", _object(6)[:30])
             self.close_connection = True  # in the middle of an object, without the last chunk
             self.connection.close()
         else:
