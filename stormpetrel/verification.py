@@ -30,8 +30,19 @@ class Verification:
         return not (self.lost or self.extra or self.doubled)
 
 
-def log_state(bootstrap: str) -> tuple[set[str], set[str], set[str]]:
-    """(ids that should be in the stores, ids taken back, ids among the dead letters), from the topics."""
+@dataclass(frozen=True)
+class LogState:
+    """Ids that should be in the stores, ids taken back, ids that died on a topic, and all dead letters: a record
+    that a source could not read has no id."""
+
+    expected: set[str]
+    deleted: set[str]
+    dead: set[str]
+    dead_letters: int
+
+
+def log_state(bootstrap: str) -> LogState:
+    """What the topics say should be in the stores."""
     written: set[str] = set()
     enriched: set[str] = set()
     deleted: set[str] = set()
@@ -44,29 +55,25 @@ def log_state(bootstrap: str) -> tuple[set[str], set[str], set[str]]:
             written.add(entity)
             if topic is POSTS_ENRICHED:
                 enriched.add(entity)
-    dead = {
-        (letter.key or b"").decode(errors="replace")
-        for topic in (POSTS_RAW, POSTS_ENRICHED)
-        for letter in read_dead_letters(bootstrap, topic.name)
-        if letter.key
-    }
-    buried = {entity for entity in dead if entity not in enriched}
-    return written - deleted - buried, deleted, dead
+    letters = [letter for topic in (POSTS_RAW, POSTS_ENRICHED) for letter in read_dead_letters(bootstrap, topic.name)]
+    dead = {letter.key.decode(errors="replace") for letter in letters if letter.key}
+    return LogState(written - deleted - (dead - enriched), deleted, dead, len(letters))
 
 
 def verify(bootstrap: str, documents: DocumentStore, index: VectorIndex, collection: str) -> Verification:
     """Reads the whole log and all ids of both stores. Raises StoreUnavailable where one does not answer."""
-    expected, deleted, dead = log_state(bootstrap)
+    log = log_state(bootstrap)
+    expected = log.expected
     in_documents, in_index = Counter(documents.ids("posts")), Counter(index.ids(collection))
     doubled = _sorted(entity for held in (in_documents, in_index) for entity, n in held.items() if n > 1)
     return Verification(
         expected=len(expected),
         documents=sum(in_documents.values()),
         vectors=sum(in_index.values()),
-        dead=len(dead),
-        deleted=len(deleted),
+        dead=log.dead_letters,
+        deleted=len(log.deleted),
         lost=_sorted((expected - in_documents.keys()) | (expected - in_index.keys())),
-        extra=_sorted((in_documents.keys() | in_index.keys()) - expected - dead),
+        extra=_sorted((in_documents.keys() | in_index.keys()) - expected - log.dead),
         doubled=doubled,
     )
 

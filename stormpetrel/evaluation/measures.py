@@ -1,0 +1,53 @@
+"""Measures of a ranked list against judgements, and the paired test between two methods.
+
+P@k, average precision (normalised by the smaller of relevant items and depth) and nDCG@k with binary gains (Manning,
+Raghavan, Schuetze 2008); the sign-flip randomisation test (Smucker, Allan, Carterette 2007).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+FLIPS = 10_000
+
+
+def precision_at(k: int, hits: Sequence[bool]) -> float:
+    """The share of the first k that is relevant; a shorter list counts as filled up with wrong ones."""
+    return sum(hits[:k]) / k
+
+
+def average_precision(hits: Sequence[bool], relevant: int, depth: int) -> float:
+    """Average precision within `depth`; 0 where nothing is relevant.
+
+    >>> average_precision([True, False, True], relevant=2, depth=100)
+    0.8333333333333333
+    """
+    found, total = 0, 0.0
+    for rank, hit in enumerate(hits[:depth], start=1):
+        if hit:
+            found += 1
+            total += found / rank
+    return total / min(relevant, depth) if relevant else 0.0
+
+
+def ndcg_at(k: int, hits: Sequence[bool], relevant: int) -> float:
+    """Normalised discounted cumulative gain of the first k, gains 0 or 1, discount log2(rank + 1)."""
+    discounts = 1 / np.log2(np.arange(2, k + 2))
+    gains = np.zeros(k)
+    gains[: len(hits[:k])] = hits[:k]
+    ideal = discounts[: min(relevant, k)].sum()
+    return float((gains * discounts).sum() / ideal) if ideal else 0.0
+
+
+def paired_p(first: Sequence[float], second: Sequence[float], seed: int = 1) -> float:
+    """Two-sided p that the mean difference of two methods over the same queries is chance (randomisation test)."""
+    difference: NDArray[np.float64] = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
+    if not difference.any():
+        return 1.0
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(FLIPS, len(difference)))
+    as_large = np.abs(signs @ difference) >= abs(difference.sum()) - 1e-12
+    return cast(float, (as_large.sum() + 1) / (FLIPS + 1))
