@@ -41,12 +41,24 @@ class Collection:
         """The lists for the post in this row, without the post itself; empty where a modality has nothing."""
         return [self._text(row), self._lexical(row), self._space(row), self._time(row)]
 
+    @staticmethod
+    def name(row: int) -> str:
+        """The id of the post in this row."""
+        return f"{row:07d}"
+
+    def feedback(self, row: int, best: Sequence[str]) -> RankList:
+        """The text list of the query moved to the mean of its best answers (Rocchio 1971, both of equal weight)."""
+        if not best:
+            return RankList("feedback", (), ())
+        moved = self._vectors[row] + self._vectors[[int(item) for item in best]].mean(axis=0)
+        return self._top("feedback", (self._vectors @ moved / np.linalg.norm(moved)).astype(np.float64), row)
+
     def _top(self, modality: str, scores: NDArray[np.float64], row: int) -> RankList:
         """The `depth` best of one score a post; minus infinity is no hit."""
         scores[row] = -np.inf
         reach = min(self._depth, len(scores) - 1)
         best = np.argpartition(-scores, reach)[: self._depth] if len(scores) > 1 else np.empty(0, dtype=np.int64)
-        return RankList.of(modality, ((f"{n:07d}", float(scores[n])) for n in best if np.isfinite(scores[n])))
+        return RankList.of(modality, ((self.name(int(n)), float(scores[n])) for n in best if np.isfinite(scores[n])))
 
     def _text(self, row: int) -> RankList:
         return self._top("text", (self._vectors @ self._vectors[row]).astype(np.float64), row)

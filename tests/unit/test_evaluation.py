@@ -1,0 +1,127 @@
+"""The measures against figures worked by hand, and an evaluation of a small judged folder from end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stormpetrel.errors import ModelUnavailable, SetupError
+from stormpetrel.evaluation.judged import read_sets
+from stormpetrel.evaluation.measures import average_precision, ndcg_at, paired_p, precision_at
+from stormpetrel.evaluation.retrieval import FUSED, MODALITIES, evaluate
+from stormpetrel.fusion import RankList
+from stormpetrel.fusion.adaptive import AdaptiveFusion, learn
+from stormpetrel.fusion.methods import METHODS
+from stormpetrel.places.resolver import PlaceFinder
+
+
+def test_measures_are_those_worked_by_hand() -> None:
+    hits = [True, False, True, False, False]
+    assert precision_at(5, hits) == 0.4
+    assert precision_at(10, hits) == 0.2
+    assert average_precision(hits, relevant=4, depth=100) == pytest.approx((1 + 2 / 3) / 4)
+    assert average_precision(hits, relevant=0, depth=100) == 0
+    ideal = 1 + 1 / np.log2(3) + 1 / 2 + 1 / np.log2(5)
+    assert ndcg_at(10, hits, relevant=4) == pytest.approx((1 + 1 / 2) / ideal)
+
+
+def test_the_paired_test_sees_a_difference_and_sees_none() -> None:
+    chance = np.random.default_rng(3)
+    base = chance.uniform(0, 1, 60)
+    assert paired_p(base + 0.05 + chance.normal(0, 0.05, 60), base) < 0.001
+    assert paired_p(base + chance.normal(0, 0.05, 60), base) > 0.01
+    assert paired_p(base, base) == 1.0
+
+
+class WordVectors:
+    """A stand-in for the text model: a vector of its words' hashes."""
+
+    version = "words@test"
+
+    def encode(self, texts: list[str]) -> NDArray[np.float32]:
+        found = np.zeros((len(texts), 64), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in text.lower().split():
+                found[row, sum(word.encode()) % 64] += 1
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
+
+
+def _folder(directory: Path) -> Path:
+    words = {"rescue": "boats rescue trapped families", "damage": "bridge road collapsed damage",
+             "donate": "donate food blankets money"}  # fmt: skip
+    lines = [
+        {"id": f"{event}-{label}-{n}", "event": event, "information_type": label,
+         "created_at": f"2024-01-{n + 1:02}T00:00:00Z", "text": f"{text} {event} number{n} x{n}"}
+        for event in ("genoa_flood", "dresden_flood") for label, text in words.items() for n in range(15)
+    ]  # fmt: skip
+    lines.append({**lines[0], "id": "a repeat"})
+    lines.append({"id": "no label", "event": "genoa_flood", "created_at": "2024-01-01T00:00:00Z", "text": "hello all"})
+    directory.mkdir()
+    (directory / "posts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return directory
+
+
+def test_an_evaluation_reports_every_modality_and_every_fusion(tmp_path: Path, place_finder: PlaceFinder) -> None:
+    (judged,) = read_sets(_folder(tmp_path / "small_set"), 60)
+    assert judged.name == "small_set"
+    assert len(judged.posts) == 91, "the repeat is collapsed"
+    report = evaluate(judged, WordVectors(), place_finder)
+    assert report["queries"] == 60
+    assert {*MODALITIES, *METHODS, "adaptive", FUSED, f"{FUSED}_words"} <= set(report["methods"])
+    assert report["best_single"] in MODALITIES
+    methods = report["methods"]
+    assert methods["text"]["map"] > methods["time"]["map"]
+    assert methods[FUSED]["map"] >= methods["rrf"]["map"]
+    assert 0 <= report["lost_share"] <= 1
+    assert all(set(found) == {"p10", "map", "ndcg10", "p95_ms"} for found in methods.values())
+
+
+def test_a_folder_of_sets_is_read_set_by_set(tmp_path: Path) -> None:
+    _folder(tmp_path / "one")
+    _folder(tmp_path / "two")
+    assert [judged.name for judged in read_sets(tmp_path, 10)] == ["one", "two"]
+
+
+def test_a_folder_without_judged_posts_says_what_it_wants(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="event"):
+        read_sets(tmp_path, 10)
+
+
+def _query(sure: str, good: str) -> tuple[list[RankList], set[str]]:
+    """Two lists of other items; the one that is peaked is right."""
+    lists = []
+    for name in ("text", "space"):
+        ids = tuple(f"{good if name == sure else 'bad'}{n}" for n in range(30))
+        top = 10.0 if name == sure else 1.2
+        lists.append(RankList(name, ids, (top, *(1.0 - 0.01 * n for n in range(29)))))
+    return lists, {f"{good}0"}
+
+
+def test_adaptive_fusion_learns_to_trust_the_list_that_is_sure() -> None:
+    judged = [_query("text" if n % 2 else "space", f"good{n}-") for n in range(40)]
+    fusion = learn(judged, ("text", "space"))
+    for sure in ("text", "space"):
+        lists, relevant = _query(sure, "new")
+        assert {fusion(lists)[0].id} == relevant
+        assert [item.id for item in fusion(lists[::-1])] == [item.id for item in fusion(lists)]
+
+
+def test_a_silent_modality_changes_nothing_for_adaptive_fusion() -> None:
+    fusion = learn([_query("text", f"g{n}-") for n in range(10)], ("text", "space"))
+    lists, _ = _query("text", "new")
+    assert fusion([lists[0]]) == fusion([lists[0], RankList("space", (), ())])
+    assert len(fusion(lists)) == 60
+
+
+def test_learned_weights_are_kept_in_a_file(tmp_path: Path) -> None:
+    fusion = learn([_query("text", f"g{n}-") for n in range(10)], ("text", "space"))
+    fusion.save(tmp_path / "weights.json")
+    lists, _ = _query("space", "new")
+    assert AdaptiveFusion.load(tmp_path / "weights.json")(lists) == fusion(lists)
+    (tmp_path / "weights.json").write_text('{"text": [1]}')
+    with pytest.raises(ModelUnavailable, match="another form"):
+        AdaptiveFusion.load(tmp_path / "weights.json")
