@@ -6,6 +6,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from stormpetrel.fusion import RankList, tensor_fuse
 from stormpetrel.fusion.methods import METHODS
+from stormpetrel.fusion.tensor import MERGES
 
 LISTS = 4
 REPEATS = 15
@@ -20,20 +22,19 @@ REPEATS = 15
 
 def run() -> dict[str, Any]:
     """Median milliseconds for 4 lists of 1,000 and of 10,000 ids that share half of their items."""
-    report: dict[str, Any] = {}
-    for length in (1000, 10_000):
-        lists = _lists(length)
-        report[f"{LISTS}_lists_of_{length}_ms"] = {
-            **{f"tensor_{merge}": _median(lambda merge=merge: tensor_fuse(lists, merge=merge))  # type: ignore[misc]
-               for merge in ("min", "interleave", "rrf")},
-            **{name: _median(lambda fusion=fusion: fusion(_ranked(lists), None)) for name, fusion in METHODS.items()
-               if not name.startswith("tensor") and length == 1000},
-        }  # fmt: skip
+    report: dict[str, Any] = {f"{LISTS}_lists_of_{length}_ms": _methods(length) for length in (1000, 10_000)}
     thousand = _lists(1000)
     dense, sparse = _median(lambda: _dense_surfaces(thousand), 5), _median(lambda: tensor_fuse(thousand))
     report["dense_surfaces_of_1000_ms"] = dense
     report["sparse_share_of_dense"] = round(sparse / dense, 4)
     return report
+
+
+def _methods(length: int) -> dict[str, float]:
+    lists = _lists(length)
+    found = {f"tensor_{merge}": _median(partial(tensor_fuse, lists, merge=merge)) for merge in MERGES}
+    others = [name for name in METHODS if not name.startswith("tensor")]
+    return found | {name: _median(partial(METHODS[name], _ranked(lists), None), 5) for name in others}
 
 
 def _lists(length: int) -> list[list[str]]:

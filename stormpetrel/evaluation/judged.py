@@ -74,13 +74,21 @@ def _posts(files: list[Path]) -> Iterator[JudgedPost]:
     seen: set[str] = set()
     for file in files:
         for line in file.read_text(encoding="utf-8").splitlines():
-            record = json.loads(line)
-            if not isinstance(record, dict) or not record.get("event") or not record.get("text"):
-                continue
-            same = canonical(str(record["text"]))
-            if same and same not in seen:
+            record = _judged(line)
+            same = canonical(str(record["text"])) if record else ""
+            if record and same and same not in seen:
                 seen.add(same)
                 yield _post(record)
+
+
+def _judged(line: str) -> dict[str, Any] | None:
+    """The record of a line; None where it is broken, or no post of an event with a time."""
+    try:
+        record = json.loads(line)
+        datetime.fromisoformat(str(record["created_at"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+    return record if record.get("event") and record.get("text") and record.get("id") else None
 
 
 def _post(record: Mapping[str, Any]) -> JudgedPost:

@@ -61,7 +61,8 @@ def _folder(directory: Path) -> Path:
     lines.append({**lines[0], "id": "a repeat"})
     lines.append({"id": "no label", "event": "genoa_flood", "created_at": "2024-01-01T00:00:00Z", "text": "hello all"})
     directory.mkdir()
-    (directory / "posts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    broken = '{"id": "cut off\n[1]\n{"event": "no text", "created_at": "2024-01-01"}\n'
+    (directory / "posts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + broken)
     return directory
 
 
