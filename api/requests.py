@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from stormpetrel.events import Latitude, Longitude, Source
+from stormpetrel.fusion.methods import METHODS
 
 MOST_TEXT = 4000
 MOST_CORNERS = 500
@@ -22,6 +23,7 @@ def _encodable(text: str) -> str:
     return text
 
 
+Modality = Literal["text", "lexical", "space", "time"]
 Words = Annotated[str, AfterValidator(_encodable)]
 Text = Annotated[Words, Field(min_length=1, max_length=MOST_TEXT)]
 Corner = tuple[Longitude, Latitude]
@@ -115,6 +117,12 @@ class FilterRequest(Request):
         return self
 
 
+def _method(name: str) -> str:
+    if name not in METHODS:
+        raise ValueError(f"there is no fusion of this name; give one of {', '.join(METHODS)}")
+    return name
+
+
 class SearchRequest(Request):
     """What to look for: a post, or a text, and/or a place and/or a time."""
 
@@ -124,6 +132,10 @@ class SearchRequest(Request):
     time: Moment | None = None
     filters: FilterRequest = FilterRequest()
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+    fusion: Annotated[str, AfterValidator(_method)] = Field("tensor_min", description=f"One of {', '.join(METHODS)}")
+    weights: dict[Modality, Annotated[float, Field(ge=0, le=100)]] = Field(
+        default={}, description="How much a modality counts; 1 where none is given, 0 leaves it out of the fusion"
+    )
     cursor: Annotated[Words, Field(max_length=2000)] | None = None
 
     @model_validator(mode="after")
@@ -132,6 +144,8 @@ class SearchRequest(Request):
             raise ValueError("nothing to look for; give post_id, text, place or time")
         if self.post_id is not None and self.text is not None:
             raise ValueError("post_id and text are two queries; give one of them")
+        if self.weights and not any(self.weights.get(name, 1.0) for name in get_args(Modality)):
+            raise ValueError("all weights are 0; leave one modality a say")
         if self.text is not None and not self.text.strip():
             raise ValueError("text is blank; give words, or leave it out")
         return self
@@ -151,6 +165,7 @@ class Hit(BaseModel):
     rank: int
     ranks: dict[str, ModalityRank]
     decided_by: list[str] = Field(description="The pair of modalities whose ranks decided; empty for one list alone")
+    score: float | None = Field(description="What the fusion ranked it by, where it is one that scores")
     copies: int = Field(description="How many other posts repeat this one")
     post: dict[str, Any]
 
@@ -174,6 +189,8 @@ class SearchAnswer(BaseModel):
     found: int = Field(description="Hits over all pages")
     next_cursor: str | None
     lists: dict[str, ListSummary]
+    fusion: str
+    weights: dict[str, float]
     silent: list[str] = Field(description="Modalities that were asked and found nothing")
     as_of: dict[str, Freshness]
     text_model: str

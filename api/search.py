@@ -54,7 +54,10 @@ def search(asked: SearchRequest, have: Services = Depends(services)) -> SearchAn
 
 
 def _run(asked: SearchRequest, have: Services, until_ms: int | None) -> Found:
-    wanted = replace(_what(asked, have), filter=_filter(asked, until_ms), depth=have.settings.api.list_depth)
+    wanted = replace(
+        _what(asked, have), filter=_filter(asked, until_ms), depth=have.settings.api.list_depth, fusion=asked.fusion,
+        weights={str(name): weight for name, weight in asked.weights.items()},
+    )  # fmt: skip
     with SEARCH_SECONDS.labels("lists and fusion").time():
         return have.search.run(wanted)
 
@@ -153,6 +156,7 @@ def _answer(
                 for modality, place in item.ranks.items()
             },
             decided_by=list(item.pair or ()),
+            score=None if item.score is None else round(item.score, 6),
             copies=copies.get(item.id, 0),
             post=_shown(documents[item.id]),
         )
@@ -165,6 +169,8 @@ def _answer(
         found=len(found.items),
         next_cursor=replace(cursor, offset=end).encode() if end < len(found.items) and page else None,
         lists={name: ListSummary(measure=MEASURES[name], hits=len(ranked)) for name, ranked in by_name.items()},
+        fusion=asked.fusion,
+        weights={name: asked.weights.get(name, 1.0) for name in by_name},  # type: ignore[call-overload]
         silent=list(found.silent),
         as_of={
             name: Freshness(event_time=_moment(fresh["event_time"]), ingested_at=_moment(fresh["ingested_at"]))

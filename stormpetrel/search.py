@@ -5,7 +5,7 @@ Knows the ports alone. Copies never stand in a list of their own: they are count
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.events import TermWeights
-from stormpetrel.fusion import FusedItem, RankList, fuse
+from stormpetrel.fusion import FusedItem, RankList
+from stormpetrel.fusion.methods import method
 from stormpetrel.places.cells import distance_km, rings
 from stormpetrel.ports import Filter, NearestQuery, OrderQuery, Query, Scored, VectorIndex
 
@@ -60,6 +61,8 @@ class Search:
     filter: Filter = field(default_factory=Filter)
     exclude: str | None = None
     depth: int = 200
+    fusion: str = "tensor_min"
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class PostSearch:
         self._index, self._collection = index, collection
 
     def run(self, search: Search) -> Found:
-        """Raises StoreUnavailable where the index does not answer."""
+        """Raises StoreUnavailable where the index does not answer, BadQuery where there is no such fusion."""
         asked = _queries(search)
         # All modalities go out as one batch: one round trip, and one state of the index for all of them.
         answers = iter(self._index.query(self._collection, [query for _, queries in asked for query in queries]))
@@ -89,7 +92,8 @@ class PostSearch:
             whole = RankList.of(modality, scored)
             lists.append(replace(whole, items=whole.items[: search.depth], scores=whole.scores[: search.depth]))
         silent = tuple(ranked.modality for ranked in lists if not len(ranked))
-        return Found(fuse(lists), [ranked for ranked in lists if len(ranked)], silent)
+        heard = [ranked for ranked in lists if search.weights.get(ranked.modality, 1.0) > 0]
+        return Found(method(search.fusion)(heard, search.weights), [ranked for ranked in lists if len(ranked)], silent)
 
 
 def _queries(search: Search) -> list[tuple[str, list[Query]]]:

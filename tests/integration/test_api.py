@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stormpetrel.fusion.methods import METHODS
 from tests.integration.running import RunningSystem
 
 pytestmark = pytest.mark.integration
@@ -40,6 +41,10 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("filters.sources", {"text": "flood", "filters": {"sources": ["usenet"]}}),
     ("filters", {"text": "flood", "filters": {"since": "2025-11-05T00:00:00Z", "until": "2025-11-04T00:00:00Z"}}),
     ("filters.box", {"text": "flood", "filters": {"box": [8, 44, 400, 45]}}),
+    ("fusion", {"text": "flood", "fusion": "oracle"}),
+    ("weights.smell", {"text": "flood", "weights": {"smell": 1}}),
+    ("weights.text", {"text": "flood", "weights": {"text": -1}}),
+    ("body", {"text": "flood", "weights": {"text": 0, "lexical": 0, "space": 0, "time": 0}}),
     ("cursor", {"text": "flood", "cursor": "not one of ours"}),
     ("cursor", {"text": "flood", "cursor": "WyJ4IiwxLC01XQ"}),
     ("cursor", {"text": "flood", "cursor": "ÿ"}),
@@ -156,6 +161,25 @@ def test_a_post_asks_for_its_like_and_is_not_its_own_answer(night: RunningSystem
     assert example not in {hit["post_id"] for hit in answer["hits"]}
     assert night.api("POST", "/v1/search", json={"post_id": "x:unknown-to-all"}).status_code == 404
     assert night.api("GET", "/v1/posts/x:unknown-to-all").status_code == 404
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_every_fusion_serves_and_says_its_name(night: RunningSystem, name: str) -> None:
+    question = {"text": "flooded streets", "time": "2025-11-04T20:00:00Z", "limit": 50}
+    answer = night.search(**question, fusion=name)
+    assert answer["fusion"] == name
+    assert answer["found"] == night.search(**question)["found"]
+    scored = [hit["score"] for hit in answer["hits"]]
+    assert all(score is None for score in scored) if name.startswith("tensor") else scored == sorted(scored)[::-1]
+
+
+def test_a_weight_of_0_leaves_a_modality_out_and_a_heavy_one_leads(night: RunningSystem) -> None:
+    question = {"text": "strade allagate", "time": "2025-11-04T20:00:00Z", "limit": 20}
+    without = night.search(**question, weights={"time": 0})
+    assert all("time" not in hit["ranks"] for hit in without["hits"])
+    assert without["weights"]["time"] == 0
+    heavy = night.search(**question, fusion="rrf", weights={"time": 100})
+    assert [hit["ranks"]["time"]["rank"] for hit in heavy["hits"][:5]] == [1, 2, 3, 4, 5]
 
 
 def test_the_probes_and_the_metrics_answer(night: RunningSystem) -> None:
