@@ -7,7 +7,6 @@ Raghavan, Schuetze 2008); the sign-flip randomisation test (Smucker, Allan, Cart
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,4 +49,4 @@ def paired_p(first: Sequence[float], second: Sequence[float], seed: int = 1) -> 
         return 1.0
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(FLIPS, len(difference)))
     as_large = np.abs(signs @ difference) >= abs(difference.sum()) - 1e-12
-    return cast(float, (as_large.sum() + 1) / (FLIPS + 1))
+    return float((as_large.sum() + 1) / (FLIPS + 1))

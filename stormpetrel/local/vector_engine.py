@@ -15,6 +15,7 @@ import qdrant_edge as edge
 
 Json = dict[str, Any]
 DISTANCES = {"Cosine": edge.Distance.Cosine, "Dot": edge.Distance.Dot, "Euclid": edge.Distance.Euclid}
+DATATYPES = {None: None, "float32": None, "float16": edge.VectorStorageDatatype.Float16}
 SCHEMAS = {
     "keyword": edge.PayloadSchemaType.Keyword,
     "integer": edge.PayloadSchemaType.Integer,
@@ -122,7 +123,9 @@ class Shard:
     def _edge_configuration(given: Json) -> Any:
         _only(given, "vectors sparse_vectors", "a collection")
         dense = {
-            name: edge.EdgeVectorParams(size=params["size"], distance=DISTANCES[params["distance"]])
+            name: edge.EdgeVectorParams(
+                size=params["size"], distance=DISTANCES[params["distance"]], datatype=DATATYPES[params.get("datatype")]
+            )
             for name, params in (given.get("vectors") or {}).items()
         }
         sparse = {

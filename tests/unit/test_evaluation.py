@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pytest
 from numpy.typing import NDArray
 
@@ -78,6 +79,7 @@ def test_an_evaluation_reports_every_modality_and_every_fusion(tmp_path: Path, p
     assert methods["text"]["map"] > methods["time"]["map"]
     assert methods[FUSED]["map"] >= methods["rrf"]["map"]
     assert 0 <= report["lost_share"] <= 1
+    assert json.loads(orjson.dumps(report)) == report
     assert all(set(found) == {"p10", "map", "ndcg10", "p95_ms"} for found in methods.values())
 
 
