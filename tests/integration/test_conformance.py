@@ -104,7 +104,7 @@ def test_points_come_by_cosine_and_can_be_found_at_once(index: VectorIndex, coll
     near = NearestQuery("text", dense=np.array([2, 0.1, 0, 0], dtype=np.float32), limit=2)
     assert _ids(index, collection, near) == ["x:1", "x:2"]
     (found,) = index.query(collection, [near])
-    assert found[0].score == pytest.approx(0.99875, abs=1e-4)
+    assert found[0].score == pytest.approx(0.99875, abs=1e-3)  # the index keeps half precision
     held = index.vectors(collection, "x:2", ["text"])["text"]
     assert held / np.linalg.norm(held) == pytest.approx(np.array([0.8742, 0.4856, 0, 0]), abs=1e-3)
     assert index.vectors(collection, "x:unknown", ["text"]) == {}
