@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -19,12 +18,12 @@ import stormpetrel
 from api import search
 from api.body_limit import BodyLimit
 from api.services import Services
-from stormpetrel.errors import BadQuery, NotFound, StoreUnavailable, StormpetrelError
+from stormpetrel.errors import BadQuery, ModelUnavailable, NotFound, StoreUnavailable, StormpetrelError
 from stormpetrel.health import set_up_log
 from stormpetrel.settings import Settings
 
 log = structlog.get_logger()
-LONGEST_BODY = 1_000_000  # bytes
+LONGEST_BODY = 15_000_000  # bytes; a picture of 10 MB in base64
 
 
 def create_app(services: Callable[[], Services]) -> FastAPI:
@@ -39,7 +38,7 @@ def create_app(services: Callable[[], Services]) -> FastAPI:
     app = FastAPI(
         title="Stormpetrel",
         version=stormpetrel.__version__,
-        description="Finds the posts that belong to the same happening: by text, words, place and time, fused.",
+        description="Finds posts of the same happening: by text, words, pictures, place and time, fused.",
         lifespan=lifespan,
     )
     app.add_middleware(BodyLimit, most=LONGEST_BODY)
@@ -120,18 +119,22 @@ def _add_errors(app: FastAPI) -> None:
         log.error("a store does not answer", error=str(error))
         return _problem(503, "store_unavailable", f"{error}. Try again in a few seconds")
 
+    @app.exception_handler(ModelUnavailable)
+    async def without_model(_: Request, error: ModelUnavailable) -> JSONResponse:
+        return _problem(503, "model_unavailable", str(error))
+
     @app.exception_handler(StormpetrelError)
     async def failed(_: Request, error: StormpetrelError) -> JSONResponse:
         log.error("request failed", error=str(error))
         return _problem(500, type(error).__name__, str(error))
 
 
-def run(settings: Settings, model_directory: Path) -> None:
+def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT."""
     import uvicorn
 
     set_up_log("api")
-    app = create_app(lambda: Services.connect(settings, model_directory))
+    app = create_app(lambda: Services.connect(settings))
     uvicorn.run(
         app, host=settings.api.host, port=settings.api.port, log_level="warning", timeout_graceful_shutdown=4,
         access_log=False,

@@ -18,7 +18,7 @@ from threading import Lock
 import orjson
 
 from stormpetrel.errors import BadQuery
-from stormpetrel.search import Found
+from stormpetrel.retrieval import Found
 
 KEPT = 64  # searches; each holds some hundred hits
 KEPT_S = 600.0
@@ -57,20 +57,28 @@ def decode(text: str, request: str) -> Cursor:
     return cursor
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a search found, and why some modalities could not speak."""
+
+    found: Found
+    unavailable: dict[str, str]
+
+
 class RecentSearches:
     """The fused lists of the last searches, by request and moment."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int], tuple[float, Found]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int], tuple[float, Kept]] = OrderedDict()
         self._lock = Lock()
 
-    def keep(self, request: str, as_of_ms: int, found: Found) -> None:
+    def keep(self, request: str, as_of_ms: int, found: Kept) -> None:
         with self._lock:
             self._kept[request, as_of_ms] = (time.monotonic(), found)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
 
-    def get(self, request: str, as_of_ms: int) -> Found | None:
+    def get(self, request: str, as_of_ms: int) -> Kept | None:
         with self._lock:
             since, found = self._kept.get((request, as_of_ms), (0.0, None))
             return found if found is not None and time.monotonic() - since < KEPT_S else None

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from stormpetrel.events import Latitude, Longitude, Source
-from stormpetrel.fusion.methods import METHODS
+from stormpetrel.fusion.methods import NAMES
 
 MOST_TEXT = 4000
 MOST_CORNERS = 500
@@ -23,7 +23,8 @@ def _encodable(text: str) -> str:
     return text
 
 
-Modality = Literal["text", "lexical", "space", "time"]
+Modality = Literal["text", "lexical", "visual", "concepts", "space", "time", "spatiotemporal"]
+LONGEST_PICTURE = 14_000_000  # characters of base64: a picture of 10 MB
 Words = Annotated[str, AfterValidator(_encodable)]
 Text = Annotated[Words, Field(min_length=1, max_length=MOST_TEXT)]
 Corner = tuple[Longitude, Latitude]
@@ -118,37 +119,67 @@ class FilterRequest(Request):
 
 
 def _method(name: str) -> str:
-    if name not in METHODS:
-        raise ValueError(f"there is no fusion of this name; give one of {', '.join(METHODS)}")
+    if name not in NAMES:
+        raise ValueError(f"there is no fusion of this name; give one of {', '.join(NAMES)}")
     return name
 
 
 class SearchRequest(Request):
-    """What to look for: a post, or a text, and/or a place and/or a time."""
+    """What to look for: a post, or a text, and/or a picture, a place, a time, or vectors of the models' own."""
 
     post_id: Annotated[Words, Field(min_length=3, max_length=512)] | None = None
     text: Text | None = None
+    picture: (
+        Annotated[str, Field(max_length=LONGEST_PICTURE, description="JPEG, PNG, WebP or GIF in base64, at most 10 MB")]
+        | None
+    ) = None
+    vectors: dict[Literal["text", "visual"], Annotated[list[float], Field(min_length=1, max_length=4096)]] = {}
     place: PlaceRequest | None = None
     time: Moment | None = None
     filters: FilterRequest = FilterRequest()
     limit: Annotated[int, Field(ge=1, le=100)] = 20
-    fusion: Annotated[str, AfterValidator(_method)] = Field("tensor_min", description=f"One of {', '.join(METHODS)}")
+    fusion: Annotated[str, AfterValidator(_method)] = Field("tensor_min", description=f"One of {', '.join(NAMES)}")
     weights: dict[Modality, Annotated[float, Field(ge=0, le=100)]] = Field(
         default={}, description="How much a modality counts; 1 where none is given, 0 leaves it out of the fusion"
+    )
+    modalities: list[Modality] = Field(
+        default=[], max_length=7, description="Who may speak; all but `spatiotemporal` (place and time as one) if empty"
+    )
+    min_scores: dict[Modality, float] = Field(
+        default={}, description="The lowest score with which a hit stays in a modality's list"
     )
     cursor: Annotated[Words, Field(max_length=2000)] | None = None
 
     @model_validator(mode="after")
     def something(self) -> Self:
-        if self.post_id is None and self.text is None and self.place is None and self.time is None:
-            raise ValueError("nothing to look for; give post_id, text, place or time")
+        given = (self.post_id, self.text, self.picture, self.vectors or None, self.place, self.time)
+        if all(part is None for part in given):
+            raise ValueError("nothing to look for; give post_id, text, picture, vectors, place or time")
         if self.post_id is not None and self.text is not None:
             raise ValueError("post_id and text are two queries; give one of them")
-        if self.weights and not any(self.weights.get(name, 1.0) for name in get_args(Modality)):
+        asked = self._asked()
+        if not asked:
+            raise ValueError("what is given asks none of these modalities; name others, or none")
+        if not any(self.weights.get(name, 1.0) for name in asked):
             raise ValueError("all weights are 0; leave one modality a say")
         if self.text is not None and not self.text.strip():
             raise ValueError("text is blank; give words, or leave it out")
         return self
+
+    def _asked(self) -> list[Modality]:
+        """The modalities that what is given can make speak."""
+        parts: list[tuple[object, tuple[Modality, ...]]] = [
+            (self.post_id, get_args(Modality)),
+            (self.text, ("text", "lexical", *(("concepts",) if "concepts" in self.modalities else ()))),
+            (self.picture, ("visual", "concepts")),
+            (self.vectors or None, tuple(self.vectors)),
+            (self.place, ("space",)),
+            (self.time, ("time",)),
+            (self.place and self.time, ("spatiotemporal",)),
+        ]  # fmt: skip
+        found = {name for part, names in parts if part is not None for name in names}
+        wanted = set(self.modalities) or set(get_args(Modality)) - {"spatiotemporal"}
+        return sorted(found & wanted)
 
 
 class ModalityRank(BaseModel):
@@ -182,6 +213,7 @@ class ListSummary(BaseModel):
 
     measure: str
     hits: int
+    model: str = Field(description="What made the scores, with its version")
 
 
 class SearchAnswer(BaseModel):
@@ -192,5 +224,5 @@ class SearchAnswer(BaseModel):
     fusion: str
     weights: dict[str, float]
     silent: list[str] = Field(description="Modalities that were asked and found nothing")
+    unavailable: dict[str, str] = Field(description="Modalities that were asked and cannot answer, and why")
     as_of: dict[str, Freshness]
-    text_model: str

@@ -2,37 +2,83 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
-from pathlib import Path
+
+import structlog
 
 from api.paging import RecentSearches
-from stormpetrel.search import PostSearch
+from stormpetrel.assembly import (
+    FUSION_FILE,
+    concept_list,
+    open_index,
+    open_text_encoder,
+    open_visual_model,
+    posts_or_what_is_there,
+)
+from stormpetrel.errors import ModelUnavailable
+from stormpetrel.fusion.adaptive import LearnedFusion
+from stormpetrel.retrieval import PostSearch
 from stormpetrel.settings import Settings
 from stormpetrel.stores.mongo import MongoStore
-from stormpetrel.stores.qdrant import QdrantIndex, posts_collection
+from stormpetrel.stores.qdrant import QdrantIndex
 from stormpetrel.text.encoder import TextEncoder
+from stormpetrel.vision.concepts import ConceptList
+from stormpetrel.vision.model import VisualModel
+
+log = structlog.get_logger()
 
 
 @dataclass
 class Services:
-    """Stores, model and searches of the API process."""
+    """Stores, models and searches of the API process. A model that is missing stands as the error that tells why:
+    its modality is silent, and the others serve."""
 
     settings: Settings
     documents: MongoStore
     vectors: QdrantIndex
-    collection: str
-    encoder: TextEncoder
-    search: PostSearch
+    encoder: TextEncoder | ModelUnavailable
+    visual: VisualModel | ModelUnavailable
+    concepts: ConceptList
+    learned: LearnedFusion | None
     recent: RecentSearches = field(default_factory=RecentSearches)
+    # One at a time: a model uses all its threads for one question.
+    encoding: threading.Lock = field(default_factory=threading.Lock)
+    _collection: str | None = None
 
     @classmethod
-    def connect(cls, settings: Settings, model_directory: Path) -> Services:
-        """Loads the model and opens the stores; none of them needs to answer yet (`/readyz` tells)."""
-        encoder = TextEncoder(model_directory, settings.text_model.batch_size, settings.text_model.threads)
+    def connect(cls, settings: Settings) -> Services:
+        """Loads the models and opens the stores; none of them needs to answer yet (`/readyz` tells)."""
         documents = MongoStore(settings.mongo.url, settings.mongo.database)
-        vectors = QdrantIndex(settings.qdrant.url, settings.qdrant.api_key, settings.qdrant.timeout_s)
-        name = posts_collection(settings.qdrant.collection_prefix, encoder.manifest.model, encoder.dimensions).name
-        return cls(settings, documents, vectors, name, encoder, PostSearch(vectors, name))
+        encoder: TextEncoder | ModelUnavailable
+        visual: VisualModel | ModelUnavailable
+        try:
+            encoder = open_text_encoder(settings)
+        except ModelUnavailable as error:
+            log.warning("searches go on without the text model", reason=str(error))
+            encoder = error
+        try:
+            visual = open_visual_model(settings)
+        except ModelUnavailable as error:
+            log.warning("searches go on without the visual model", reason=str(error))
+            visual = error
+        try:
+            learned = LearnedFusion.load(FUSION_FILE)
+        except ModelUnavailable as error:
+            log.warning("adaptive fusion is not offered", reason=str(error))
+            learned = None
+        return cls(settings, documents, open_index(settings), encoder, visual, concept_list(), learned)
+
+    @property
+    def collection(self) -> str:
+        """The posts' collection. Raises ModelUnavailable where without a model it cannot be told which it is."""
+        if self._collection is None:
+            self._collection = posts_or_what_is_there(self.settings, self.vectors)
+        return self._collection
+
+    @property
+    def search(self) -> PostSearch:
+        return PostSearch(self.vectors, self.collection, self.learned)
 
     def close(self) -> None:
         self.documents.close()

@@ -6,14 +6,15 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
+from consumers.views import document_of, located, milliseconds, point_of
+from stormpetrel.assembly import Makers, makers_of, open_index, posts_of
 from stormpetrel.errors import MalformedRecord, StoreUnavailable, StormpetrelError
-from stormpetrel.events import EnrichedPost, Place, PostDeleted, decode
+from stormpetrel.events import EnrichedPost, PostDeleted, decode
 from stormpetrel.health import (
     INDEX_SECONDS,
     LAST_PROGRESS,
@@ -22,58 +23,15 @@ from stormpetrel.health import (
     serve_probes,
     set_up_log,
 )
-from stormpetrel.places.cells import RESOLUTIONS, cells
-from stormpetrel.ports import Document, DocumentStore, Point, VectorIndex
+from stormpetrel.ports import DocumentStore, VectorIndex
 from stormpetrel.settings import Settings
 from stormpetrel.stores.kafka import QUIET, Publisher, dead_letter_headers
 from stormpetrel.stores.mongo import MongoStore
-from stormpetrel.stores.qdrant import QdrantIndex, posts_collection
-from stormpetrel.text.encoder import read_manifest
 from stormpetrel.topics import POSTS_ENRICHED
 
 log = structlog.get_logger()
 STAGE = "index"
 RETRY_S = (0.5, 1, 2, 5)  # then every 5 s: a store that is down is waited for, never skipped
-
-
-def milliseconds(moment: datetime) -> int:
-    """A moment as an integer of milliseconds since 1970, UTC."""
-    return int(moment.timestamp() * 1000)
-
-
-def document_of(event: EnrichedPost) -> Document:
-    """The post as MongoDB holds it: the event without its vectors, under the post's own id."""
-    fields = event.model_dump(mode="json", exclude={"text_vector", "terms", "post", "schema_version"})
-    post = event.post.model_dump(mode="json", exclude={"schema_version"})
-    model = event.text_vector.model if event.text_vector else None
-    return {"_id": event.post.post_id, **post, **fields, "text_model": model}
-
-
-def located(event: EnrichedPost) -> list[Place]:
-    """The places that are points; a country is none, and its capital would be a place made up."""
-    return [place for place in event.places if place.kind != "country"]
-
-
-def point_of(event: EnrichedPost) -> Point:
-    """The post as the vector index holds it: its vectors, and what is filtered and ranked by."""
-    payload: Document = {
-        "source": event.post.source,
-        "language": event.language,
-        "kind": "copy" if event.copy_of else "original",
-        "copy_of": event.copy_of,
-        "event_time": milliseconds(event.post.created_at),
-        "ingested_at": milliseconds(event.post.ingested_at),
-        "location": [{"lon": place.longitude, "lat": place.latitude} for place in located(event)],
-    }
-    for resolution in RESOLUTIONS:
-        found = {cells(place.longitude, place.latitude)[resolution] for place in located(event)}
-        payload[f"cells_{resolution}"] = sorted(found)
-    return Point(
-        event.post.post_id,
-        payload,
-        dense={"text": event.text_vector.values()} if event.text_vector else {},
-        sparse={"lexical": (event.terms.indices, event.terms.values)} if event.terms else {},
-    )
 
 
 @dataclass
@@ -85,7 +43,7 @@ class Batch:
     dead: list[tuple[Any, str]] = field(default_factory=list)
 
 
-def sort_out(messages: Sequence[Any], model: str, dimensions: int) -> Batch:
+def sort_out(messages: Sequence[Any], makers: Makers) -> Batch:
     """Decodes the messages in order: a later event of a post takes the place of an earlier one."""
     batch = Batch()
     for message in messages:
@@ -96,15 +54,15 @@ def sort_out(messages: Sequence[Any], model: str, dimensions: int) -> Batch:
                 batch.posts.pop(event.post_id, None)
                 batch.deleted[event.post_id] = event
                 continue
-            vector = event.text_vector
-            if vector is not None and (vector.model.split("@")[0], len(vector.values())) != (
-                model,
-                dimensions,
-            ):
+            if event.text_vector and not makers.text.made(event.text_vector):
                 raise MalformedRecord(
-                    f"its vector is of {vector.model} ({vector.dimensions} values), this index of {model} "
-                    f"({dimensions}); send the post through the enrich worker again"
+                    f"its vector is of {event.text_vector.model} ({event.text_vector.dimensions} values), this index "
+                    f"of {makers.text}; send the post through the enrich worker again"
                 )
+            if event.visual_vector and not makers.visual.made(event.visual_vector):
+                # The post can still be found by all its other modalities.
+                log.warning("a photo's vector is of another model; left out", model=event.visual_vector.model)
+                event = event.model_copy(update={"visual_vector": None})
         except StormpetrelError as error:
             batch.dead.append((message, str(error)))
         else:
@@ -121,10 +79,10 @@ class Indexer:
 
     def write(self, batch: Batch) -> None:
         """Both stores hold the batch when this returns. Raises StoreUnavailable; writing again is harmless."""
-        events = list(batch.posts.values())
+        events, indexed_at = list(batch.posts.values()), int(time.time() * 1000)
         # Documents first: what a query finds in the index must have its document.
         self._documents.upsert("posts", [document_of(event) for event in events])
-        self._vectors.upsert(self._collection, [point_of(event) for event in events])
+        self._vectors.upsert(self._collection, [point_of(event, indexed_at) for event in events])
         if batch.deleted:
             self._vectors.delete(self._collection, list(batch.deleted))
             self._documents.delete("posts", list(batch.deleted))
@@ -135,6 +93,8 @@ class Indexer:
         carried = {
             "text": [event for event in events if event.text_vector],
             "lexical": [event for event in events if event.terms],
+            "visual": [event for event in events if event.visual_vector],
+            "concepts": [event for event in events if event.concepts],
             "space": [event for event in events if located(event)],
             "time": list(events),
         }
@@ -159,8 +119,8 @@ class Indexer:
 class IndexConsumer:
     """The consumer loop: read, write, bury, commit; in that order and no other."""
 
-    def __init__(self, settings: Settings, indexer: Indexer, model: str, dimensions: int, readiness: Readiness) -> None:
-        self._indexer, self._model, self._dimensions, self._readiness = indexer, model, dimensions, readiness
+    def __init__(self, settings: Settings, indexer: Indexer, makers: Makers, readiness: Readiness) -> None:
+        self._indexer, self._makers, self._readiness = indexer, makers, readiness
         self._settings = settings
         self._stopping = False
         self._publisher = Publisher(settings.kafka.bootstrap)
@@ -208,7 +168,7 @@ class IndexConsumer:
 
     def _work(self, messages: Sequence[Any]) -> None:
         started = time.perf_counter()
-        batch = sort_out(messages, self._model, self._dimensions)
+        batch = sort_out(messages, self._makers)
         if not self._write_until_done(batch):
             return  # stopping with a store down: nothing is committed, the batch comes again
         for message, reason in batch.dead:
@@ -260,18 +220,16 @@ def _next_offsets(messages: Sequence[Any]) -> list[TopicPartition]:
     return [TopicPartition(topic, partition, offset + 1) for (topic, partition), offset in last.items()]
 
 
-def run(settings: Settings, model_directory: Any) -> None:
+def run(settings: Settings) -> None:
     """Runs the index consumer until SIGTERM or SIGINT."""
     set_up_log("index")
     readiness = Readiness("the stores and the broker")
     serve_probes(settings.index.probe_port, readiness, settings.probe_host)
-    manifest = read_manifest(model_directory)
     documents = MongoStore(settings.mongo.url, settings.mongo.database)
-    vectors = QdrantIndex(settings.qdrant.url, settings.qdrant.api_key, settings.qdrant.timeout_s)
-    collection = posts_collection(settings.qdrant.collection_prefix, manifest.model, manifest.dimensions)
+    vectors, collection = open_index(settings), posts_of(settings)
     vectors.migrate(collection)
     indexer = Indexer(documents, vectors, collection.name)
-    consumer = IndexConsumer(settings, indexer, manifest.model, manifest.dimensions, readiness)
+    consumer = IndexConsumer(settings, indexer, makers_of(settings), readiness)
     signal.signal(signal.SIGTERM, consumer.stop)
     signal.signal(signal.SIGINT, consumer.stop)
     log.info("index consumer is set up", collection=collection.name)

@@ -14,12 +14,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.events import EnrichedPost, Post, Vector
+from stormpetrel.errors import BadPicture
+from stormpetrel.events import ConceptScore, EnrichedPost, Post, Vector
 from stormpetrel.places.resolver import PlaceFinder
 from stormpetrel.text.clean import clean
 from stormpetrel.text.duplicates import Copy, DuplicateWindow
 from stormpetrel.text.language import detect
 from stormpetrel.text.lexical import document_terms
+from stormpetrel.vision.model import VisualModel
+from stormpetrel.vision.pictures import Picture
 
 
 class Encodes(Protocol):
@@ -29,6 +32,18 @@ class Encodes(Protocol):
     def version(self) -> str: ...
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
+
+# The first photo of each post: its picture, why it cannot be had, or None where the post has none.
+Photos = Callable[[Sequence[Post]], Sequence[Picture | BadPicture | None]]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What looks at photos: the model, and where their pixels come from."""
+
+    model: VisualModel
+    photos: Photos
 
 
 @dataclass(frozen=True)
@@ -50,9 +65,11 @@ class Enricher:
         encoder: Encodes,
         places: PlaceFinder,
         window: DuplicateWindow,
+        sight: Sight | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        self._encoder, self._places, self.window, self._clock = encoder, places, window, clock
+        self._encoder, self._places, self.window = encoder, places, window
+        self._sight, self._clock = sight, clock
 
     def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost | Failure]:
         """One result a post, in order. What goes wrong with one post stays with that post."""
@@ -74,7 +91,37 @@ class Enricher:
         for index, found in wanting:
             vector = Vector.of(vectors[found.clean_text], self._encoder.version)
             results[index] = found.model_copy(update={"text_vector": vector})
+        return self._with_sight(results)
+
+    def _with_sight(self, results: list[EnrichedPost | Failure]) -> list[EnrichedPost | Failure]:
+        """The results with what the originals' photos show. A photo that cannot be had keeps no post back."""
+        if self._sight is None:
+            return results
+        wanting = [
+            (index, found)
+            for index, found in enumerate(results)
+            if isinstance(found, EnrichedPost) and found.copy_of is None and found.post.media
+        ]
+        pictures = self._sight.photos([found.post for _, found in wanting]) if wanting else []
+        for (index, found), picture in zip(wanting, pictures, strict=True):
+            if picture is not None:
+                results[index] = found.model_copy(update=self._seen(picture))
         return results
+
+    def _seen(self, picture: Picture | BadPicture) -> dict[str, object]:
+        if isinstance(picture, BadPicture) or self._sight is None:
+            return {"photo_problem": str(picture)}
+        model = self._sight.model
+        try:
+            (seen,) = model.see([picture])
+        except Exception as error:
+            return {"photo_problem": f"the visual model failed: {error}"}
+        scores = sorted(seen.concepts.items(), key=lambda pair: (-pair[1], pair[0]))
+        return {
+            "visual_vector": Vector.of(seen.vector, model.version),
+            "concepts": tuple(ConceptScore(name=name, score=score) for name, score in scores),
+            "concept_model": model.concept_version,
+        }
 
     def remember(self, event: EnrichedPost) -> None:
         """Takes an original that was enriched before, here or by another worker, into the window."""

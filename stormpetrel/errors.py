@@ -27,6 +27,14 @@ class BadQuery(StormpetrelError):
         self.field, self.problem, self.remedy = field, problem, remedy
 
 
+class BadPicture(StormpetrelError):
+    """A picture cannot be read, or is larger than what is taken. `remedy` says what to send instead."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"the picture is of no use: {problem}. {remedy}")
+        self.problem, self.remedy = problem, remedy
+
+
 class StoreUnavailable(StormpetrelError):
     """A store or the broker does not answer; the work is kept and tried again."""
 

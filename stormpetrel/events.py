@@ -138,12 +138,22 @@ class TermWeights(Frozen):
     values: tuple[float, ...]
 
 
+class ConceptScore(Frozen):
+    """How much a photo shows of a named concept."""
+
+    name: str
+    score: Annotated[float, Field(gt=0, le=1)]
+
+
 class EnrichedPost(Event):
     """A post with all that was found out about it (topic `posts.enriched`, key `post_id`).
 
     A copy (`copy_of` is set) names the post that said it first; it is counted there and carries no vectors.
+    `visual_vector` and `concepts` are of its first photo; `photo_problem` says why there are none where it has one.
     """
 
+    version: ClassVar[int] = 2
+    schema_version: int = 2
     post: Post
     clean_text: str
     language: str
@@ -153,6 +163,10 @@ class EnrichedPost(Event):
     places: tuple[Place, ...] = ()
     text_vector: Vector | None = None
     terms: TermWeights | None = None
+    visual_vector: Vector | None = None
+    concepts: tuple[ConceptScore, ...] = ()
+    concept_model: str | None = None
+    photo_problem: str | None = None
     enriched_at: Moment
 
 
@@ -161,7 +175,9 @@ EnrichedEvent = EnrichedPost | PostDeleted
 EVENTS: Mapping[str, type[Event]] = {model.name(): model for model in (Post, PostDeleted, EnrichedPost)}
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 # (schema name, version it reads) -> a function that makes the next version out of it.
-UPGRADES: dict[tuple[str, int], Upgrade] = {}
+UPGRADES: dict[tuple[str, int], Upgrade] = {
+    ("EnrichedPost", 1): lambda fields: {**fields, "schema_version": 2},  # 2 adds what its photo shows
+}
 
 
 def encode(event: Event) -> bytes:

@@ -1,21 +1,26 @@
-"""Brings the text model into the cache: exported once, where torch is, and used everywhere without it."""
+"""Brings models into the cache: exported once, where torch is, and used everywhere without it."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from stormpetrel.errors import ModelUnavailable, SetupError
 from stormpetrel.text.encoder import read_manifest
+from stormpetrel.vision.clip import read_clip_manifest
+from stormpetrel.vision.model import DESCRIPTOR
 
 ROOT = Path(__file__).resolve().parent.parent
-EXPORTER = Path(__file__).resolve().parent / "text" / "export.py"
+TEXT_EXPORTER = Path(__file__).resolve().parent / "text" / "export.py"
+VISUAL_EXPORTER = Path(__file__).resolve().parent / "vision" / "export.py"
 LOCK = ROOT / "locks" / "models.txt"
 
 
@@ -25,59 +30,82 @@ def model_directory(cache: Path, name: str) -> Path:
 
 
 def is_cached(cache: Path, name: str) -> bool:
-    """Whether the model is in the cache, whole and with the right checksums."""
+    """Whether the text model is in the cache, whole and with the right checksums."""
     try:
         return read_manifest(model_directory(cache, name)).model == name
     except ModelUnavailable:
         return False
 
 
+def is_visual_cached(cache: Path, name: str, concepts: Sequence[str]) -> bool:
+    """Whether the CLIP model is in the cache, whole, and knows these concepts."""
+    try:
+        manifest = read_clip_manifest(model_directory(cache, name))
+    except ModelUnavailable:
+        return False
+    return manifest.model == name and list(manifest.concepts) == list(concepts)
+
+
 def ensure_exported(cache: Path, name: str, say: Callable[[str], None]) -> Path:
-    """The model's folder in the cache; exported first where it is missing or damaged.
+    """The text model's folder in the cache; exported first where it is missing or damaged.
 
     Uses sentence-transformers of this environment where it is installed (the `models` extra), otherwise a
     throw-away environment that is removed again. Raises SetupError where neither can be had.
     """
     target = model_directory(cache, name)
-    if is_cached(cache, name):
-        return target
-    making = target.with_name(f"{target.name}.making")
-    shutil.rmtree(making, ignore_errors=True)
-    making.parent.mkdir(parents=True, exist_ok=True)
-    if importlib.util.find_spec("sentence_transformers"):
-        say(f"exporting {name} to ONNX")
-        _export(Path(sys.executable), name, making)
-    else:
-        _export_in_throw_away(cache.resolve(), name, making, say)
-    shutil.rmtree(target, ignore_errors=True)
-    making.rename(target)
-    read_manifest(target)
+    if not is_cached(cache, name):
+        _make(TEXT_EXPORTER, cache, name, [], say)
+        read_manifest(target)
     return target
 
 
-def _export(python: Path, name: str, directory: Path) -> None:
-    environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "ORT_DISABLE_TELEMETRY": "1"}
-    command = [str(python), str(EXPORTER), name, str(directory)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    if done.returncode != 0 or not (directory / "manifest.json").exists():
+def ensure_visual_exported(cache: Path, name: str, concepts: Sequence[str], say: Callable[[str], None]) -> Path:
+    """The same for the visual model; the one without weights needs no file."""
+    target = model_directory(cache, name)
+    if name != DESCRIPTOR and not is_visual_cached(cache, name, concepts):
+        listed = cache / "concepts.json"
+        cache.mkdir(parents=True, exist_ok=True)
+        listed.write_text(json.dumps(list(concepts)))
+        _make(VISUAL_EXPORTER, cache, name, [str(listed.resolve())], say)
+        read_clip_manifest(target)
+    return target
+
+
+def _make(exporter: Path, cache: Path, name: str, more: Sequence[str], say: Callable[[str], None]) -> None:
+    target = model_directory(cache, name)
+    making = target.with_name(f"{target.name}.making")
+    shutil.rmtree(making, ignore_errors=True)
+    making.parent.mkdir(parents=True, exist_ok=True)
+    with exporting_python(cache, say) as python:
+        say(f"exporting {name} to ONNX")
+        environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "ORT_DISABLE_TELEMETRY": "1"}
+        command = [str(python), str(exporter), name, str(making.resolve()), *more]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode != 0 or not (making / "manifest.json").exists():
         raise SetupError(f"the model {name} could not be exported:\n{(done.stdout + done.stderr)[-2000:]}")
+    shutil.rmtree(target, ignore_errors=True)
+    making.rename(target)
 
 
-def _export_in_throw_away(cache: Path, name: str, directory: Path, say: Callable[[str], None]) -> None:
+@contextmanager
+def exporting_python(cache: Path, say: Callable[[str], None]) -> Iterator[Path]:
+    """A Python that has sentence-transformers: this one, or a throw-away environment's. Raises SetupError."""
+    if importlib.util.find_spec("sentence_transformers"):
+        yield Path(sys.executable)
+        return
     uv = _uv()
     if uv is None or not LOCK.exists():
         raise SetupError(
-            f"the model {name} is not in the cache, and this environment cannot export it. "
+            "a model is not in the cache, and this environment cannot export it. "
             "Run `make demo` in a checkout, or pip install 'stormpetrel[models]' and `stormpetrel model export`"
         )
-    environment = cache / "export-environment"
+    environment = cache.resolve() / "export-environment"
     python = environment / "bin" / "python"
     try:
         say("installing torch in a throw-away environment (about 6 GB of disk, removed again)")
         _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)])
         _run([uv, "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(LOCK)])
-        say(f"exporting {name} to ONNX")
-        _export(python, name, directory)
+        yield python
     finally:
         shutil.rmtree(environment, ignore_errors=True)
 

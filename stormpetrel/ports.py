@@ -101,8 +101,10 @@ class VectorIndex(Protocol):
     def query(self, collection: str, queries: Sequence[Query]) -> list[list[Scored]]:
         """One list a query, in one round trip."""
 
-    def vectors(self, collection: str, entity_id: str, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """The dense vectors of one entity; empty where it is unknown."""
+    def vectors(
+        self, collection: str, ids: Sequence[str], names: Sequence[str]
+    ) -> dict[str, dict[str, NDArray[np.float32]]]:
+        """The dense vectors of these names that the entities among `ids` have, by id; unknown ones are left out."""
 
     def count(self, collection: str) -> int:
         """How many points there are."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import (
@@ -35,11 +36,33 @@ class Mongo(Section):
     database: str = "stormpetrel"
 
 
+class Compressed(Section):
+    """How dense vectors are searched: see the table in docs/retrieval.md."""
+
+    kind: Literal["none", "scalar", "product", "binary"] = "none"
+    rescore: bool = True
+    oversampling: float = Field(2.0, ge=1, le=20)
+    ef: int = Field(128, ge=10, le=4096)
+
+
 class Qdrant(Section):
     url: str = "http://127.0.0.1:6333"
     api_key: str | None = None
     collection_prefix: str = ""
     timeout_s: float = Field(30, gt=0)
+    compression: Compressed = Compressed()
+
+
+class VisualModel(Section):
+    name: str = "descriptor"
+    threads: int = Field(2, ge=1)
+
+
+class Photos(Section):
+    """Pictures of posts are fetched from these hosts alone; `data:` URLs need none."""
+
+    hosts: tuple[str, ...] = ()
+    within_s: float = Field(1.0, gt=0, le=30)
 
 
 class TextModel(Section):
@@ -96,6 +119,8 @@ class Settings(BaseSettings):
     mongo: Mongo = Mongo()
     qdrant: Qdrant = Qdrant()
     text_model: TextModel = TextModel()
+    visual_model: VisualModel = VisualModel()
+    photos: Photos = Photos()
     worker: Worker = Worker()
     index: Index = Index()
     api: Api = Api()

@@ -8,8 +8,9 @@ from typing import Any
 
 import structlog
 
-from stormpetrel.enrichment import Enricher
-from stormpetrel.errors import StormpetrelError
+from stormpetrel.assembly import open_text_encoder, open_visual_model
+from stormpetrel.enrichment import Enricher, Sight
+from stormpetrel.errors import ModelUnavailable, StormpetrelError
 from stormpetrel.events import EnrichedPost, PostDeleted, decode
 from stormpetrel.health import Readiness, serve_probes, set_up_log
 from stormpetrel.places.gazetteer import default_gazetteer
@@ -17,9 +18,9 @@ from stormpetrel.places.resolver import PlaceFinder
 from stormpetrel.settings import Settings
 from stormpetrel.stores.kafka import read_whole
 from stormpetrel.text.duplicates import DuplicateWindow
-from stormpetrel.text.encoder import TextEncoder
 from stormpetrel.topics import POSTS_ENRICHED
 from streams import enrich
+from streams.photos import PhotoReader
 
 log = structlog.get_logger()
 
@@ -69,16 +70,26 @@ def warm_window(enricher: Enricher, bootstrap: str, capacity: int) -> int:
     return len(enricher.window)
 
 
-def run(settings: Settings, model_directory: Path) -> None:
+def _sight(settings: Settings) -> Sight | None:
+    try:
+        model = open_visual_model(settings)
+    except ModelUnavailable as error:
+        # Posts go on without what their photos show; text, places and times do not wait for a model.
+        log.warning("photos are not looked at", reason=str(error))
+        return None
+    return Sight(model, PhotoReader(settings.photos.hosts, settings.photos.within_s))
+
+
+def run(settings: Settings) -> None:
     """Runs the worker until SIGTERM or SIGINT; offsets of finished batches are committed on the way out."""
     import mode
 
     set_up_log("worker")
     readiness = Readiness("the text model and the gazetteer")
     serve_probes(settings.worker.probe_port, readiness, settings.probe_host)
-    encoder = TextEncoder(model_directory, settings.text_model.batch_size, settings.text_model.threads)
+    encoder = open_text_encoder(settings)
     window = DuplicateWindow(settings.worker.duplicate_window, settings.worker.duplicate_similarity)
-    enricher = Enricher(encoder, PlaceFinder(default_gazetteer()), window)
+    enricher = Enricher(encoder, PlaceFinder(default_gazetteer()), window, _sight(settings))
     known = warm_window(enricher, settings.kafka.bootstrap, settings.worker.duplicate_window)
     app = build_app(settings, settings.local.directory / "faust")
     enrich.attach(app, enricher, readiness, settings.worker.batch, settings.worker.batch_within_s)

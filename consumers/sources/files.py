@@ -7,11 +7,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from consumers.sources.publish import PostPublisher
 from stormpetrel.enrichment import now
-from stormpetrel.errors import MalformedRecord, SetupError
+from stormpetrel.errors import BadPicture, MalformedRecord, SetupError
 from stormpetrel.payloads import Passed, read
+from stormpetrel.vision.pictures import small_data_url
 
 SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
@@ -38,12 +42,43 @@ def files_in(path: Path) -> list[Path]:
 
 
 def lines(files: Sequence[Path]) -> Iterator[Line]:
-    """Every record of the files; empty lines (keep-alives of a captured stream) are none."""
+    """Every record of the files; empty lines (keep-alives of a captured stream) are none. Photos that a record names
+    by a path beside its file come with it."""
     for file in files:
         with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as opened:
             for number, raw in enumerate(opened, start=1):
                 if raw.strip():
-                    yield Line(raw.rstrip(b"\r\n"), f"{file.name}:{number}")
+                    yield Line(with_photos(raw.rstrip(b"\r\n"), file.parent), f"{file.name}:{number}")
+
+
+def with_photos(raw: bytes, folder: Path) -> bytes:
+    """A plain record whose `media` are paths in `folder`, with the pictures in their place as `data:` URLs.
+
+    A path that leads out of the folder, or to what is no picture, is left as it is: nobody will fetch it.
+    """
+    if b'"media"' not in raw:
+        return raw
+    try:
+        record = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return raw  # the publisher buries it
+    media = record.get("media") if isinstance(record, dict) else None
+    if not isinstance(media, list):
+        return raw
+    record["media"] = [_embedded(entry, folder) for entry in media]
+    return orjson.dumps(record)
+
+
+def _embedded(entry: Any, folder: Path) -> Any:
+    if not isinstance(entry, str) or ":" in entry:
+        return entry
+    file = (folder / entry).resolve()
+    if not file.is_relative_to(folder.resolve()) or not file.is_file():
+        return entry
+    try:
+        return small_data_url(file.read_bytes())
+    except BadPicture:
+        return entry
 
 
 def _event_second(line: Line) -> float | None:

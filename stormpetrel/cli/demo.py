@@ -30,9 +30,9 @@ def demo(
 ) -> None:
     """Start everything, replay a flood night, ask three questions, and leave it up (`make down` stops it)."""
     from stormpetrel.cli.console import ERROR, say
+    from stormpetrel.cli.system import ensure_models
     from stormpetrel.demo.night import write
     from stormpetrel.local.broker import fetch_libraries
-    from stormpetrel.models import ensure_exported
     from stormpetrel.settings import Settings
 
     settings = Settings()
@@ -40,7 +40,7 @@ def demo(
     with ERROR.status("Apache Kafka from Maven Central (the first time)"):
         fetch_libraries(settings.cache)
     with ERROR.status("text model (exported the first time: some minutes)"):
-        ensure_exported(settings.models, settings.text_model.name, say)
+        ensure_models(settings, say)
     supervisor = None if _api_is_ready(settings) else _start_supervisor(directory, settings)
     try:
         say("the system is up")

@@ -1,11 +1,16 @@
-"""`stormpetrel eval`: measures on judged real data, as a table or as JSON."""
+"""`stormpetrel eval` and `stormpetrel train`: measure on judged real data, and learn from it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from stormpetrel.places.resolver import PlaceFinder
+    from stormpetrel.text.encoder import TextEncoder
 
 
 def attach(app: typer.Typer) -> None:
@@ -14,6 +19,47 @@ def attach(app: typer.Typer) -> None:
     evaluations.callback()(lambda: None)
     evaluations.command("retrieval")(retrieval)
     app.add_typer(evaluations, name="eval")
+    training = typer.Typer(help="Learn from judged real data.", no_args_is_help=True)
+    training.callback()(lambda: None)
+    training.command("fusion")(train_fusion_weights)
+    app.add_typer(training, name="train")
+
+
+def train_fusion_weights(
+    data: Path = typer.Option(exists=True, file_okay=False, help="A folder of labelled posts, or of such folders."),
+    sets: str = typer.Option("", help="Only these sets of the folder, by name, with commas between them."),
+    queries: int = typer.Option(300, min=10, help="The most queries a set asks; twice as many more teach."),
+    out: Path = typer.Option(None, help="Where the weights go. [default: config/fusion_weights.json]"),
+) -> None:
+    """Learn the weights of adaptive fusion from judged posts; the API takes them when it starts."""
+    from stormpetrel.assembly import FUSION_FILE
+    from stormpetrel.cli.console import say
+    from stormpetrel.errors import SetupError
+    from stormpetrel.evaluation.judged import read_sets
+    from stormpetrel.evaluation.lessons import train_fusion
+    from stormpetrel.evaluation.retrieval import MODALITIES
+
+    wanted = {name.strip() for name in sets.split(",") if name.strip()}
+    judged = [found for found in read_sets(data, queries) if not wanted or found.name in wanted]
+    missing = wanted - {found.name for found in judged}
+    if missing:
+        raise SetupError(f"no judged posts in {data} are called {', '.join(sorted(missing))}")
+    encoder, places = _tools(say)
+    file = out or FUSION_FILE
+    train_fusion(judged, encoder, places, MODALITIES, say).save(file)
+    typer.echo(f"learned from {', '.join(found.name for found in judged)}: {file}")
+
+
+def _tools(say: Callable[[str], None]) -> tuple[TextEncoder, PlaceFinder]:
+    from stormpetrel.assembly import open_text_encoder
+    from stormpetrel.models import ensure_exported
+    from stormpetrel.places.gazetteer import default_gazetteer
+    from stormpetrel.places.resolver import PlaceFinder
+    from stormpetrel.settings import Settings
+
+    settings = Settings()
+    ensure_exported(settings.models, settings.text_model.name, say)
+    return open_text_encoder(settings), PlaceFinder(default_gazetteer())
 
 
 def retrieval(
@@ -25,16 +71,8 @@ def retrieval(
     from stormpetrel.cli.console import print_json, say
     from stormpetrel.evaluation.judged import read_sets
     from stormpetrel.evaluation.retrieval import evaluate
-    from stormpetrel.models import ensure_exported
-    from stormpetrel.places.gazetteer import default_gazetteer
-    from stormpetrel.places.resolver import PlaceFinder
-    from stormpetrel.settings import Settings
-    from stormpetrel.text.encoder import TextEncoder
 
-    settings = Settings()
-    model = ensure_exported(settings.models, settings.text_model.name, say)
-    encoder = TextEncoder(model, settings.text_model.batch_size, settings.text_model.threads)
-    places = PlaceFinder(default_gazetteer())
+    encoder, places = _tools(say)
     sets = {judged.name: evaluate(judged, encoder, places, say) for judged in read_sets(data, queries)}
     if as_json:
         print_json({"sets": sets, "text_model": encoder.version})

@@ -1,4 +1,4 @@
-"""`stormpetrel model`: the text model in the cache."""
+"""`stormpetrel model`: the models in the cache."""
 
 from __future__ import annotations
 
@@ -7,28 +7,33 @@ import typer
 
 def attach(app: typer.Typer) -> None:
     """Adds the model commands."""
-    models = typer.Typer(help="The text model: export it once, check it.", no_args_is_help=True)
+    models = typer.Typer(help="The models: export them once, check them.", no_args_is_help=True)
     models.command("export")(export)
     models.command("check")(check)
     app.add_typer(models, name="model")
 
 
 def export(
-    force: bool = typer.Option(False, help="Export again even where the cache holds the model."),
+    force: bool = typer.Option(False, help="Export again even where the cache holds the models."),
 ) -> None:
-    """Bring the configured text model into the cache as ONNX."""
+    """Bring the configured models into the cache as ONNX."""
     import shutil
 
     from stormpetrel.cli.console import ERROR, say
-    from stormpetrel.models import ensure_exported, model_directory
+    from stormpetrel.cli.system import ensure_models
+    from stormpetrel.models import model_directory
     from stormpetrel.settings import Settings
 
     settings = Settings()
+    folders = [
+        model_directory(settings.models, name) for name in (settings.text_model.name, settings.visual_model.name)
+    ]
     if force:
-        shutil.rmtree(model_directory(settings.models, settings.text_model.name), ignore_errors=True)
-    with ERROR.status("text model"):
-        directory = ensure_exported(settings.models, settings.text_model.name, say)
-    typer.echo(directory)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+    with ERROR.status("models"):
+        ensure_models(settings, say)
+    typer.echo("\n".join(str(folder) for folder in folders if folder.exists()))
 
 
 def check(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:

@@ -24,6 +24,7 @@ def attach(app: typer.Typer) -> None:
     app.add_typer(sources, name="sources")
     local = typer.Typer(help="Servers of the local stack.", no_args_is_help=True, hidden=True)
     local.command("vectors")(local_vectors)
+    local.command("optimise")(local_optimise)
     app.add_typer(local, name="local")
 
 
@@ -63,32 +64,26 @@ def down() -> None:
 
 def worker() -> None:
     """Run the stream worker: posts.raw to posts.enriched."""
-    from stormpetrel.models import model_directory
     from stormpetrel.settings import Settings
     from streams.app import run
 
-    settings = Settings()
-    run(settings, model_directory(settings.models, settings.text_model.name))
+    run(Settings())
 
 
 def consume_index() -> None:
     """Run the index consumer: posts.enriched to MongoDB and Qdrant."""
     from consumers.index import run
-    from stormpetrel.models import model_directory
     from stormpetrel.settings import Settings
 
-    settings = Settings()
-    run(settings, model_directory(settings.models, settings.text_model.name))
+    run(Settings())
 
 
 def serve() -> None:
     """Run the HTTP API."""
     from api.app import run
-    from stormpetrel.models import model_directory
     from stormpetrel.settings import Settings
 
-    settings = Settings()
-    run(settings, model_directory(settings.models, settings.text_model.name))
+    run(Settings())
 
 
 def sources_run(name: str = typer.Argument(help="Which live source: x")) -> None:
@@ -130,6 +125,16 @@ def local_vectors(directory: Path = typer.Option(), port: int = typer.Option()) 
     from stormpetrel.local.vector_server import serve as serve_vectors
 
     serve_vectors(directory, port)
+
+
+def local_optimise(directory: Path = typer.Option()) -> None:
+    """Optimise a copied shard of the local vector index; its configuration comes on standard input."""
+    import json
+    import sys
+
+    from stormpetrel.local.vector_optimiser import optimise
+
+    optimise(directory, json.load(sys.stdin))
 
 
 def doctor(only: str = typer.Option("all", help="tests: what `make test` needs; all: the demo too.")) -> None:

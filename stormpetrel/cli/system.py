@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from stormpetrel.assembly import concept_list
 from stormpetrel.local.servers import local_addresses, server_parts
 from stormpetrel.local.stack import Part, Stack, this_python
-from stormpetrel.models import ensure_exported
+from stormpetrel.models import ensure_exported, ensure_visual_exported
 from stormpetrel.settings import Settings
 from stormpetrel.stores.kafka import apply_topics
 from stormpetrel.topics import all_topics
@@ -31,6 +32,12 @@ def own_parts(settings: Settings) -> list[Part]:
     ]
 
 
+def ensure_models(settings: Settings, say: Callable[[str], None]) -> None:
+    """Both configured models in the cache. Raises SetupError where one cannot be had."""
+    ensure_exported(settings.models, settings.text_model.name, say)
+    ensure_visual_exported(settings.models, settings.visual_model.name, concept_list().names, say)
+
+
 def start_system(
     stack: Stack,
     settings: Settings,
@@ -47,7 +54,7 @@ def start_system(
     apply_topics(f"127.0.0.1:{settings.local.kafka_port}", all_topics(), settings.kafka.replication_factor)
     if servers_only or stop():
         return
-    ensure_exported(settings.models, settings.text_model.name, say)
+    ensure_models(settings, say)
     for part in own_parts(settings):
         if stop():
             return

@@ -61,24 +61,20 @@ def verify(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) ->
     """Compare the log with both stores by id: exit 3 where a post is lost, doubled or unknown."""
     from dataclasses import asdict
 
+    from stormpetrel.assembly import open_index, posts_of
     from stormpetrel.cli.console import ERROR, print_json
     from stormpetrel.errors import LostOrDoubled
-    from stormpetrel.models import model_directory
     from stormpetrel.settings import Settings
     from stormpetrel.stores.mongo import MongoStore
-    from stormpetrel.stores.qdrant import QdrantIndex, posts_collection
-    from stormpetrel.text.encoder import read_manifest
     from stormpetrel.verification import verify as compare
 
     settings = Settings()
-    manifest = read_manifest(model_directory(settings.models, settings.text_model.name))
-    name = posts_collection(settings.qdrant.collection_prefix, manifest.model, manifest.dimensions).name
     with ERROR.status("reading the log and both stores"):
         found = compare(
             settings.kafka.bootstrap,
             MongoStore(settings.mongo.url, settings.mongo.database),
-            QdrantIndex(settings.qdrant.url, settings.qdrant.api_key, settings.qdrant.timeout_s),
-            name,
+            open_index(settings),
+            posts_of(settings).name,
         )
     if as_json:
         print_json({**asdict(found), "whole": found.whole})

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from stormpetrel.demo.phrases import ELSEWHERE, FLOOD, FLOODED, NOISE, STREETS
+from stormpetrel.demo.pictures import data_url, scene_of
 
 START = datetime(2025, 11, 4, 16, 0, tzinfo=UTC)
 HOURS = 8
 PEAK_HOUR = 4.0
+PHOTO_SHARE = 0.3  # of the posts on X
 LANGUAGE_SHARES = {"it": 0.5, "en": 0.22, "es": 0.1, "fr": 0.1, "de": 0.08}
 
 
@@ -64,7 +66,14 @@ def _original(chance: random.Random, number: int, moment: datetime, flood: bool)
     )  # fmt: skip
     point = FLOODED[place][1] if flood and chance.random() < 0.1 else None
     post_id, record = _form(chance, number, moment, text, language, point)
+    if post_id.startswith("x:") and chance.random() < PHOTO_SHARE:
+        _add_photo(record, data_url(scene_of(chance, flood), number))
     return Written(record, post_id, moment, flood, place if "{place}" in phrase else None, None)
+
+
+def _add_photo(record: dict[str, Any], url: str) -> None:
+    record["data"]["attachments"] = {"media_keys": ["3_1"]}
+    record["includes"] = {"media": [{"media_key": "3_1", "type": "photo", "url": url}]}
 
 
 def _repeat(chance: random.Random, number: int, moment: datetime, original: Written) -> Written:

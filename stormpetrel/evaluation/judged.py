@@ -22,6 +22,7 @@ from stormpetrel.text.language import detect
 CLASSES = ("information_type", "humanitarian_label", "text_human")
 UNLABELLED = {"", "Not labeled", "Not applicable", "not_humanitarian", "other_relevant_information"}
 FEWEST_RELEVANT = 5
+LESSONS_A_QUERY = 2
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,12 @@ class JudgedPost:
 
 @dataclass(frozen=True)
 class JudgedSet:
-    """A collection, and the rows of the posts that ask."""
+    """A collection, the rows of the posts that ask, and of others that something may be learned from."""
 
     name: str
     posts: tuple[JudgedPost, ...]
     queries: tuple[int, ...]
+    lessons: tuple[int, ...] = ()
 
     def relevant(self, row: int) -> frozenset[int]:
         """The other posts with the label of this one."""
@@ -66,8 +68,11 @@ def _read(folder: Path, most_queries: int, seed: int) -> JudgedSet | None:
         file for part in ("t26", "mentions") for file in (folder / part).glob("*.jsonl")
     )
     posts = tuple(_posts(files))
-    queries = _queries(posts, most_queries, seed)
-    return JudgedSet(folder.resolve().name, posts, queries) if queries else None
+    able = _able(posts)
+    queries = tuple(sorted(random.Random(seed).sample(able, min(most_queries, len(able)))))
+    rest = sorted(set(able) - set(queries))
+    lessons = tuple(sorted(random.Random(seed + 1).sample(rest, min(LESSONS_A_QUERY * len(queries), len(rest)))))
+    return JudgedSet(folder.resolve().name, posts, queries, lessons) if queries else None
 
 
 def _posts(files: list[Path]) -> Iterator[JudgedPost]:
@@ -101,7 +106,7 @@ def _post(record: Mapping[str, Any]) -> JudgedPost:
     )
 
 
-def _queries(posts: tuple[JudgedPost, ...], most: int, seed: int) -> tuple[int, ...]:
+def _able(posts: tuple[JudgedPost, ...]) -> list[int]:
+    """The rows of posts whose class has enough others."""
     sizes = Counter(post.label for post in posts if post.label)
-    able = [n for n, post in enumerate(posts) if post.label and sizes[post.label] > FEWEST_RELEVANT]
-    return tuple(sorted(random.Random(seed).sample(able, min(most, len(able)))))
+    return [n for n, post in enumerate(posts) if post.label and sizes[post.label] > FEWEST_RELEVANT]

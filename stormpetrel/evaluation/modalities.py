@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from stormpetrel.enrichment import Encodes
 from stormpetrel.evaluation.judged import JudgedPost
 from stormpetrel.fusion import RankList
+from stormpetrel.fusion.adaptive import FEEDBACK
 from stormpetrel.places.cells import distance_km
 from stormpetrel.places.resolver import PlaceFinder
 from stormpetrel.text.lexical import document_terms, query_terms
@@ -49,9 +50,9 @@ class Collection:
     def feedback(self, row: int, best: Sequence[str]) -> RankList:
         """The text list of the query moved to the mean of its best answers (Rocchio 1971, both of equal weight)."""
         if not best:
-            return RankList("feedback", (), ())
+            return RankList(FEEDBACK, (), ())
         moved = self._vectors[row] + self._vectors[[int(item) for item in best]].mean(axis=0)
-        return self._top("feedback", (self._vectors @ moved / np.linalg.norm(moved)).astype(np.float64), row)
+        return self._top(FEEDBACK, (self._vectors @ moved / np.linalg.norm(moved)).astype(np.float64), row)
 
     def _top(self, modality: str, scores: NDArray[np.float64], row: int) -> RankList:
         """The `depth` best of one score a post; minus infinity is no hit."""

@@ -1,6 +1,7 @@
 """Retrieval on judged posts, in the form of the paper's Table 4: every modality, every fusion, the same queries.
 
-What is learned is learned from other labels than it is tested on: four folds, no label in two of them. The second
+What is learned is learned from other labels than it is tested on: four folds, no label in two of them; each set has
+twice as many further queries that are learned from alone. The second
 pass asks once more with the words of the first pass's best answers (Rocchio's pseudo-relevance feedback).
 """
 
@@ -15,19 +16,16 @@ import numpy as np
 
 from stormpetrel.enrichment import Encodes
 from stormpetrel.evaluation.judged import JudgedSet
+from stormpetrel.evaluation.lessons import DEPTH, FOLDS, Asked, ask, learned_from
 from stormpetrel.evaluation.measures import average_precision, ndcg_at, paired_p, precision_at
 from stormpetrel.evaluation.modalities import Collection
-from stormpetrel.fusion import RankList
-from stormpetrel.fusion.adaptive import AdaptiveFusion, learn
+from stormpetrel.fusion.adaptive import FEEDBACK_FROM
 from stormpetrel.fusion.methods import METHODS
 from stormpetrel.places.resolver import PlaceFinder
 
-DEPTH = 200  # of each list; measures look at the first 100 of the fused one
 JUDGED_DEPTH = 100
 MODALITIES = ("text", "lexical", "space", "time")
 WORDS = ("text", "lexical")  # neither time nor place can give a label away
-FEEDBACK_FROM = 5
-FOLDS = 4
 FUSED = "adaptive_feedback"
 LOST_FROM = 0.05  # average precision below the best single modality
 
@@ -57,27 +55,14 @@ class Tally:
         }
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A query: its row, its lists, how long they took, and the ids that answer it."""
-
-    row: int
-    lists: tuple[RankList, ...]
-    ms: float
-    relevant: frozenset[str]
-    fold: int
-
-    def only(self, names: Sequence[str]) -> list[RankList]:
-        return [ranked for ranked in self.lists if ranked.modality in names]
-
-
 def evaluate(
     judged: JudgedSet, encoder: Encodes, places: PlaceFinder, say: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:
     """One set's report: queries, methods, the fused method against the best single modality and against RRF."""
     say(f"{judged.name}: {len(judged.posts)} posts, {len(judged.queries)} queries")
     collection = Collection(judged.posts, encoder, places, DEPTH)
-    asked = _ask(judged, collection)
+    asked = ask(judged, collection, judged.queries)
+    lessons = [*asked, *ask(judged, collection, judged.lessons)]
     tallies: dict[str, Tally] = {}
     for query in asked:
         for ranked in query.lists:
@@ -89,56 +74,27 @@ def evaluate(
                 ms = query.ms + 1000 * (time.perf_counter() - started)
                 tallies.setdefault(name + suffix, Tally()).note(ids, query.relevant, ms)
     for suffix, names in (("", MODALITIES), ("_words", WORDS)):
-        _adaptive(asked, collection, names, suffix, tallies)
+        _adaptive(asked, lessons, names, suffix, tallies)
     return _report(len(asked), tallies)
 
 
-def _ask(judged: JudgedSet, collection: Collection) -> list[Asked]:
-    labels = sorted({str(judged.posts[row].label) for row in judged.queries})
-    asked = []
-    for number, row in enumerate(judged.queries):
-        started = time.perf_counter()
-        lists = tuple(collection.lists(row))
-        ms = 1000 * (time.perf_counter() - started)
-        relevant = frozenset(collection.name(n) for n in judged.relevant(row))
-        # By label where there are enough of them, so that nothing is learned from the label it is tested on.
-        fold = labels.index(str(judged.posts[row].label)) if len(labels) >= FOLDS else number
-        asked.append(Asked(row, lists, ms, relevant, fold % FOLDS))
-    return asked
-
-
 def _adaptive(
-    asked: Sequence[Asked], collection: Collection, names: Sequence[str], suffix: str, tallies: dict[str, Tally]
+    asked: Sequence[Asked], lessons: Sequence[Asked], names: Sequence[str], suffix: str, tallies: dict[str, Tally]
 ) -> None:
     """Adaptive fusion of these modalities, and once more with the feedback list; learned and tested by folds."""
     plain, second = Tally(), Tally()
-    models = [_learned(asked, fold, collection, names) for fold in range(FOLDS)]
+    models = [learned_from([query for query in lessons if query.fold != fold], names) for fold in range(FOLDS)]
     # In the order of the queries: the significance test pairs methods by it.
     for query in asked:
-        first, with_feedback = models[query.fold]
+        model = models[query.fold]
         started = time.perf_counter()
-        ids = [item.id for item in first(query.only(names))]
+        ids = [item.id for item in model.first(query.only(names))]
         ms = query.ms + 1000 * (time.perf_counter() - started)
         plain.note(ids, query.relevant, ms)
         started = time.perf_counter()
-        more = [*query.only(names), collection.feedback(query.row, ids[:FEEDBACK_FROM])]
-        again = [item.id for item in with_feedback(more)]
+        again = [item.id for item in model.with_feedback([*query.only(names), query.feedback(ids[:FEEDBACK_FROM])])]
         second.note(again, query.relevant, ms + 1000 * (time.perf_counter() - started))
     tallies[f"adaptive{suffix}"], tallies[f"{FUSED}{suffix}"] = plain, second
-
-
-def _learned(
-    asked: Sequence[Asked], fold: int, collection: Collection, names: Sequence[str]
-) -> tuple[AdaptiveFusion, AdaptiveFusion]:
-    """The fusion of the modalities, and the one of the modalities and the feedback list, without this fold."""
-    train = [query for query in asked if query.fold != fold]
-    first = learn([(query.only(names), query.relevant) for query in train], names)
-    judged = []
-    for query in train:
-        lists = query.only(names)
-        best = [item.id for item in first(lists)[:FEEDBACK_FROM]]
-        judged.append(([*lists, collection.feedback(query.row, best)], query.relevant))
-    return first, learn(judged, (*names, "feedback"))
 
 
 def _report(queries: int, tallies: dict[str, Tally]) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from stormpetrel.fusion.baselines import by_score
 from stormpetrel.fusion.explained import FusedItem
 from stormpetrel.fusion.ranks import RankList
 
+FEEDBACK = "feedback"  # the list of the question moved to its best answers
+FEEDBACK_FROM = 5  # best answers
 HEAD = 20  # the first items of a list: what its traits are read from
 TRAITS = 3  # 1, peakedness, agreement
 SIGNALS = 2  # standardised score, reciprocal rank
@@ -62,32 +64,53 @@ class AdaptiveFusion:
 
     def __call__(self, lists: Sequence[RankList], weights: Mapping[str, float] | None = None) -> list[FusedItem]:
         """The fused list; each item's score is its log odds of being relevant, up to a constant of the query."""
-        present = [ranked for ranked in lists if len(ranked) and ranked.modality in self.coefficients]
-        strange = [ranked for ranked in lists if len(ranked) and ranked.modality not in self.coefficients]
-        ids = sorted({item for ranked in (*present, *strange) for item in ranked.items})
+        present = [ranked for ranked in lists if len(ranked)]
+        ids = sorted({item for ranked in present for item in ranked.items})
         scores = np.zeros(len(ids))
         for ranked in present:
             columns = _columns(ranked, [other for other in present if other is not ranked], ids)
             share = (weights or {}).get(ranked.modality, 1.0)
-            scores += share * (columns @ self.coefficients[ranked.modality])
+            scores += share * (columns @ self._of(ranked.modality))
         return by_score(lists, dict(zip(ids, scores.tolist(), strict=True)))
+
+    def _of(self, modality: str) -> Array:
+        """The coefficients of a modality; one that was not learned counts as the mean of those that were."""
+        known = self.coefficients.get(modality)
+        return known if known is not None else np.mean(list(self.coefficients.values()), axis=0)
+
+
+@dataclass(frozen=True)
+class LearnedFusion:
+    """What the adaptive fusions work with: one for the modalities alone, one for them and the feedback list."""
+
+    first: AdaptiveFusion
+    with_feedback: AdaptiveFusion
+    learned_from: tuple[str, ...] = ()
 
     def save(self, file: Path) -> None:
         """Writes the coefficients as JSON."""
-        file.write_text(json.dumps({name: values.tolist() for name, values in self.coefficients.items()}, indent=1))
+        parts = {"first": self.first, "with_feedback": self.with_feedback}
+        rounded = {
+            part: {name: [round(float(value), 5) for value in values] for name, values in fusion.coefficients.items()}
+            for part, fusion in parts.items()
+        }
+        file.write_text(json.dumps({"learned_from": list(self.learned_from), **rounded}, indent=1) + "\n")
 
     @classmethod
-    def load(cls, file: Path) -> AdaptiveFusion:
+    def load(cls, file: Path) -> LearnedFusion:
         """Raises ModelUnavailable where the file is missing or is not one of ours."""
+        remedy = "Learn them: stormpetrel train fusion --data DIR"
         try:
-            found = {
-                str(name): np.asarray(values, dtype=float) for name, values in json.loads(file.read_text()).items()
-            }
-        except (OSError, ValueError, AttributeError, TypeError) as error:
-            raise ModelUnavailable(f"no fusion weights in {file}: {error}. Learn them: stormpetrel eval") from error
-        if any(values.shape != (SIGNALS * TRAITS,) for values in found.values()):
-            raise ModelUnavailable(f"{file} holds weights of another form; learn them anew")
-        return cls(found)
+            fields = json.loads(file.read_text())
+            parts = [
+                {str(name): np.asarray(values, dtype=float) for name, values in fields[part].items()}
+                for part in ("first", "with_feedback")
+            ]
+        except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
+            raise ModelUnavailable(f"no fusion weights in {file}: {error!r}. {remedy}") from error
+        if any(not part or any(values.shape != (SIGNALS * TRAITS,) for values in part.values()) for part in parts):
+            raise ModelUnavailable(f"{file} holds weights of another form. {remedy}")
+        return cls(AdaptiveFusion(parts[0]), AdaptiveFusion(parts[1]), tuple(fields.get("learned_from", ())))
 
 
 def _columns(ranked: RankList, others: Sequence[RankList], ids: Sequence[str]) -> Array:

@@ -20,6 +20,9 @@ def _tensor(merge: Merge) -> Fusion:
     return joined
 
 
+# These two need learned weights, and the second asks the index once more: see `stormpetrel/retrieval/posts.py`.
+ADAPTIVE, ADAPTIVE_FEEDBACK = "adaptive", "adaptive_feedback"
+
 METHODS: dict[str, Fusion] = {
     **{f"tensor_{merge}": _tensor(merge) for merge in MERGES},
     "rrf": baselines.reciprocal_rank,
@@ -29,10 +32,11 @@ METHODS: dict[str, Fusion] = {
     "sequential": baselines.sequential,
     "graph": baselines.graph,
 }
+NAMES = (*METHODS, ADAPTIVE, ADAPTIVE_FEEDBACK)
 
 
 def method(name: str) -> Fusion:
     """The fusion of this name. Raises BadQuery with the names that there are."""
     if name not in METHODS:
-        raise BadQuery("fusion", f"there is no method {name!r}", f"Give one of {', '.join(METHODS)}")
+        raise BadQuery("fusion", f"there is no method {name!r}", f"Give one of {', '.join(NAMES)}")
     return METHODS[name]

@@ -29,6 +29,10 @@ class RankList:
         ordered = sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))
         return cls(modality, tuple(item for item, _ in ordered), tuple(score for _, score in ordered))
 
+    def head(self, depth: int) -> RankList:
+        """The first `depth` items."""
+        return RankList(self.modality, self.items[:depth], self.scores[:depth])
+
     @cached_property
     def ranks(self) -> Mapping[str, int]:
         """Item -> rank, from 1."""

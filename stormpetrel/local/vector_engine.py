@@ -1,6 +1,8 @@
 """Qdrant's own engine in this process (qdrant-edge), one shard a collection, asked in Qdrant's REST words.
 
-Only the part of the REST interface that our adapter speaks; anything else is refused by name, never ignored.
+Fresh points are searched one by one. When enough of them have come, a copy of the shard is optimised (HNSW graph,
+quantisation, merged segments) in a process of its own, since the engine's `optimize()` stops every thread of the
+process that calls it; what was written meanwhile is written to the copy too, and the copy takes the shard's place.
 """
 
 from __future__ import annotations
@@ -8,144 +10,126 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import qdrant_edge as edge
+import structlog
 
-Json = dict[str, Any]
-DISTANCES = {"Cosine": edge.Distance.Cosine, "Dot": edge.Distance.Dot, "Euclid": edge.Distance.Euclid}
-DATATYPES = {None: None, "float32": None, "float16": edge.VectorStorageDatatype.Float16}
-SCHEMAS = {
-    "keyword": edge.PayloadSchemaType.Keyword,
-    "integer": edge.PayloadSchemaType.Integer,
-    "geo": edge.PayloadSchemaType.Geo,
-}
+from stormpetrel.local.vector_words import (
+    SCHEMAS,
+    Json,
+    Refused,
+    json_vector,
+    only,
+    read_configuration,
+    read_filter,
+    read_order,
+    read_query,
+    read_vector,
+)
+
+log = structlog.get_logger()
 FLUSH_EVERY = 5000  # points; the write-ahead log holds what comes between
+FRESH_MOST = 20_000  # points that are searched one by one before a copy is optimised
+FRESH_SHARE = 0.2  # and the least share of all points that they must be: a copy costs as much as the whole
+Optimise = Callable[[Path, Json], None]
 
 
-class Refused(Exception):
-    """The request asks for what this engine's front does not offer, or is wrong in itself."""
+class Generation:
+    """One state of a shard's folder, open. It closes, and its folder goes, when its last reader has left."""
 
+    def __init__(self, directory: Path, configuration: Json) -> None:
+        self.directory = directory
+        if (directory / "segments").exists():
+            self.shard = edge.EdgeShard.load(str(directory))
+        else:
+            directory.mkdir(parents=True, exist_ok=True)
+            self.shard = edge.EdgeShard.create(str(directory), read_configuration(configuration))
+        self._readers, self._retired, self._lock = 0, False, threading.Lock()
 
-def _only(given: Json, allowed: str, what: str) -> None:
-    strange = sorted(key for key, value in given.items() if value is not None and key not in allowed.split())
-    if strange:
-        raise Refused(f"the local vector index does not read {', '.join(strange)} of {what}; use a Qdrant server")
+    def enter(self) -> bool:
+        with self._lock:
+            self._readers += not self._retired
+            return not self._retired
 
+    def leave(self) -> None:
+        with self._lock:
+            self._readers -= 1
+            last = self._retired and not self._readers
+        if last:
+            self._end()
 
-def _geo(point: Json) -> Any:
-    return edge.GeoPoint(point["lon"], point["lat"])
+    def retire(self) -> None:
+        """Lets nobody in any more."""
+        with self._lock:
+            self._retired = True
+            last = not self._readers
+        if last:
+            self._end()
 
-
-def _field(condition: Json) -> Any:
-    _only(condition, "key match range geo_bounding_box geo_polygon geo_radius", "a condition")
-    key = condition["key"]
-    if (match := condition.get("match")) is not None:
-        _only(match, "any value", "a match")
-        values = match["any"] if "any" in match else [match["value"]]
-        return edge.FieldCondition(key, match=edge.MatchAny(values))
-    if (limits := condition.get("range")) is not None:
-        _only(limits, "gte gt lte lt", "a range")
-        return edge.FieldCondition(key, range=edge.RangeFloat(**limits))
-    if (box := condition.get("geo_bounding_box")) is not None:
-        corners = edge.GeoBoundingBox(_geo(box["top_left"]), _geo(box["bottom_right"]))
-        return edge.FieldCondition(key, geo_bounding_box=corners)
-    if (circle := condition.get("geo_radius")) is not None:
-        return edge.FieldCondition(key, geo_radius=edge.GeoRadius(_geo(circle["center"]), circle["radius"]))
-    if (polygon := condition.get("geo_polygon")) is not None:
-        rings = [[_geo(p) for p in ring["points"]] for ring in polygon.get("interiors") or []]
-        ring = [_geo(point) for point in polygon["exterior"]["points"]]
-        return edge.FieldCondition(key, geo_polygon=edge.GeoPolygon(ring, rings))
-    raise Refused(f"the condition on {key} says nothing")
-
-
-def _filter(given: Json | None) -> Any:
-    if not given:
-        return None
-    _only(given, "must must_not should", "a filter")
-    parts: dict[str, Any] = {name: [_field(c) for c in conditions] for name, conditions in given.items() if conditions}
-    return edge.Filter(**parts)
-
-
-def _vector(value: Any) -> Any:
-    if isinstance(value, dict):
-        return edge.SparseVector(indices=value["indices"], values=value["values"])
-    return value
-
-
-def _json_vector(value: Any) -> Any:
-    if isinstance(value, edge.SparseVector):
-        return {"indices": value.indices, "values": value.values}
-    return value
-
-
-def _order(given: Any) -> Any:
-    order = {"key": given} if isinstance(given, str) else given
-    _only(order, "key direction start_from", "order_by")
-    direction = edge.Direction.Desc if order.get("direction") == "desc" else edge.Direction.Asc
-    return edge.OrderBy(order["key"], direction, order.get("start_from"))
-
-
-def _query(given: Json) -> Any:
-    _only(given, "query using filter limit with_payload with_vector offset score_threshold", "a query")
-    asked = given.get("query") or {}
-    _only(asked, "nearest order_by", "a query's question")
-    if "order_by" in asked:
-        question: Any = _order(asked["order_by"])
-    else:
-        question = edge.Query.Nearest(_vector(asked["nearest"]), using=given.get("using"))
-    return edge.QueryRequest(
-        limit=given.get("limit") or 10,
-        offset=given.get("offset"),
-        query=question,
-        filter=_filter(given.get("filter")),
-        with_payload=given.get("with_payload") or False,
-        with_vector=given.get("with_vector") or False,
-        score_threshold=given.get("score_threshold"),
-    )
+    def _end(self) -> None:
+        self.shard.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 class Shard:
     """One collection. Reads run side by side; writes come one at a time."""
 
-    def __init__(self, directory: Path, configuration: Json) -> None:
-        self.configuration = configuration
-        if (directory / "segments").exists():
-            self._shard = edge.EdgeShard.load(str(directory))
-        else:
-            directory.mkdir(parents=True, exist_ok=True)
-            self._shard = edge.EdgeShard.create(str(directory), self._edge_configuration(configuration))
+    def __init__(self, directory: Path, optimise: Optimise, configuration: Json | None = None) -> None:
+        self._directory, self._optimise = directory, optimise
+        self._record = directory.with_name(f"{directory.name}.json")
+        # {"configuration", "generation", "optimised": points in the graph}; a shard without it was never created.
+        self._state: Json = {"configuration": configuration, "generation": 0, "optimised": 0}
+        if configuration is None:
+            self._state = json.loads(self._record.read_text())
+        self._now = Generation(directory / str(self._state["generation"]), self.configuration)
         self._writing = threading.Lock()
         self._unflushed = 0
+        self._missed: list[Any] | None = None  # writes since the copy that is being optimised was made
+        self._renewing: threading.Thread | None = None
+        self._write_record()
+        for left in directory.iterdir():  # of a renewal that did not come to its end
+            if left != self._now.directory:
+                shutil.rmtree(left)
 
-    @staticmethod
-    def _edge_configuration(given: Json) -> Any:
-        _only(given, "vectors sparse_vectors", "a collection")
-        dense = {
-            name: edge.EdgeVectorParams(
-                size=params["size"], distance=DISTANCES[params["distance"]], datatype=DATATYPES[params.get("datatype")]
-            )
-            for name, params in (given.get("vectors") or {}).items()
-        }
-        sparse = {
-            name: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf if params.get("modifier") == "idf" else None)
-            for name, params in (given.get("sparse_vectors") or {}).items()
-        }
-        return edge.EdgeConfig(vectors=dense, sparse_vectors=sparse, max_search_threads=2)
+    @property
+    def configuration(self) -> Json:
+        found: Json = self._state["configuration"]
+        return found
+
+    @property
+    def optimising(self) -> bool:
+        """Whether a copy is being optimised, or should be."""
+        return self._renewing is not None or self._wants_renewal()
+
+    def _write_record(self) -> None:
+        fresh = self._record.with_name(f"{self._record.name}.fresh")
+        fresh.write_text(json.dumps(self._state))
+        fresh.rename(self._record)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Any]:
+        generation = self._now
+        while not generation.enter():
+            generation = self._now
+        try:
+            yield generation.shard
+        finally:
+            generation.leave()
 
     def index(self, field: str, schema: str) -> None:
         if schema not in SCHEMAS:
             raise Refused(f"no payload index of type {schema!r} in the local vector index")
-        with self._writing:
-            self._shard.update(edge.UpdateOperation.create_field_index(field, SCHEMAS[schema]))
-            self._shard.flush()
+        self._write(edge.UpdateOperation.create_field_index(field, SCHEMAS[schema]), FLUSH_EVERY)
 
     def upsert(self, points: list[Json]) -> None:
         made = [
             edge.Point(
                 point["id"],
-                {name: _vector(v) for name, v in (point["vector"] or {}).items()},
+                {name: read_vector(v) for name, v in (point["vector"] or {}).items()},
                 point.get("payload"),
             )
             for point in points
@@ -157,76 +141,146 @@ class Shard:
 
     def _write(self, operation: Any, points: int) -> None:
         with self._writing:
-            self._shard.update(operation)
+            self._now.shard.update(operation)
+            if self._missed is not None:
+                self._missed.append(operation)
             self._unflushed += points
             if self._unflushed >= FLUSH_EVERY:
-                self._shard.flush()
+                self._now.shard.flush()
                 self._unflushed = 0
+                self._renew_if_due()
+
+    def reconfigure(self, vectors: Json) -> None:
+        """Another quantisation of these vectors; it holds once a copy is optimised, which begins at once."""
+        with self._writing:
+            for name, changed in vectors.items():
+                only(changed, "quantization_config", "a change of vectors")
+                wanted = changed.get("quantization_config")
+                self.configuration["vectors"][name]["quantization_config"] = None if wanted == "Disabled" else wanted
+            self._state["optimised"] = 0
+            self._write_record()
+            self._renew_if_due()
+
+    def _wants_renewal(self) -> bool:
+        points = self._now.shard.info().points_count
+        fresh = points - self._state["optimised"]
+        return bool(fresh >= FRESH_MOST and fresh >= FRESH_SHARE * points)
+
+    def _renew_if_due(self) -> None:
+        """Starts the renewal; called by who holds the lock of writing."""
+        if self._renewing is None and self._wants_renewal():
+            self._renewing = threading.Thread(target=self._renew, daemon=True)
+            self._renewing.start()
+
+    def _renew(self) -> None:
+        try:
+            while self._wants_renewal():
+                self._renew_once(self._directory / str(self._state["generation"] + 1))
+        except Exception as error:  # the shard goes on as it is: slower, and nothing lost
+            log.warning("the vector index could not be optimised", shard=self._directory.name, error=str(error))
+        finally:
+            self._missed = self._renewing = None
+
+    def _renew_once(self, copy: Path) -> None:
+        shutil.rmtree(copy, ignore_errors=True)
+        with self._writing:
+            self._now.shard.flush()
+            shutil.copytree(self._now.directory, copy)
+            self._missed = []
+            points, configuration = self._now.shard.info().points_count, json.loads(json.dumps(self.configuration))
+        self._optimise(copy, configuration)
+        with self._writing:
+            self._take(copy, points)
+
+    def _take(self, copy: Path, points: int) -> None:
+        """The optimised copy becomes the shard, with what was written meanwhile."""
+        new = Generation(copy, self.configuration)
+        for operation in self._missed or []:
+            new.shard.update(operation)
+        new.shard.flush()
+        self._missed = None
+        self._state |= {"generation": self._state["generation"] + 1, "optimised": points}
+        self._write_record()
+        old, self._now = self._now, new
+        old.retire()
 
     def query_batch(self, queries: list[Json]) -> list[Json]:
-        found = self._shard.query_batch(edge.QueryBatchRequest([_query(query) for query in queries]))
+        with self._reading() as shard:
+            found = shard.query_batch(edge.QueryBatchRequest([read_query(query) for query in queries]))
         return [
             {"points": [{"id": str(p.id), "version": 0, "score": p.score, "payload": p.payload} for p in points]}
             for points in found
         ]
 
     def retrieve(self, given: Json) -> list[Json]:
-        records = self._shard.retrieve(given["ids"], given.get("with_payload", True), given.get("with_vector", False))
-        return [self._record(record) for record in records]
+        with self._reading() as shard:
+            found = shard.retrieve(given["ids"], given.get("with_payload", True), given.get("with_vector", False))
+        return [self._json_record(record) for record in found]
 
     def scroll(self, given: Json) -> Json:
         order = given.get("order_by")
-        records, following = self._shard.scroll(
-            edge.ScrollRequest(
-                offset=given.get("offset"), limit=given.get("limit") or 10, filter=_filter(given.get("filter")),
-                with_payload=given.get("with_payload", True), with_vector=given.get("with_vector") or False,
-                order_by=_order(order) if order else None,
-            )
+        request = edge.ScrollRequest(
+            offset=given.get("offset"), limit=given.get("limit") or 10, filter=read_filter(given.get("filter")),
+            with_payload=given.get("with_payload", True), with_vector=given.get("with_vector") or False,
+            order_by=read_order(order) if order else None,
         )  # fmt: skip
+        with self._reading() as shard:
+            records, following = shard.scroll(request)
         return {
-            "points": [self._record(record) for record in records],
+            "points": [self._json_record(record) for record in records],
             "next_page_offset": str(following) if following is not None else None,
         }
 
     @staticmethod
-    def _record(record: Any) -> Json:
+    def _json_record(record: Any) -> Json:
         held = record.vector
-        vector = {name: _json_vector(v) for name, v in held.items()} if isinstance(held, dict) else held
+        vector = {name: json_vector(v) for name, v in held.items()} if isinstance(held, dict) else held
         return {"id": str(record.id), "payload": record.payload, "vector": vector}
 
     def count(self, given: Json) -> int:
-        return int(self._shard.count(edge.CountRequest(filter=_filter(given.get("filter")), exact=True)))
+        with self._reading() as shard:
+            return int(shard.count(edge.CountRequest(filter=read_filter(given.get("filter")), exact=True)))
 
     def facet(self, given: Json) -> Json:
-        _only(given, "key limit filter exact", "a facet")
+        only(given, "key limit filter exact", "a facet")
         request = edge.FacetRequest(given["key"], given.get("limit") or 10, bool(given.get("exact")),
-                                    _filter(given.get("filter")))  # fmt: skip
-        return {"hits": [{"value": hit.value, "count": hit.count} for hit in self._shard.facet(request).hits]}
+                                    read_filter(given.get("filter")))  # fmt: skip
+        with self._reading() as shard:
+            return {"hits": [{"value": hit.value, "count": hit.count} for hit in shard.facet(request).hits]}
 
     def close(self) -> None:
+        """What is being optimised is given up; the shard as it is holds everything."""
         with self._writing:
-            self._shard.flush()
-            self._shard.close()
+            self._now.shard.flush()
+            self._now.shard.close()
 
 
 class Engine:
-    """All collections under one folder."""
+    """All collections under one folder. `optimise` makes a copied shard's graph, in a process of its own."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, optimise: Optimise) -> None:
+        self._directory, self._optimise = directory, optimise
         self._directory.mkdir(parents=True, exist_ok=True)
         self._creating = threading.Lock()
         self.shards: dict[str, Shard] = {}
         for file in sorted(directory.glob("*.json")):
-            self.shards[file.stem] = Shard(directory / file.stem, json.loads(file.read_text()))
+            self._adopt(file)
+            self.shards[file.stem] = Shard(directory / file.stem, optimise)
+
+    def _adopt(self, file: Path) -> None:
+        """A shard of before generations lay in its folder itself."""
+        folder, fields = file.with_suffix(""), json.loads(file.read_text())
+        if "generation" not in fields:
+            folder.rename(folder.with_name("adopted"))
+            folder.mkdir()
+            folder.with_name("adopted").rename(folder / "0")
+            file.write_text(json.dumps({"configuration": fields, "generation": 0, "optimised": 0}))
 
     def create(self, name: str, configuration: Json) -> None:
         with self._creating:
             if name in self.shards:
                 raise Refused(f"collection {name} already exists")
-            self.shards[name] = Shard(self._directory / name, configuration)
-            # Written last: a shard without it was never created.
-            (self._directory / f"{name}.json").write_text(json.dumps(configuration))
+            self.shards[name] = Shard(self._directory / name, self._optimise, configuration)
 
     def drop(self, name: str) -> bool:
         with self._creating:

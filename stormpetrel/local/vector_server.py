@@ -17,8 +17,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from stormpetrel.local.vector_engine import Engine, Json, Refused, Shard
+from stormpetrel.local.vector_engine import Engine, Shard
+from stormpetrel.local.vector_optimiser import Optimiser
+from stormpetrel.local.vector_words import Json, Refused, only
 
+# What the engine works with where a collection says nothing else.
+ENGINE_DEFAULTS = {
+    "hnsw_config": {"m": 16, "ef_construct": 100, "full_scan_threshold": 10_000},
+    "optimizer_config": {"deleted_threshold": 0.2, "vacuum_min_vector_number": 1000, "default_segment_number": 0,
+                         "flush_interval_sec": 5},
+}  # fmt: skip
 Work = Callable[[Engine, str, Json], Any]
 
 
@@ -64,10 +72,17 @@ def _create(engine: Engine, name: str, body: Json) -> bool:
     return True
 
 
+def _update(engine: Engine, name: str, body: Json) -> bool:
+    only(body, "vectors", "a change of a collection")
+    _shard(engine, name).reconfigure(body.get("vectors") or {})
+    return True
+
+
 def _describe(engine: Engine, name: str, _: Json) -> Json:
     shard = _shard(engine, name)
-    return {"status": "green", "optimizer_status": "ok", "points_count": shard.count({}), "segments_count": 1,
-            "config": {"params": shard.configuration}, "payload_schema": {}}  # fmt: skip
+    status = "yellow" if shard.optimising else "green"
+    return {"status": status, "optimizer_status": "ok", "points_count": shard.count({}), "segments_count": 1,
+            "config": {"params": shard.configuration, **ENGINE_DEFAULTS}, "payload_schema": {}}  # fmt: skip
 
 
 # What each address does, by its last part; the collection's name stands before it.
@@ -80,6 +95,7 @@ ROUTES: tuple[tuple[str, str, Work], ...] = (
     ("GET", "/collections/{name}/exists", lambda engine, name, _: {"exists": name in engine.shards}),
     ("GET", "/collections/{name}", _describe),
     ("PUT", "/collections/{name}", _create),
+    ("PATCH", "/collections/{name}", _update),
     ("DELETE", "/collections/{name}", lambda engine, name, _: engine.drop(name)),
     ("PUT", "/collections/{name}/index", _index),
     ("PUT", "/collections/{name}/points", _upsert),
@@ -124,11 +140,12 @@ def _endpoint(engine: Engine, work: Work) -> Callable[[Request], Any]:
 
 def application(directory: Path) -> Starlette:
     """The ASGI application over the collections in `directory`."""
-    engine = Engine(directory)
+    optimiser = Optimiser()
+    engine = Engine(directory, optimiser)
     routes = [Route(path, _endpoint(engine, work), methods=[method]) for method, path, work in ROUTES]
     ready = Route("/readyz", lambda _: Response("all shards are ready"), methods=["GET"])
     application = Starlette(routes=[*routes, ready])
-    application.state.engine = engine
+    application.state.engine, application.state.optimiser = engine, optimiser
     return application
 
 
@@ -140,4 +157,5 @@ def serve(directory: Path, port: int) -> None:
     try:
         uvicorn.run(made, host="127.0.0.1", port=port, log_level="warning", access_log=False)
     finally:
+        made.state.optimiser.stop()
         made.state.engine.close()

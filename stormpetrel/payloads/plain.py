@@ -1,4 +1,5 @@
-"""Plain JSON lines: `{"id", "text", "created_at"}`, and if known `lang`, `author_id`, `longitude`, `latitude`.
+"""Plain JSON lines: `{"id", "text", "created_at"}`, and if known `lang`, `author_id`, `longitude`, `latitude`,
+`media` (a list of photos' URLs).
 
 Research sets come in this form; fields that we do not know are left alone.
 """
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from stormpetrel.events import NativePlace, Post
+from stormpetrel.events import Media, NativePlace, Post
 from stormpetrel.payloads.times import moment
 
 Json = dict[str, Any]
@@ -36,8 +37,16 @@ def normalise(record: Json, ingested_at: datetime) -> Iterator[Post]:
         author_place=record.get("author_place"),
         declared_language=record.get("lang") or record.get("language"),
         native_place=_native_place(record),
+        media=tuple(_media(record.get("media"))),
         url=record.get("url"),
     )
+
+
+def _media(given: Any) -> Iterator[Media]:
+    for entry in given if isinstance(given, list) else []:
+        url = entry.get("url") if isinstance(entry, dict) else entry
+        if isinstance(url, str):
+            yield Media(kind="photo", url=url)
 
 
 def _native_place(record: Json) -> NativePlace | None:

@@ -1,14 +1,9 @@
-"""The vector index: Qdrant, or the local stack's engine behind the same REST interface.
-
-A collection is named by what its vectors are made with, so that another model's vectors never meet ours.
-"""
+"""The vector index: Qdrant, or the local stack's engine behind the same REST interface."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,32 +14,10 @@ from qdrant_client.http.exceptions import ApiException
 from stormpetrel.errors import StoreUnavailable
 from stormpetrel.events import point_id
 from stormpetrel.ports import Filter, NearestQuery, Point, Query, Scored
+from stormpetrel.stores.collections import INTEGERS, KEYWORDS, POINTS, Collection, Compression
 
 SCROLL_PAGE = 2000
 ID = "id"  # the payload field that holds the entity's own id
-KEYWORDS = ("source", "language", "kind", "copy_of", "cells_7", "cells_5", "cells_3")
-INTEGERS = ("event_time", "ingested_at")
-POINTS = ("location",)
-
-
-@dataclass(frozen=True)
-class Collection:
-    """A collection's vectors: dense ones with their dimensions (cosine, stored as float16: half the memory, and the
-    topics keep float32), sparse ones with IDF."""
-
-    name: str
-    dense: dict[str, int]
-    sparse: tuple[str, ...]
-
-
-def posts_collection(prefix: str, model: str, dimensions: int) -> Collection:
-    """The posts' collection for a text model.
-
-    >>> posts_collection("", "all-MiniLM-L6-v2", 384).name
-    'posts-all-minilm-l6-v2-384'
-    """
-    slug = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")
-    return Collection(f"{prefix}posts-{slug}-{dimensions}", {"text": dimensions}, ("lexical",))
 
 
 @contextmanager
@@ -81,48 +54,40 @@ def _condition(given: Filter) -> models.Filter | None:
     return models.Filter(must=must, must_not=must_not) if must or must_not else None
 
 
-def _request(query: Query) -> models.QueryRequest:
-    if isinstance(query, NearestQuery):
-        if query.dense is not None:
-            vector: Any = query.dense.tolist()
-        else:
-            indices, values = query.sparse or ((), ())
-            vector = models.SparseVector(indices=list(indices), values=list(values))
-        return models.QueryRequest(
-            query=models.NearestQuery(nearest=vector), using=query.using, filter=_condition(query.filter),
-            limit=query.limit, with_payload=list(query.payload),
-        )  # fmt: skip
-    order = models.OrderBy(key=query.key, direction=models.Direction(query.direction), start_from=query.start)
-    return models.QueryRequest(
-        query=models.OrderByQuery(order_by=order), filter=_condition(query.filter), limit=query.limit,
-        with_payload=list(query.payload),
-    )  # fmt: skip
-
-
 class QdrantIndex:
     """A VectorIndex on a Qdrant server."""
 
-    def __init__(self, url: str, api_key: str | None = None, timeout_s: float = 30) -> None:
+    def __init__(
+        self, url: str, api_key: str | None = None, timeout_s: float = 30, compression: Compression | None = None
+    ) -> None:
+        self.url, self._compression = url, compression or Compression()
         self._client = QdrantClient(
             url=url, api_key=api_key, timeout=int(timeout_s), prefer_grpc=False, check_compatibility=False
         )
 
     def migrate(self, collection: Collection) -> None:
-        """Creates the collection and its payload indexes where they are missing; safe to repeat."""
+        """Creates the collection and its payload indexes where they are missing, and sets its compression; safe to
+        repeat."""
+        quantisation = self._compression.quantisation()
         with _told(f"creating {collection.name}"):
             if not self._client.collection_exists(collection.name):
                 self._client.create_collection(
                     collection.name,
                     vectors_config={
                         name: models.VectorParams(
-                            size=size, distance=models.Distance.COSINE, datatype=models.Datatype.FLOAT16
+                            size=size, distance=models.Distance.COSINE, datatype=models.Datatype.FLOAT16,
+                            quantization_config=quantisation,
                         )
                         for name, size in collection.dense.items()
                     },
                     sparse_vectors_config={
-                        name: models.SparseVectorParams(modifier=models.Modifier.IDF) for name in collection.sparse
+                        name: models.SparseVectorParams(modifier=models.Modifier.IDF if idf else None)
+                        for name, idf in collection.sparse.items()
                     },
-                )
+                )  # fmt: skip
+            elif self._configured(collection) != dict.fromkeys(collection.dense, quantisation):
+                change = models.VectorParamsDiff(quantization_config=quantisation or models.Disabled.DISABLED)
+                self._client.update_collection(collection.name, vectors_config=dict.fromkeys(collection.dense, change))
             for fields, schema in (
                 (KEYWORDS, models.PayloadSchemaType.KEYWORD),
                 (INTEGERS, models.PayloadSchemaType.INTEGER),
@@ -131,9 +96,43 @@ class QdrantIndex:
                 for name in fields:
                     self._client.create_payload_index(collection.name, name, schema, wait=True)
 
+    def _configured(self, collection: Collection) -> dict[str, Any]:
+        """The compression of each dense vector as the server holds it."""
+        held = self._client.get_collection(collection.name).config.params.vectors
+        return {name: held[name].quantization_config for name in collection.dense} if isinstance(held, dict) else {}
+
+    def settled(self, collection: str) -> bool:
+        """Whether everything that was written is in the graph, as far as the server wants it to be."""
+        with _told(f"describing {collection}"):
+            return self._client.get_collection(collection).status == models.CollectionStatus.GREEN
+
+    def _request(self, query: Query) -> models.QueryRequest:
+        asked: Any
+        params = None
+        if isinstance(query, NearestQuery) and query.dense is not None:
+            asked = models.NearestQuery(nearest=query.dense.tolist())
+            params = self._compression.search_params()
+        elif isinstance(query, NearestQuery):
+            indices, values = query.sparse or ((), ())
+            asked = models.NearestQuery(nearest=models.SparseVector(indices=list(indices), values=list(values)))
+        else:
+            direction = models.Direction(query.direction)
+            asked = models.OrderByQuery(
+                order_by=models.OrderBy(key=query.key, direction=direction, start_from=query.start)
+            )
+        return models.QueryRequest(
+            query=asked, using=query.using if isinstance(query, NearestQuery) else None, params=params,
+            filter=_condition(query.filter), limit=query.limit, with_payload=list(query.payload),
+        )  # fmt: skip
+
     def ping(self) -> None:
         with _told("listing collections"):
             self._client.get_collections()
+
+    def collections(self) -> list[str]:
+        """The names of all collections."""
+        with _told("listing collections"):
+            return sorted(found.name for found in self._client.get_collections().collections)
 
     def upsert(self, collection: str, points: Sequence[Point]) -> None:
         if not points:
@@ -158,16 +157,25 @@ class QdrantIndex:
         if not queries:
             return []
         with _told("searching"):
-            answers = self._client.query_batch_points(collection, [_request(query) for query in queries])
+            answers = self._client.query_batch_points(collection, [self._request(query) for query in queries])
         return [[Scored(hit.payload or {}, hit.score) for hit in answer.points] for answer in answers]
 
-    def vectors(self, collection: str, entity_id: str, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        with _told(f"reading {entity_id}"):
-            found = self._client.retrieve(
-                collection, [point_id(entity_id)], with_payload=False, with_vectors=list(names)
-            )
-        held: Any = found[0].vector if found and isinstance(found[0].vector, dict) else {}
-        return {name: np.asarray(held[name], dtype=np.float32) for name in names if name in held}
+    def vectors(
+        self, collection: str, ids: Sequence[str], names: Sequence[str]
+    ) -> dict[str, dict[str, NDArray[np.float32]]]:
+        if not ids:
+            return {}
+        points = [point_id(entity) for entity in ids]
+        with _told("reading vectors"):
+            found = self._client.retrieve(collection, points, with_payload=[ID], with_vectors=list(names))
+        return {
+            str((point.payload or {})[ID]): {
+                name: np.asarray(values, dtype=np.float32)
+                for name, values in (point.vector if isinstance(point.vector, dict) else {}).items()
+                if name in names
+            }
+            for point in found
+        }
 
     def count(self, collection: str) -> int:
         with _told("counting"):

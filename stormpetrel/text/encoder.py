@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.artefacts import REMEDY, read_checked
 from stormpetrel.errors import ModelUnavailable
 
 FILES = ("model.onnx", "tokenizer.json")
@@ -42,20 +41,14 @@ def read_manifest(directory: Path) -> Manifest:
 
     Raises ModelUnavailable where a file is missing or its checksum differs.
     """
-    remedy = "Run `stormpetrel model export --force` to make it anew."
+    fields = read_checked(directory, FILES)
     try:
-        fields = json.loads((directory / "manifest.json").read_text())
-        manifest = Manifest(
+        return Manifest(
             **{key: fields[key] for key in ("model", "dimensions", "max_length", "pad_id", "pad_token", "sha256")},
             inputs=tuple(fields["inputs"]),
         )
-        for name in FILES:
-            found = hashlib.sha256((directory / name).read_bytes()).hexdigest()
-            if found != manifest.sha256[name]:
-                raise ModelUnavailable(f"{directory / name} is not the file that was exported. {remedy}")
-    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ModelUnavailable(f"no whole model in {directory} ({error}). {remedy}") from error
-    return manifest
+    except (KeyError, TypeError) as error:
+        raise ModelUnavailable(f"{directory} holds no text model ({error!r}). {REMEDY}") from error
 
 
 class TextEncoder:

@@ -71,7 +71,7 @@ def test_what_is_no_request_at_all_is_422(night: RunningSystem, body: bytes) -> 
 
 
 def test_a_huge_body_is_refused_whether_or_not_it_tells_its_length(night: RunningSystem) -> None:
-    huge = json.dumps({"text": "a" * 1_100_000}).encode()
+    huge = json.dumps({"text": "a" * 15_100_000}).encode()
     assert night.api("POST", "/v1/search", content=huge, headers=JSON).status_code == 413
     chunked = (huge[start : start + 65536] for start in range(0, len(huge), 65536))
     assert night.api("POST", "/v1/search", content=chunked, headers=JSON).status_code == 413
@@ -79,7 +79,8 @@ def test_a_huge_body_is_refused_whether_or_not_it_tells_its_length(night: Runnin
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
 names = st.sampled_from(["text", "post_id", "place", "time", "filters", "limit", "cursor", "longitude", "latitude",
-                         "box", "geojson", "radius_km", "type", "coordinates", "since", "sources", "x"])  # fmt: skip
+                         "box", "geojson", "radius_km", "type", "coordinates", "since", "sources", "picture",
+                         "vectors", "modalities", "weights", "x"])  # fmt: skip
 anything = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4), max_leaves=10
 )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 
 from stormpetrel.errors import StoreUnavailable
 from stormpetrel.ports import DocumentStore, Filter, NearestQuery, OrderQuery, Point, VectorIndex
+from stormpetrel.stores.collections import Collection, Compression
 from stormpetrel.stores.mongo import MongoStore
-from stormpetrel.stores.qdrant import Collection, QdrantIndex
-from tests.integration.running import RunningSystem
+from stormpetrel.stores.qdrant import QdrantIndex
+from tests.integration.running import RunningSystem, wait_until
 
 pytestmark = pytest.mark.integration
 SERVERS = ("local stack", "server")
@@ -50,7 +52,7 @@ def index(request: pytest.FixtureRequest, system: RunningSystem) -> Iterator[Qdr
 @pytest.fixture
 def collection(index: QdrantIndex) -> str:
     name = f"conformance-{uuid.uuid4().hex[:8]}"
-    index.migrate(Collection(name, {"text": DIMENSIONS}, ("lexical",)))
+    index.migrate(Collection(name, {"text": DIMENSIONS}, {"lexical": True}))
     return name
 
 
@@ -105,9 +107,23 @@ def test_points_come_by_cosine_and_can_be_found_at_once(index: VectorIndex, coll
     assert _ids(index, collection, near) == ["x:1", "x:2"]
     (found,) = index.query(collection, [near])
     assert found[0].score == pytest.approx(0.99875, abs=1e-3)  # the index keeps half precision
-    held = index.vectors(collection, "x:2", ["text"])["text"]
+    held = index.vectors(collection, ["x:2", "x:unknown"], ["text"])["x:2"]["text"]
     assert held / np.linalg.norm(held) == pytest.approx(np.array([0.8742, 0.4856, 0, 0]), abs=1e-3)
-    assert index.vectors(collection, "x:unknown", ["text"]) == {}
+    assert index.vectors(collection, ["x:unknown"], ["text"]) == {}
+
+
+@pytest.mark.parametrize("kind", ["scalar", "product", "binary", "none"])
+def test_another_compression_is_set_on_a_collection_that_is_there(index: QdrantIndex, kind: Any) -> None:
+    collection = Collection(f"conformance-{uuid.uuid4().hex[:8]}", {"text": DIMENSIONS}, {"lexical": True})
+    index.migrate(collection)
+    index.upsert(collection.name, [_point(f"x:{n}", 1, n, 0, 0) for n in range(20)])
+    near = NearestQuery("text", dense=np.array([1, 3, 0, 0], dtype=np.float32), limit=3)
+    before = _ids(index, collection.name, near)
+    compressed = QdrantIndex(index.url, compression=Compression(kind))
+    compressed.migrate(collection)
+    compressed.migrate(collection)
+    wait_until(lambda: compressed.settled(collection.name), 30, "settled")
+    assert _ids(compressed, collection.name, near) == before
 
 
 def test_sparse_queries_weigh_rare_terms_more(index: VectorIndex, collection: str) -> None:
@@ -168,7 +184,7 @@ def test_writing_twice_equals_once(
 ) -> None:
     """The law of every sink: the same writes again, all or a tail of them, change nothing."""
     name = f"twice-{uuid.uuid4().hex[:8]}"
-    index.migrate(Collection(name, {"text": DIMENSIONS}, ("lexical",)))
+    index.migrate(Collection(name, {"text": DIMENSIONS}, {"lexical": True}))
 
     def play(part: list[tuple[int, int, bool]]) -> dict[str, list[float]]:
         for entity, direction, deleted in part:
@@ -176,7 +192,8 @@ def test_writing_twice_equals_once(
                 index.delete(name, [f"x:{entity}"])
             else:
                 index.upsert(name, [_point(f"x:{entity}", *np.eye(DIMENSIONS)[direction], event_time=direction)])
-        return {entity: index.vectors(name, entity, ["text"])["text"].tolist() for entity in sorted(index.ids(name))}
+        ids = sorted(index.ids(name))
+        return {entity: held["text"].tolist() for entity, held in sorted(index.vectors(name, ids, ["text"]).items())}
 
     once = play(steps)
     assert play(steps) == once

@@ -53,7 +53,7 @@ def test_a_repeat_is_counted_and_not_embedded(night: RunningSystem) -> None:
     found = shown if shown["copy_of"] is None else night.api("GET", f"/v1/posts/{shown['copy_of']}").json()
     assert found["copies"] >= times
     copy = found["copy_ids"][0]
-    assert night.index.vectors(COLLECTION, copy, ["text"]) == {}
+    assert night.index.vectors(COLLECTION, [copy], ["text"]) == {copy: {}}
     assert night.documents.get("posts", [copy])[copy]["text_model"] is None
 
 

@@ -15,7 +15,7 @@ from stormpetrel.evaluation.judged import read_sets
 from stormpetrel.evaluation.measures import average_precision, ndcg_at, paired_p, precision_at
 from stormpetrel.evaluation.retrieval import FUSED, MODALITIES, evaluate
 from stormpetrel.fusion import RankList
-from stormpetrel.fusion.adaptive import AdaptiveFusion, learn
+from stormpetrel.fusion.adaptive import LearnedFusion, learn
 from stormpetrel.fusion.methods import METHODS
 from stormpetrel.places.resolver import PlaceFinder
 
@@ -122,9 +122,15 @@ def test_a_silent_modality_changes_nothing_for_adaptive_fusion() -> None:
 
 def test_learned_weights_are_kept_in_a_file(tmp_path: Path) -> None:
     fusion = learn([_query("text", f"g{n}-") for n in range(10)], ("text", "space"))
-    fusion.save(tmp_path / "weights.json")
+    file = tmp_path / "weights.json"
+    LearnedFusion(fusion, fusion, ("a set",)).save(file)
     lists, _ = _query("space", "new")
-    assert AdaptiveFusion.load(tmp_path / "weights.json")(lists) == fusion(lists)
-    (tmp_path / "weights.json").write_text('{"text": [1]}')
+    loaded = LearnedFusion.load(file)
+    assert [item.id for item in loaded.first(lists)] == [item.id for item in fusion(lists)]
+    assert loaded.learned_from == ("a set",)
+    file.write_text('{"first": {"text": [1]}, "with_feedback": {"text": [1]}}')
     with pytest.raises(ModelUnavailable, match="another form"):
-        AdaptiveFusion.load(tmp_path / "weights.json")
+        LearnedFusion.load(file)
+    file.write_text('{"text": [1]}')
+    with pytest.raises(ModelUnavailable, match="no fusion weights"):
+        LearnedFusion.load(file)

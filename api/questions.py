@@ -1,0 +1,199 @@
+"""From a request to a question: texts and pictures become vectors, and what cannot be had is told, not fatal.
+
+A part that fails (an unreadable picture, a missing model, a vector of the wrong size, an unknown post) leaves its
+modalities silent, and the answer says so; where nothing else was asked, it is the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.requests import PlaceRequest, PolygonGeometry, SearchRequest
+from api.services import Services
+from stormpetrel.errors import BadPicture, BadQuery, ModelUnavailable, NotFound, StormpetrelError
+from stormpetrel.health import SEARCH_SECONDS
+from stormpetrel.ports import Document, Filter
+from stormpetrel.retrieval import Area, Question
+from stormpetrel.text.clean import clean
+from stormpetrel.text.encoder import TextEncoder
+from stormpetrel.text.language import likely
+from stormpetrel.text.lexical import query_terms
+from stormpetrel.vision.concepts import terms_of
+from stormpetrel.vision.model import Seen
+from stormpetrel.vision.pictures import from_base64, read_picture
+
+WORDS, LOOKS = ("text", "lexical"), ("visual", "concepts")
+
+
+@dataclass
+class Asked:
+    """A question, and why some modalities cannot speak."""
+
+    question: Question = field(default_factory=Question)
+    problems: dict[str, StormpetrelError] = field(default_factory=dict)
+
+    def add(self, modalities: Iterable[str], parts: Callable[[], dict[str, Any]]) -> None:
+        """Adds the parts to the question, or the reason why these modalities have none."""
+        try:
+            self.question = replace(self.question, **parts())
+        except (BadQuery, ModelUnavailable, NotFound) as error:
+            self.problems |= dict.fromkeys(modalities, error)
+
+    @property
+    def unavailable(self) -> dict[str, str]:
+        return {name: str(error) for name, error in self.problems.items()}
+
+
+def question_of(asked: SearchRequest, have: Services, until_ms: int | None = None) -> Asked:
+    """The question that a request asks. Raises its first problem where nothing is left to ask."""
+    made = Asked(
+        Question(
+            filter=filter_of(asked, until_ms), depth=have.settings.api.list_depth, fusion=asked.fusion,
+            weights={str(name): weight for name, weight in asked.weights.items()},
+            floors={str(name): floor for name, floor in asked.min_scores.items()},
+            only=frozenset(asked.modalities) if asked.modalities else None,
+        )
+    )  # fmt: skip
+    if asked.post_id:
+        made.add((*WORDS, *LOOKS), lambda: _like_post(str(asked.post_id), have))
+    if asked.text:
+        text = clean(asked.text) or asked.text
+        made.add(("lexical",), lambda: {"terms": query_terms(text, likely(text))})
+        made.add(("text",), lambda: {"text": _encoded(text, have)})
+        if "concepts" in asked.modalities:
+            made.add(("concepts",), lambda: {"concepts": terms_of(have.concepts.named_in(text))})
+    if asked.picture:
+        made.add(LOOKS, lambda: _like_picture(str(asked.picture), have))
+    for name in asked.vectors:
+        made.add((name,), lambda name=name: {name: _given_vector(name, asked.vectors[name], have)})  # type: ignore[misc]
+    if asked.place:
+        made.question = replace(made.question, area=area_of(asked.place))
+    if asked.time:
+        made.question = replace(made.question, at=asked.time)
+    if made.problems and not _says_something(made.question):
+        raise next(iter(made.problems.values()))
+    return made
+
+
+def _says_something(question: Question) -> bool:
+    return any(
+        part is not None
+        for part in (question.text, question.terms, question.visual, question.concepts, question.area, question.at)
+    )
+
+
+def _encoder(have: Services) -> TextEncoder:
+    if isinstance(have.encoder, ModelUnavailable):
+        raise have.encoder
+    return have.encoder
+
+
+def _encoded(text: str, have: Services) -> NDArray[np.float32]:
+    encoder = _encoder(have)
+    with SEARCH_SECONDS.labels("encode").time(), have.encoding:
+        found: NDArray[np.float32] = encoder.encode([text])[0]
+        return found
+
+
+def _like_picture(picture: str, have: Services) -> dict[str, Any]:
+    try:
+        pixels = read_picture(from_base64(picture))
+    except BadPicture as error:
+        raise BadQuery("picture", error.problem, error.remedy) from error
+    if isinstance(have.visual, ModelUnavailable):
+        raise have.visual
+    with SEARCH_SECONDS.labels("encode").time(), have.encoding:
+        seen: Seen = have.visual.see([pixels])[0]
+    return {"visual": seen.vector, "concepts": terms_of(seen.concepts)}
+
+
+def _given_vector(name: str, values: list[float], have: Services) -> NDArray[np.float32]:
+    if name == "text":
+        dimensions = _encoder(have).dimensions
+    elif isinstance(have.visual, ModelUnavailable):
+        raise have.visual
+    else:
+        dimensions = have.visual.dimensions
+    vector = np.asarray(values, dtype=np.float32)
+    if len(vector) != dimensions:
+        problem = f"it has {len(vector)} values, and this index {dimensions}"
+        raise BadQuery(f"vectors.{name}", problem, "Send a vector of the model that the answers name")
+    length = float(np.linalg.norm(vector))
+    if not length or not np.isfinite(length):
+        raise BadQuery(f"vectors.{name}", "it has no direction", "Send finite values, one of them not 0")
+    found: NDArray[np.float32] = vector / length
+    return found
+
+
+def document_of(have: Services, post_id: str) -> Document:
+    """Raises NotFound where no such post is indexed."""
+    document = have.documents.get("posts", [post_id]).get(post_id)
+    if document is None:
+        raise NotFound(f"no post {post_id!r} is indexed; ids look like x:1460, bsky:did:plc:abc/3k, file:7")
+    return document
+
+
+def _like_post(post_id: str, have: Services) -> dict[str, Any]:
+    """A query by example: the post's own vectors, words, place and time. A copy asks as its original."""
+    document = document_of(have, post_id)
+    original = document.get("copy_of")
+    if original:
+        document = have.documents.get("posts", [original]).get(original, document)
+    held = have.vectors.vectors(have.collection, [document["_id"]], ["text", "visual"]).get(document["_id"], {})
+    text = held.get("text")
+    if text is None and document["clean_text"] and not isinstance(have.encoder, ModelUnavailable):
+        text = _encoded(document["clean_text"], have)
+    place = max(
+        (place for place in document.get("places", []) if place["kind"] != "country"),
+        key=lambda place: place["confidence"],
+        default=None,
+    )
+    return {
+        "text": text,
+        "terms": query_terms(document["clean_text"], [document["language"]]),
+        "visual": held.get("visual"),
+        "concepts": terms_of({concept["name"]: concept["score"] for concept in document.get("concepts", [])}),
+        "area": Area(place["longitude"], place["latitude"]) if place else None,
+        "at": datetime.fromisoformat(document["created_at"]),
+        "exclude": document["_id"],
+    }
+
+
+def area_of(place: PlaceRequest) -> Area:
+    """The area of a place request; a box that crosses the 180th meridian has its west east of its east."""
+    if place.box:
+        west, south, east, north = place.box
+        middle = (west + east) / 2 if west <= east else ((west + east + 360) / 2 + 180) % 360 - 180
+        return Area(middle, (south + north) / 2, box=place.box)
+    if isinstance(place.geojson, PolygonGeometry):
+        ring = place.geojson.coordinates[0]
+        corners = ring[:-1]
+        middle = sum(lon for lon, _ in corners) / len(corners)
+        return Area(middle, sum(lat for _, lat in corners) / len(corners), polygon=tuple(ring))
+    longitude, latitude = place.geojson.coordinates if place.geojson else (place.longitude, place.latitude)
+    return Area(float(longitude or 0.0), float(latitude or 0.0), radius_km=place.radius_km)
+
+
+def filter_of(asked: SearchRequest, until_ms: int | None) -> Filter:
+    """What every hit must meet; `until_ms` keeps the later pages of an answer to what its first page could see."""
+    given = asked.filters
+    any_of: dict[str, Any] = {}
+    if given.languages:
+        any_of["language"] = given.languages
+    if given.sources:
+        any_of["source"] = given.sources
+    ranges: dict[str, tuple[float | None, float | None]] = {}
+    if given.since or given.until:
+        ranges["event_time"] = (
+            given.since.timestamp() * 1000 if given.since else None,
+            given.until.timestamp() * 1000 if given.until else None,
+        )
+    if until_ms is not None:
+        ranges["ingested_at"] = (None, float(until_ms))
+    return Filter(any_of=any_of, ranges=ranges, boxes=(given.box,) if given.box else ())

@@ -1,0 +1,103 @@
+"""Puts parts together from settings: what several entry points need, made in one way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stormpetrel.errors import ModelUnavailable
+from stormpetrel.events import Vector
+from stormpetrel.models import model_directory
+from stormpetrel.settings import CONFIG_DIRECTORY, Settings
+from stormpetrel.stores.collections import Collection, Compression, posts_collection
+from stormpetrel.stores.qdrant import QdrantIndex
+from stormpetrel.text.encoder import TextEncoder, read_manifest
+from stormpetrel.vision.clip import read_clip_manifest
+from stormpetrel.vision.concepts import ConceptList, read_concepts
+from stormpetrel.vision.descriptor import DIMENSIONS, VERSION
+from stormpetrel.vision.model import DESCRIPTOR, VisualModel, visual_model
+
+CONCEPTS_FILE = CONFIG_DIRECTORY / "concepts.yaml"
+FUSION_FILE = CONFIG_DIRECTORY / "fusion_weights.json"
+
+
+def concept_list() -> ConceptList:
+    """The concepts of `config/concepts.yaml`."""
+    return read_concepts(CONCEPTS_FILE)
+
+
+def open_text_encoder(settings: Settings) -> TextEncoder:
+    """Raises ModelUnavailable where the configured model is not in the cache."""
+    directory = model_directory(settings.models, settings.text_model.name)
+    return TextEncoder(directory, settings.text_model.batch_size, settings.text_model.threads)
+
+
+def open_visual_model(settings: Settings) -> VisualModel:
+    """Raises ModelUnavailable where the configured model is CLIP and not in the cache."""
+    directory = model_directory(settings.models, settings.visual_model.name)
+    return visual_model(settings.visual_model.name, directory, concept_list())
+
+
+def open_index(settings: Settings) -> QdrantIndex:
+    """The vector index; it need not answer yet."""
+    chosen = settings.qdrant.compression
+    compression = Compression(chosen.kind, chosen.rescore, chosen.oversampling, chosen.ef)
+    return QdrantIndex(settings.qdrant.url, settings.qdrant.api_key, settings.qdrant.timeout_s, compression)
+
+
+@dataclass(frozen=True)
+class Maker:
+    """A model as vectors name it, without the mark of its exact weights, and its dimensions."""
+
+    model: str
+    dimensions: int
+
+    def made(self, vector: Vector) -> bool:
+        """Whether a vector is of this model and has its size. Raises MalformedRecord where it cannot be read."""
+        return (vector.model.split("@")[0], len(vector.values())) == (self.model, self.dimensions)
+
+    def __str__(self) -> str:
+        return f"{self.model} ({self.dimensions} values)"
+
+
+@dataclass(frozen=True)
+class Makers:
+    """The models whose vectors an index holds."""
+
+    text: Maker
+    visual: Maker
+
+
+def makers_of(settings: Settings) -> Makers:
+    """Raises ModelUnavailable where a configured model is not in the cache."""
+    text = read_manifest(model_directory(settings.models, settings.text_model.name))
+    if settings.visual_model.name == DESCRIPTOR:
+        visual = Maker(VERSION.split("@")[0], DIMENSIONS)
+    else:
+        clip = read_clip_manifest(model_directory(settings.models, settings.visual_model.name))
+        visual = Maker(clip.model, clip.dimensions)
+    return Makers(Maker(text.model, text.dimensions), visual)
+
+
+def posts_of(settings: Settings) -> Collection:
+    """The posts' collection of the configured models. Raises ModelUnavailable where one is not in the cache."""
+    makers = makers_of(settings)
+    text = (settings.text_model.name, makers.text.dimensions)
+    visual = (settings.visual_model.name, makers.visual.dimensions)
+    return posts_collection(settings.qdrant.collection_prefix, text, visual)
+
+
+def posts_or_what_is_there(settings: Settings, index: QdrantIndex) -> str:
+    """The posts' collection for who only reads: without a model in the cache, the one that its name fits.
+
+    Raises ModelUnavailable where none or several fit, StoreUnavailable where the index does not answer.
+    """
+    try:
+        return posts_of(settings).name
+    except ModelUnavailable as missing:
+        shape = posts_collection(settings.qdrant.collection_prefix, (settings.text_model.name, 0),
+                                 (settings.visual_model.name, 0)).name  # fmt: skip
+        first, second = shape.removesuffix("-0").split("-0-", 1)
+        fitting = [name for name in index.collections() if name.startswith(f"{first}-") and f"-{second}-" in name]
+        if len(fitting) != 1:
+            raise missing
+        return fitting[0]

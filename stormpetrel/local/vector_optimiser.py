@@ -1,0 +1,43 @@
+"""Optimises the copy of a shard in a process of its own, at low priority: the engine stops all threads meanwhile."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import orjson
+import qdrant_edge as edge
+
+from stormpetrel.local.stack import this_python
+from stormpetrel.local.vector_words import Json, read_configuration
+
+PRIORITY = 10  # nice: the worker and the API go first
+
+
+class Optimiser:
+    """Runs one child at a time; `stop` ends it."""
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __call__(self, directory: Path, configuration: Json) -> None:
+        """Returns when the shard in `directory` is optimised. Raises OSError where it is not."""
+        command = this_python("local", "optimise", "--directory", str(directory))
+        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self._child.communicate(orjson.dumps(configuration))
+        if self._child.returncode:
+            raise OSError(f"the optimising process ended with {self._child.returncode}")
+
+    def stop(self) -> None:
+        if self._child is not None and self._child.poll() is None:
+            self._child.kill()
+
+
+def optimise(directory: Path, configuration: Json) -> None:
+    """Merges the shard's segments and builds its graph and its compressed vectors, in this process."""
+    os.nice(PRIORITY)
+    shard = edge.EdgeShard.load(str(directory), read_configuration(configuration))
+    shard.optimize()
+    shard.flush()
+    shard.close()

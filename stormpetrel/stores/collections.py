@@ -1,0 +1,74 @@
+"""What a collection of the vector index holds, and how its vectors are compressed.
+
+A collection is named by what its vectors are made with, so that another model's vectors never meet ours.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from qdrant_client import models
+
+KEYWORDS = ("source", "language", "kind", "copy_of", "cells_7", "cells_5", "cells_3")
+INTEGERS = ("event_time", "ingested_at", "indexed_at")
+POINTS = ("location",)
+
+
+@dataclass(frozen=True)
+class Compression:
+    """Dense vectors in the graph's search: as they are, or quantised and the best looked at again in full.
+
+    `scalar` keeps a byte a value, `product` a byte for four bytes' worth of float32 four times over (1/16), `binary`
+    a bit. `ef` is how many candidates the graph's search keeps; `oversampling` how many times the limit is rescored.
+    """
+
+    kind: Literal["none", "scalar", "product", "binary"] = "none"
+    rescore: bool = True
+    oversampling: float = 2.0
+    ef: int = 128
+
+    def quantisation(self) -> Any:
+        """Qdrant's configuration of it; None where vectors stay as they are."""
+        if self.kind == "scalar":
+            scalar = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
+            return models.ScalarQuantization(scalar=scalar)
+        if self.kind == "product":
+            ratio = models.CompressionRatio.X16
+            return models.ProductQuantization(
+                product=models.ProductQuantizationConfig(compression=ratio, always_ram=True)
+            )
+        if self.kind == "binary":
+            return models.BinaryQuantization(binary=models.BinaryQuantizationConfig(always_ram=True))
+        return None
+
+    def search_params(self) -> models.SearchParams:
+        """How a dense query is to be searched."""
+        compressed = models.QuantizationSearchParams(rescore=self.rescore, oversampling=self.oversampling)
+        return models.SearchParams(hnsw_ef=self.ef, quantization=None if self.kind == "none" else compressed)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A collection's vectors: dense ones with their dimensions (cosine, stored as float16: half the memory, and the
+    topics keep float32), sparse ones by name, with IDF or without."""
+
+    name: str
+    dense: dict[str, int]
+    sparse: dict[str, bool] = field(default_factory=dict)
+
+
+def posts_collection(prefix: str, text: tuple[str, int], visual: tuple[str, int]) -> Collection:
+    """The posts' collection for a text model and a visual model, each with its dimensions.
+
+    >>> posts_collection("", ("all-MiniLM-L6-v2", 384), ("descriptor", 128)).name
+    'posts-all-minilm-l6-v2-384-descriptor-128'
+    """
+    made_with = "-".join(f"{_slug(model)}-{dimensions}" for model, dimensions in (text, visual))
+    dense = {"text": text[1], "visual": visual[1]}
+    return Collection(f"{prefix}posts-{made_with}", dense, {"lexical": True, "concepts": False})
+
+
+def _slug(model: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")
