@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 import stormpetrel
-from api import search
+from api import search, subscriptions
 from api.body_limit import BodyLimit
 from api.services import Services
 from stormpetrel.errors import BadQuery, ModelUnavailable, NotFound, StoreUnavailable, StormpetrelError
@@ -43,6 +43,7 @@ def create_app(services: Callable[[], Services]) -> FastAPI:
     )
     app.add_middleware(BodyLimit, most=LONGEST_BODY)
     app.include_router(search.router)
+    app.include_router(subscriptions.router)
     _add_probes(app)
     _add_errors(app)
     return app
@@ -134,8 +135,16 @@ def run(settings: Settings) -> None:
     import uvicorn
 
     set_up_log("api")
-    app = create_app(lambda: Services.connect(settings))
-    uvicorn.run(
-        app, host=settings.api.host, port=settings.api.port, log_level="warning", timeout_graceful_shutdown=4,
-        access_log=False,
+
+    def services() -> Services:
+        made = Services.connect(settings)
+        made.stopping = lambda: server.should_exit  # standing queries end with the process, not after it
+        return made
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(services), host=settings.api.host, port=settings.api.port, log_level="warning",
+            timeout_graceful_shutdown=4, access_log=False,
+        )
     )  # fmt: skip
+    server.run()

@@ -201,6 +201,17 @@ class Hit(BaseModel):
     post: dict[str, Any]
 
 
+class Subscribed(BaseModel):
+    """A standing query, and where to listen to it."""
+
+    subscription_id: str
+    created_at: datetime
+    within: int
+    request: dict[str, Any]
+    events: str = Field(description="Server-sent events")
+    websocket: str
+
+
 class Freshness(BaseModel):
     """The newest post that a modality can find: by its own time, and by when it came in."""
 

@@ -77,8 +77,10 @@ def _answer(
 def hits_of(have: Services, page: list[FusedItem], lists: list[RankList], first: int) -> list[Hit]:
     """The fused items with their documents, each with its rank and score in every list; `first` is the first's rank."""
     with SEARCH_SECONDS.labels("documents").time():
-        documents = have.documents.get("posts", [item.id for item in page])
-        copies = have.vectors.count_by(have.collection, "copy_of", list(documents))
+        ids = [item.id for item in page]
+        counting = have.threads.submit(have.vectors.count_by, have.collection, "copy_of", ids)
+        documents = have.documents.get("posts", ids)
+        copies = counting.result()
     by_name = {ranked.modality: ranked for ranked in lists}
     return [
         Hit(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import structlog
 
 from api.paging import RecentSearches
+from api.standing_log import Subscriptions
 from stormpetrel.assembly import (
     FUSION_FILE,
     concept_list,
@@ -41,9 +44,13 @@ class Services:
     visual: VisualModel | ModelUnavailable
     concepts: ConceptList
     learned: LearnedFusion | None
+    subscriptions: Subscriptions
     recent: RecentSearches = field(default_factory=RecentSearches)
     # One at a time: a model uses all its threads for one question.
     encoding: threading.Lock = field(default_factory=threading.Lock)
+    listeners: int = 0
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, thread_name_prefix="counts"))
+    stopping: Callable[[], bool] = lambda: False
     _collection: str | None = None
 
     @classmethod
@@ -67,7 +74,8 @@ class Services:
         except ModelUnavailable as error:
             log.warning("adaptive fusion is not offered", reason=str(error))
             learned = None
-        return cls(settings, documents, open_index(settings), encoder, visual, concept_list(), learned)
+        subscriptions = Subscriptions(settings.kafka.bootstrap)
+        return cls(settings, documents, open_index(settings), encoder, visual, concept_list(), learned, subscriptions)
 
     @property
     def collection(self) -> str:
@@ -81,5 +89,7 @@ class Services:
         return PostSearch(self.vectors, self.collection, self.learned)
 
     def close(self) -> None:
+        self.subscriptions.close()
+        self.threads.shutdown(wait=False)
         self.documents.close()
         self.vectors.close()

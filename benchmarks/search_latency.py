@@ -44,6 +44,11 @@ def run(data: Path | None, count: int) -> dict[str, Any]:
         _index(system, texts, count)
         indexing = time.monotonic() - started
         assert system.index.count(COLLECTION) == count
+        say("waiting until the index has optimised itself")
+        started = time.monotonic()
+        while not system.index.settled(COLLECTION):
+            time.sleep(1)
+        settling = time.monotonic() - started
         fused = [_ask(system, texts, seed, place=True, at=True) for seed in range(QUERIES)]
         text_alone = [_ask(system, texts, seed, place=False, at=False) for seed in range(QUERIES, QUERIES + 100)]
         memory, anonymous = memory_mib(system), anonymous_mib(system)
@@ -51,6 +56,7 @@ def run(data: Path | None, count: int) -> dict[str, Any]:
         "posts": count,
         "texts": what,
         "indexed_per_s": round(count / indexing, 1),
+        "then_settled_after_s": round(settling, 1),
         "fused_text_place_time": percentiles(fused[10:]),
         "text_alone": percentiles(text_alone),
         "memory_mib": memory,

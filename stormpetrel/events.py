@@ -170,9 +170,26 @@ class EnrichedPost(Event):
     enriched_at: Moment
 
 
+class Subscription(Event):
+    """A standing query (topic `subscriptions`, key `subscription_id`): `request` is a search as the API takes it."""
+
+    subscription_id: Annotated[str, Field(min_length=3, max_length=64)]
+    request: dict[str, Any]
+    within: Annotated[int, Field(ge=1, le=100)]
+    created_at: Moment
+
+
+class SubscriptionEnded(Event):
+    """Nobody listens to this standing query any more (topic `subscriptions`)."""
+
+    subscription_id: Annotated[str, Field(min_length=3, max_length=64)]
+    ended_at: Moment
+
+
 PostEvent = Post | PostDeleted
 EnrichedEvent = EnrichedPost | PostDeleted
-EVENTS: Mapping[str, type[Event]] = {model.name(): model for model in (Post, PostDeleted, EnrichedPost)}
+EVENT_TYPES: tuple[type[Event], ...] = (Post, PostDeleted, EnrichedPost, Subscription, SubscriptionEnded)
+EVENTS: Mapping[str, type[Event]] = {model.name(): model for model in EVENT_TYPES}
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 # (schema name, version it reads) -> a function that makes the next version out of it.
 UPGRADES: dict[tuple[str, int], Upgrade] = {

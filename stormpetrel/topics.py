@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stormpetrel.events import EnrichedPost, Event, Post, PostDeleted
+from stormpetrel.events import EnrichedPost, Event, Post, PostDeleted, Subscription, SubscriptionEnded
 
 DAY_MS = 86_400_000
 FOR_EVER = -1
@@ -37,7 +37,10 @@ def dead_letter_name(topic: str) -> str:
 
 POSTS_RAW = Topic("posts.raw", "post_id", 12, 7 * DAY_MS, (Post, PostDeleted))
 POSTS_ENRICHED = Topic("posts.enriched", "post_id", 12, 30 * DAY_MS, (EnrichedPost, PostDeleted))
-LIVE_TOPICS = (POSTS_RAW, POSTS_ENRICHED)
+SUBSCRIPTIONS = Topic(
+    "subscriptions", "subscription_id", 1, FOR_EVER, (Subscription, SubscriptionEnded), compacted=True
+)
+LIVE_TOPICS = (POSTS_RAW, POSTS_ENRICHED, SUBSCRIPTIONS)
 
 
 def all_topics() -> tuple[Topic, ...]:

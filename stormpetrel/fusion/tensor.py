@@ -22,9 +22,10 @@ gives the same surfaces (a property test holds it against the dense tensor).
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, combinations
+from itertools import combinations, count
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -57,8 +58,7 @@ def tensor_fuse(
     >>> "".join(tensor_fuse(["abcde", "bafgc", "hbiaj", "kblma"], merge="interleave"))
     'bahkcfildgmej'
     """
-    given = [list(dict.fromkeys(ranked)) for ranked in lists]
-    surfaces = Surfaces.of(given, position, weights)
+    surfaces = Surfaces.of(list(lists), position, weights)
     return [surfaces.ids[row] for row in surfaces.order(merge)]
 
 
@@ -69,6 +69,12 @@ def _checked(weights: Sequence[float] | None, count: int) -> NDArray[np.float64]
     if found.shape != (count,) or not np.isfinite(found).all() or (found < 0).any():
         raise BadQuery("weights", f"{list(weights)} does not fit {count} lists", "Give one number >= 0 a list")
     return found
+
+
+def _once(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    if np.bincount(rows).max() == 1:
+        return rows
+    return np.fromiter(dict.fromkeys(rows.tolist()), np.int64)
 
 
 @dataclass(frozen=True)
@@ -88,16 +94,16 @@ class Surfaces:
 
     @classmethod
     def of(cls, lists: Sequence[Sequence[Hashable]], position: Position, weights: Sequence[float] | None) -> Surfaces:
-        """Each list holds an item once."""
+        """An item that a list holds twice counts where it stands first."""
         if position not in POSITIONS:
             raise BadQuery("position", f"there is no {position!r}", f"Give one of {', '.join(POSITIONS)}")
         checked = _checked(weights, len(lists))
         kept = [index for index, ranked in enumerate(lists) if len(ranked) and checked[index] > 0]
-        ids = list(dict.fromkeys(chain.from_iterable(lists[index] for index in kept)))
-        row = dict(zip(ids, range(len(ids)), strict=True))
+        row: defaultdict[Any, int] = defaultdict(count().__next__)  # each new item gets the next row
+        columns = [_once(np.fromiter(map(row.__getitem__, lists[n]), np.int64, len(lists[n]))) for n in kept]
+        ids = list(row)
         ranks = np.zeros((len(kept), len(ids)), dtype=np.int64)
-        for column, index in enumerate(kept):
-            held = np.fromiter(map(row.__getitem__, lists[index]), np.int64, len(lists[index]))
+        for column, held in enumerate(columns):
             ranks[column, held] = np.arange(1, len(held) + 1)
         share = checked[kept]
         weighted = np.where(ranks > 0, ranks / share[:, None], np.inf)
@@ -185,8 +191,23 @@ def _ties_by_id(order: NDArray[np.int64], same: NDArray[np.bool_], ids: Sequence
     rows: list[int] = order.tolist()
     edges = np.flatnonzero(np.diff(np.concatenate(([False], same, [False])).astype(np.int8)))
     for start, end in edges.reshape(-1, 2).tolist():
-        rows[start : end + 1] = sorted_by_id(rows[start : end + 1], ids)
+        if end - start == 1:  # nearly all runs are pairs
+            if _after(ids[rows[start]], ids[rows[end]]):
+                rows[start], rows[end] = rows[end], rows[start]
+        else:
+            rows[start : end + 1] = sorted_by_id(rows[start : end + 1], ids)
     return rows
+
+
+def _after(first: Any, second: Any) -> bool:
+    try:
+        return bool(first > second)
+    except TypeError:
+        return _by_type(first) > _by_type(second)
+
+
+def _by_type(item: Any) -> tuple[str, str]:
+    return type(item).__name__, repr(item)
 
 
 def sorted_by_id(rows: list[int], ids: Sequence[Any]) -> list[int]:
@@ -194,4 +215,4 @@ def sorted_by_id(rows: list[int], ids: Sequence[Any]) -> list[int]:
     try:
         return sorted(rows, key=ids.__getitem__)
     except TypeError:
-        return sorted(rows, key=lambda row: (type(ids[row]).__name__, repr(ids[row])))
+        return sorted(rows, key=lambda row: _by_type(ids[row]))

@@ -7,11 +7,12 @@ process that calls it; what was written meanwhile is written to the copy too, an
 
 from __future__ import annotations
 
+import ctypes
 import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,12 @@ FLUSH_EVERY = 5000  # points; the write-ahead log holds what comes between
 FRESH_MOST = 20_000  # points that are searched one by one before a copy is optimised
 FRESH_SHARE = 0.2  # and the least share of all points that they must be: a copy costs as much as the whole
 Optimise = Callable[[Path, Json], None]
+
+
+def give_memory_back() -> None:
+    """glibc keeps what was freed in its heaps; a whole shard is too much to keep. Elsewhere nothing happens."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 class Generation:
@@ -73,6 +80,7 @@ class Generation:
     def _end(self) -> None:
         self.shard.close()
         shutil.rmtree(self.directory, ignore_errors=True)
+        give_memory_back()
 
 
 class Shard:

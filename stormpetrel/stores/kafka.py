@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -227,6 +227,30 @@ def read_whole(bootstrap: str, topic: str, tail: int | None = None) -> Iterator[
                 yield message
             if time.monotonic() > patience:
                 raise StoreUnavailable(f"reading {topic}: the broker is silent; {len(ends)} partitions are unread")
+    finally:
+        consumer.close()
+
+
+def follow(bootstrap: str, topic: str, stop: Callable[[], bool]) -> Iterator[Any]:
+    """Every message of the topic from its beginning and then as they come, until `stop`; None while nothing does.
+
+    A broker that is down is waited for.
+    """
+    consumer = whole_consumer(bootstrap)
+    try:
+        assigned = False
+        while not stop():
+            try:
+                if not assigned:
+                    consumer.assign([start for start, _ in bounds(consumer, topic)])
+                    assigned = True
+                messages = consumer.consume(100, timeout=0.5)
+            except (KafkaException, KeyError):
+                time.sleep(0.5)
+                continue
+            yield from (message for message in messages if not message.error())
+            if not messages:
+                yield None
     finally:
         consumer.close()
 

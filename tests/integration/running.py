@@ -71,14 +71,14 @@ class RunningSystem:
     def index(self) -> QdrantIndex:
         return QdrantIndex(self.addresses["STORMPETREL_QDRANT__URL"])
 
-    def start(self, name: str, *arguments: str, wait: bool = True) -> subprocess.Popen[bytes]:
-        """Starts a process of ours, by default until it is ready."""
+    def start(self, name: str, *arguments: str, wait: bool = True, **variables: str) -> subprocess.Popen[bytes]:
+        """Starts a process of ours, by default until it is ready; `variables` are set in its environment."""
         port = free_port()
         variable = {"worker": "WORKER__PROBE_PORT", "index": "INDEX__PROBE_PORT", "serve": "API__PORT"}[
             name.split("-")[0]
         ]
         environment = {**SPARING, **os.environ, **self.addresses, f"STORMPETREL_{variable}": str(port)}
-        environment["STORMPETREL_LOCAL__DIRECTORY"] = str(self.directory)
+        environment |= {"STORMPETREL_LOCAL__DIRECTORY": str(self.directory), **variables}
         with (self.directory / "logs" / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 this_python(*arguments), env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -122,8 +122,11 @@ class RunningSystem:
     def log(self, name: str) -> str:
         return self.stack.log_end(name)
 
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self._api_port}{path}"
+
     def api(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        return self._client.request(method, f"http://127.0.0.1:{self._api_port}{path}", **arguments)
+        return self._client.request(method, self.url(path), **arguments)
 
     def search(self, **question: Any) -> dict[str, Any]:
         reply = self.api("POST", "/v1/search", json=question)

@@ -42,7 +42,7 @@ def test_place_and_time_have_a_say_of_their_own(night: RunningSystem) -> None:
     assert all(hit["ranks"]["space"]["score"] >= -10 for hit in with_space)
     assert all(len(hit["decided_by"]) == 2 for hit in with_space)
     assert any(place["name"] == "Savona" for place in with_space[0]["post"]["places"])
-    assert set(answer["as_of"]) == {"text", "lexical", "space", "time"}
+    assert set(answer["as_of"]) == {"text", "lexical", "visual", "concepts", "space", "time"}
 
 
 def test_a_repeat_is_counted_and_not_embedded(night: RunningSystem) -> None:

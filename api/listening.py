@@ -1,0 +1,92 @@
+"""One listener of a standing query: polls while its client takes what it is sent, and never runs ahead of it.
+
+Back-pressure is in the form: the next poll begins when the last message is sent. A slow client gets the best of what
+came meanwhile, in fewer polls; nothing piles up for it here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from starlette.concurrency import run_in_threadpool
+
+from api.questions import question_of
+from api.requests import SearchRequest
+from api.search import hits_of
+from api.services import Services
+from stormpetrel.errors import StoreUnavailable
+from stormpetrel.events import Subscription
+from stormpetrel.retrieval.standing import News, StandingQuery
+
+log = structlog.get_logger()
+POLL_S = 0.5
+QUIET_S = 10.0  # a sign of life where nothing matches, so that proxies keep the line
+
+
+@dataclass(frozen=True)
+class Message:
+    """`id` is the moment, milliseconds since 1970, up to which the listener has heard everything."""
+
+    id: int
+    event: str
+    data: dict[str, Any]
+
+
+class Listener:
+    """Listens from `since_ms` on; None: from now."""
+
+    def __init__(self, have: Services, subscription: Subscription, since_ms: int | None) -> None:
+        self._have, self._subscription = have, subscription
+        self._since_ms = int(time.time() * 1000) if since_ms is None else since_ms
+        self._standing: StandingQuery | None = None
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """Until the subscription ends or the process stops."""
+        self._have.listeners += 1
+        try:
+            yield Message(self._since_ms, "listening", {"subscription_id": self._subscription.subscription_id})
+            last_sent = time.monotonic()
+            while not self._have.stopping():
+                if not self._have.subscriptions.knows(self._subscription.subscription_id):
+                    yield Message(self._since_ms, "ended", {})
+                    return
+                started = time.monotonic()
+                for message in await run_in_threadpool(self._poll):
+                    yield message
+                    last_sent = time.monotonic()
+                if time.monotonic() - last_sent > QUIET_S:
+                    yield Message(self._since_ms, "quiet", {})
+                    last_sent = time.monotonic()
+                await asyncio.sleep(max(0.0, POLL_S - (time.monotonic() - started)))
+        finally:
+            self._have.listeners -= 1
+
+    def _poll(self) -> list[Message]:
+        try:
+            news = self._query().news()
+            found = self._messages(news)
+        except StoreUnavailable as error:
+            # The moment does not move: what comes meanwhile is asked for when the store is back.
+            log.warning("a standing query waits for a store", error=str(error))
+            return []
+        self._since_ms = news.asked_at_ms
+        return found
+
+    def _query(self) -> StandingQuery:
+        if self._standing is None:
+            asked = question_of(SearchRequest.model_validate(self._subscription.request), self._have).question
+            self._standing = StandingQuery(self._have.search, asked, self._subscription.within, self._since_ms)
+        return self._standing
+
+    def _messages(self, news: News) -> list[Message]:
+        ranks = {item.id: rank for rank, item in news.matches}
+        hits = hits_of(self._have, [item for _, item in news.matches], news.lists, 1)
+        return [
+            Message(news.asked_at_ms, "match", {**hit.model_dump(mode="json"), "rank": ranks[hit.post_id]})
+            for hit in hits
+        ]

@@ -1,0 +1,120 @@
+"""Photos as modalities of the running system, and what it says of modalities that cannot speak."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from stormpetrel.demo.night import flood_night
+from stormpetrel.demo.pictures import picture
+from tests.integration.running import COLLECTION, RunningSystem
+
+pytestmark = pytest.mark.integration
+FLOOD = picture("flood", 123_456)
+
+
+def _base64(pixels: Any = FLOOD) -> str:
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, "JPEG", quality=90)
+    return base64.b64encode(written.getvalue()).decode()
+
+
+def test_a_photo_finds_posts_with_photos_of_the_flood(night: RunningSystem) -> None:
+    truth = {written.post_id: written for written in flood_night(600, 7)}
+    answer = night.search(picture=_base64(), limit=10)
+    assert set(answer["lists"]) == {"visual", "concepts"}
+    assert "colour-and-edge-histograms@1" in answer["lists"]["visual"]["model"]
+    assert answer["lists"]["concepts"]["model"] == "colour-rules@1"
+    assert sum(truth[hit["post_id"]].flood for hit in answer["hits"]) >= 9
+    first = answer["hits"][0]
+    assert set(first["ranks"]) == {"visual", "concepts"} and first["decided_by"] == ["concepts", "visual"]
+    assert any(concept["name"] == "muddy flood water" for concept in first["post"]["concepts"])
+
+
+def test_a_post_without_a_photo_is_not_pushed_down_for_it(night: RunningSystem) -> None:
+    """Absence is not irrelevance: who is in one list alone keeps the order of that list."""
+    alone = night.search(text="alluvione a Genova", limit=50)
+    both = night.search(text="alluvione a Genova", picture=_base64(), limit=100)
+    without = [hit["post_id"] for hit in both["hits"] if not {"visual", "concepts"} & hit["ranks"].keys()]
+    order = [hit["post_id"] for hit in alone["hits"] if hit["post_id"] in without]
+    assert order and [post for post in without if post in order] == order
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        ("AAAA", "cannot be read"),
+        ("no base64!", "not base64"),
+        (_base64(picture("night", 1))[:200], "cannot be read"),
+    ],
+)
+def test_an_unreadable_picture_leaves_the_other_modalities(night: RunningSystem, broken: str, why: str) -> None:
+    answer = night.search(text="alluvione a Genova", picture=broken)
+    assert set(answer["lists"]) == {"text", "lexical"} and answer["hits"]
+    assert why in answer["unavailable"]["visual"] and why in answer["unavailable"]["concepts"]
+    reply = night.api("POST", "/v1/search", json={"picture": broken})
+    assert reply.status_code == 422 and reply.json()["detail"][0]["field"] == "picture"
+
+
+def test_an_enormous_picture_is_told_its_limit(night: RunningSystem) -> None:
+    written = io.BytesIO()
+    Image.new("L", (9000, 9000)).save(written, "PNG")
+    reply = night.api("POST", "/v1/search", json={"picture": base64.b64encode(written.getvalue()).decode()})
+    assert reply.status_code == 422 and "megapixels" in reply.json()["detail"][0]["remedy"]
+
+
+def test_vectors_of_ones_own_are_taken_if_they_fit(night: RunningSystem) -> None:
+    some = next(iter(night.index.ids(COLLECTION)))
+    held = night.index.vectors(COLLECTION, [some], ["text"])[some]
+    if "text" in held:
+        answer = night.search(vectors={"text": (3 * held["text"]).tolist()})
+        assert answer["hits"][0]["post_id"] == some
+    answer = night.search(vectors={"text": [1.0, 2.0]}, time="2025-11-04T20:00:00Z")
+    assert set(answer["lists"]) == {"time"} and "2 values" in answer["unavailable"]["text"]
+    reply = night.api("POST", "/v1/search", json={"vectors": {"visual": [0.0] * 128}})
+    assert reply.status_code == 422 and reply.json()["detail"][0]["field"] == "vectors.visual"
+
+
+def test_an_unknown_post_leaves_the_place_and_the_time(night: RunningSystem) -> None:
+    answer = night.search(post_id="x:unknown", time="2025-11-04T20:00:00Z")
+    assert set(answer["lists"]) == {"time"} and "x:unknown" in answer["unavailable"]["text"]
+
+
+def test_place_and_time_can_be_one_modality(night: RunningSystem) -> None:
+    question = {"place": {"longitude": 8.93, "latitude": 44.41}, "time": "2025-11-04T20:00:00Z"}
+    answer = night.search(**question, modalities=["spatiotemporal"], limit=50)
+    assert set(answer["lists"]) == {"spatiotemporal"}
+    scores = [hit["ranks"]["spatiotemporal"]["score"] for hit in answer["hits"]]
+    assert scores == sorted(scores, reverse=True) and scores[0] > -0.5
+    assert set(night.search(**question)["lists"]) == {"space", "time"}
+
+
+def test_a_floor_keeps_weak_hits_out(night: RunningSystem) -> None:
+    answer = night.search(text="alluvione a Genova", min_scores={"text": 0.5}, modalities=["text"], limit=100)
+    assert answer["hits"] and all(hit["ranks"]["text"]["score"] >= 0.5 for hit in answer["hits"])
+
+
+def test_learned_fusion_is_served(night: RunningSystem) -> None:
+    for fusion in ("adaptive", "adaptive_feedback"):
+        answer = night.search(text="strade allagate a Genova", fusion=fusion, limit=10)
+        assert answer["fusion"] == fusion and len(answer["hits"]) == 10
+        scores = [hit["score"] for hit in answer["hits"]]
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_without_the_text_model_words_place_and_time_still_serve(
+    night: RunningSystem, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    empty = tmp_path_factory.mktemp("cache")
+    night.stop("serve")
+    night.start("serve", "serve", STORMPETREL_CACHE=str(empty), STORMPETREL_VISUAL_MODEL__NAME="descriptor")
+    try:
+        answer = night.search(text="alluvione a Genova", time="2025-11-04T20:00:00Z")
+        assert set(answer["lists"]) == {"lexical", "time"} and answer["hits"]
+        assert "model export" in answer["unavailable"]["text"]
+    finally:
+        night.stop("serve")
