@@ -9,7 +9,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import fusion, main_path, search_latency
+from benchmarks import compression, fusion, main_path, search_latency
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
         "--data", type=Path, help="real data (a folder with tweets_idrisi/mentions); else generated posts"
     )
     parser.add_argument("--posts", type=int, default=100_000, help="indexed posts of the search benchmark")
-    parser.add_argument("--only", choices=["fusion", "main_path", "search"], help="run one of them")
+    parser.add_argument("--only", choices=["compression", "fusion", "main_path", "search"], help="run one of them")
     chosen = parser.parse_args()
     report: dict[str, object] = {
         "machine": {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine(),
@@ -31,6 +31,8 @@ def main() -> None:
         report["main_path"] = main_path.run(chosen.data)
     if chosen.only in (None, "search"):
         report["search"] = search_latency.run(chosen.data, chosen.posts)
+    if chosen.only in (None, "compression"):
+        report["compression"] = compression.run(chosen.data, chosen.posts)
     json.dump(report, sys.stdout, indent=2)
     print()
 

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from stormpetrel.errors import ModelUnavailable, SetupError
@@ -59,27 +59,36 @@ def ensure_exported(cache: Path, name: str, say: Callable[[str], None]) -> Path:
     return target
 
 
-def ensure_visual_exported(cache: Path, name: str, concepts: Sequence[str], say: Callable[[str], None]) -> Path:
-    """The same for the visual model; the one without weights needs no file."""
+def ensure_visual_exported(
+    cache: Path, name: str, concepts: Sequence[str], say: Callable[[str], None], python: Path | None = None
+) -> Path:
+    """The same for the visual model; the one without weights needs no file. `python` exports where it is given."""
     target = model_directory(cache, name)
     if name != DESCRIPTOR and not is_visual_cached(cache, name, concepts):
         listed = cache / "concepts.json"
         cache.mkdir(parents=True, exist_ok=True)
         listed.write_text(json.dumps(list(concepts)))
-        _make(VISUAL_EXPORTER, cache, name, [str(listed.resolve())], say)
+        _make(VISUAL_EXPORTER, cache, name, [str(listed.resolve())], say, python)
         read_clip_manifest(target)
     return target
 
 
-def _make(exporter: Path, cache: Path, name: str, more: Sequence[str], say: Callable[[str], None]) -> None:
+def _make(
+    exporter: Path,
+    cache: Path,
+    name: str,
+    more: Sequence[str],
+    say: Callable[[str], None],
+    python: Path | None = None,
+) -> None:
     target = model_directory(cache, name)
     making = target.with_name(f"{target.name}.making")
     shutil.rmtree(making, ignore_errors=True)
     making.parent.mkdir(parents=True, exist_ok=True)
-    with exporting_python(cache, say) as python:
+    with nullcontext(python) if python else exporting_python(cache, say) as exporting:
         say(f"exporting {name} to ONNX")
         environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "ORT_DISABLE_TELEMETRY": "1"}
-        command = [str(python), str(exporter), name, str(making.resolve()), *more]
+        command = [str(exporting), str(exporter), name, str(making.resolve()), *more]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0 or not (making / "manifest.json").exists():
         raise SetupError(f"the model {name} could not be exported:\n{(done.stdout + done.stderr)[-2000:]}")

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
+import ranx
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stormpetrel.errors import ModelUnavailable, SetupError
@@ -92,6 +95,38 @@ def test_a_folder_of_sets_is_read_set_by_set(tmp_path: Path) -> None:
 def test_a_folder_without_judged_posts_says_what_it_wants(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="event"):
         read_sets(tmp_path, 10)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.permutations(range(12)), st.sets(st.integers(0, 19), min_size=1, max_size=12)),
+        min_size=1, max_size=4,
+    )
+)  # fmt: skip
+def test_measures_are_those_of_ranx(judged: list[tuple[list[int], set[int]]]) -> None:
+    qrels = ranx.Qrels({f"q{n}": {f"d{item}": 1 for item in relevant} for n, (_, relevant) in enumerate(judged)})
+    run = ranx.Run(
+        {
+            f"q{n}": {f"d{item}": float(-rank) for rank, item in enumerate(ranked)}
+            for n, (ranked, _) in enumerate(judged)
+        }
+    )
+    theirs = ranx.evaluate(qrels, run, ["precision@10", "map@100", "ndcg@10"], return_mean=False)
+    for n, (ranked, relevant) in enumerate(judged):
+        hits = [item in relevant for item in ranked]
+        assert precision_at(10, hits) == pytest.approx(theirs["precision@10"][n])
+        assert average_precision(hits, len(relevant), 100) == pytest.approx(theirs["map@100"][n])
+        assert ndcg_at(10, hits, len(relevant)) == pytest.approx(theirs["ndcg@10"][n])
+
+
+def test_reciprocal_rank_fusion_is_that_of_ranx() -> None:
+    lists = [RankList(name, tuple(ids), tuple(float(-n) for n in range(len(ids))))
+             for name, ids in (("a", "abcde"), ("b", "bafgc"), ("c", "hbiaj"), ("d", "kblma"))]  # fmt: skip
+    runs = [ranx.Run({"q": dict(zip(ranked.items, ranked.scores, strict=True))}) for ranked in lists]
+    theirs = ranx.fuse(runs, method="rrf", params={"k": 60}).to_dict()["q"]
+    ours = {item.id: item.score for item in METHODS["rrf"](lists, None)}
+    assert ours == pytest.approx(theirs)
 
 
 def _query(sure: str, good: str) -> tuple[list[RankList], set[str]]:

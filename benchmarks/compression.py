@@ -1,0 +1,127 @@
+"""Compressed search: recall against exact search, latency and memory of each kind, on vectors of real texts."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import qdrant_edge as edge
+from numpy.typing import NDArray
+
+from benchmarks.ground import model_directory, percentiles, post_files, records, say, texts_of
+from stormpetrel.local.stack import Part, Stack, answers, free_port, this_python
+from stormpetrel.local.vector_optimiser import Optimiser
+from stormpetrel.local.vector_words import read_configuration
+from stormpetrel.ports import NearestQuery
+from stormpetrel.stores.collections import Collection, Compression
+from stormpetrel.stores.qdrant import QdrantIndex
+from stormpetrel.text.clean import clean
+from stormpetrel.text.encoder import TextEncoder
+from tests.integration.running import wait_until
+
+KINDS: tuple[Any, ...] = ("none", "scalar", "product", "binary")
+QUERIES = 200
+DEPTH = 100
+BATCH = 2000
+NAME = "compressed"
+
+
+def run(data: Path | None, count: int) -> dict[str, Any]:
+    """For each kind: recall@10 and @100 with and without rescoring, p50 and p95 of one list of 100, resident memory."""
+    with tempfile.TemporaryDirectory(prefix="stormpetrel-compression-") as directory:
+        what, path = post_files(data, Path(directory))
+        texts = list(dict.fromkeys(text for text in map(clean, texts_of(records(path))) if len(text) > 20))
+        say(f"encoding {len(texts)} texts of {what}")
+        base = TextEncoder(model_directory()).encode(texts)
+        vectors, queries = _vectors(base, count)
+        truth = _exact(vectors, queries)
+        kinds = {kind: _measure(Path(directory) / kind, kind, vectors, queries, truth) for kind in KINDS}
+    return {"vectors": count, "dimensions": vectors.shape[1], "texts": what, "kinds": kinds}
+
+
+def _vectors(base: NDArray[np.float32], count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Unit vectors around those of real texts, and queries that are other texts' own."""
+    numbers = np.random.default_rng(5)
+    asked = numbers.choice(len(base), QUERIES, replace=False)
+    rest = np.delete(base, asked, axis=0)
+    made = rest[np.arange(count) % len(rest)] + numbers.normal(0, 0.02, (count, base.shape[1])).astype(np.float32)
+    return made / np.linalg.norm(made, axis=1, keepdims=True), base[asked]
+
+
+def _exact(vectors: NDArray[np.float32], queries: NDArray[np.float32]) -> list[list[str]]:
+    found = []
+    for query in queries:
+        scores = vectors @ query
+        best = np.argpartition(-scores, DEPTH)[:DEPTH]
+        found.append([str(number) for number in best[np.argsort(-scores[best])]])
+    return found
+
+
+def _measure(
+    folder: Path, kind: Any, vectors: NDArray[np.float32], queries: NDArray[np.float32], truth: list[list[str]]
+) -> dict[str, Any]:
+    say(f"{kind}: filling and optimising")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with Stack(folder, say) as stack:
+        command = this_python("local", "vectors", "--directory", str(folder / "vectors"), "--port", str(port))
+        part = Part("vectors", command, lambda: answers(port))
+        stack.start(part)
+        index = QdrantIndex(url, compression=Compression(kind))
+        index.migrate(Collection(NAME, {"text": vectors.shape[1]}))
+        stack.processes["vectors"].terminate()
+        stack.processes["vectors"].wait(20)
+        started = time.monotonic()
+        _fill(folder / "vectors", kind, vectors)
+        built = time.monotonic() - started
+        stack.restart_dead()
+        wait_until(lambda: answers(port), 120, "the server is back")
+        report = {
+            "built_s": round(built, 1),
+            "rescored": _asked(QdrantIndex(url, compression=Compression(kind)), queries, truth),
+            "not_rescored": _asked(QdrantIndex(url, compression=Compression(kind, rescore=False)), queries, truth),
+            "ef_512": _asked(QdrantIndex(url, compression=Compression(kind, ef=512)), queries, truth),
+        }
+        report["memory_mib"] = round(psutil.Process(stack.processes["vectors"].pid).memory_info().rss / 2**20, 1)
+    return report
+
+
+def _fill(directory: Path, kind: Any, vectors: NDArray[np.float32]) -> None:
+    record = directory / f"{NAME}.json"
+    state = json.loads(record.read_text())
+    folder = directory / NAME / str(state["generation"])
+    shard = edge.EdgeShard.load(str(folder), read_configuration(state["configuration"]))
+    for start in range(0, len(vectors), BATCH):
+        points = [
+            edge.Point(str(uuid.UUID(int=number + 1)), {"text": vectors[number].tolist()}, {"id": str(number)})
+            for number in range(start, min(len(vectors), start + BATCH))
+        ]
+        shard.update(edge.UpdateOperation.upsert_points(points))
+    shard.flush()
+    shard.close()
+    Optimiser()(folder, state["configuration"])
+    record.write_text(json.dumps({**state, "optimised": len(vectors)}))
+
+
+def _asked(index: QdrantIndex, queries: NDArray[np.float32], truth: list[list[str]]) -> dict[str, float]:
+    taken, ten, hundred = [], [], []
+    for query, right in zip(queries, truth, strict=True):
+        started = time.perf_counter()
+        (hits,) = index.query(NAME, [NearestQuery("text", dense=query, limit=DEPTH)])
+        taken.append(time.perf_counter() - started)
+        found = [hit.payload["id"] for hit in hits]
+        ten.append(len(set(found[:10]) & set(right[:10])) / 10)
+        hundred.append(len(set(found) & set(right)) / DEPTH)
+    times = percentiles(taken)
+    return {
+        "recall_at_10": round(float(np.mean(ten)), 4),
+        "recall_at_100": round(float(np.mean(hundred)), 4),
+        "p50_ms": times["p50_ms"],
+        "p95_ms": times["p95_ms"],
+    }

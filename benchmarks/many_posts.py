@@ -1,0 +1,126 @@
+"""Fills the stores of a running system with many posts, past the log: straight into the engine, then optimised.
+
+What is measured afterwards goes through the API; how the posts came in is no part of it (the main path's benchmark
+measures that), and a million of them through the log would take hours on two cores.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import qdrant_edge as edge
+from numpy.typing import NDArray
+
+from benchmarks.ground import model_directory, say
+from consumers.views import document_of, milliseconds, point_of
+from stormpetrel.demo.pictures import SCENES, picture
+from stormpetrel.events import EnrichedPost, Place, Post, Vector, point_id
+from stormpetrel.local.stack import answers
+from stormpetrel.local.vector_optimiser import Optimiser
+from stormpetrel.local.vector_words import read_configuration
+from stormpetrel.places.cells import RESOLUTIONS, cells
+from stormpetrel.text.encoder import TextEncoder
+from stormpetrel.text.lexical import document_terms
+from stormpetrel.vision.concepts import colour_scores, terms_of
+from stormpetrel.vision.descriptor import Descriptor
+from tests.integration.running import COLLECTION, RunningSystem, wait_until
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+DAYS = 30
+HOTSPOTS = 40
+TEXTS = 5000
+PHOTOS = 300
+PHOTO_EVERY = 5  # one post in five has a photo
+BATCH = 2000
+
+
+class Fill:
+    """Posts with the vectors of real texts, each moved a little, around hot spots in Europe over a month."""
+
+    def __init__(self, texts: list[str], concepts: Any) -> None:
+        self.texts = texts[:TEXTS]
+        encoder = TextEncoder(model_directory())
+        self.version, self.base = encoder.version, encoder.encode(self.texts)
+        self.terms = [document_terms(text, "en") for text in self.texts]
+        photos = [picture(SCENES[n % len(SCENES)], n) for n in range(PHOTOS)]
+        self.looks = Descriptor().encode(photos)
+        self.concepts = [terms_of(colour_scores(photo, concepts.concepts)) for photo in photos]
+        self.numbers = np.random.default_rng(5)
+        self.spots = self.numbers.uniform((-5.0, 37.0), (20.0, 55.0), (HOTSPOTS, 2))
+        self.payload, self.document = self._templates()
+
+    def _templates(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        post = Post(post_id="file:bench-0", source="file", text=self.texts[0], created_at=START, ingested_at=START)
+        place = Place(name="spot", longitude=0, latitude=0, confidence=1, kind="city", origin="gazetteer")
+        event = EnrichedPost(
+            post=post, clean_text=self.texts[0], language="en", language_confidence=1, places=(place,),
+            text_vector=Vector.of(self.base[0], self.version), terms=self.terms[0], enriched_at=START,
+        )  # fmt: skip
+        return point_of(event, 0).payload, document_of(event)
+
+    def batches(self, count: int) -> Iterator[tuple[list[Any], list[dict[str, Any]]]]:
+        """(points, documents) of `BATCH` posts at a time."""
+        for start in range(0, count, BATCH):
+            rows = np.arange(start, min(count, start + BATCH))
+            vectors = self.base[rows % len(self.base)] + self.numbers.normal(0, 0.02, (len(rows), self.base.shape[1]))
+            places = self.spots[rows % HOTSPOTS] + self.numbers.normal(0, 0.3, (len(rows), 2))
+            seconds = self.numbers.uniform(0, DAYS * 86_400, len(rows))
+            made = [
+                self._one(*one) for one in zip(rows.tolist(), vectors, places.tolist(), seconds.tolist(), strict=True)
+            ]
+            yield [point for point, _ in made], [document for _, document in made]
+
+    def _one(
+        self, number: int, vector: NDArray[np.float64], place: list[float], seconds: float
+    ) -> tuple[Any, dict[str, Any]]:
+        own, row = f"file:bench-{number}", number % len(self.texts)
+        at = START + timedelta(seconds=seconds)
+        where = cells(place[0], place[1])
+        payload = {
+            **self.payload, "id": own, "event_time": milliseconds(at), "ingested_at": milliseconds(at),
+            "location": [{"lon": place[0], "lat": place[1]}],
+            **{f"cells_{resolution}": [where[resolution]] for resolution in RESOLUTIONS},
+        }  # fmt: skip
+        held: dict[str, Any] = {"text": vector.tolist()}
+        terms = self.terms[row]
+        if terms is not None:
+            held["lexical"] = edge.SparseVector(list(terms.indices), list(terms.values))
+        if number % PHOTO_EVERY == 0:
+            photo = number // PHOTO_EVERY % PHOTOS
+            look = self.looks[photo] + self.numbers.normal(0, 0.02, self.looks.shape[1])
+            held["visual"] = look.tolist()
+            shown = self.concepts[photo]
+            if shown is not None:
+                held["concepts"] = edge.SparseVector(list(shown.indices), list(shown.values))
+        document = {**self.document, "_id": own, "post_id": own, "text": self.texts[row], "created_at": at.isoformat()}
+        return edge.Point(point_id(own), held, payload), document
+
+
+def fill(system: RunningSystem, texts: list[str], concepts: Any, count: int) -> None:
+    """Writes `count` posts to both stores; the vector index is stopped meanwhile and comes back optimised."""
+    made = Fill(texts, concepts)
+    record = system.directory / "vectors" / f"{COLLECTION}.json"
+    state = json.loads(record.read_text())
+    system.stack.processes["qdrant"].terminate()
+    system.stack.processes["qdrant"].wait(20)
+    folder = record.with_suffix("") / str(state["generation"])
+    shard = edge.EdgeShard.load(str(folder), read_configuration(state["configuration"]))
+    documents = system.documents
+    for number, (points, batch) in enumerate(made.batches(count)):
+        shard.update(edge.UpdateOperation.upsert_points(points))
+        documents.upsert("posts", batch)
+        if number % 10 == 9:
+            shard.flush()
+            say(f"{(number + 1) * BATCH} of {count}")
+    shard.flush()
+    shard.close()
+    say("optimising")
+    Optimiser()(folder, state["configuration"])
+    record.write_text(json.dumps({**state, "optimised": count}))
+    system.stack.restart_dead()
+    wait_until(lambda: answers(system.settings.local.qdrant_port), 120, "the vector index is back")
+    assert system.index.count(COLLECTION) == count

@@ -1,0 +1,70 @@
+"""The code that loads, exports and runs CLIP models, on a tiny one that the test builds where torch is."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stormpetrel.demo.pictures import SCENES, picture
+from stormpetrel.errors import ModelUnavailable
+from stormpetrel.models import ensure_visual_exported, exporting_python, is_visual_cached, model_directory
+from stormpetrel.vision.concepts import Concept, ConceptList
+from stormpetrel.vision.model import visual_model
+
+pytestmark = pytest.mark.integration
+CONCEPTS = ["flooded street", "fire", "dog"]
+BUILDER = Path(__file__).with_name("tiny_clip.py")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the tiny model, its pictures and what it sees; the exported model lies in `cache`."""
+    folder = tmp_path_factory.mktemp("clip")
+    (folder / "pictures").mkdir()
+    for number, scene in enumerate(SCENES):
+        Image.fromarray(picture(scene, number)).save(folder / "pictures" / f"{number}.png")
+    with exporting_python(folder / "cache", print) as python:
+        done = subprocess.run([str(python), str(BUILDER), str(folder)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        ensure_visual_exported(folder / "cache", _name(folder), CONCEPTS, print, python)
+    return folder
+
+
+def _name(folder: Path) -> str:
+    return str(folder / "model")
+
+
+def _concepts(names: Sequence[str]) -> ConceptList:
+    return ConceptList(tuple(Concept(name=name) for name in names))
+
+
+def test_an_exported_clip_model_sees_what_the_model_itself_sees(tiny: Path) -> None:
+    model = visual_model(_name(tiny), model_directory(tiny / "cache", _name(tiny)), _concepts(CONCEPTS))
+    pictures = [np.asarray(Image.open(file).convert("RGB")) for file in sorted((tiny / "pictures").iterdir())]
+    seen = model.see(pictures)
+    assert model.dimensions == 24 and model.version.startswith(_name(tiny) + "@")
+    vectors = np.array([one.vector for one in seen])
+    # Resampling differs in the last bit of a pixel; the vectors must not show it.
+    assert (vectors * np.load(tiny / "seen.npy")).sum(axis=1) == pytest.approx(1, abs=2e-3)
+    for one in seen:
+        assert set(one.concepts) <= set(CONCEPTS)
+        assert sum(one.concepts.values()) == pytest.approx(1, abs=0.05)
+
+
+def test_a_longer_concept_list_asks_for_a_new_export(tiny: Path) -> None:
+    assert is_visual_cached(tiny / "cache", _name(tiny), CONCEPTS)
+    assert not is_visual_cached(tiny / "cache", _name(tiny), [*CONCEPTS, "my levee"])
+
+
+def test_a_damaged_model_is_not_loaded(tiny: Path, tmp_path: Path) -> None:
+    whole = model_directory(tiny / "cache", _name(tiny))
+    for file in whole.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "prompts.npy").write_bytes(b"damaged")
+    with pytest.raises(ModelUnavailable, match=r"prompts\.npy"):
+        visual_model(_name(tiny), tmp_path, _concepts(CONCEPTS))
