@@ -42,14 +42,18 @@ class Listener:
 
     def __init__(self, have: Services, subscription: Subscription, since_ms: int | None) -> None:
         self._have, self._subscription = have, subscription
-        self._since_ms = int(time.time() * 1000) if since_ms is None else since_ms
+        self._first_ms, self._since_ms = since_ms, int(time.time() * 1000) if since_ms is None else since_ms
         self._standing: StandingQuery | None = None
 
     async def messages(self) -> AsyncIterator[Message]:
         """Until the subscription ends or the process stops."""
         self._have.listeners += 1
         try:
+            # The first poll tells news from what is there already; who is told to be listened to may then publish.
+            first = await run_in_threadpool(self._poll)
             yield Message(self._since_ms, "listening", {"subscription_id": self._subscription.subscription_id})
+            for message in first:
+                yield message
             last_sent = time.monotonic()
             while not self._have.stopping():
                 if not self._have.subscriptions.knows(self._subscription.subscription_id):
@@ -80,7 +84,7 @@ class Listener:
     def _query(self) -> StandingQuery:
         if self._standing is None:
             asked = question_of(SearchRequest.model_validate(self._subscription.request), self._have).question
-            self._standing = StandingQuery(self._have.search, asked, self._subscription.within, self._since_ms)
+            self._standing = StandingQuery(self._have.search, asked, self._subscription.within, self._first_ms)
         return self._standing
 
     def _messages(self, news: News) -> list[Message]:

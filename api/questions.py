@@ -52,14 +52,7 @@ class Asked:
 
 def question_of(asked: SearchRequest, have: Services, until_ms: int | None = None) -> Asked:
     """The question that a request asks. Raises its first problem where nothing is left to ask."""
-    made = Asked(
-        Question(
-            filter=filter_of(asked, until_ms), depth=have.settings.api.list_depth, fusion=asked.fusion,
-            weights={str(name): weight for name, weight in asked.weights.items()},
-            floors={str(name): floor for name, floor in asked.min_scores.items()},
-            only=frozenset(asked.modalities) if asked.modalities else None,
-        )
-    )  # fmt: skip
+    made = Asked(_without_parts(asked, have, until_ms))
     if asked.post_id:
         made.add((*WORDS, *LOOKS), lambda: _like_post(str(asked.post_id), have))
     if asked.text:
@@ -76,12 +69,34 @@ def question_of(asked: SearchRequest, have: Services, until_ms: int | None = Non
         made.question = replace(made.question, area=area_of(asked.place))
     if asked.time:
         made.question = replace(made.question, at=asked.time)
-    if made.problems and not _says_something(made.question):
+    if made.problems and not says_something(made.question):
         raise next(iter(made.problems.values()))
     return made
 
 
-def _says_something(question: Question) -> bool:
+def _without_parts(asked: SearchRequest, have: Services, until_ms: int | None) -> Question:
+    return Question(
+        filter=filter_of(asked, until_ms), depth=have.settings.api.list_depth, fusion=asked.fusion,
+        weights={str(name): weight for name, weight in asked.weights.items()},
+        floors={str(name): floor for name, floor in asked.min_scores.items()},
+        only=frozenset(asked.modalities) if asked.modalities else None,
+    )  # fmt: skip
+
+
+def plain_question(asked: SearchRequest, have: Services, until_ms: int | None) -> Question:
+    """The parts of a question that need neither a model nor a document: words, place and time of a request that
+    names no post. Nothing where it names one."""
+    plain = _without_parts(asked, have, until_ms)
+    if asked.post_id:
+        return plain
+    text = (clean(asked.text) or asked.text) if asked.text else None
+    return replace(
+        plain, terms=query_terms(text, likely(text)) if text else None,
+        area=area_of(asked.place) if asked.place else None, at=asked.time,
+    )  # fmt: skip
+
+
+def says_something(question: Question) -> bool:
     return any(
         part is not None
         for part in (question.text, question.terms, question.visual, question.concepts, question.area, question.at)

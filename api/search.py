@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from fastapi import Request as HttpRequest
 
 from api import paging
-from api.questions import document_of, question_of
+from api.questions import document_of, plain_question, question_of, says_something
 from api.requests import Freshness, Hit, ListSummary, ModalityRank, SearchAnswer, SearchRequest
 from api.services import Services
 from stormpetrel.errors import ModelUnavailable
@@ -34,8 +34,8 @@ def services(request: HttpRequest) -> Services:
     return found
 
 
-@router.post("/search")
-def search(asked: SearchRequest, have: Services = Depends(services)) -> SearchAnswer:
+@router.post("/search", response_model=SearchAnswer)
+def search(asked: SearchRequest, have: Services = Depends(services)) -> Response:
     """Finds the posts that belong to what is asked. Each given part is a modality with a say of its own."""
     with SEARCH_SECONDS.labels("whole").time():
         as_of = have.documents.get("freshness", list(MODALITIES))
@@ -45,11 +45,23 @@ def search(asked: SearchRequest, have: Services = Depends(services)) -> SearchAn
         cursor = start or paging.Cursor(request, newest, 0)
         kept = have.recent.get(request, cursor.as_of_ms) if start else None
         if kept is None:
-            made = question_of(asked, have, until_ms=cursor.as_of_ms if start else None)
-            with SEARCH_SECONDS.labels("lists and fusion").time():
-                kept = paging.Kept(have.search.run(made.question), made.unavailable)
+            kept = _found(asked, have, until_ms=cursor.as_of_ms if start else None)
             have.recent.keep(request, cursor.as_of_ms, kept)
-        return _answer(asked, have, kept, cursor, as_of)
+        answer = _answer(asked, have, kept, cursor, as_of)
+        # Made and checked by the same model: the framework need not check it once more.
+        return Response(answer.model_dump_json(), media_type="application/json")
+
+
+def _found(asked: SearchRequest, have: Services, until_ms: int | None) -> paging.Kept:
+    """The fused list. The modalities that need no model ask the index while the models are at work."""
+    plain = plain_question(asked, have, until_ms)
+    early = have.threads.submit(have.search.lists, plain) if says_something(plain) else None
+    made = question_of(asked, have, until_ms)
+    with SEARCH_SECONDS.labels("lists and fusion").time():
+        lists = early.result() if early else []
+        rest = replace(made.question, terms=None, area=None, at=None) if early else made.question
+        lists += have.search.lists(rest)
+        return paging.Kept(have.search.joined(made.question, lists), made.unavailable)
 
 
 def _answer(

@@ -19,6 +19,7 @@ from benchmarks.ground import (
     say,
     texts_of,
 )
+from benchmarks.standing import produce_to_pushed
 from stormpetrel.enrichment import now
 from stormpetrel.events import Post, encode
 from stormpetrel.stores.kafka import Publisher
@@ -53,7 +54,7 @@ def run(data: Path | None) -> dict[str, Any]:
         say(f"{rate:.0f} unique posts/s end to end, {bare:.0f} by the bare encoder; produce to found at half that load")
         # Mixed: the stores give the posts event by event, and texts in Arabic have four times the tokens.
         mixed = random.Random(2).sample([document["text"] for document in originals], len(originals))
-        latency = _produce_to_found(system, mixed, rate / 2)
+        latency, pushed = _under_load(system, mixed, rate / 2)
     return {
         "posts": what,
         "published": published,
@@ -68,6 +69,7 @@ def run(data: Path | None) -> dict[str, Any]:
         "bare_encoder_texts_per_s": round(bare, 1),
         "ratio_to_bare_encoder": round(rate / bare, 3),
         "produce_to_found_at_half_load": {"posts_per_s": round(rate / 2, 1), **latency},
+        "produce_to_pushed_at_half_load": {"posts_per_s": round(rate / 2, 1), **pushed},
         "memory_idle_mib": {**idle, "all": round(sum(idle.values()), 1)},
         "memory_after_mib": {**after, "all": round(sum(after.values()), 1)},
     }
@@ -91,8 +93,9 @@ def _bare_encoder(texts: list[str]) -> float:
     return len(chosen) / (time.perf_counter() - started)
 
 
-def _produce_to_found(system: RunningSystem, texts: list[str], rate: float) -> dict[str, float]:
-    """A steady load of new posts; beside it, one marked post at a time is produced and searched for until found."""
+def _under_load(system: RunningSystem, texts: list[str], rate: float) -> tuple[dict[str, float], dict[str, float]]:
+    """A steady load of new posts; beside it, one marked post at a time is produced and searched for until found, then
+    others are waited for by a standing query."""
     publisher = Publisher(system.bootstrap)
     stop = threading.Event()
     load = threading.Thread(target=_steady_load, args=(publisher, texts, rate, stop))
@@ -103,10 +106,16 @@ def _produce_to_found(system: RunningSystem, texts: list[str], rate: float) -> d
         for number in range(LATENCY_SAMPLES):
             waits.append(_one_sample(system, publisher, number))
             time.sleep(0.3)
+
+        def publish(post_id: str, text: str) -> None:
+            _publish(publisher, post_id, text)
+            publisher.flush()
+
+        pushed = produce_to_pushed(system, publish)
     finally:
         stop.set()
         load.join()
-    return percentiles(waits)
+    return percentiles(waits), pushed
 
 
 def _steady_load(publisher: Publisher, texts: list[str], rate: float, stop: threading.Event) -> None:

@@ -106,12 +106,14 @@ def read_query(given: Json) -> Any:
 def _search_params(given: Json | None) -> Any:
     if not given:
         return None
-    only(given, "hnsw_ef exact quantization", "search params")
+    only(given, "hnsw_ef exact quantization indexed_only", "search params")
     compressed = given.get("quantization")
     if compressed:
         only(compressed, "ignore rescore oversampling", "quantization params")
         compressed = edge.QuantizationSearchParams(**compressed)
-    return edge.SearchParams(given.get("hnsw_ef"), bool(given.get("exact")), compressed)
+    return edge.SearchParams(
+        given.get("hnsw_ef"), bool(given.get("exact")), compressed, bool(given.get("indexed_only"))
+    )
 
 
 def _quantization(given: Json | None) -> Any:

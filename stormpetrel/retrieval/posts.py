@@ -33,7 +33,10 @@ class PostSearch:
 
     def run(self, asked: Question) -> Found:
         """Raises StoreUnavailable where the index does not answer, BadQuery where there is no such fusion."""
-        lists = self.lists(asked)
+        return self.joined(asked, self.lists(asked))
+
+    def joined(self, asked: Question, lists: Sequence[RankList]) -> Found:
+        """The lists of all modalities fused; raises as `run` does."""
         silent = tuple(ranked.modality for ranked in lists if not len(ranked))
         shown = [ranked for ranked in lists if len(ranked)]
         return Found(self.fuse(asked, shown), shown, silent)

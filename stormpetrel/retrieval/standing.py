@@ -32,10 +32,16 @@ class News:
 
 
 class StandingQuery:
-    """One listener's view of one question. Not for two threads at once."""
+    """One listener's view of one question, from `since_ms` on; None: from now, and what is there is no news. Not for
+    two threads at once."""
 
     def __init__(
-        self, search: PostSearch, asked: Question, within: int, since_ms: int, clock: Callable[[], float] = time.time
+        self,
+        search: PostSearch,
+        asked: Question,
+        within: int,
+        since_ms: int | None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._search, self._asked, self._within, self._clock = search, asked, within, clock
         self._since_ms = since_ms
@@ -46,16 +52,17 @@ class StandingQuery:
     def news(self) -> News:
         """What was indexed since the last call and matches. Raises StoreUnavailable; the next call then asks again."""
         asked_at_ms = int(self._clock() * 1000)
-        fresh = self._search.lists(replace(self._asked, filter=_since(self._asked.filter, self._since_ms - OVERLAP_MS)))
-        new = {item for ranked in fresh for item in ranked.items} - self._told.keys()
+        since = asked_at_ms if self._since_ms is None else self._since_ms
+        fresh = self._search.lists(replace(self._asked, filter=_since(self._asked.filter, since - OVERLAP_MS)))
+        found = {item for ranked in fresh for item in ranked.items}
+        new = found - self._told.keys() if self._since_ms is not None else set()
         matches: list[tuple[int, FusedItem]] = []
         lists: list[RankList] = []
         if new:
             lists = joined(self._current_reference(), fresh, self._asked.depth)
             fused = self._search.fuse(self._asked, lists)[: self._within]
             matches = [(rank, item) for rank, item in enumerate(fused, start=1) if item.id in new]
-        for item in new:
-            self._told[item] = None
+        self._told |= dict.fromkeys(found)
         while len(self._told) > REMEMBERED:
             self._told.popitem(last=False)
         self._since_ms = asked_at_ms
