@@ -25,3 +25,5 @@ def print_answer(title: str, answer: dict[str, Any]) -> None:
         text = Text(" ".join(hit["post"]["clean_text"].split()))
         table.add_row(str(hit["rank"]), text, Text(places), *ranks, str(hit["copies"] or ""))
     OUT.print(table)
+    for name, why in answer["unavailable"].items():
+        OUT.print(Text(f"{name} cannot speak: {why}"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+from pathlib import Path
+
 import typer
 
 
@@ -17,6 +20,8 @@ def search(
     post_id: str | None = typer.Option(None, help="Look for what is like this post."),
     near: str | None = typer.Option(None, help="longitude,latitude or longitude,latitude,kilometres"),
     at: str | None = typer.Option(None, help="A moment, ISO 8601."),
+    photo: Path | None = typer.Option(None, exists=True, dir_okay=False, help="Look for photos like this one."),
+    fusion: str = typer.Option("tensor_min", help="How the lists are joined; adaptive_feedback is learned."),
     limit: int = typer.Option(10, min=1, max=100),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
@@ -29,7 +34,9 @@ def search(
     from stormpetrel.settings import Settings
 
     settings = Settings()
-    question: dict[str, object] = {"limit": limit}
+    question: dict[str, object] = {"limit": limit, "fusion": fusion}
+    if photo:
+        question["picture"] = base64.b64encode(photo.read_bytes()).decode()
     question |= {name: value for name, value in (("text", text), ("post_id", post_id), ("time", at)) if value}
     if near:
         question["place"] = _place(near)
@@ -43,7 +50,7 @@ def search(
     if as_json:
         print_json(reply.json())
     else:
-        print_answer(text or post_id or "", reply.json())
+        print_answer(text or post_id or (photo.name if photo else ""), reply.json())
 
 
 def _place(near: str) -> dict[str, float]:

@@ -7,25 +7,24 @@ process that calls it; what was written meanwhile is written to the copy too, an
 
 from __future__ import annotations
 
-import ctypes
 import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import qdrant_edge as edge
 import structlog
 
+from stormpetrel.local.vector_generation import Generation
 from stormpetrel.local.vector_words import (
     SCHEMAS,
     Json,
     Refused,
     json_vector,
     only,
-    read_configuration,
     read_filter,
     read_order,
     read_query,
@@ -37,50 +36,6 @@ FLUSH_EVERY = 5000  # points; the write-ahead log holds what comes between
 FRESH_MOST = 20_000  # points that are searched one by one before a copy is optimised
 FRESH_SHARE = 0.2  # and the least share of all points that they must be: a copy costs as much as the whole
 Optimise = Callable[[Path, Json], None]
-
-
-def give_memory_back() -> None:
-    """glibc keeps what was freed in its heaps; a whole shard is too much to keep. Elsewhere nothing happens."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-
-
-class Generation:
-    """One state of a shard's folder, open. It closes, and its folder goes, when its last reader has left."""
-
-    def __init__(self, directory: Path, configuration: Json) -> None:
-        self.directory = directory
-        if (directory / "segments").exists():
-            self.shard = edge.EdgeShard.load(str(directory))
-        else:
-            directory.mkdir(parents=True, exist_ok=True)
-            self.shard = edge.EdgeShard.create(str(directory), read_configuration(configuration))
-        self._readers, self._retired, self._lock = 0, False, threading.Lock()
-
-    def enter(self) -> bool:
-        with self._lock:
-            self._readers += not self._retired
-            return not self._retired
-
-    def leave(self) -> None:
-        with self._lock:
-            self._readers -= 1
-            last = self._retired and not self._readers
-        if last:
-            self._end()
-
-    def retire(self) -> None:
-        """Lets nobody in any more."""
-        with self._lock:
-            self._retired = True
-            last = not self._readers
-        if last:
-            self._end()
-
-    def _end(self) -> None:
-        self.shard.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
-        give_memory_back()
 
 
 class Shard:
@@ -96,6 +51,8 @@ class Shard:
         self._now = Generation(directory / str(self._state["generation"]), self.configuration)
         self._writing = threading.Lock()
         self._unflushed = 0
+        self._fresh = self._now.shard.info().points_count - self._state["optimised"]
+        self._closed = False
         self._missed: list[Any] | None = None  # writes since the copy that is being optimised was made
         self._renewing: threading.Thread | None = None
         self._write_record()
@@ -131,7 +88,7 @@ class Shard:
     def index(self, field: str, schema: str) -> None:
         if schema not in SCHEMAS:
             raise Refused(f"no payload index of type {schema!r} in the local vector index")
-        self._write(edge.UpdateOperation.create_field_index(field, SCHEMAS[schema]), FLUSH_EVERY)
+        self._write(edge.UpdateOperation.create_field_index(field, SCHEMAS[schema]), 0)
 
     def upsert(self, points: list[Json]) -> None:
         made = [
@@ -153,10 +110,11 @@ class Shard:
             if self._missed is not None:
                 self._missed.append(operation)
             self._unflushed += points
+            self._fresh += points
             if self._unflushed >= FLUSH_EVERY:
                 self._now.shard.flush()
                 self._unflushed = 0
-                self._renew_if_due()
+            self._renew_if_due()
 
     def reconfigure(self, vectors: Json) -> None:
         """Another quantisation of these vectors; it holds once a copy is optimised, which begins at once."""
@@ -166,13 +124,14 @@ class Shard:
                 wanted = changed.get("quantization_config")
                 self.configuration["vectors"][name]["quantization_config"] = None if wanted == "Disabled" else wanted
             self._state["optimised"] = 0
+            self._fresh = self._now.shard.info().points_count
             self._write_record()
             self._renew_if_due()
 
     def _wants_renewal(self) -> bool:
-        points = self._now.shard.info().points_count
-        fresh = points - self._state["optimised"]
-        return bool(fresh >= FRESH_MOST and fresh >= FRESH_SHARE * points)
+        if self._closed or self._fresh < FRESH_MOST:
+            return False
+        return bool(self._fresh >= FRESH_SHARE * self._now.shard.info().points_count)
 
     def _renew_if_due(self) -> None:
         """Starts the renewal; called by who holds the lock of writing."""
@@ -185,6 +144,7 @@ class Shard:
             while self._wants_renewal():
                 self._renew_once(self._directory / str(self._state["generation"] + 1))
         except Exception as error:  # the shard goes on as it is: slower, and nothing lost
+            self._fresh = 0  # tried again when as much has come once more
             log.warning("the vector index could not be optimised", shard=self._directory.name, error=str(error))
         finally:
             self._missed = self._renewing = None
@@ -194,11 +154,12 @@ class Shard:
         with self._writing:
             self._now.shard.flush()
             shutil.copytree(self._now.directory, copy)
-            self._missed = []
+            self._missed, self._fresh = [], 0
             points, configuration = self._now.shard.info().points_count, json.loads(json.dumps(self.configuration))
         self._optimise(copy, configuration)
         with self._writing:
-            self._take(copy, points)
+            if not self._closed:
+                self._take(copy, points)
 
     def _take(self, copy: Path, points: int) -> None:
         """The optimised copy becomes the shard, with what was written meanwhile."""
@@ -259,6 +220,7 @@ class Shard:
     def close(self) -> None:
         """What is being optimised is given up; the shard as it is holds everything."""
         with self._writing:
+            self._closed = True
             self._now.shard.flush()
             self._now.shard.close()
 

@@ -1,0 +1,57 @@
+"""One state of a shard's folder, open for readers until the next one has taken its place."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import qdrant_edge as edge
+
+from stormpetrel.local.vector_words import Json, read_configuration
+
+
+def give_memory_back() -> None:
+    """glibc keeps what was freed in its heaps; a whole shard is too much to keep. Elsewhere nothing happens."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+class Generation:
+    """One state of a shard's folder, open. It closes, and its folder goes, when its last reader has left."""
+
+    def __init__(self, directory: Path, configuration: Json) -> None:
+        self.directory = directory
+        if (directory / "segments").exists():
+            self.shard = edge.EdgeShard.load(str(directory))
+        else:
+            directory.mkdir(parents=True, exist_ok=True)
+            self.shard = edge.EdgeShard.create(str(directory), read_configuration(configuration))
+        self._readers, self._retired, self._lock = 0, False, threading.Lock()
+
+    def enter(self) -> bool:
+        with self._lock:
+            self._readers += not self._retired
+            return not self._retired
+
+    def leave(self) -> None:
+        with self._lock:
+            self._readers -= 1
+            last = self._retired and not self._readers
+        if last:
+            self._end()
+
+    def retire(self) -> None:
+        """Lets nobody in any more."""
+        with self._lock:
+            self._retired = True
+            last = not self._readers
+        if last:
+            self._end()
+
+    def _end(self) -> None:
+        self.shard.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        give_memory_back()

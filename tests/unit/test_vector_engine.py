@@ -1,0 +1,112 @@
+"""The local vector index optimises a copy of itself: nothing that is written meanwhile is lost, nobody waits for it."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stormpetrel.local import vector_engine
+from stormpetrel.local.vector_engine import Engine, Shard
+from stormpetrel.local.vector_optimiser import optimise
+from tests.integration.running import wait_until
+
+CONFIGURATION = {"vectors": {"text": {"size": 4, "distance": "Cosine"}}, "sparse_vectors": {"lexical": {}}}
+
+
+class SlowOptimiser:
+    """Optimises when it is let; in a thread, for a test has no time for processes."""
+
+    def __init__(self) -> None:
+        self.begun, self.go, self.fail = threading.Event(), threading.Event(), False
+
+    def __call__(self, directory: Path, configuration: dict[str, Any]) -> None:
+        self.begun.set()
+        assert self.go.wait(20)
+        if self.fail:
+            raise OSError("killed")
+        optimise(directory, configuration)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> SlowOptimiser:
+    monkeypatch.setattr(vector_engine, "FRESH_MOST", 100)
+    monkeypatch.setattr("stormpetrel.local.vector_optimiser.PRIORITY", 0)
+    return SlowOptimiser()
+
+
+def _point(number: int) -> dict[str, Any]:
+    return {"id": str(uuid.UUID(int=number + 1)), "vector": {"text": _vector(number)},
+            "payload": {"id": f"x:{number}"}}  # fmt: skip
+
+
+def _vector(number: int) -> list[float]:
+    return [math.cos(number / 30), math.sin(number / 30), 0.0, 0.0]
+
+
+def _shard(directory: Path, slow: SlowOptimiser) -> tuple[Engine, Shard]:
+    engine = Engine(directory, slow)
+    engine.create("c", json.loads(json.dumps(CONFIGURATION)))
+    engine.shards["c"].index("id", "keyword")
+    return engine, engine.shards["c"]
+
+
+def _ids(shard: Shard) -> set[str]:
+    found = shard.scroll({"limit": 1000, "with_payload": True})
+    return {record["payload"]["id"] for record in found["points"]}
+
+
+def test_what_is_written_while_a_copy_is_optimised_is_in_it(tmp_path: Path, slow: SlowOptimiser) -> None:
+    engine, shard = _shard(tmp_path, slow)
+    shard.upsert([_point(number) for number in range(120)])
+    assert slow.begun.wait(10) and shard.optimising
+    shard.upsert([_point(number) for number in range(120, 150)])
+    shard.delete([_point(3)["id"], _point(130)["id"]])
+    wanted = {f"x:{number}" for number in range(150)} - {"x:3", "x:130"}
+    assert _ids(shard) == wanted
+    slow.go.set()
+    wait_until(lambda: not shard.optimising, 30, "the copy has taken the shard's place")
+    assert _ids(shard) == wanted and shard.count({}) == 148
+    near = {"query": {"nearest": _vector(140)}, "using": "text", "limit": 1, "with_payload": ["id"]}
+    assert shard.query_batch([near])[0]["points"][0]["payload"]["id"] == "x:140"
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["1"]
+    engine.close()
+    again = Engine(tmp_path, slow).shards["c"]
+    assert _ids(again) == wanted
+
+
+def test_an_optimisation_that_fails_leaves_the_shard_as_it_is(tmp_path: Path, slow: SlowOptimiser) -> None:
+    slow.fail = True
+    slow.go.set()
+    engine, shard = _shard(tmp_path, slow)
+    shard.upsert([_point(number) for number in range(120)])
+    wait_until(lambda: slow.begun.is_set() and not shard.optimising, 10, "it has failed")
+    assert shard.count({}) == 120
+    engine.close()
+    assert Engine(tmp_path, slow).shards["c"].count({}) == 120
+
+
+def test_a_dropped_collection_does_not_come_back_from_its_copy(tmp_path: Path, slow: SlowOptimiser) -> None:
+    engine, shard = _shard(tmp_path, slow)
+    shard.upsert([_point(number) for number in range(120)])
+    assert slow.begun.wait(10)
+    assert engine.drop("c")
+    slow.go.set()
+    wait_until(lambda: shard._renewing is None, 30, "the renewal has ended")
+    assert Engine(tmp_path, slow).shards == {}
+
+
+def test_a_shard_of_before_generations_is_adopted(tmp_path: Path, slow: SlowOptimiser) -> None:
+    engine, shard = _shard(tmp_path, slow)
+    shard.upsert([_point(number) for number in range(5)])
+    engine.close()
+    (tmp_path / "c" / "0").rename(tmp_path / "old")
+    (tmp_path / "c").rmdir()
+    (tmp_path / "old").rename(tmp_path / "c")
+    (tmp_path / "c.json").write_text(json.dumps(CONFIGURATION))
+    assert Engine(tmp_path, slow).shards["c"].count({}) == 5
