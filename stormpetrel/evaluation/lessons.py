@@ -32,7 +32,7 @@ class Asked:
         return [ranked for ranked in self.lists if ranked.modality in names]
 
     def feedback(self, best: Sequence[str]) -> RankList:
-        return self.collection.feedback(self.row, best)
+        return self.collection.feedback([(self.row, best)])[0]
 
 
 def ask(judged: JudgedSet, collection: Collection, rows: Sequence[int]) -> list[Asked]:
@@ -54,10 +54,11 @@ def learned_from(lessons: Sequence[Asked], names: Sequence[str]) -> LearnedFusio
     """The fusion of the modalities, and the one of the modalities and the feedback list."""
     first = learn([(query.only(names), query.relevant) for query in lessons], names)
     again = []
-    for query in lessons:
-        lists = query.only(names)
-        best = [item.id for item in first(lists)[:FEEDBACK_FROM]]
-        again.append(([*lists, query.feedback(best)], query.relevant))
+    for collection in dict.fromkeys(query.collection for query in lessons):
+        own = [query for query in lessons if query.collection is collection]
+        best = [[item.id for item in first(query.only(names))[:FEEDBACK_FROM]] for query in own]
+        more = collection.feedback([(query.row, ids) for query, ids in zip(own, best, strict=True)])
+        again += [([*query.only(names), ranked], query.relevant) for query, ranked in zip(own, more, strict=True)]
     return LearnedFusion(first, learn(again, (*names, FEEDBACK)))
 
 

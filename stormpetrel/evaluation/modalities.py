@@ -20,6 +20,8 @@ from stormpetrel.places.cells import distance_km
 from stormpetrel.places.resolver import PlaceFinder
 from stormpetrel.text.lexical import document_terms, query_terms
 
+AT_ONCE = 64  # queries of one pass
+
 
 class Collection:
     """All lists of one collection; items are rows as strings of equal length, so that ties fall by row."""
@@ -47,12 +49,21 @@ class Collection:
         """The id of the post in this row."""
         return f"{row:07d}"
 
-    def feedback(self, row: int, best: Sequence[str]) -> RankList:
-        """The text list of the query moved to the mean of its best answers (Rocchio 1971, both of equal weight)."""
-        if not best:
-            return RankList(FEEDBACK, (), ())
-        moved = self._vectors[row] + self._vectors[[int(item) for item in best]].mean(axis=0)
-        return self._top(FEEDBACK, (self._vectors @ moved / np.linalg.norm(moved)).astype(np.float64), row)
+    def feedback(self, asked: Sequence[tuple[int, Sequence[str]]]) -> list[RankList]:
+        """For each (row, its best answers) the text list of the query moved to their mean (Rocchio 1971, both of equal
+        weight). Many at once: one pass over the vectors serves them all."""
+        found = []
+        for start in range(0, len(asked), AT_ONCE):
+            part = asked[start : start + AT_ONCE]
+            moved = np.array([self._moved(row, best) for row, best in part])
+            for (row, best), scores in zip(part, moved @ self._vectors.T, strict=True):
+                empty = RankList(FEEDBACK, (), ())
+                found.append(self._top(FEEDBACK, scores.astype(np.float64), row) if best else empty)
+        return found
+
+    def _moved(self, row: int, best: Sequence[str]) -> NDArray[np.float32]:
+        moved = self._vectors[row] + (self._vectors[[int(item) for item in best]].mean(axis=0) if best else 0)
+        return np.asarray(moved / np.linalg.norm(moved), dtype=np.float32)
 
     def _top(self, modality: str, scores: NDArray[np.float64], row: int) -> RankList:
         """The `depth` best of one score a post; minus infinity is no hit."""

@@ -10,7 +10,7 @@ the list's lowest score, not a punishment; a modality that is missing or silent 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,17 +43,20 @@ def traits(ranked: RankList, others: Sequence[RankList]) -> Array:
     return np.array([1.0, min(peak, 1.0), sum(shares) / len(shares) if shares else 0.0])
 
 
-def _signals(ranked: RankList, ids: Sequence[str]) -> Array:
-    """Score in standard deviations above the list's lowest, and reciprocal rank, of each id; shape (ids, 2)."""
+def _signals(ranked: RankList, rows: Mapping[str, int]) -> Array:
+    """Score in standard deviations above the list's lowest, and reciprocal rank, by item; shape (rows, 2)."""
     scores = np.asarray(ranked.scores)
     spread = float(scores.std()) or 1.0
-    found = np.zeros((len(ids), SIGNALS))
-    ranks = ranked.ranks
-    for row, item in enumerate(ids):
-        rank = ranks.get(item)
-        if rank is not None:
-            found[row] = (scores[rank - 1] - scores[-1]) / spread / 3, 10 / (10 + rank)
+    found = np.zeros((len(rows), SIGNALS))
+    held = np.fromiter(map(rows.__getitem__, ranked.items), np.int64, len(ranked))
+    found[held, 0] = (scores - scores[-1]) / spread / 3
+    found[held, 1] = 10 / (10 + np.arange(1, len(ranked) + 1))
     return found
+
+
+def _rows(lists: Iterable[RankList]) -> dict[str, int]:
+    """The union of the lists' items, sorted, each with its row."""
+    return {item: row for row, item in enumerate(sorted({item for ranked in lists for item in ranked.items}))}
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,13 @@ class AdaptiveFusion:
     def __call__(self, lists: Sequence[RankList], weights: Mapping[str, float] | None = None) -> list[FusedItem]:
         """The fused list; each item's score is its log odds of being relevant, up to a constant of the query."""
         present = [ranked for ranked in lists if len(ranked)]
-        ids = sorted({item for ranked in present for item in ranked.items})
-        scores = np.zeros(len(ids))
+        rows = _rows(present)
+        scores = np.zeros(len(rows))
         for ranked in present:
-            columns = _columns(ranked, [other for other in present if other is not ranked], ids)
+            columns = _columns(ranked, [other for other in present if other is not ranked], rows)
             share = (weights or {}).get(ranked.modality, 1.0)
             scores += share * (columns @ self._of(ranked.modality))
-        return by_score(lists, dict(zip(ids, scores.tolist(), strict=True)))
+        return by_score(lists, dict(zip(rows, scores.tolist(), strict=True)))
 
     def _of(self, modality: str) -> Array:
         """The coefficients of a modality; one that was not learned counts as the mean of those that were."""
@@ -113,10 +116,10 @@ class LearnedFusion:
         return cls(AdaptiveFusion(parts[0]), AdaptiveFusion(parts[1]), tuple(fields.get("learned_from", ())))
 
 
-def _columns(ranked: RankList, others: Sequence[RankList], ids: Sequence[str]) -> Array:
-    """Each signal times each trait, shape (ids, SIGNALS * TRAITS)."""
-    signals, trait = _signals(ranked, ids), traits(ranked, others)
-    return np.asarray((signals[:, :, None] * trait[None, None, :]).reshape(len(ids), -1))
+def _columns(ranked: RankList, others: Sequence[RankList], rows: Mapping[str, int]) -> Array:
+    """Each signal times each trait, shape (rows, SIGNALS * TRAITS)."""
+    signals, trait = _signals(ranked, rows), traits(ranked, others)
+    return np.asarray((signals[:, :, None] * trait[None, None, :]).reshape(len(rows), -1))
 
 
 def learn(judged: Sequence[tuple[Sequence[RankList], Collection[str]]], modalities: Sequence[str]) -> AdaptiveFusion:
@@ -125,12 +128,12 @@ def learn(judged: Sequence[tuple[Sequence[RankList], Collection[str]]], modaliti
     blocks, answers = [], []
     for lists, relevant in judged:
         present = {ranked.modality: ranked for ranked in lists if len(ranked)}
-        ids = sorted({item for ranked in present.values() for item in ranked.items})
-        truth = np.array([item in relevant for item in ids], dtype=float)
-        if 0 < truth.sum() < len(ids):
+        rows = _rows(present.values())
+        truth = np.array([item in relevant for item in rows], dtype=float)
+        if 0 < truth.sum() < len(rows):
             parts = [
-                _columns(present[name], [other for other in present.values() if other.modality != name], ids)
-                if name in present else np.zeros((len(ids), SIGNALS * TRAITS))
+                _columns(present[name], [other for other in present.values() if other.modality != name], rows)
+                if name in present else np.zeros((len(rows), SIGNALS * TRAITS))
                 for name in modalities
             ]  # fmt: skip
             blocks.append(np.hstack(parts))
