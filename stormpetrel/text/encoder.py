@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.artefacts import REMEDY, read_checked
+from stormpetrel.artefacts import REMEDY, open_graph, read_checked
 from stormpetrel.errors import ModelUnavailable
 
 FILES = ("model.onnx", "tokenizer.json")
@@ -55,20 +54,11 @@ class TextEncoder:
     """An exported text model, ready to encode. Not bound to a thread: one call at a time uses all its threads."""
 
     def __init__(self, directory: Path, batch_size: int = 16, threads: int = 2) -> None:
-        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        import onnxruntime
         from tokenizers import Tokenizer
 
         self.manifest = read_manifest(directory)
         self.batch_size = batch_size
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Spinning threads take the cores of the broker and the stores beside us.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session: Any = onnxruntime.InferenceSession(
-            str(directory / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_graph(directory / "model.onnx", threads)
         self._tokenizer: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))
         self._tokenizer.enable_truncation(self.manifest.max_length)
         self._tokenizer.no_padding()

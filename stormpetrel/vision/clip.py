@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from stormpetrel.artefacts import REMEDY, read_checked
+from stormpetrel.artefacts import REMEDY, open_graph, read_checked
 from stormpetrel.errors import ModelUnavailable
 from stormpetrel.vision.pictures import Picture
 
@@ -50,15 +48,8 @@ class ClipModel:
     """An exported CLIP model, ready to see."""
 
     def __init__(self, directory: Path, threads: int = 2) -> None:
-        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        import onnxruntime
-
         self.manifest = read_clip_manifest(directory)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        file = str(directory / "image.onnx")
-        self._session: Any = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        self._session = open_graph(directory / "image.onnx", threads)
         self._prompts: NDArray[np.float32] = np.load(directory / "prompts.npy")
 
     @property
