@@ -50,14 +50,16 @@ class Asked:
         return {name: str(error) for name, error in self.problems.items()}
 
 
-def question_of(asked: SearchRequest, have: Services, until_ms: int | None = None) -> Asked:
-    """The question that a request asks. Raises its first problem where nothing is left to ask."""
-    made = Asked(_without_parts(asked, have, until_ms))
+def question_of(asked: SearchRequest, have: Services, plain: Question | None = None) -> Asked:
+    """The question that a request asks; `plain` is its `plain_question` where that is made already. Raises its first
+    problem where nothing is left to ask."""
+    made = Asked(plain or plain_question(asked, have))
     if asked.post_id:
         made.add((*WORDS, *LOOKS), lambda: _like_post(str(asked.post_id), have))
+        # What is given beside the post counts in place of the post's own.
+        made.question = replace(made.question, **_place_and_time(asked))
     if asked.text:
         text = clean(asked.text) or asked.text
-        made.add(("lexical",), lambda: {"terms": query_terms(text, likely(text))})
         made.add(("text",), lambda: {"text": _encoded(text, have)})
         if "concepts" in asked.modalities:
             made.add(("concepts",), lambda: {"concepts": terms_of(have.concepts.named_in(text))})
@@ -65,35 +67,30 @@ def question_of(asked: SearchRequest, have: Services, until_ms: int | None = Non
         made.add(LOOKS, lambda: _like_picture(str(asked.picture), have))
     for name in asked.vectors:
         made.add((name,), lambda name=name: {name: _given_vector(name, asked.vectors[name], have)})  # type: ignore[misc]
-    if asked.place:
-        made.question = replace(made.question, area=area_of(asked.place))
-    if asked.time:
-        made.question = replace(made.question, at=asked.time)
     if made.problems and not says_something(made.question):
         raise next(iter(made.problems.values()))
     return made
 
 
-def _without_parts(asked: SearchRequest, have: Services, until_ms: int | None) -> Question:
-    return Question(
+def plain_question(asked: SearchRequest, have: Services, until_ms: int | None = None) -> Question:
+    """The parts of a question that need neither a model nor a document: words, place and time of a request that
+    names no post. No part where it names one."""
+    plain = Question(
         filter=filter_of(asked, until_ms), depth=have.settings.api.list_depth, fusion=asked.fusion,
         weights={str(name): weight for name, weight in asked.weights.items()},
         floors={str(name): floor for name, floor in asked.min_scores.items()},
         only=frozenset(asked.modalities) if asked.modalities else None,
     )  # fmt: skip
-
-
-def plain_question(asked: SearchRequest, have: Services, until_ms: int | None) -> Question:
-    """The parts of a question that need neither a model nor a document: words, place and time of a request that
-    names no post. Nothing where it names one."""
-    plain = _without_parts(asked, have, until_ms)
     if asked.post_id:
         return plain
     text = (clean(asked.text) or asked.text) if asked.text else None
-    return replace(
-        plain, terms=query_terms(text, likely(text)) if text else None,
-        area=area_of(asked.place) if asked.place else None, at=asked.time,
-    )  # fmt: skip
+    terms = query_terms(text, likely(text)) if text else None
+    return replace(plain, terms=terms, **_place_and_time(asked))
+
+
+def _place_and_time(asked: SearchRequest) -> dict[str, Any]:
+    given = {"area": area_of(asked.place) if asked.place else None, "at": asked.time}
+    return {name: part for name, part in given.items() if part is not None}
 
 
 def says_something(question: Question) -> bool:

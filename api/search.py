@@ -56,7 +56,7 @@ def _found(asked: SearchRequest, have: Services, until_ms: int | None) -> paging
     """The fused list. The modalities that need no model ask the index while the models are at work."""
     plain = plain_question(asked, have, until_ms)
     early = have.threads.submit(have.search.lists, plain) if says_something(plain) else None
-    made = question_of(asked, have, until_ms)
+    made = question_of(asked, have, plain)
     with SEARCH_SECONDS.labels("lists and fusion").time():
         lists = early.result() if early else []
         rest = replace(made.question, terms=None, area=None, at=None) if early else made.question
