@@ -12,7 +12,7 @@ from stormpetrel.fusion import FusedItem, RankList
 from stormpetrel.fusion.adaptive import FEEDBACK, FEEDBACK_FROM, LearnedFusion
 from stormpetrel.fusion.methods import ADAPTIVE, ADAPTIVE_FEEDBACK, method
 from stormpetrel.ports import NearestQuery, Scored, VectorIndex
-from stormpetrel.retrieval.modalities import Modality, speaking
+from stormpetrel.retrieval.modalities import MODALITIES, Modality, speaking
 from stormpetrel.retrieval.question import Question
 
 
@@ -37,6 +37,7 @@ class PostSearch:
 
     def joined(self, asked: Question, lists: Sequence[RankList]) -> Found:
         """The lists of all modalities fused; raises as `run` does."""
+        lists = sorted(lists, key=lambda ranked: MODALITIES.index(ranked.modality))
         silent = tuple(ranked.modality for ranked in lists if not len(ranked))
         shown = [ranked for ranked in lists if len(ranked)]
         return Found(self.fuse(asked, shown), shown, silent)
