@@ -28,7 +28,7 @@ def attach(app: typer.Typer) -> None:
 def train_fusion_weights(
     data: Path = typer.Option(exists=True, file_okay=False, help="A folder of labelled posts, or of such folders."),
     sets: str = typer.Option("", help="Only these sets of the folder, by name, with commas between them."),
-    queries: int = typer.Option(300, min=10, help="The most queries a set asks; as many more teach."),
+    queries: int = typer.Option(300, min=10, help="The most queries a set asks; twice as many more teach."),
     out: Path = typer.Option(None, help="Where the weights go. [default: config/fusion_weights.json]"),
 ) -> None:
     """Learn the weights of adaptive fusion from judged posts; the API takes them when it starts."""

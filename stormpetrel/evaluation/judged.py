@@ -22,7 +22,7 @@ from stormpetrel.text.language import detect
 CLASSES = ("information_type", "humanitarian_label", "text_human")
 UNLABELLED = {"", "Not labeled", "Not applicable", "not_humanitarian", "other_relevant_information"}
 FEWEST_RELEVANT = 5
-LESSONS_A_QUERY = 1
+LESSONS_A_QUERY = 2
 
 
 @dataclass(frozen=True)

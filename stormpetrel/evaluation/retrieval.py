@@ -1,7 +1,7 @@
 """Retrieval on judged posts, in the form of the paper's Table 4: every modality, every fusion, the same queries.
 
 What is learned is learned from other labels than it is tested on: four folds, no label in two of them; each set has
-as many further queries that are learned from alone. The second
+twice as many further queries that are learned from alone. The second
 pass asks once more with the words of the first pass's best answers (Rocchio's pseudo-relevance feedback).
 """
 
