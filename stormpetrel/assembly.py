@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from stormpetrel.errors import ModelUnavailable
 from stormpetrel.events import Vector
+from stormpetrel.imagery.descriptors import MS_DESCRIPTOR, MS_DIMENSIONS, SAR_DESCRIPTOR, SAR_DIMENSIONS
 from stormpetrel.models import model_directory
 from stormpetrel.settings import CONFIG_DIRECTORY, Settings
-from stormpetrel.stores.collections import Collection, Compression, posts_collection
+from stormpetrel.stores.collections import Collection, Compression, patches_collection, posts_collection
 from stormpetrel.stores.qdrant import QdrantIndex
 from stormpetrel.text.encoder import TextEncoder, read_manifest
 from stormpetrel.vision.clip import read_clip_manifest
@@ -84,6 +85,15 @@ def posts_of(settings: Settings) -> Collection:
     text = (settings.text_model.name, makers.text.dimensions)
     visual = (settings.visual_model.name, makers.visual.dimensions)
     return posts_collection(settings.qdrant.collection_prefix, text, visual)
+
+
+def patches_of(settings: Settings) -> Collection:
+    """The patches' collection of this release's descriptors."""
+    return patches_collection(
+        settings.qdrant.collection_prefix,
+        (SAR_DESCRIPTOR, SAR_DIMENSIONS),
+        (MS_DESCRIPTOR, MS_DIMENSIONS),
+    )
 
 
 def posts_or_what_is_there(settings: Settings, index: QdrantIndex) -> str:

@@ -2,9 +2,11 @@
 
 
 class StormpetrelError(Exception):
-    """The ancestor of all of them; `exit_code` is what the command line returns."""
+    """The ancestor of all of them; `exit_code` is what the command line returns; `is_temporary` whether trying again
+    can help."""
 
     exit_code = 1
+    is_temporary = False
 
 
 class MalformedRecord(StormpetrelError):
@@ -35,8 +37,14 @@ class BadPicture(StormpetrelError):
         self.problem, self.remedy = problem, remedy
 
 
+class BadProduct(StormpetrelError):
+    """A Sentinel product cannot be worked on: what is wrong with it, and what would help."""
+
+
 class StoreUnavailable(StormpetrelError):
     """A store or the broker does not answer; the work is kept and tried again."""
+
+    is_temporary = True
 
 
 class ModelUnavailable(StormpetrelError):

@@ -18,6 +18,12 @@ POSTS_ENRICHED = Counter("stormpetrel_posts_enriched_total", "Posts through the 
 ENRICH_SECONDS = Histogram("stormpetrel_enrich_batch_seconds", "Time of one micro-batch of the enrich processor")
 POSTS_INDEXED = Counter("stormpetrel_posts_indexed_total", "Posts written to both stores", ["outcome"])
 INDEX_SECONDS = Histogram("stormpetrel_index_batch_seconds", "Time of one bulk write to both stores")
+SCENES = Counter("stormpetrel_scenes_total", "Products through the scenes consumer", ["outcome"])
+PRODUCTS_TOLD = Counter("stormpetrel_products_told_total", "Notices read from a catalogue", ["source", "outcome"])
+SCENE_SECONDS = Histogram(
+    "stormpetrel_scene_seconds", "Time of one scene, from its files to its events",
+    buckets=(1, 2, 5, 10, 20, 40, 80, 160, 320),
+)  # fmt: skip
 LAST_PROGRESS = Gauge("stormpetrel_last_progress_timestamp_seconds", "When this process last finished a batch")
 SEARCH_SECONDS = Histogram(
     "stormpetrel_search_seconds", "Time of one search, by part", ["part"],

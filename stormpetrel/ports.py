@@ -24,6 +24,12 @@ class DocumentStore(Protocol):
     def get(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
         """The documents that exist among `ids`, by id."""
 
+    def newest(
+        self, collection: str, field: str, limit: int, equal: Mapping[str, Any] | None = None, before: int | None = None
+    ) -> list[Document]:
+        """The documents with the largest values of an integer field, falling; `equal` are values of flat fields,
+        `before` is where the last page ended."""
+
     def count(self, collection: str) -> int:
         """How many documents there are."""
 
@@ -112,5 +118,5 @@ class VectorIndex(Protocol):
     def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
         """How many points have each of these values in a keyword field; values without any are left out."""
 
-    def ids(self, collection: str) -> Iterable[str]:
-        """The entity ids of all points."""
+    def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
+        """The entity ids of all points, or of those that a filter lets through."""

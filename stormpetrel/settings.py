@@ -97,6 +97,37 @@ class X(Section):
     probe_port: int = Field(6068, ge=0)
 
 
+class Imagery(Section):
+    """Which Sentinel products are worked on, and how. `area` is west, south, east, north in degrees; none:
+    everywhere."""
+
+    area: tuple[float, float, float, float] | None = None
+    most_cloud: float = Field(80.0, ge=0, le=100)
+    pair_within_h: float = Field(72.0, gt=0)
+    before_within_days: float = Field(60.0, gt=0)
+    grids: tuple[int, ...] = (480, 240, 120)
+    directory: Path = Path(".stormpetrel/imagery")
+    largest_download_gb: float = Field(12.0, gt=0)
+    token: str | None = None
+    probe_port: int = Field(6069, ge=0)
+
+
+class Catalogue(Section):
+    """Where notices of new products are fetched. `secret` is what a push must carry."""
+
+    stac_url: str = "https://stac.dataspace.copernicus.eu/v1"
+    stac_collections: tuple[str, ...] = ("sentinel-1-grd", "sentinel-2-l2a")
+    odata_url: str = "https://catalogue.dataspace.copernicus.eu/odata/v1"
+    subscriptions_url: str = "https://catalogue.dataspace.copernicus.eu/odata/v1"
+    subscription_id: str | None = None
+    token: str | None = None
+    secret: str | None = None
+    folder: Path | None = None
+    every_s: float = Field(60.0, gt=0)
+    since_h: float = Field(24.0, gt=0)
+    probe_port: int = Field(6070, ge=0)
+
+
 class Local(Section):
     directory: Path = Path(".stormpetrel")
     kafka_port: int = 9092
@@ -125,6 +156,8 @@ class Settings(BaseSettings):
     index: Index = Index()
     api: Api = Api()
     x: X = X()
+    imagery: Imagery = Imagery()
+    catalogue: Catalogue = Catalogue()
     local: Local = Local()
     cache: Path = Path(".stormpetrel/cache")
     probe_host: str = "127.0.0.1"

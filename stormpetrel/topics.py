@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stormpetrel.events import EnrichedPost, Event, Post, PostDeleted, Subscription, SubscriptionEnded
+from stormpetrel.events import (
+    EnrichedPost,
+    Event,
+    PatchDescribed,
+    PatchWithdrawn,
+    Post,
+    PostDeleted,
+    ProductAnnounced,
+    ProductWithdrawn,
+    SceneDescribed,
+    SceneWithdrawn,
+    Subscription,
+    SubscriptionEnded,
+)
 
 DAY_MS = 86_400_000
 FOR_EVER = -1
@@ -40,7 +53,13 @@ POSTS_ENRICHED = Topic("posts.enriched", "post_id", 12, 30 * DAY_MS, (EnrichedPo
 SUBSCRIPTIONS = Topic(
     "subscriptions", "subscription_id", 1, FOR_EVER, (Subscription, SubscriptionEnded), compacted=True
 )
-LIVE_TOPICS = (POSTS_RAW, POSTS_ENRICHED, SUBSCRIPTIONS)
+PRODUCTS_ANNOUNCED = Topic(
+    "products.announced", "product_name", 6, FOR_EVER, (ProductAnnounced, ProductWithdrawn), compacted=True
+)
+PATCHES_DESCRIBED = Topic(
+    "patches.described", "scene_id", 12, 30 * DAY_MS, (PatchDescribed, PatchWithdrawn, SceneDescribed, SceneWithdrawn)
+)
+LIVE_TOPICS = (POSTS_RAW, POSTS_ENRICHED, SUBSCRIPTIONS, PRODUCTS_ANNOUNCED, PATCHES_DESCRIBED)
 
 
 def all_topics() -> tuple[Topic, ...]:

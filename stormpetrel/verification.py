@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from stormpetrel.events import PostDeleted
 from stormpetrel.ports import DocumentStore, VectorIndex
 from stormpetrel.stores.kafka import read_dead_letters, read_whole
-from stormpetrel.topics import LIVE_TOPICS, POSTS_ENRICHED, POSTS_RAW
+from stormpetrel.topics import POSTS_ENRICHED, POSTS_RAW
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def log_state(bootstrap: str) -> LogState:
     written: set[str] = set()
     enriched: set[str] = set()
     deleted: set[str] = set()
-    for topic in LIVE_TOPICS:
+    for topic in (POSTS_RAW, POSTS_ENRICHED):
         for message in read_whole(bootstrap, topic.name):
             entity = (message.key() or b"").decode(errors="replace")
             schema = dict(message.headers() or []).get("schema", b"").decode(errors="replace")

@@ -17,10 +17,12 @@ def attach(app: typer.Typer) -> None:
     app.command()(bench)
     consume = typer.Typer(help="Consumers that write in bulk.", no_args_is_help=True)
     consume.command("index")(consume_index)
+    consume.command("scenes")(consume_scenes)
     app.add_typer(consume, name="consume")
     sources = typer.Typer(help="Bring posts in.", no_args_is_help=True)
     sources.command("run")(sources_run)
     sources.command("replay")(sources_replay)
+    sources.command("announce")(sources_announce)
     app.add_typer(sources, name="sources")
     local = typer.Typer(help="Servers of the local stack.", no_args_is_help=True, hidden=True)
     local.command("vectors")(local_vectors)
@@ -78,6 +80,14 @@ def consume_index() -> None:
     run(Settings())
 
 
+def consume_scenes() -> None:
+    """Run the scenes consumer: products.announced to patches.described."""
+    from consumers.scenes import run
+    from stormpetrel.settings import Settings
+
+    run(Settings())
+
+
 def serve() -> None:
     """Run the HTTP API."""
     from api.app import run
@@ -86,16 +96,51 @@ def serve() -> None:
     run(Settings())
 
 
-def sources_run(name: str = typer.Argument(help="Which live source: x")) -> None:
+def sources_run(
+    name: str = typer.Argument(help="x (posts); stac, odata, cdse, folder (Sentinel products)."),
+) -> None:
     """Run a live source until it is stopped."""
     from stormpetrel.errors import SetupError
     from stormpetrel.settings import Settings
 
-    if name != "x":
-        raise SetupError(f"no live source is called {name!r}; there is: x. Files: stormpetrel sources replay PATH")
-    from consumers.sources.x import run
+    if name == "x":
+        from consumers.sources.x import run
 
-    run(Settings())
+        run(Settings())
+    elif name in ("stac", "odata", "cdse", "folder"):
+        from consumers.sources.catalogue import run as run_catalogue
+
+        run_catalogue(Settings(), name)
+    else:
+        raise SetupError(
+            f"no live source is called {name!r}; there are: x, stac, odata, cdse, folder. Files of posts: "
+            "stormpetrel sources replay PATH; Sentinel products: stormpetrel sources announce PATH"
+        )
+
+
+def sources_announce(
+    paths: list[Path] = typer.Argument(
+        exists=True, help="Sentinel products (SAFE folders, zips, GeoTIFFs), or JSON lines of notices."
+    ),
+    root: Path | None = typer.Option(None, help="Where the paths in notices (x-local-path) start."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Announce products, by themselves or by notices of a catalogue, onto products.announced."""
+    from consumers.sources.notices import announce
+    from consumers.sources.products import ProductPublisher
+    from stormpetrel.cli.console import print_json
+    from stormpetrel.settings import Settings
+    from stormpetrel.stores.kafka import Publisher
+
+    publisher = ProductPublisher(Publisher(Settings().kafka.bootstrap), "files")
+    for path in paths:
+        announce(path, publisher, root)
+    publisher.flush()
+    counts = {name: publisher.counts[name] for name in ("published", "passed", "dead")}
+    if as_json:
+        print_json(counts)
+    else:
+        typer.echo(", ".join(f"{count} {name}" for name, count in counts.items()))
 
 
 def sources_replay(

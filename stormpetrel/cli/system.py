@@ -23,10 +23,11 @@ def _ready(port: int) -> bool:
 
 
 def own_parts(settings: Settings) -> list[Part]:
-    """Worker, index consumer and API, pointed to the local stack."""
+    """Worker, index and scenes consumers and API, pointed to the local stack."""
     environment = local_addresses(settings)
     return [
         Part("index", this_python("consume", "index"), lambda: _ready(settings.index.probe_port), environment),
+        Part("scenes", this_python("consume", "scenes"), lambda: _ready(settings.imagery.probe_port), environment),
         Part("worker", this_python("worker"), lambda: _ready(settings.worker.probe_port), environment),
         Part("api", this_python("serve"), lambda: _ready(settings.api.port), environment),
     ]

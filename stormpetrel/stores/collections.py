@@ -11,9 +11,7 @@ from typing import Any, Literal
 
 from qdrant_client import models
 
-KEYWORDS = ("source", "language", "kind", "copy_of", "cells_7", "cells_5", "cells_3")
-INTEGERS = ("event_time", "ingested_at", "indexed_at")
-POINTS = ("location",)
+CELLS = ("cells_7", "cells_5", "cells_3")
 
 
 @dataclass(frozen=True)
@@ -52,11 +50,14 @@ class Compression:
 @dataclass(frozen=True)
 class Collection:
     """A collection's vectors: dense ones with their dimensions (cosine, stored as float16: half the memory, and the
-    topics keep float32), sparse ones by name, with IDF or without."""
+    topics keep float32), sparse ones by name, with IDF or without; and the payload fields that are filtered by."""
 
     name: str
     dense: dict[str, int]
     sparse: dict[str, bool] = field(default_factory=dict)
+    keywords: tuple[str, ...] = ()
+    integers: tuple[str, ...] = ()
+    points: tuple[str, ...] = ("location",)
 
 
 def posts_collection(prefix: str, text: tuple[str, int], visual: tuple[str, int]) -> Collection:
@@ -67,7 +68,24 @@ def posts_collection(prefix: str, text: tuple[str, int], visual: tuple[str, int]
     """
     made_with = "-".join(f"{_slug(model)}-{dimensions}" for model, dimensions in (text, visual))
     dense = {"text": text[1], "visual": visual[1]}
-    return Collection(f"{prefix}posts-{made_with}", dense, {"lexical": True, "concepts": False})
+    return Collection(
+        f"{prefix}posts-{made_with}", dense, {"lexical": True, "concepts": False},
+        ("source", "language", "kind", "copy_of", *CELLS), ("event_time", "ingested_at", "indexed_at"),
+    )  # fmt: skip
+
+
+def patches_collection(prefix: str, sar: tuple[str, int], ms: tuple[str, int]) -> Collection:
+    """The patches' collection for the versions of both descriptors, each with its dimensions.
+
+    >>> patches_collection("", ("awld-8x18-w7@1", 144), ("ms-4x32-sqrt@1", 128)).name
+    'patches-awld-8x18-w7-1-144-ms-4x32-sqrt-1-128'
+    """
+    made_with = "-".join(f"{_slug(version)}-{dimensions}" for version, dimensions in (sar, ms))
+    return Collection(
+        f"{prefix}patches-{made_with}", {"sar": sar[1], "ms": ms[1], "fused": sar[1] + ms[1]}, {},
+        ("kind", "scene_id", "products", "sensors", "grid", *CELLS),
+        ("event_time", "indexed_at", "described_at", "new_water"),
+    )  # fmt: skip
 
 
 def _slug(model: str) -> str:

@@ -6,7 +6,7 @@ looked for by a field is looked for in the vector index.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,6 +63,13 @@ class MongoStore:
                 wanted = {"_id": {"$in": list(ids[start : start + LARGEST_BATCH])}}
                 found.update((document["_id"], document) for document in self._database[collection].find(wanted))
         return found
+
+    def newest(
+        self, collection: str, field: str, limit: int, equal: Mapping[str, Any] | None = None, before: int | None = None
+    ) -> list[Document]:
+        wanted: Document = {**(equal or {}), **({field: {"$lt": before}} if before is not None else {})}
+        with _told(f"reading {collection}"):
+            return list(self._database[collection].find(wanted).sort(field, -1).limit(limit))
 
     def count(self, collection: str) -> int:
         with _told(f"counting {collection}"):

@@ -14,7 +14,7 @@ from qdrant_client.http.exceptions import ApiException
 from stormpetrel.errors import StoreUnavailable
 from stormpetrel.events import point_id
 from stormpetrel.ports import Filter, NearestQuery, Point, Query, Scored
-from stormpetrel.stores.collections import INTEGERS, KEYWORDS, POINTS, Collection, Compression
+from stormpetrel.stores.collections import Collection, Compression
 
 SCROLL_PAGE = 2000
 ID = "id"  # the payload field that holds the entity's own id
@@ -83,15 +83,15 @@ class QdrantIndex:
                     sparse_vectors_config={
                         name: models.SparseVectorParams(modifier=models.Modifier.IDF if idf else None)
                         for name, idf in collection.sparse.items()
-                    },
+                    } or None,
                 )  # fmt: skip
             elif self._configured(collection) != dict.fromkeys(collection.dense, quantisation):
                 change = models.VectorParamsDiff(quantization_config=quantisation or models.Disabled.DISABLED)
                 self._client.update_collection(collection.name, vectors_config=dict.fromkeys(collection.dense, change))
             for fields, schema in (
-                (KEYWORDS, models.PayloadSchemaType.KEYWORD),
-                (INTEGERS, models.PayloadSchemaType.INTEGER),
-                (POINTS, models.PayloadSchemaType.GEO),
+                (collection.keywords, models.PayloadSchemaType.KEYWORD),
+                (collection.integers, models.PayloadSchemaType.INTEGER),
+                (collection.points, models.PayloadSchemaType.GEO),
             ):
                 for name in fields:
                     self._client.create_payload_index(collection.name, name, schema, wait=True)
@@ -191,11 +191,14 @@ class QdrantIndex:
             found = self._client.facet(collection, field, facet_filter=wanted, limit=len(values), exact=True)
         return {str(hit.value): hit.count for hit in found.hits}
 
-    def ids(self, collection: str) -> Iterable[str]:
+    def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
         offset: Any = None
+        condition = _condition(within) if within is not None else None
         while True:
             with _told("reading ids"):
-                page, offset = self._client.scroll(collection, limit=SCROLL_PAGE, offset=offset, with_payload=[ID])
+                page, offset = self._client.scroll(
+                    collection, scroll_filter=condition, limit=SCROLL_PAGE, offset=offset, with_payload=[ID]
+                )
             yield from (str((point.payload or {})[ID]) for point in page)
             if offset is None:
                 return

@@ -74,11 +74,13 @@ class RunningSystem:
     def start(self, name: str, *arguments: str, wait: bool = True, **variables: str) -> subprocess.Popen[bytes]:
         """Starts a process of ours, by default until it is ready; `variables` are set in its environment."""
         port = free_port()
-        variable = {"worker": "WORKER__PROBE_PORT", "index": "INDEX__PROBE_PORT", "serve": "API__PORT"}[
-            name.split("-")[0]
-        ]
+        variable = {
+            "worker": "WORKER__PROBE_PORT", "index": "INDEX__PROBE_PORT", "serve": "API__PORT",
+            "scenes": "IMAGERY__PROBE_PORT", "source": "CATALOGUE__PROBE_PORT",
+        }[name.split("-")[0]]  # fmt: skip
         environment = {**SPARING, **os.environ, **self.addresses, f"STORMPETREL_{variable}": str(port)}
-        environment |= {"STORMPETREL_LOCAL__DIRECTORY": str(self.directory), **variables}
+        environment |= {"STORMPETREL_LOCAL__DIRECTORY": str(self.directory),
+                        "STORMPETREL_IMAGERY__DIRECTORY": str(self.directory / "imagery"), **variables}  # fmt: skip
         with (self.directory / "logs" / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 this_python(*arguments), env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

@@ -1,0 +1,158 @@
+"""products.announced -> patches.described: pairs a product with its partner, and has the scene read, cut and described.
+
+A scene's events are published when all of it is described: a file that breaks in the middle leaves nothing behind. A
+crash before the commit does the scene again, under the same ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import shapely
+import structlog
+
+from consumers.known_products import KnownProducts
+from consumers.runner import Dead, Runner, schema_of
+from stormpetrel.enrichment import now
+from stormpetrel.errors import StormpetrelError
+from stormpetrel.events import ProductAnnounced, ProductWithdrawn, SceneWithdrawn, decode, encode
+from stormpetrel.health import SCENE_SECONDS, SCENES, Readiness, serve_probes, set_up_log
+from stormpetrel.imagery.pairing import Rules, Scene, scenes_of
+from stormpetrel.ports import DocumentStore
+from stormpetrel.settings import Imagery, Settings
+from stormpetrel.stores.downloads import Downloads
+from stormpetrel.stores.kafka import Publisher
+from stormpetrel.stores.mongo import MongoStore
+from stormpetrel.topics import PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED
+
+log = structlog.get_logger()
+STAGE = "scenes"
+
+
+def rules_of(settings: Imagery) -> Rules:
+    area = shapely.box(*settings.area) if settings.area else None
+    return Rules(timedelta(hours=settings.pair_within_h), timedelta(days=settings.before_within_days), area)
+
+
+def picture_folder(root: Path, scene_id: str) -> Path:
+    """Where a scene's pictures lie; its id has characters that no folder should."""
+    return root / "scenes" / hashlib.sha256(scene_id.encode()).hexdigest()[:24]
+
+
+class SceneWork:
+    """One product at a time."""
+
+    def __init__(
+        self,
+        settings: Imagery,
+        publisher: Publisher,
+        known: KnownProducts,
+        documents: DocumentStore,
+        downloads: Downloads,
+    ) -> None:
+        self._settings, self._rules = settings, rules_of(settings)
+        self._publisher, self._known, self._documents, self._downloads = publisher, known, documents, downloads
+
+    def __call__(self, messages: Sequence[Any]) -> Dead:
+        """The products that cannot be worked on. Raises StoreUnavailable where a store or the broker does not
+        answer."""
+        dead: Dead = []
+        for message in messages:
+            try:
+                event = decode(
+                    message.value() or b"", ProductAnnounced, ProductWithdrawn, schema=schema_of(message, "")
+                )
+                if isinstance(event, ProductAnnounced):
+                    self._announced(event)
+                else:
+                    self._withdrawn(event)
+            except StormpetrelError as error:
+                if error.is_temporary:
+                    raise
+                SCENES.labels("dead").inc()
+                dead.append((message, str(error)))
+        return dead
+
+    def _announced(self, product: ProductAnnounced) -> None:
+        if product.cloud_cover is not None and product.cloud_cover > self._settings.most_cloud:
+            log.info("too many clouds", product=product.product_name, cloud_cover=product.cloud_cover)
+            SCENES.labels("cloudy").inc()
+            return
+        known = [other for other in self._known.catch_up() if not self._too_cloudy(other)]
+        latest = {other.product_name: other for other in known}.get(product.product_name)
+        if latest is not None and latest.revision > product.revision:
+            return  # a newer notice of it is on its way
+        work = scenes_of(product, known, self._rules)
+        if not work:
+            SCENES.labels("elsewhere").inc()
+        for scene in work:
+            self._describe(scene)
+
+    def _too_cloudy(self, product: ProductAnnounced) -> bool:
+        return product.cloud_cover is not None and product.cloud_cover > self._settings.most_cloud
+
+    def _describe(self, scene: Scene) -> None:
+        # Rasters and compiled kernels weigh 200 MiB: who waits for products does without.
+        from consumers.scene_events import patch_events, replaced, scene_event
+        from stormpetrel.imagery.describe import describe_scene
+
+        before = self._documents.get("scenes", [scene.id]).get(scene.id)
+        revisions = _revisions(scene)
+        if before is not None and before.get("revisions") == revisions:
+            SCENES.labels("known").inc()
+            return  # another source told of the same product, or this was done before a restart
+        with SCENE_SECONDS.time():
+            here = self._downloads.brought_here(scene)
+            found = describe_scene(here, picture_folder(self._settings.directory, scene.id), self._settings.grids)
+            at = now()
+            for event in patch_events(scene, found, at):
+                self._publisher.publish(PATCHES_DESCRIBED.name, scene.id, event, encode(event))
+            for key, gone in replaced(scene, found, at):
+                self._publisher.publish(PATCHES_DESCRIBED.name, key, gone, encode(gone))
+            done = scene_event(scene, found, at).model_copy(update={"revisions": revisions})
+            self._publisher.publish(PATCHES_DESCRIBED.name, scene.id, done, encode(done))
+            self._publisher.flush()
+        SCENES.labels("described").inc()
+        log.info("scene is described", scene=scene.id, patches=len(found.patches), problems=found.problems)
+
+    def _withdrawn(self, event: ProductWithdrawn) -> None:
+        """Takes back every scene that the product is in; its partner goes on alone."""
+        known = {other.product_name: other for other in self._known.catch_up()}
+        if event.product_name in known:
+            return  # it was announced again since
+        partners = set()
+        for field in ("s1_product", "s2_product"):
+            for document in self._documents.newest("scenes", "time", 1000, {field: event.product_name}):
+                gone = SceneWithdrawn(scene_id=document["_id"], withdrawn_at=now())
+                self._publisher.publish(PATCHES_DESCRIBED.name, gone.scene_id, gone, encode(gone))
+                partners |= {document["s1_product"], document["s2_product"]} - {event.product_name, None}
+        self._publisher.flush()
+        SCENES.labels("withdrawn").inc()
+        for name in sorted(partners):
+            if name in known:
+                for scene in scenes_of(known[name], known.values(), self._rules):
+                    self._describe(scene)
+
+
+def _revisions(scene: Scene) -> dict[str, str]:
+    """What a scene was made of, to the revision: the same again is no work."""
+    members = [scene.radar, scene.optical, scene.radar_before, scene.optical_before]
+    return {member.product_name: member.revision for member in members if member is not None}
+
+
+def run(settings: Settings) -> None:
+    """Runs the scenes consumer until SIGTERM or SIGINT."""
+    set_up_log("scenes")
+    readiness = Readiness("the broker")
+    serve_probes(settings.imagery.probe_port, readiness, settings.probe_host)
+    documents = MongoStore(settings.mongo.url, settings.mongo.database)
+    known = KnownProducts(settings.kafka.bootstrap)
+    work = SceneWork(
+        settings.imagery, Publisher(settings.kafka.bootstrap), known, documents, Downloads.of(settings.imagery)
+    )
+    Runner(settings.kafka, STAGE, [PRODUCTS_ANNOUNCED.name], work, readiness, batch=1, within_s=0.5).run()
+    known.close()

@@ -1,0 +1,218 @@
+"""Generated Sentinel products of one place before and after a flood, whose truth is known, in the real formats.
+
+Fields, woods, a town, a river and a lake lie on a made-up ground; the flood covers what is low along the river. Radar
+images are GRDs in SAFE folders: digital numbers with single-look-like speckle in radar geometry, 210 ground control
+points, calibration and noise annotations. Optical ones are L2A in SAFE folders: JPEG2000 bands with an offset, and a
+scene classification.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+from rasterio.warp import transform
+from rasterio.windows import Window
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+Float64 = NDArray[np.float64]
+WATER, FIELD, MEADOW, WOOD, TOWN, MUD = range(6)
+DECIBELS = np.array([-22.0, -12.5, -14.5, -9.0, -4.0, -21.0])
+# Reflectance of B02, B03, B04, B08 of each class; flood water is muddy.
+REFLECTANCE = np.array(
+    [[0.05, 0.06, 0.04, 0.02], [0.08, 0.10, 0.13, 0.24], [0.05, 0.09, 0.06, 0.38], [0.03, 0.05, 0.03, 0.28],
+     [0.14, 0.15, 0.17, 0.22], [0.09, 0.13, 0.12, 0.06]]
+)  # fmt: skip
+LOOKS = 4.4
+CELL = 40.0  # metres of the made-up ground's own grid
+OFFSET = -1000
+NUMBER_OF = 500.0  # sigma nought of the calibration table
+NOISE = 300.0  # DN^2
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What lies where, in a UTM zone: `west`, `north` in metres, `size` in pixels of 10 m."""
+
+    epsg: int
+    west: float
+    north: float
+    size: int
+    seed: int = 3
+
+    def fields(self) -> dict[str, NDArray[np.float32]]:
+        """Smooth made-up fields on a grid of 40 m, with a border of 1 km around the area."""
+        cells = int(self.size * 10 / CELL) + 2 * int(1000 / CELL)
+        rng = np.random.default_rng(self.seed)
+
+        def smooth(sigma: float) -> NDArray[np.float32]:
+            found = gaussian_filter(rng.standard_normal((cells, cells)).astype(np.float32), sigma)
+            return np.asarray((found - found.mean()) / found.std(), dtype=np.float32)
+
+        y, x = np.mgrid[0:cells, 0:cells].astype(np.float32)
+        bend = 0.08 * cells * np.sin(x / cells * 7) + 0.03 * cells * np.sin(x / cells * 19 + 1)
+        river = np.abs(y - 0.5 * cells - bend) * CELL
+        lake = np.hypot(y - 0.25 * cells, x - 0.7 * cells) * CELL
+        town = np.hypot(y - 0.62 * cells, x - 0.3 * cells) * CELL
+        return {"kind": smooth(6), "wood": smooth(14), "height": smooth(18), "river": river, "lake": lake, "town": town}
+
+    def classes(self, xs: NDArray[np.float64], ys: NDArray[np.float64], flood: bool) -> NDArray[np.uint8]:
+        """The class at points (easting, northing)."""
+        at = [(self.north + 1000 - ys) / CELL, (xs - self.west + 1000) / CELL]
+        found = {
+            name: map_coordinates(field, at, order=1, mode="nearest", output=np.float32)
+            for name, field in self._kept().items()
+        }
+        out = np.where(found["kind"] > 0, FIELD, MEADOW).astype(np.uint8)
+        out[found["wood"] > 0.6] = WOOD
+        out[(found["town"] < 1500) & (found["kind"] > -0.8)] = TOWN
+        if flood:
+            out[(found["river"] < 1400 + 700 * found["height"]) & (out != TOWN) & (out != WOOD)] = MUD
+        out[(found["river"] < 90) | (found["lake"] < 900)] = WATER
+        return out
+
+    def _kept(self) -> dict[str, NDArray[np.float32]]:
+        if self not in _FIELDS:
+            _FIELDS.clear()
+            _FIELDS[self] = self.fields()
+        return _FIELDS[self]
+
+    def truth(self, flood: bool) -> NDArray[np.uint8]:
+        """The class of each pixel of the area, (size, size), north up."""
+        return self._lines(0, self.size, flood)
+
+    def _lines(self, first: int, last: int, flood: bool) -> NDArray[np.uint8]:
+        xs = self.west + 10 * (np.arange(self.size) + 0.5)
+        ys = self.north - 10 * (np.arange(first, last) + 0.5)
+        x, y = np.meshgrid(xs, ys)
+        return self.classes(x, y, flood)
+
+
+_FIELDS: dict[Ground, dict[str, NDArray[np.float32]]] = {}
+
+
+@dataclass(frozen=True)
+class RadarGeometry:
+    """Where a pixel of a descending pass lies: turned against the zone's grid, and slightly bent, as a real one is."""
+
+    ground: Ground
+    rows: int
+    columns: int
+    turn: float = np.deg2rad(192.0)
+
+    def place(self, rows: Float64, columns: Float64) -> tuple[Float64, Float64]:
+        """(easting, northing) of pixels."""
+        along, across = (rows - self.rows / 2) * 10, (columns - self.columns / 2) * 10
+        bend = 2e-7 * across**2
+        middle = self.ground.size * 5
+        east = np.cos(self.turn) * across + np.sin(self.turn) * (along + bend)
+        north = np.sin(self.turn) * across - np.cos(self.turn) * (along + bend)
+        return self.ground.west + middle + east, self.ground.north - middle + north
+
+    def control_points(self) -> list[GroundControlPoint]:
+        rows, columns = np.meshgrid(np.linspace(0, self.rows, 10), np.linspace(0, self.columns, 21), indexing="ij")
+        xs, ys = self.place(rows.ravel(), columns.ravel())
+        lons, lats = transform(CRS.from_epsg(self.ground.epsg), CRS.from_epsg(4326), xs.tolist(), ys.tolist())
+        return [
+            GroundControlPoint(row, column, lon, lat, 0.0)
+            for row, column, lon, lat in zip(rows.ravel(), columns.ravel(), lons, lats, strict=True)
+        ]
+
+
+def write_radar(
+    folder: Path, ground: Ground, sensed: datetime, flood: bool, shape: tuple[int, int] | None = None, seed: int = 5
+) -> Path:
+    """An S1 IW GRD in SAFE: its folder. `shape` is (rows, columns) of the radar image; by default it covers the
+    area."""
+    side = int(ground.size * 1.25)
+    geometry = RadarGeometry(ground, *(shape or (side, side)))
+    until = sensed + timedelta(seconds=25)
+    name = f"S1A_IW_GRDH_1SDV_{sensed:%Y%m%dT%H%M%S}_{until:%Y%m%dT%H%M%S}_061790_07B9D1_{seed:04X}"
+    safe = folder / f"{name}.SAFE"
+    stem = f"s1a-iw-grd-vv-{sensed:%Y%m%dt%H%M%S}-{until:%Y%m%dt%H%M%S}-061790-07b9d1-001"
+    (safe / "measurement").mkdir(parents=True)
+    (safe / "annotation" / "calibration").mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    with rasterio.open(
+        safe / "measurement" / f"{stem}.tiff", "w", driver="GTiff", width=geometry.columns, height=geometry.rows,
+        count=1, dtype="uint16", gcps=geometry.control_points(), crs=CRS.from_epsg(4326),
+    ) as out:  # fmt: skip
+        for first in range(0, geometry.rows, 512):
+            last = min(geometry.rows, first + 512)
+            rows, columns = np.mgrid[first:last, 0 : geometry.columns].astype(np.float64)
+            xs, ys = geometry.place(rows + 0.5, columns + 0.5)
+            classes = ground.classes(xs, ys, flood)
+            sigma = 10 ** (DECIBELS[classes] / 10) * rng.gamma(LOOKS, 1 / LOOKS, classes.shape)
+            numbers = np.sqrt(sigma * NUMBER_OF**2 + NOISE)
+            out.write(np.clip(np.round(numbers), 1, 65535).astype(np.uint16), 1,
+                      window=Window(0, first, geometry.columns, last - first))  # fmt: skip
+    for kind, text in (("calibration", _calibration(geometry)), ("noise", _noise(geometry))):
+        (safe / "annotation" / "calibration" / f"{kind}-{stem}.xml").write_text(text, encoding="utf-8")
+    return safe
+
+
+def _vectors(geometry: RadarGeometry, list_name: str, vector: str, values: dict[str, float]) -> str:
+    pixels = np.unique(np.linspace(0, geometry.columns - 1, 40).astype(int))
+    numbers = "".join(
+        f'<{name} count="{len(pixels)}">{" ".join([f"{value:.6e}"] * len(pixels))}</{name}>'
+        for name, value in values.items()
+    )
+    lines = [0, geometry.rows // 2, geometry.rows - 1]
+    places = f'<pixel count="{len(pixels)}">{" ".join(map(str, pixels))}</pixel>'
+    found = "".join(f"<{vector}><line>{line}</line>{places}{numbers}</{vector}>" for line in lines)
+    return f'<{list_name} count="{len(lines)}">{found}</{list_name}>'
+
+
+def _calibration(geometry: RadarGeometry) -> str:
+    found = _vectors(geometry, "calibrationVectorList", "calibrationVector", {"sigmaNought": NUMBER_OF})
+    return f'<?xml version="1.0"?><calibration>{found}</calibration>'
+
+
+def _noise(geometry: RadarGeometry) -> str:
+    found = _vectors(geometry, "noiseRangeVectorList", "noiseRangeVector", {"noiseRangeLut": NOISE})
+    return f'<?xml version="1.0"?><noise>{found}</noise>'
+
+
+def write_optical(folder: Path, ground: Ground, sensed: datetime, flood: bool, seed: int = 6) -> Path:
+    """An S2 L2A in SAFE: its folder. A cloud stands in the north-west corner."""
+    tile = "T32TMQ"
+    name = f"S2A_MSIL2A_{sensed:%Y%m%dT%H%M%S}_N0511_R022_{tile}_{sensed:%Y%m%d}T140000"
+    safe = folder / f"{name}.SAFE"
+    images = safe / "GRANULE" / f"L2A_{tile}_A044000_{sensed:%Y%m%dT%H%M%S}" / "IMG_DATA"
+    for inner in ("R10m", "R20m"):
+        (images / inner).mkdir(parents=True)
+    classes = ground.truth(flood)
+    cloudy = np.zeros(classes.shape, dtype=bool)
+    cloudy[: ground.size // 12, : ground.size // 12] = True
+    rng = np.random.default_rng(seed)
+    for position, band in enumerate(("B02", "B03", "B04", "B08")):
+        clear = REFLECTANCE[:, position].astype(np.float32)[classes]
+        clear *= 1 + 0.08 * rng.standard_normal(classes.shape, dtype=np.float32)
+        numbers = np.clip(np.where(cloudy, 0.7, clear) * 10_000 - OFFSET, 1, 65535).astype(np.uint16)
+        _write_jp2(images / "R10m" / f"{tile}_{sensed:%Y%m%dT%H%M%S}_{band}_10m.jp2", ground, numbers, 10)
+    kinds = np.where(cloudy, 9, np.where(np.isin(classes, (WATER, MUD)), 6, 4)).astype(np.uint8)[::2, ::2]
+    _write_jp2(images / "R20m" / f"{tile}_{sensed:%Y%m%dT%H%M%S}_SCL_20m.jp2", ground, kinds, 20)
+    offsets = "".join(f'<BOA_ADD_OFFSET band_id="{band}">{OFFSET}</BOA_ADD_OFFSET>' for band in range(13))
+    (safe / "MTD_MSIL2A.xml").write_text(
+        f'<?xml version="1.0"?><n1:Level-2A_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD">'
+        f"<BOA_ADD_OFFSET_VALUES_LIST>{offsets}</BOA_ADD_OFFSET_VALUES_LIST></n1:Level-2A_User_Product>",
+        encoding="utf-8",
+    )
+    return safe
+
+
+def _write_jp2(path: Path, ground: Ground, numbers: NDArray[np.generic], resolution: float) -> None:
+    height, width = numbers.shape
+    with rasterio.open(
+        path, "w", driver="JP2OpenJPEG", width=width, height=height, count=1, dtype=numbers.dtype.name,
+        crs=CRS.from_epsg(ground.epsg), transform=Affine(resolution, 0, ground.west, 0, -resolution, ground.north),
+        quality=100, reversible="yes", blockxsize=1024, blockysize=1024,
+    ) as out:  # fmt: skip
+        out.write(numbers, 1)

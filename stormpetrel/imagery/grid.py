@@ -1,0 +1,118 @@
+"""The ground as squares of UTM zones: the same square has the same name in every scene and at every date.
+
+Squares of all sizes start at the zone's corner (easting 0, northing 0), so that a coarse one holds whole finer ones:
+480 px holds 2 x 2 of 240 px, and each of these 2 x 2 of 120 px. Arrays are north up; rows of *squares* count
+northwards, as northings do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.warp import transform
+
+RESOLUTION = 10.0  # metres
+SLACK = 60.0  # metres: what bounds that come from degrees may be too large by
+GRIDS = (480, 240, 120)  # px, coarse to fine
+
+
+def utm_epsg(longitude: float, latitude: float) -> int:
+    """The EPSG code of the UTM zone (WGS 84) of a point; the zones' exceptions in Norway and Svalbard are not made.
+
+    >>> utm_epsg(8.9, 44.4), utm_epsg(-180, -17), utm_epsg(179.99, -17)
+    (32632, 32701, 32760)
+    """
+    zone = min(60, int(((longitude + 180) % 360) // 6) + 1)
+    return (32600 if latitude >= 0 else 32700) + zone
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A rectangle of whole coarse squares in a UTM zone; metres, `north` is its upper edge."""
+
+    epsg: int
+    west: float
+    north: float
+    width: int
+    height: int
+    step: int = GRIDS[0]
+
+    @property
+    def crs(self) -> CRS:
+        return CRS.from_epsg(self.epsg)
+
+    @property
+    def transform(self) -> Affine:
+        """From (column, row) of pixels to (easting, northing)."""
+        return Affine(RESOLUTION, 0, self.west, 0, -RESOLUTION, self.north)
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """(west, south, east, north) in metres."""
+        return (self.west, self.north - self.height * RESOLUTION, self.west + self.width * RESOLUTION, self.north)
+
+    def strips(self, height: int) -> Iterator[Frame]:
+        """From north to south, each of at most `height` pixels (whole coarse squares)."""
+        height = max(self.step, height // self.step * self.step)
+        for top in range(0, self.height, height):
+            yield Frame(self.epsg, self.west, self.north - top * RESOLUTION, self.width,
+                        min(height, self.height - top), self.step)  # fmt: skip
+
+    def square(self, side: int, i: int, j: int) -> Square:
+        """The square whose pixels are array rows `i * side` on and columns `j * side` on."""
+        size = side * RESOLUTION
+        row = round(self.north / size) - 1 - i
+        return Square(self.epsg, side, row, round(self.west / size) + j)
+
+
+@dataclass(frozen=True)
+class Square:
+    """One square of a zone."""
+
+    epsg: int
+    side: int
+    row: int
+    column: int
+
+    @property
+    def name(self) -> str:
+        """As it stands in ids of patches.
+
+        >>> Square(32632, 120, 4098, 411).name
+        '32632/g120/r4098c0411'
+        """
+        return f"{self.epsg}/g{self.side}/r{self.row:04d}c{self.column:04d}"
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """(west, south, east, north) in metres."""
+        size = self.side * RESOLUTION
+        return (self.column * size, self.row * size, (self.column + 1) * size, (self.row + 1) * size)
+
+    def ring(self) -> tuple[tuple[float, float], ...]:
+        """Its corners as (longitude, latitude), closed, counter-clockwise; then the centre is `centre`."""
+        west, south, east, north = self.bounds
+        return tuple(to_degrees(self.epsg, [west, east, east, west, west], [south, south, north, north, south]))
+
+    def centre(self) -> tuple[float, float]:
+        """(longitude, latitude)."""
+        west, south, east, north = self.bounds
+        return to_degrees(self.epsg, [(west + east) / 2], [(south + north) / 2])[0]
+
+
+def to_degrees(epsg: int, xs: list[float], ys: list[float]) -> list[tuple[float, float]]:
+    """(longitude, latitude) of points of a zone, longitudes from -180 to 180."""
+    longitudes, latitudes = transform(CRS.from_epsg(epsg), CRS.from_epsg(4326), xs, ys)
+    return [(round((lon + 180) % 360 - 180, 7), round(lat, 7)) for lon, lat in zip(longitudes, latitudes, strict=True)]
+
+
+def frame_around(epsg: int, bounds: tuple[float, float, float, float], step: int = GRIDS[0]) -> Frame:
+    """The smallest frame of whole coarse squares around bounds in metres, but for `SLACK` at its edges."""
+    size = step * RESOLUTION
+    west, south = (math.floor((bound + SLACK) / size) * size for bound in bounds[:2])
+    east, north = (math.ceil((bound - SLACK) / size) * size for bound in bounds[2:])
+    return Frame(epsg, west, north, round((east - west) / RESOLUTION), round((north - south) / RESOLUTION), step)

@@ -1,0 +1,58 @@
+"""What Sentinel products are called (ESA naming conventions), and one name for one product whoever tells of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+_ENDINGS = re.compile(r"(\.SAFE|\.zip|\.tiff?|_COG)+E?$", re.IGNORECASE)
+_TIME = re.compile(r"(\d{8}T\d{6})")
+_S2 = re.compile(r"^S2[A-D]_MSI(L1C|L2A)_")
+_S1 = re.compile(r"^S1[A-D]_\w{2}_([A-Z]{3})")
+_S2_ORBIT = re.compile(r"_R(\d{3})_")
+_S1_ORBIT = re.compile(r"_(\d{6})_[0-9A-F]{6}_[0-9A-F]{4}$")
+# ESA: relative orbit = (absolute - offset) mod 175 + 1.
+_ORBIT_OFFSETS = {"S1A": 73, "S1B": 27, "S1C": 172, "S1D": 42}
+
+
+def plain_name(name: str) -> str:
+    """The product's name without the endings that one source writes and another does not.
+
+    >>> plain_name("S1A_IW_GRDH_1SDV_20240313T054626_20240313T054653_052959_066921_3759_COG.SAFE")
+    'S1A_IW_GRDH_1SDV_20240313T054626_20240313T054653_052959_066921_3759'
+    """
+    return _ENDINGS.sub("", name.strip().rstrip("/").rsplit("/", 1)[-1])
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a product's name says of it."""
+
+    platform: Literal["sentinel-1", "sentinel-2"]
+    product_type: str
+    sensed_at: datetime | None
+    relative_orbit: int | None
+
+
+def read_name(name: str) -> Named | None:
+    """None where it is no name of a Sentinel-1 or Sentinel-2 product.
+
+    >>> read_name("S2A_MSIL2A_20200219T112111_N0214_R037_T29RKH_20200219T123947").relative_orbit
+    37
+    """
+    plain = plain_name(name)
+    time = _TIME.search(plain)
+    sensed = datetime.strptime(time[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) if time else None
+    if found := _S2.match(plain):
+        orbit = _S2_ORBIT.search(plain)
+        return Named("sentinel-2", f"S2MSI{found[1][1:]}", sensed, int(orbit[1]) if orbit else None)
+    if re.match(r"^S2[A-D]_", plain):
+        return Named("sentinel-2", "S2", sensed, None)
+    if re.match(r"^S1[A-D]_", plain):
+        kind, absolute = _S1.match(plain), _S1_ORBIT.search(plain)
+        offset = _ORBIT_OFFSETS.get(plain[:3])
+        relative = (int(absolute[1]) - offset) % 175 + 1 if absolute and offset is not None else None
+        return Named("sentinel-1", kind[1] if kind else "GRD", sensed, relative)
+    return None

@@ -1,0 +1,119 @@
+"""What people see of a scene: radar in grey, optical in true colour, new water in colour; as COGs and PNGs."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from numpy.typing import NDArray
+from PIL import Image
+from rasterio.windows import Window
+
+from stormpetrel.errors import NotFound
+from stormpetrel.imagery.files import opened, readable
+from stormpetrel.imagery.grid import RESOLUTION, Frame, Square
+
+UInt8 = NDArray[np.uint8]
+DECIBELS = (-25.0, 0.0)  # black and white of the radar picture
+BRIGHTEST = 0.3  # reflectance that is white
+# Change: nothing known, land, water as before, new water.
+CHANGE = np.array([[0, 0, 0, 0], [205, 200, 185, 255], [60, 110, 190, 255], [225, 40, 40, 255]], dtype=np.uint8)
+KINDS = {"s1": 1, "s2": 3, "change": 1}  # bands of each picture
+LARGEST_SIDE = 1600  # px of a whole scene's PNG
+
+
+def radar_grey(intensity: NDArray[np.float32]) -> UInt8:
+    """Linear backscatter as 1 to 255; 0 is nodata. Shape (1, height, width)."""
+    dark, bright = DECIBELS
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = (10 * np.log10(intensity) - dark) / (bright - dark)
+    found = 1 + 254 * np.clip(np.nan_to_num(share, nan=0, neginf=0), 0, 1)
+    found[~np.isfinite(intensity)] = 0
+    return found.astype(np.uint8)[None]
+
+
+def true_colour(bands: Sequence[NDArray[np.uint16]], offsets: Sequence[int]) -> UInt8:
+    """B04, B03, B02 as red, green, blue, 1 to 255; 0 is nodata. Shape (3, height, width). `bands` start with B02, B03,
+    B04."""
+    pictures = []
+    for band, offset in list(zip(bands, offsets, strict=True))[2::-1]:
+        # A table of all 16-bit numbers: a power for each pixel of a tile takes seconds.
+        share = np.clip((np.arange(65536) + offset) / 10_000 / BRIGHTEST, 0, 1) ** (1 / 1.6)
+        table = (1 + 254 * share).astype(np.uint8)
+        table[0] = 0
+        pictures.append(table[band])
+    return np.stack(pictures)
+
+
+class PictureWriter:
+    """A scene's picture, written strip by strip, then turned into a COG."""
+
+    def __init__(self, path: Path, kind: str, frame: Frame) -> None:
+        self.path, self._frame = path, frame
+        self._raw = path.with_suffix(".part.tif")
+        self._raw.parent.mkdir(parents=True, exist_ok=True)
+        self._out = rasterio.open(
+            self._raw, "w", driver="GTiff", width=frame.width, height=frame.height, count=KINDS[kind], dtype="uint8",
+            crs=frame.crs, transform=frame.transform, nodata=0, tiled=True, blockxsize=512, blockysize=512,
+        )  # fmt: skip
+
+    def write(self, strip: Frame, pixels: UInt8) -> None:
+        top = round((self._frame.north - strip.north) / RESOLUTION)
+        self._out.write(pixels, window=Window(0, top, strip.width, strip.height))
+
+    def finish(self) -> None:
+        """The COG stands in place of what stood there, whole."""
+        self._out.close()
+        made = self.path.with_suffix(".cog.tif")
+        rasterio.shutil.copy(self._raw, made, driver="COG", compress="DEFLATE", level=1, num_threads="2")
+        made.replace(self.path)
+        self._raw.unlink()
+
+    def abandon(self) -> None:
+        """Nothing of it is left."""
+        self._out.close()
+        self._raw.unlink(missing_ok=True)
+
+
+def scene_png(path: Path) -> bytes:
+    """A whole scene's picture, at most 1,600 px wide and high."""
+    with _opened(path) as dataset, readable():
+        factor = max(dataset.width, dataset.height) / LARGEST_SIDE
+        shape = (max(1, round(dataset.height / max(1, factor))), max(1, round(dataset.width / max(1, factor))))
+        return _png(dataset.read(out_shape=(dataset.count, *shape)), path.stem)
+
+
+def square_png(path: Path, square: Square) -> bytes:
+    """A patch's part of a picture. Raises NotFound where it does not reach there."""
+    with _opened(path) as dataset, readable():
+        west, _, _, north = square.bounds
+        column, row = (
+            round((west - dataset.transform.c) / RESOLUTION),
+            round((dataset.transform.f - north) / RESOLUTION),
+        )
+        inside = 0 <= column <= dataset.width - square.side and 0 <= row <= dataset.height - square.side
+        if dataset.crs.to_epsg() != square.epsg or not inside:
+            raise NotFound(f"{path.name} does not reach {square.name}")
+        return _png(dataset.read(window=Window(column, row, square.side, square.side)), path.stem)
+
+
+def _opened(path: Path):  # type: ignore[no-untyped-def]
+    if not path.is_file():
+        raise NotFound(f"there is no picture {path.parent.name}/{path.name}")
+    return opened(str(path))
+
+
+def _png(pixels: UInt8, kind: str) -> bytes:
+    known = (pixels > 0).any(axis=0)
+    if kind == "change":
+        colours = CHANGE[np.minimum(pixels[0], len(CHANGE) - 1)]
+    else:
+        rgb = np.repeat(pixels, 3, axis=0) if len(pixels) == 1 else pixels
+        colours = np.dstack([*rgb, np.where(known, 255, 0).astype(np.uint8)])
+    out = io.BytesIO()
+    Image.fromarray(colours, "RGBA").save(out, "PNG", compress_level=4)
+    return out.getvalue()

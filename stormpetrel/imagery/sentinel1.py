@@ -1,0 +1,272 @@
+"""Sentinel-1 IW GRD, and analysis-ready backscatter: sigma nought on a frame of ground.
+
+A GRD holds digital numbers in radar geometry and some two hundred ground control points. Sigma nought, linear, is
+`(DN^2 - noise) / A^2` with the two tables of the product's annotation (ESA S1-RS-MDA-52-7440), interpolated between
+their lines and pixels. It is reckoned before the image is warped, strip by strip, in the part of the radar image that
+the strip needs. The warp is a thin plate spline through the control points: a polynomial is off by most of a pixel.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+from rasterio.transform import GCPTransformer
+from rasterio.vrt import WarpedVRT
+from rasterio.warp import Resampling, reproject, transform
+from rasterio.windows import Window
+
+from stormpetrel.errors import BadProduct
+from stormpetrel.imagery.files import ProductFiles, edge_in_degrees, opened, readable
+from stormpetrel.imagery.grid import Frame
+
+POLARISATIONS = ("VV", "HH", "VH", "HV")  # the one that comes first is described
+MARGIN = 24  # px around what a frame needs of the radar image
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of an annotation: values at some lines, each with its own pixels."""
+
+    lines: NDArray[np.float64]
+    pixels: list[NDArray[np.float64]]
+    values: list[NDArray[np.float64]]
+
+    def over(self, window: Window) -> Float32:
+        """Linear between lines and pixels; beyond the outermost ones, theirs. Shape (height, width)."""
+        columns = np.arange(window.col_off, window.col_off + window.width)
+        rows = np.arange(window.row_off, window.row_off + window.height)
+        grid = np.stack([np.interp(columns, *pair) for pair in zip(self.pixels, self.values, strict=True)])
+        place = np.interp(rows, self.lines, np.arange(len(self.lines)))
+        below = np.minimum(place.astype(int), len(self.lines) - 1)
+        share = (place - below)[:, None].astype(np.float32)
+        grid = grid.astype(np.float32)
+        above = np.minimum(below + 1, len(self.lines) - 1)
+        return grid[below] * (1 - share) + grid[above] * share
+
+
+def _numbers(text: str | None) -> NDArray[np.float64]:
+    return np.array((text or "").split(), dtype=np.float64)
+
+
+def _table(document: ElementTree.Element, vectors: str, value: str) -> Table | None:
+    found = sorted(document.iter(vectors), key=lambda vector: int(vector.findtext("line", "0")))
+    if not found:
+        return None
+    pixels = [_numbers(vector.findtext("pixel")) for vector in found]
+    values = [_numbers(vector.findtext(value)) for vector in found]
+    if any(len(p) != len(v) or not len(p) for p, v in zip(pixels, values, strict=True)):
+        raise BadProduct(f"its {vectors} have other numbers of pixels than of {value}")
+    return Table(np.array([int(vector.findtext("line", "0")) for vector in found], dtype=np.float64), pixels, values)
+
+
+def _document(files: ProductFiles, name: str) -> ElementTree.Element:
+    try:
+        return ElementTree.fromstring(files.text(name))
+    except ElementTree.ParseError as error:
+        raise BadProduct(f"{name} is no whole XML: {error}") from error
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What makes sigma nought of digital numbers."""
+
+    sigma: Table
+    noise: Table | None
+    azimuth: list[tuple[int, int, int, int, NDArray[np.float64], NDArray[np.float64]]]
+
+    @classmethod
+    def read(cls, files: ProductFiles, polarisation: str) -> Calibration | None:
+        """None where the product has no calibration annotation. Raises BadProduct where it is broken."""
+        named = [name for name in files.matching(".xml") if f"-{polarisation.lower()}" in name.lower()]
+        tables = [name for name in named if "calibration-" in name.lower()]
+        noises = [name for name in named if "noise-" in name.lower()]
+        if not tables:
+            return None
+        sigma = _table(_document(files, tables[0]), "calibrationVector", "sigmaNought")
+        if sigma is None:
+            raise BadProduct(f"{tables[0]} has no calibration vectors")
+        if not noises:
+            return cls(sigma, None, [])
+        document = _document(files, noises[0])
+        # Before IPF 2.90 there was one list, without a part along the azimuth.
+        noise = _table(document, "noiseRangeVector", "noiseRangeLut") or _table(document, "noiseVector", "noiseLut")
+        azimuth = []
+        for block in document.iter("noiseAzimuthVector"):
+            top, left, bottom, right = (
+                int(block.findtext(name, "0"))
+                for name in ("firstAzimuthLine", "firstRangeSample", "lastAzimuthLine", "lastRangeSample")
+            )
+            lines, factors = _numbers(block.findtext("line")), _numbers(block.findtext("noiseAzimuthLut"))
+            azimuth.append((top, left, bottom, right, lines, factors))
+        return cls(sigma, noise, azimuth)
+
+    def noise_over(self, window: Window) -> Float32:
+        """The thermal noise in units of DN^2."""
+        if self.noise is None:
+            return np.zeros((1, 1), dtype=np.float32)
+        found = self.noise.over(window)
+        for top, left, bottom, right, lines, factors in self.azimuth:
+            first, last = max(top - window.row_off, 0), min(bottom + 1 - window.row_off, window.height)
+            start, end = max(left - window.col_off, 0), min(right + 1 - window.col_off, window.width)
+            if first < last and start < end:
+                along = np.interp(np.arange(first, last) + window.row_off, lines, factors).astype(np.float32)
+                found[first:last, start:end] *= along[:, None]
+        return found
+
+
+class RadarImage:
+    """One polarisation of a Sentinel-1 product, open; `close` it. `problems` says what it lacks."""
+
+    def __init__(self, files: ProductFiles) -> None:
+        """Raises BadProduct where there is no measurement, or nothing that says where on Earth it lies."""
+        self._stack = ExitStack()
+        self.polarisation, path = _measurement(files)
+        self._dataset = self._stack.enter_context(opened(path))
+        self.problems: list[str] = []
+        try:
+            self._open(files)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, files: ProductFiles) -> None:
+        found = self._dataset
+        self._band = _band_of(found, self.polarisation)
+        self._gcps, self._gcp_crs = found.gcps
+        if found.crs is None and len(self._gcps) < 4:
+            raise BadProduct("its measurement has no coordinate system and no ground control points; where is it?")
+        if found.crs is not None:
+            self._gcps = []
+        self._gcps = _unwrapped(self._gcps)
+        self.calibration = Calibration.read(files, self.polarisation) if found.crs is None else None
+        self.scale: Literal["digital numbers", "decibels", "linear"] = self._scale()
+        if self.scale == "digital numbers" and self.calibration is None:
+            self.problems.append("no calibration annotation: backscatter is relative, not sigma nought")
+        elif self.calibration is not None and self.calibration.noise is None:
+            self.problems.append("no noise annotation: thermal noise is still in the backscatter")
+
+    def _scale(self) -> Literal["digital numbers", "decibels", "linear"]:
+        if np.dtype(self._dataset.dtypes[self._band - 1]).kind in "ui":
+            return "digital numbers"
+        factor = max(1, self._dataset.width // 512)
+        shape = (max(1, self._dataset.height // factor), max(1, self._dataset.width // factor))
+        looked_at = self._dataset.read(self._band, out_shape=shape)
+        # Decibels of sigma nought are negative nearly everywhere; linear values never are.
+        return "decibels" if (looked_at[np.isfinite(looked_at)] < 0).mean() > 0.2 else "linear"
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether `onto` gives sigma nought, and not only what is proportional to it."""
+        return self.scale != "digital numbers" or self.calibration is not None
+
+    def outline(self) -> list[tuple[float, float]]:
+        """Its edge as (longitude, latitude), not closed; unwrapped, so that a longitude may be over 180."""
+        if self._gcps:
+            height, width = self._dataset.height, self._dataset.width
+            rows = [0, 0, 0, height / 2, height, height, height, height / 2]
+            columns = [0, width / 2, width, width, width, width / 2, 0, 0]
+            with GCPTransformer(self._gcps, tps=True) as placed:
+                xs, ys = placed.xy(rows, columns)
+            return list(zip(*transform(self._gcp_crs, CRS.from_epsg(4326), list(xs), list(ys)), strict=True))
+        return edge_in_degrees(self._dataset)
+
+    def onto(self, frame: Frame) -> Float32:
+        """Linear backscatter of each pixel of the frame, (height, width), NaN where the product has none."""
+        out = np.full((frame.height, frame.width), np.nan, dtype=np.float32)
+        if not self._gcps:
+            return self._from_map(frame, out)
+        window = self._window(frame)
+        if window is None:
+            return out
+        source = self._sigma(window)
+        shifted = [
+            GroundControlPoint(gcp.row - window.row_off, gcp.col - window.col_off, gcp.x, gcp.y, gcp.z)
+            for gcp in self._gcps
+        ]
+        reproject(
+            source, out, gcps=shifted, src_crs=self._gcp_crs, dst_transform=frame.transform, dst_crs=frame.crs,
+            src_nodata=np.nan, dst_nodata=np.nan, resampling=Resampling.bilinear, SRC_METHOD="GCP_TPS", num_threads=2,
+        )  # fmt: skip
+        return out
+
+    def _from_map(self, frame: Frame, out: Float32) -> Float32:
+        with readable(), WarpedVRT(
+            self._dataset, crs=frame.crs, transform=frame.transform, width=frame.width, height=frame.height,
+            resampling=Resampling.bilinear, dtype="float32", nodata=np.nan,
+        ) as warped:  # fmt: skip
+            found = warped.read(self._band, masked=True).filled(np.nan)
+        out[:] = 10 ** (found / 10) if self.scale == "decibels" else found
+        if self.scale == "digital numbers":
+            out[out == 0] = np.nan
+            out **= 2
+        return out
+
+    def _window(self, frame: Frame) -> Window | None:
+        """The part of the radar image that the frame needs; None where they do not meet."""
+        west, south, east, north = frame.bounds
+        xs, ys = np.meshgrid(np.linspace(west, east, 15), np.linspace(south, north, 15))
+        lons, lats = transform(frame.crs, self._gcp_crs, xs.ravel().tolist(), ys.ravel().tolist())
+        middle = float(np.mean([gcp.x for gcp in self._gcps]))
+        lons = [lon + 360 * round((middle - lon) / 360) for lon in lons]
+        with GCPTransformer(self._gcps, tps=True) as placed:
+            rows, columns = placed.rowcol(lons, lats)
+        top, bottom = max(0, min(rows) - MARGIN), min(self._dataset.height, max(rows) + MARGIN)
+        left, right = max(0, min(columns) - MARGIN), min(self._dataset.width, max(columns) + MARGIN)
+        if top >= bottom or left >= right:
+            return None
+        return Window(int(left), int(top), int(right - left), int(bottom - top))
+
+    def _sigma(self, window: Window) -> Float32:
+        with readable():
+            numbers = self._dataset.read(self._band, window=window)
+        if self.scale == "decibels":
+            return np.asarray(10 ** (numbers / 10), dtype=np.float32)
+        if self.scale == "linear":
+            return np.asarray(numbers, dtype=np.float32)
+        found = numbers.astype(np.float32) ** 2
+        if self.calibration is not None:
+            found -= self.calibration.noise_over(window)
+            np.maximum(found, 0, out=found)
+            found /= self.calibration.sigma.over(window) ** 2
+        found[numbers == 0] = np.nan
+        return found
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+def _measurement(files: ProductFiles) -> tuple[str, str]:
+    """(polarisation, what GDAL opens)."""
+    rasters = files.matching(".tif", ".tiff")
+    for polarisation in POLARISATIONS:
+        for name in rasters:
+            stem = name.lower().rsplit(".", 1)[0].replace("_", "-")
+            if (
+                f"-{polarisation.lower()}-" in f"-{stem.rsplit('/', 1)[-1]}-"
+                or stem.split("/")[0] == polarisation.lower()
+            ):
+                return polarisation, files.paths[name]
+    if len(rasters) == 1:
+        return "VV", files.paths[rasters[0]]
+    raise BadProduct("no measurement of a polarisation (VV, HH, VH, HV) is among its files; is the product whole?")
+
+
+def _band_of(dataset: rasterio.DatasetReader, polarisation: str) -> int:
+    described = [(text or "").upper() for text in dataset.descriptions]
+    return described.index(polarisation) + 1 if polarisation in described else 1
+
+
+def _unwrapped(gcps: list[GroundControlPoint]) -> list[GroundControlPoint]:
+    """Longitudes that run on over the antimeridian: 179, 180, 181 in place of 179, 180, -179."""
+    if not gcps or max(gcp.x for gcp in gcps) - min(gcp.x for gcp in gcps) <= 180:
+        return gcps
+    return [GroundControlPoint(gcp.row, gcp.col, gcp.x % 360, gcp.y, gcp.z) for gcp in gcps]
