@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 import stormpetrel
-from api import search, subscriptions
+from api import imagery, search, stac, subscriptions
 from api.body_limit import BodyLimit
 from api.services import Services
 from stormpetrel.errors import BadQuery, ModelUnavailable, NotFound, StoreUnavailable, StormpetrelError
@@ -44,6 +44,8 @@ def create_app(services: Callable[[], Services]) -> FastAPI:
     app.add_middleware(BodyLimit, most=LONGEST_BODY)
     app.include_router(search.router)
     app.include_router(subscriptions.router)
+    app.include_router(imagery.router)
+    app.include_router(stac.router)
     _add_probes(app)
     _add_errors(app)
     return app

@@ -6,10 +6,8 @@ crash before the commit does the scene again, under the same ids.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import shapely
@@ -17,8 +15,9 @@ import structlog
 
 from consumers.known_products import KnownProducts
 from consumers.runner import Dead, Runner, schema_of
+from stormpetrel.assembly import picture_folder
 from stormpetrel.enrichment import now
-from stormpetrel.errors import StormpetrelError
+from stormpetrel.errors import BadProduct, StormpetrelError
 from stormpetrel.events import ProductAnnounced, ProductWithdrawn, SceneWithdrawn, decode, encode
 from stormpetrel.health import SCENE_SECONDS, SCENES, Readiness, serve_probes, set_up_log
 from stormpetrel.imagery.pairing import Rules, Scene, scenes_of
@@ -38,11 +37,6 @@ def rules_of(settings: Imagery) -> Rules:
     return Rules(timedelta(hours=settings.pair_within_h), timedelta(days=settings.before_within_days), area)
 
 
-def picture_folder(root: Path, scene_id: str) -> Path:
-    """Where a scene's pictures lie; its id has characters that no folder should."""
-    return root / "scenes" / hashlib.sha256(scene_id.encode()).hexdigest()[:24]
-
-
 class SceneWork:
     """One product at a time."""
 
@@ -56,6 +50,7 @@ class SceneWork:
     ) -> None:
         self._settings, self._rules = settings, rules_of(settings)
         self._publisher, self._known, self._documents, self._downloads = publisher, known, documents, downloads
+        self._broken: set[tuple[str, str]] = set()
 
     def __call__(self, messages: Sequence[Any]) -> Dead:
         """The products that cannot be worked on. Raises StoreUnavailable where a store or the broker does not
@@ -86,11 +81,29 @@ class SceneWork:
         latest = {other.product_name: other for other in known}.get(product.product_name)
         if latest is not None and latest.revision > product.revision:
             return  # a newer notice of it is on its way
+        self._describe_all(product, [other for other in known if _version(other) not in self._broken])
+
+    def _describe_all(self, product: ProductAnnounced, known: list[ProductAnnounced]) -> None:
+        """Every scene of a product. Where one cannot be worked on, its partner may be at fault: it is tried without.
+        Raises BadProduct where the product itself is."""
         work = scenes_of(product, known, self._rules)
         if not work:
             SCENES.labels("elsewhere").inc()
         for scene in work:
-            self._describe(scene)
+            try:
+                self._describe(scene)
+            except BadProduct as error:
+                partner = next(
+                    (member for member in scene.products if member.product_name != product.product_name), None
+                )
+                if partner is None:
+                    self._broken.add(_version(product))
+                    raise
+                log.warning("tried without its partner", product=product.product_name, partner=partner.product_name)
+                self._describe_all(product, [other for other in known if other.product_name != partner.product_name])
+                self._broken.add(_version(partner))
+                log.warning("a partner is broken and left out", partner=partner.product_name, reason=str(error))
+                return
 
     def _too_cloudy(self, product: ProductAnnounced) -> bool:
         return product.cloud_cover is not None and product.cloud_cover > self._settings.most_cloud
@@ -107,7 +120,7 @@ class SceneWork:
             return  # another source told of the same product, or this was done before a restart
         with SCENE_SECONDS.time():
             here = self._downloads.brought_here(scene)
-            found = describe_scene(here, picture_folder(self._settings.directory, scene.id), self._settings.grids)
+            found = describe_scene(here, picture_folder(self._settings, scene.id), self._settings.grids)
             at = now()
             for event in patch_events(scene, found, at):
                 self._publisher.publish(PATCHES_DESCRIBED.name, scene.id, event, encode(event))
@@ -134,8 +147,13 @@ class SceneWork:
         SCENES.labels("withdrawn").inc()
         for name in sorted(partners):
             if name in known:
-                for scene in scenes_of(known[name], known.values(), self._rules):
-                    self._describe(scene)
+                self._describe_all(
+                    known[name], [other for other in known.values() if _version(other) not in self._broken]
+                )
+
+
+def _version(product: ProductAnnounced) -> tuple[str, str]:
+    return product.product_name, product.revision
 
 
 def _revisions(scene: Scene) -> dict[str, str]:

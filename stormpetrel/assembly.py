@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 from stormpetrel.errors import ModelUnavailable
 from stormpetrel.events import Vector
 from stormpetrel.imagery.descriptors import MS_DESCRIPTOR, MS_DIMENSIONS, SAR_DESCRIPTOR, SAR_DIMENSIONS
 from stormpetrel.models import model_directory
-from stormpetrel.settings import CONFIG_DIRECTORY, Settings
+from stormpetrel.settings import CONFIG_DIRECTORY, Imagery, Settings
 from stormpetrel.stores.collections import Collection, Compression, patches_collection, posts_collection
 from stormpetrel.stores.qdrant import QdrantIndex
 from stormpetrel.text.encoder import TextEncoder, read_manifest
@@ -111,3 +113,8 @@ def posts_or_what_is_there(settings: Settings, index: QdrantIndex) -> str:
         if len(fitting) != 1:
             raise missing
         return fitting[0]
+
+
+def picture_folder(settings: Imagery, scene_id: str) -> Path:
+    """Where a scene's pictures lie; its id has characters that no folder should."""
+    return settings.directory / "scenes" / hashlib.sha256(scene_id.encode()).hexdigest()[:24]

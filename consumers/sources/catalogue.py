@@ -17,7 +17,7 @@ import httpx
 import orjson
 import structlog
 
-from consumers.sources.products import ProductPublisher
+from stormpetrel.announcing import ProductPublisher
 from stormpetrel.enrichment import now
 from stormpetrel.errors import MalformedRecord, SetupError, StoreUnavailable
 from stormpetrel.events import ProductAnnounced, ProductWithdrawn

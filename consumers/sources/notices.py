@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from consumers.sources.products import ProductPublisher, Told
+from stormpetrel.announcing import ProductPublisher, Told
 from stormpetrel.enrichment import now
 from stormpetrel.errors import MalformedRecord
 from stormpetrel.notices import cdse, stac

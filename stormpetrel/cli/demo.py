@@ -114,7 +114,7 @@ def _replay_and_wait(stream: Path, settings: Settings) -> None:
     from consumers.sources.publish import PostPublisher
     from stormpetrel.cli.console import ERROR, say
     from stormpetrel.errors import SetupError
-    from stormpetrel.stores.kafka import Publisher, consumer_lags
+    from stormpetrel.stores.kafka import POST_GROUPS, Publisher, consumer_lags
 
     bootstrap = f"127.0.0.1:{settings.local.kafka_port}"
     publisher = PostPublisher(Publisher(bootstrap), "demo")
@@ -125,7 +125,8 @@ def _replay_and_wait(stream: Path, settings: Settings) -> None:
         bar = progress.add_task("posts through the system", total=max(1, 2 * total))
         left, moved = -1, time.monotonic()
         while left != 0:
-            now_left = sum(consumer_lags(bootstrap, settings.kafka.group_prefix).values())
+            lags = consumer_lags(bootstrap, settings.kafka.group_prefix)
+            now_left = sum(lags[name] for name in POST_GROUPS)
             moved = time.monotonic() if now_left != left else moved
             left = now_left
             progress.update(bar, completed=max(0, 2 * total - left))

@@ -127,7 +127,7 @@ def sources_announce(
 ) -> None:
     """Announce products, by themselves or by notices of a catalogue, onto products.announced."""
     from consumers.sources.notices import announce
-    from consumers.sources.products import ProductPublisher
+    from stormpetrel.announcing import ProductPublisher
     from stormpetrel.cli.console import print_json
     from stormpetrel.settings import Settings
     from stormpetrel.stores.kafka import Publisher

@@ -94,6 +94,18 @@ class Images:
             self.problems.append(f"no new water against {product.product_name}: {error}")
             return None
 
+    def if_whole(self, sensor: str, task: Future[T] | None) -> T | None:
+        """What a before-image shows; one that breaks off in the middle is none from there on."""
+        try:
+            return _result(task)
+        except BadProduct as error:
+            self.problems.append(f"no new water where the {sensor} before-image is broken: {error}")
+            if sensor == "radar":
+                self.radar_before = None
+            else:
+                self.optical_before = None
+            return None
+
     @property
     def offsets(self) -> tuple[int, ...]:
         return tuple(self.optical.offsets[band] for band in BANDS) if self.optical else (0, 0, 0, 0)
@@ -117,7 +129,7 @@ def read_strip(images: Images, place: Frame) -> tuple[Strip, Before]:
         clouds = threads.submit(images.optical.clouds, place) if images.optical else None
         return (
             Strip(place, _result(radar), _result(optical), _result(clouds)),
-            Before(_result(radar_before), _result(ndwi_before)),
+            Before(images.if_whole("radar", radar_before), images.if_whole("optical", ndwi_before)),
         )
 
 

@@ -176,5 +176,14 @@ def offsets_of(files: ProductFiles, name: str) -> dict[str, int]:
             if element.tag.rsplit("}", 1)[-1] in ("BOA_ADD_OFFSET", "RADIO_ADD_OFFSET")
         }
         return {band: told.get(BAND_IDS[band], 0) for band in BANDS}
+    return dict.fromkeys(BANDS, offset_in_name(name))
+
+
+def offset_in_name(name: str) -> int:
+    """The offset that a product's processing baseline has.
+
+    >>> offset_in_name("S2A_MSIL2A_20200808T010311_N0500_R045_T54PXA_20230413T212505")
+    -1000
+    """
     baseline = re.search(r"_N(\d{4})_", name)
-    return dict.fromkeys(BANDS, OFFSET if baseline and int(baseline[1]) >= OFFSET_SINCE else 0)
+    return OFFSET if baseline and int(baseline[1]) >= OFFSET_SINCE else 0

@@ -19,7 +19,14 @@ from confluent_kafka.admin import (
 
 from stormpetrel.errors import SetupError, StoreUnavailable
 from stormpetrel.events import Event, headers_of
-from stormpetrel.topics import POSTS_ENRICHED, POSTS_RAW, Topic, dead_letter_name
+from stormpetrel.topics import (
+    PATCHES_DESCRIBED,
+    POSTS_ENRICHED,
+    POSTS_RAW,
+    PRODUCTS_ANNOUNCED,
+    Topic,
+    dead_letter_name,
+)
 
 ADMIN_TIMEOUT_S = 30
 DELIVERY_TIMEOUT_S = 60
@@ -284,9 +291,15 @@ def read_dead_letters(bootstrap: str, topic: str) -> Iterator[DeadLetter]:
         )
 
 
+POST_GROUPS = ("worker", "index")  # what posts go through
+
+
 def consumer_lags(bootstrap: str, prefix: str) -> dict[str, int]:
-    """What is left to do for the worker (posts.raw) and the index consumer (posts.enriched)."""
+    """What is left to do: posts for the worker and the index, products for the scenes consumer, patches for the
+    index."""
     return {
         "worker": group_lag(bootstrap, f"{prefix}-worker", POSTS_RAW.name),
         "index": group_lag(bootstrap, f"{prefix}-index", POSTS_ENRICHED.name),
+        "scenes": group_lag(bootstrap, f"{prefix}-scenes", PRODUCTS_ANNOUNCED.name),
+        "patches": group_lag(bootstrap, f"{prefix}-index", PATCHES_DESCRIBED.name),
     }

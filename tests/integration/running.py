@@ -16,7 +16,7 @@ from stormpetrel.local.servers import local_addresses, server_parts
 from stormpetrel.local.stack import SPARING, Stack, free_port, this_python
 from stormpetrel.settings import Settings
 from stormpetrel.stores.collections import posts_collection
-from stormpetrel.stores.kafka import apply_topics, consumer_lags
+from stormpetrel.stores.kafka import POST_GROUPS, apply_topics, consumer_lags
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
 from stormpetrel.topics import all_topics
@@ -151,8 +151,19 @@ class RunningSystem:
 
     def _nothing_left(self) -> bool:
         # Twice: between the two looks the worker's last results reach the index consumer.
-        lags = [sum(consumer_lags(self.bootstrap, "stormpetrel").values()) for _ in range(2)]
-        return lags == [0, 0]
+        return not any(lag for _ in range(2) for lag in self._lags(*POST_GROUPS))
+
+    def wait_until_seen(self, seconds: float = 120) -> None:
+        """Every announced product is described or dead, and its patches are in both stores."""
+        wait_until(
+            lambda: not any(lag for _ in range(2) for lag in self._lags("scenes", "patches")),
+            seconds,
+            "no scene is left",
+        )
+
+    def _lags(self, *names: str) -> list[int]:
+        lags = consumer_lags(self.bootstrap, "stormpetrel")
+        return [lags[name] for name in names]
 
     def verify(self) -> Verification:
         return verify(self.bootstrap, self.documents, self.index, COLLECTION)
