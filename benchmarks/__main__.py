@@ -9,7 +9,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import compression, fusion, main_path, search_latency
+from benchmarks import compression, fusion, main_path, patches, search_latency
 
 
 def main() -> None:
@@ -19,7 +19,9 @@ def main() -> None:
         "--data", type=Path, help="real data (a folder with tweets_idrisi/mentions); else generated posts"
     )
     parser.add_argument("--posts", type=int, default=100_000, help="indexed posts of the search benchmark")
-    parser.add_argument("--only", choices=["compression", "fusion", "main_path", "search"], help="run one of them")
+    parser.add_argument(
+        "--only", choices=["compression", "fusion", "main_path", "pair", "patches", "search"], help="run one of them"
+    )
     chosen = parser.parse_args()
     report: dict[str, object] = {
         "machine": {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine(),
@@ -27,6 +29,8 @@ def main() -> None:
     }  # fmt: skip
     if chosen.only in (None, "fusion"):
         report["fusion"] = fusion.run()
+    if chosen.only in (None, "patches", "pair"):
+        report["patches"] = patches.run(pair=chosen.only == "pair")
     if chosen.only in (None, "main_path"):
         report["main_path"] = main_path.run(chosen.data)
     if chosen.only in (None, "search"):

@@ -18,6 +18,7 @@ def attach(app: typer.Typer) -> None:
     evaluations = typer.Typer(help="Measure on judged real data.", no_args_is_help=True)
     evaluations.callback()(lambda: None)
     evaluations.command("retrieval")(retrieval)
+    evaluations.command("patches")(patches)
     app.add_typer(evaluations, name="eval")
     training = typer.Typer(help="Learn from judged real data.", no_args_is_help=True)
     training.callback()(lambda: None)
@@ -94,3 +95,28 @@ def _print(name: str, report: dict[str, Any]) -> None:
         f"{report['fused']} against {report['best_single']}: p = {report['p_vs_best_single']}; against rrf: "
         f"p = {report['p_vs_rrf']}; loses more than .05 AP on {100 * report['lost_share']:.1f} % of queries\n"
     )
+
+
+def patches(
+    data: Path = typer.Option(exists=True, file_okay=False, help="A folder of labelled patches or scenes, or of such."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Patch retrieval by land cover for S1, S2 and fused descriptors; water against masks and hand-drawn labels."""
+    from stormpetrel.cli.console import OUT, print_json
+    from stormpetrel.evaluation.patches import evaluate
+
+    report = evaluate(data)
+    if as_json:
+        print_json(report)
+        return
+    from rich.table import Table
+
+    table = Table("set", "patches", "images", "S1 mAP", "S2 mAP", "fused mAP", title="patch retrieval by label")
+    for name, found in report["sets"].items():
+        figures = ("-" if found[key] is None else f"{found[key]:.3f}" for key in ("sar", "ms", "fused"))
+        table.add_row(name, str(found["patches"]), str(found["images"]), *figures)
+    OUT.print(table)
+    table = Table("scene", "IoU", "precision", "recall", title="water")
+    for name, found in report["new_water"].items():
+        table.add_row(name, *(f"{found[key]:.3f}" for key in ("iou", "precision", "recall")))
+    OUT.print(table)

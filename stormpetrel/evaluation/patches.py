@@ -17,9 +17,9 @@ from rasterio.warp import transform_geom
 
 from stormpetrel.errors import SetupError
 from stormpetrel.imagery import histogram, water, weber
+from stormpetrel.imagery.descriptors import BANDS
 from stormpetrel.imagery.patches import fused, unit
 from stormpetrel.imagery.sentinel2 import POSITIONS, offset_in_name
-from stormpetrel.imagery.descriptors import BANDS
 
 FEW = 30  # patches; with fewer, each is cut in four
 Mask = NDArray[np.bool_]
@@ -51,7 +51,8 @@ def evaluate(data: Path) -> dict[str, Any]:
 
 
 def read_labelled(folder: Path) -> list[Labelled]:
-    """The patches of a folder like `s1s2_bigearthnet` (pairs, by `patches.csv`) or of EuroSAT files (`Forest_1.tif`)."""
+    """The patches of a folder like `s1s2_bigearthnet` (pairs, by `patches.csv`) or of EuroSAT files
+    (`Forest_1.tif`)."""
     if (folder / "patches.csv").is_file() and (folder / "S2").is_dir():
         return _bigearthnet(folder)
     files = [path for path in sorted(folder.glob("*_*.tif")) if path.stem.rsplit("_", 1)[-1].isdigit()]
@@ -92,7 +93,7 @@ def _describe(
     counts = histogram.histograms([np.ascontiguousarray(band, np.uint16) for band in bands], (offset,) * 4, side)
     vectors = {"ms": unit(counts)[0, 0]}
     if radar is not None:
-        vectors["sar"] = unit(weber.weber(radar[cut], weber.epsilon_of(radar), side))[0, 0]
+        vectors["sar"] = unit(weber.weber(radar[cut], float(weber.epsilon_of(radar)), side))[0, 0]
         vectors["fused"] = fused(vectors["sar"], vectors["ms"])
     return vectors
 
@@ -102,7 +103,8 @@ def _ms_of_file(path: Path) -> NDArray[np.float32] | None:
         if dataset.count < 8:
             return None
         bands = [dataset.read(POSITIONS[band]).astype(np.uint16) for band in BANDS]
-    return unit(histogram.histograms(bands, side=min(bands[0].shape)))[0, 0]
+    found: NDArray[np.float32] = unit(histogram.histograms(bands, side=min(bands[0].shape)))[0, 0]
+    return found
 
 
 def _read(path: Path) -> NDArray[Any]:
@@ -112,9 +114,9 @@ def _read(path: Path) -> NDArray[Any]:
 
 
 def retrieval(patches: Sequence[Labelled]) -> dict[str, Any]:
-    """mAP by label for each descriptor, over the patches that have all descriptors that any has. For each label and each
-    patch with it, the other images' patches are ranked by cosine; relevant are those with the label; the mean is over
-    labels, then over their queries. A patch never finds its own image."""
+    """mAP by label for each descriptor, over the patches that have all descriptors that any has. For each label and
+    each patch with it, the other images' patches are ranked by cosine; relevant are those with the label; the mean is
+    over labels, then over their queries. A patch never finds its own image."""
     names = [name for name in ("sar", "ms", "fused") if any(name in patch.vectors for patch in patches)]
     whole = [patch for patch in patches if all(name in patch.vectors for name in names)]
     found: dict[str, Any] = {"patches": len(whole), "images": len({patch.image for patch in whole})}
@@ -166,8 +168,8 @@ def flood_scenes(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def lake_scenes(folder: Path) -> dict[str, dict[str, Any]]:
-    """Scenes like `s2_boadella_gloria_2020`: two dates, each with hand-drawn water; what is scored is the water that the
-    later one has and the earlier one has not."""
+    """Scenes like `s2_boadella_gloria_2020`: two dates, each with hand-drawn water; what is scored is the water that
+    the later one has and the earlier one has not."""
     images = sorted(path for path in folder.glob("*_????-??-??.tif"))
     labels = sorted(folder.glob("*_????-??-??_labels.geojson"))
     if len(images) < 2 or len(labels) < 2:
@@ -175,7 +177,9 @@ def lake_scenes(folder: Path) -> dict[str, dict[str, Any]]:
     states, truths = [], []
     for image, label in ((images[0], labels[0]), (images[-1], labels[-1])):
         with rasterio.open(image) as dataset:
-            green, infrared = (np.clip(dataset.read(POSITIONS[band]), 0, 65535).astype(np.uint16) for band in ("B03", "B08"))
+            green, infrared = (
+                np.clip(dataset.read(POSITIONS[band]), 0, 65535).astype(np.uint16) for band in ("B03", "B08")
+            )
             drawn = json.loads(label.read_text(encoding="utf-8"))["features"]
             polygons = [
                 transform_geom("EPSG:4326", dataset.crs, feature["geometry"])

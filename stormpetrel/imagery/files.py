@@ -153,7 +153,9 @@ def edge_in_degrees(dataset: rasterio.DatasetReader, points: int = 8) -> list[tu
     steps = [k / points for k in range(points)]
     columns = [width * k for k in steps] + [width] * points + [width * (1 - k) for k in steps] + [0] * points
     rows = [height] * points + [height * (1 - k) for k in steps] + [0] * points + [height * k for k in steps]
-    xs, ys = zip(*(dataset.transform * (column, row) for column, row in zip(columns, rows, strict=True)), strict=True)
+    xs, ys = zip(
+        *(dataset.xy(row, column, offset="ul") for column, row in zip(columns, rows, strict=True)), strict=True
+    )
     lons, lats = transform(dataset.crs, CRS.from_epsg(4326), list(xs), list(ys))
     if max(lons) - min(lons) > 180:
         lons = [lon % 360 for lon in lons]

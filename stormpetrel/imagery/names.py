@@ -10,7 +10,7 @@ from typing import Literal
 _ENDINGS = re.compile(r"(\.SAFE|\.zip|\.tiff?|_COG)+E?$", re.IGNORECASE)
 _TIME = re.compile(r"(\d{8}T\d{6})")
 _S2 = re.compile(r"^S2[A-D]_MSI(L1C|L2A)_")
-_S1 = re.compile(r"^S1[A-D]_\w{2}_([A-Z]{3})")
+_S1 = re.compile(r"^S1[A-D]_\w{2}_([A-Z]{3})[A-Z_]_")
 _S2_ORBIT = re.compile(r"_R(\d{3})_")
 _S1_ORBIT = re.compile(r"_(\d{6})_[0-9A-F]{6}_[0-9A-F]{4}$")
 # ESA: relative orbit = (absolute - offset) mod 175 + 1.

@@ -13,6 +13,7 @@ from stormpetrel.imagery.grid import Frame, Square
 from stormpetrel.imagery.water import block_sums
 
 Float32 = NDArray[np.float32]
+SAR_SAY = 0.7
 LEAST_KNOWN = 0.5  # of a square's pixels in an image; with less, that half of the patch is missing
 
 
@@ -49,8 +50,9 @@ def unit(counts: NDArray[np.uint32]) -> Float32:
 
 
 def fused(sar: Float32, ms: Float32) -> Float32:
-    """Early fusion: both unit vectors joined, each with half of the say, (272,) for (144,) and (128,)."""
-    return (np.concatenate([sar, ms], axis=-1) / np.sqrt(2)).astype(np.float32)
+    """Early fusion: both unit vectors joined to one, (272,) for (144,) and (128,). The radar half has 70 % of the say:
+    its vectors lie closer together, and with halves alike the optical one would decide alone."""
+    return np.concatenate([np.sqrt(SAR_SAY) * sar, np.sqrt(1 - SAR_SAY) * ms], axis=-1).astype(np.float32)
 
 
 def describe(strip: Strip, side: int, epsilon: float, offsets: tuple[int, ...]) -> list[Patch]:

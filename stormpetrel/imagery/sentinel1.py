@@ -147,6 +147,7 @@ class RadarImage:
         if found.crs is not None:
             self._gcps = []
         self._gcps = _unwrapped(self._gcps)
+        self._points: dict[int, list[GroundControlPoint]] = {}
         self.calibration = Calibration.read(files, self.polarisation) if found.crs is None else None
         self.scale: Literal["digital numbers", "decibels", "linear"] = self._scale()
         if self.scale == "digital numbers" and self.calibration is None:
@@ -184,19 +185,29 @@ class RadarImage:
         out = np.full((frame.height, frame.width), np.nan, dtype=np.float32)
         if not self._gcps:
             return self._from_map(frame, out)
-        window = self._window(frame)
+        points = self._points_in(frame)
+        window = self._window(frame, points)
         if window is None:
             return out
         source = self._sigma(window)
         shifted = [
-            GroundControlPoint(gcp.row - window.row_off, gcp.col - window.col_off, gcp.x, gcp.y, gcp.z)
-            for gcp in self._gcps
+            GroundControlPoint(point.row - window.row_off, point.col - window.col_off, point.x, point.y)
+            for point in points
         ]
         reproject(
-            source, out, gcps=shifted, src_crs=self._gcp_crs, dst_transform=frame.transform, dst_crs=frame.crs,
+            source, out, gcps=shifted, src_crs=frame.crs, dst_transform=frame.transform, dst_crs=frame.crs,
             src_nodata=np.nan, dst_nodata=np.nan, resampling=Resampling.bilinear, SRC_METHOD="GCP_TPS", num_threads=2,
         )  # fmt: skip
         return out
+
+    def _points_in(self, frame: Frame) -> list[GroundControlPoint]:
+        """The control points in metres of the frame's zone: there the antimeridian is no edge."""
+        if frame.epsg not in self._points:
+            xs, ys = transform(self._gcp_crs, frame.crs, [gcp.x for gcp in self._gcps], [gcp.y for gcp in self._gcps])
+            self._points[frame.epsg] = [
+                GroundControlPoint(gcp.row, gcp.col, x, y) for gcp, x, y in zip(self._gcps, xs, ys, strict=True)
+            ]
+        return self._points[frame.epsg]
 
     def _from_map(self, frame: Frame, out: Float32) -> Float32:
         with readable(), WarpedVRT(
@@ -210,15 +221,12 @@ class RadarImage:
             out **= 2
         return out
 
-    def _window(self, frame: Frame) -> Window | None:
+    def _window(self, frame: Frame, points: list[GroundControlPoint]) -> Window | None:
         """The part of the radar image that the frame needs; None where they do not meet."""
         west, south, east, north = frame.bounds
         xs, ys = np.meshgrid(np.linspace(west, east, 15), np.linspace(south, north, 15))
-        lons, lats = transform(frame.crs, self._gcp_crs, xs.ravel().tolist(), ys.ravel().tolist())
-        middle = float(np.mean([gcp.x for gcp in self._gcps]))
-        lons = [lon + 360 * round((middle - lon) / 360) for lon in lons]
-        with GCPTransformer(self._gcps, tps=True) as placed:
-            rows, columns = placed.rowcol(lons, lats)
+        with GCPTransformer(points, tps=True) as placed:
+            rows, columns = placed.rowcol(xs.ravel().tolist(), ys.ravel().tolist())
         top, bottom = max(0, min(rows) - MARGIN), min(self._dataset.height, max(rows) + MARGIN)
         left, right = max(0, min(columns) - MARGIN), min(self._dataset.width, max(columns) + MARGIN)
         if top >= bottom or left >= right:

@@ -15,9 +15,10 @@ from shapely.geometry import mapping
 
 from stormpetrel.errors import MalformedRecord, StormpetrelError
 from stormpetrel.events import Checksum, ProductAnnounced, ProductWithdrawn
-from stormpetrel.imagery.names import plain_name, read_name
+from stormpetrel.imagery.names import Named, plain_name, read_name
 from stormpetrel.imagery.pairing import split_at_antimeridian
 
+WORKED_ON = ("GRD", "GRDH", "GRDM", "S2MSI1C", "S2MSI2A", "S2")
 ALGORITHMS = {"MD5": "md5", "SHA256": "sha256", "BLAKE3": "blake3"}
 _WKT = re.compile(r"geography'SRID=4326;(.*)'")
 
@@ -51,24 +52,28 @@ def notification(record: dict[str, Any], at: datetime) -> ProductAnnounced | Pro
 
 
 def _withdrawn(name: str, at: datetime) -> ProductWithdrawn | None:
-    if not _worked_on(name):
+    named = read_name(name)
+    if named is not None and named.product_type not in WORKED_ON:
         return None
     return ProductWithdrawn(product_name=plain_name(name), source="cdse", withdrawn_at=at)
 
 
-def _worked_on(name: str) -> bool:
-    named = read_name(name)
-    return named is not None and named.product_type in ("GRD", "GRDH", "GRDM", "S2MSI1C", "S2MSI2A", "S2", "A")
+def _described(attributes: dict[Any, Any]) -> Named | None:
+    """What a product's attributes say of it, where its name says nothing."""
+    platform = str(attributes.get("platformShortName", "")).lower()
+    if platform == "sentinel-1":
+        return Named("sentinel-1", "GRD", None, None)
+    return Named("sentinel-2", "S2", None, None) if platform == "sentinel-2" else None
 
 
 def product(value: dict[str, Any], at: datetime, source: str = "odata") -> ProductAnnounced | None:
     """A product as OData describes it; None where it is of no kind that is worked on. Raises MalformedRecord."""
     name = str(value.get("Name") or "")
-    named = read_name(name)
-    if named is None or not _worked_on(name):
-        return None
     attributes = {entry.get("Name"): entry.get("Value") for entry in value.get("Attributes") or []}
     span = value.get("ContentDate") or {}
+    named = read_name(name) or _described(attributes)
+    if named is None or named.product_type not in WORKED_ON:
+        return None
     try:
         footprint = mapping(split_at_antimeridian(_footprint(value)))
         return ProductAnnounced(
