@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Depends, Header, HTTPException, Query
 from fastapi.responses import FileResponse, JSONResponse, Response
 
+from api.questions import patch_document
 from api.search import services
 from api.services import Services
 from stormpetrel.announcing import ProductPublisher
@@ -87,14 +88,6 @@ def patch_picture(kind: Kind, patch_id: PatchId, have: Services = Depends(servic
 def patch(patch_id: str, have: Services = Depends(services)) -> dict[str, Any]:
     """All that is known of a patch but its vectors."""
     return {key: value for key, value in patch_document(have, patch_id).items() if key not in ("_id", "time")}
-
-
-def patch_document(have: Services, patch_id: str) -> Document:
-    """Raises NotFound."""
-    found = have.documents.get("patches", [patch_id]).get(patch_id)
-    if found is None:
-        raise NotFound(f"there is no patch {patch_id!r}; /v1/stac/collections/patches/items lists them")
-    return found
 
 
 def _may_push(authorization: Annotated[str, Header()] = "", have: Services = Depends(services)) -> None:

@@ -19,9 +19,11 @@ from api.questions import question_of
 from api.requests import SearchRequest
 from api.search import hits_of
 from api.services import Services
+from api.worlds import cell_hit
 from stormpetrel.errors import StoreUnavailable
 from stormpetrel.events import Subscription
-from stormpetrel.retrieval.standing import News, StandingQuery
+from stormpetrel.retrieval.standing import StandingQuery
+from stormpetrel.retrieval.standing_worlds import StandingWorlds
 
 log = structlog.get_logger()
 POLL_S = 0.5
@@ -44,6 +46,7 @@ class Listener:
         self._have, self._subscription = have, subscription
         self._first_ms, self._since_ms = since_ms, int(time.time() * 1000) if since_ms is None else since_ms
         self._standing: StandingQuery | None = None
+        self._worlds: StandingWorlds | None = None
 
     async def messages(self) -> AsyncIterator[Message]:
         """Until the subscription ends or the process stops."""
@@ -72,25 +75,42 @@ class Listener:
 
     def _poll(self) -> list[Message]:
         try:
-            news = self._query().news()
-            found = self._messages(news)
+            asked = SearchRequest.model_validate(self._subscription.request)
+            return self._reranked(asked) if asked.across else self._matches(asked)
         except StoreUnavailable as error:
             # The moment does not move: what comes meanwhile is asked for when the store is back.
             log.warning("a standing query waits for a store", error=str(error))
             return []
-        self._since_ms = news.asked_at_ms
-        return found
 
-    def _query(self) -> StandingQuery:
+    def _matches(self, asked: SearchRequest) -> list[Message]:
+        """New posts that match."""
         if self._standing is None:
-            asked = question_of(SearchRequest.model_validate(self._subscription.request), self._have).question
-            self._standing = StandingQuery(self._have.search, asked, self._subscription.within, self._first_ms)
-        return self._standing
-
-    def _messages(self, news: News) -> list[Message]:
+            question = question_of(asked, self._have).question
+            self._standing = StandingQuery(self._have.search, question, self._subscription.within, self._first_ms)
+        news = self._standing.news()
         ranks = {item.id: rank for rank, item in news.matches}
         hits = hits_of(self._have, [item for _, item in news.matches], news.lists, 1)
+        self._since_ms = news.asked_at_ms
         return [
-            Message(news.asked_at_ms, "match", {**hit.model_dump(mode="json"), "rank": ranks[hit.post_id]})
+            Message(news.asked_at_ms, "match", {**hit.model_dump(mode="json"), "rank": ranks[str(hit.post_id)]})
             for hit in hits
+        ]
+
+    def _reranked(self, asked: SearchRequest) -> list[Message]:
+        """Places and days that stand elsewhere since posts or patches came."""
+        if self._worlds is None:
+            made, have = question_of(asked, self._have), self._have
+            self._worlds = StandingWorlds(have.worlds, have.vectors, [have.collection, have.patches], made.question,
+                                          made.patch, asked.searched, self._subscription.within)  # fmt: skip
+        changed, found = self._worlds.news()
+        if found is None:
+            return []
+        self._since_ms = int(time.time() * 1000)
+        return [
+            Message(
+                self._since_ms,
+                "ranked",
+                {**cell_hit(told.item, told.rank, found).model_dump(mode="json"), "was": told.was},
+            )
+            for told in changed
         ]

@@ -18,8 +18,17 @@ from api.requests import PlaceRequest, PolygonGeometry, SearchRequest
 from api.services import Services
 from stormpetrel.errors import BadPicture, BadQuery, ModelUnavailable, NotFound, StormpetrelError
 from stormpetrel.health import SEARCH_SECONDS
+from stormpetrel.imagery.descriptors import FUSED_DIMENSIONS, MS_DIMENSIONS, SAR_DIMENSIONS
 from stormpetrel.ports import Document, Filter
 from stormpetrel.retrieval import Area, Question
+from stormpetrel.retrieval.worlds import (
+    DESCRIPTORS,
+    WATER_LANGUAGES,
+    WATER_SENTENCE,
+    WATER_WORDS,
+    PatchQuestion,
+    shows_new_water,
+)
 from stormpetrel.text.clean import clean
 from stormpetrel.text.encoder import TextEncoder
 from stormpetrel.text.language import likely
@@ -28,6 +37,7 @@ from stormpetrel.vision.concepts import terms_of
 from stormpetrel.vision.model import Seen
 from stormpetrel.vision.pictures import from_base64, read_picture
 
+DIMENSIONS = {"sar": SAR_DIMENSIONS, "ms": MS_DIMENSIONS, "fused": FUSED_DIMENSIONS}
 WORDS, LOOKS = ("text", "lexical"), ("visual", "concepts")
 
 
@@ -36,6 +46,7 @@ class Asked:
     """A question, and why some modalities cannot speak."""
 
     question: Question = field(default_factory=Question)
+    patch: PatchQuestion = field(default_factory=PatchQuestion)
     problems: dict[str, StormpetrelError] = field(default_factory=dict)
 
     def add(self, modalities: Iterable[str], parts: Callable[[], dict[str, Any]]) -> None:
@@ -44,6 +55,13 @@ class Asked:
             self.question = replace(self.question, **parts())
         except (BadQuery, ModelUnavailable, NotFound) as error:
             self.problems |= dict.fromkeys(modalities, error)
+
+    def add_vector(self, name: str, vector: Callable[[], NDArray[np.float32]]) -> None:
+        """Adds a descriptor to what patches are asked for, or the reason why there is none."""
+        try:
+            self.patch = replace(self.patch, vectors={**self.patch.vectors, name: vector()})
+        except BadQuery as error:
+            self.problems[name] = error
 
     @property
     def unavailable(self) -> dict[str, str]:
@@ -58,6 +76,9 @@ def question_of(asked: SearchRequest, have: Services, plain: Question | None = N
         made.add((*WORDS, *LOOKS), lambda: _like_post(str(asked.post_id), have))
         # What is given beside the post counts in place of the post's own.
         made.question = replace(made.question, **_place_and_time(asked))
+    if asked.patch_id:
+        made.add((*WORDS, "space", "time", *DESCRIPTORS), lambda: _like_patch(str(asked.patch_id), made, have))
+        made.question = replace(made.question, **_place_and_time(asked))
     if asked.text:
         text = clean(asked.text) or asked.text
         made.add(("text",), lambda: {"text": _encoded(text, have)})
@@ -66,8 +87,11 @@ def question_of(asked: SearchRequest, have: Services, plain: Question | None = N
     if asked.picture:
         made.add(LOOKS, lambda: _like_picture(str(asked.picture), have))
     for name in asked.vectors:
-        made.add((name,), lambda name=name: {name: _given_vector(name, asked.vectors[name], have)})  # type: ignore[misc]
-    if made.problems and not says_something(made.question):
+        if name in DESCRIPTORS:
+            made.add_vector(name, lambda name=name: _given_vector(name, asked.vectors[name], have))  # type: ignore[misc]
+        else:
+            made.add((name,), lambda name=name: {name: _given_vector(name, asked.vectors[name], have)})  # type: ignore[misc]
+    if made.problems and not says_something(made.question) and not made.patch.vectors:
         raise next(iter(made.problems.values()))
     return made
 
@@ -81,7 +105,7 @@ def plain_question(asked: SearchRequest, have: Services, until_ms: int | None = 
         floors={str(name): floor for name, floor in asked.min_scores.items()},
         only=frozenset(asked.modalities) if asked.modalities else None,
     )  # fmt: skip
-    if asked.post_id:
+    if asked.post_id or asked.patch_id:
         return plain
     text = (clean(asked.text) or asked.text) if asked.text else None
     terms = query_terms(text, likely(text)) if text else None
@@ -126,7 +150,9 @@ def _like_picture(picture: str, have: Services) -> dict[str, Any]:
 
 
 def _given_vector(name: str, values: list[float], have: Services) -> NDArray[np.float32]:
-    if name == "text":
+    if name in DIMENSIONS:
+        dimensions = DIMENSIONS[name]
+    elif name == "text":
         dimensions = _encoder(have).dimensions
     elif isinstance(have.visual, ModelUnavailable):
         raise have.visual
@@ -175,6 +201,31 @@ def _like_post(post_id: str, have: Services) -> dict[str, Any]:
         "at": datetime.fromisoformat(document["created_at"]),
         "exclude": document["_id"],
     }
+
+
+def _like_patch(patch_id: str, made: Asked, have: Services) -> dict[str, Any]:
+    """A query by patch: its descriptors, its place and its time; and, where it shows new water, what people write
+    then."""
+    document = patch_document(have, patch_id)
+    held = have.vectors.vectors(have.patches, [patch_id], list(DESCRIPTORS)).get(patch_id, {})
+    made.patch = PatchQuestion(held, str(document["side"]), patch_id)
+    parts: dict[str, Any] = {
+        "area": Area(document["longitude"], document["latitude"]),
+        "at": datetime.fromisoformat(document["sensed_at"]),
+    }
+    if shows_new_water(document):
+        parts["terms"] = query_terms(WATER_WORDS, list(WATER_LANGUAGES))
+        if not isinstance(have.encoder, ModelUnavailable):
+            parts["text"] = _encoded(WATER_SENTENCE, have)
+    return parts
+
+
+def patch_document(have: Services, patch_id: str) -> Document:
+    """Raises NotFound where no such patch is indexed."""
+    found = have.documents.get("patches", [patch_id]).get(patch_id)
+    if found is None:
+        raise NotFound(f"there is no patch {patch_id!r}; /v1/stac/collections/patches/items lists them")
+    return found
 
 
 def area_of(place: PlaceRequest) -> Area:

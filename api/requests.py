@@ -23,7 +23,11 @@ def _encodable(text: str) -> str:
     return text
 
 
-Modality = Literal["text", "lexical", "visual", "concepts", "space", "time", "spatiotemporal"]
+Modality = Literal[
+    "text", "lexical", "visual", "concepts", "space", "time", "spatiotemporal", "sar", "ms", "fused", "overhead"
+]
+World = Literal["posts", "patches"]
+OF_PATCHES = ("sar", "ms", "fused", "overhead")
 LONGEST_PICTURE = 14_000_000  # characters of base64: a picture of 10 MB
 Words = Annotated[str, AfterValidator(_encodable)]
 Text = Annotated[Words, Field(min_length=1, max_length=MOST_TEXT)]
@@ -125,15 +129,23 @@ def _method(name: str) -> str:
 
 
 class SearchRequest(Request):
-    """What to look for: a post, or a text, and/or a picture, a place, a time, or vectors of the models' own."""
+    """What to look for: a post, a patch, or a text, and/or a picture, a place, a time, or vectors of the models'
+    own."""
 
+    worlds: list[World] = Field(
+        default=[], max_length=2, description="posts, patches, or both, joined by place and day. If empty: posts; both "
+        "for a patch or a patch's vectors"
+    )  # fmt: skip
+    patch_id: Annotated[Words, Field(min_length=3, max_length=512)] | None = None
     post_id: Annotated[Words, Field(min_length=3, max_length=512)] | None = None
     text: Text | None = None
     picture: (
         Annotated[str, Field(max_length=LONGEST_PICTURE, description="JPEG, PNG, WebP or GIF in base64, at most 10 MB")]
         | None
     ) = None
-    vectors: dict[Literal["text", "visual"], Annotated[list[float], Field(min_length=1, max_length=4096)]] = {}
+    vectors: dict[
+        Literal["text", "visual", "sar", "ms", "fused"], Annotated[list[float], Field(min_length=1, max_length=4096)]
+    ] = {}
     place: PlaceRequest | None = None
     time: Moment | None = None
     filters: FilterRequest = FilterRequest()
@@ -143,7 +155,9 @@ class SearchRequest(Request):
         default={}, description="How much a modality counts; 1 where none is given, 0 leaves it out of the fusion"
     )
     modalities: list[Modality] = Field(
-        default=[], max_length=7, description="Who may speak; all but `spatiotemporal` (place and time as one) if empty"
+        default=[],
+        max_length=11,
+        description="Who may speak; all but `spatiotemporal` (place and time as one) if empty",
     )
     min_scores: dict[Modality, float] = Field(
         default={}, description="The lowest score with which a hit stays in a modality's list"
@@ -152,11 +166,13 @@ class SearchRequest(Request):
 
     @model_validator(mode="after")
     def something(self) -> Self:
-        given = (self.post_id, self.text, self.picture, self.vectors or None, self.place, self.time)
+        given = (self.post_id, self.patch_id, self.text, self.picture, self.vectors or None, self.place, self.time)
         if all(part is None for part in given):
-            raise ValueError("nothing to look for; give post_id, text, picture, vectors, place or time")
-        if self.post_id is not None and self.text is not None:
-            raise ValueError("post_id and text are two queries; give one of them")
+            raise ValueError("nothing to look for; give post_id, patch_id, text, picture, vectors, place or time")
+        if sum(part is not None for part in (self.post_id, self.patch_id, self.text)) > 1:
+            raise ValueError("post_id, patch_id and text are queries of their own; give one of them")
+        if self.across and self.fusion.startswith("adaptive"):
+            raise ValueError("adaptive weights are learned for posts alone; give another fusion with patches")
         asked = self._asked()
         if not asked:
             raise ValueError("what is given asks none of these modalities; name others, or none")
@@ -166,14 +182,28 @@ class SearchRequest(Request):
             raise ValueError("text is blank; give words, or leave it out")
         return self
 
+    @property
+    def across(self) -> bool:
+        """Whether patches are in the answer."""
+        return "patches" in self.searched
+
+    @property
+    def searched(self) -> tuple[World, ...]:
+        """The worlds that are searched."""
+        if self.worlds:
+            return tuple(dict.fromkeys(self.worlds))
+        about_patches = self.patch_id is not None or any(name in OF_PATCHES for name in self.vectors)
+        return ("posts", "patches") if about_patches else ("posts",)
+
     def _asked(self) -> list[Modality]:
         """The modalities that what is given can make speak."""
         parts: list[tuple[object, tuple[Modality, ...]]] = [
             (self.post_id, get_args(Modality)),
+            (self.patch_id, get_args(Modality)),
             (self.text, ("text", "lexical", *(("concepts",) if "concepts" in self.modalities else ()))),
             (self.picture, ("visual", "concepts")),
             (self.vectors or None, tuple(self.vectors)),
-            (self.place, ("space",)),
+            (self.place, ("space", *(("overhead",) if self.across else ()))),
             (self.time, ("time",)),
             (self.place and self.time, ("spatiotemporal",)),
         ]  # fmt: skip
@@ -189,16 +219,32 @@ class ModalityRank(BaseModel):
     score: float
 
 
-class Hit(BaseModel):
-    """One post, and why it stands where it stands."""
+class CellMember(BaseModel):
+    """A post or a patch of a place-and-time cell, with its own rank in each modality."""
 
-    post_id: str
+    kind: Literal["post", "patch"]
+    id: str
+    ranks: dict[str, int]
+
+
+class Hit(BaseModel):
+    """One post (or patch, where patches are searched), and why it stands where it stands."""
+
+    kind: Literal["post", "patch"] = "post"
+    post_id: str | None = None
+    patch_id: str | None = None
     rank: int
     ranks: dict[str, ModalityRank]
     decided_by: list[str] = Field(description="The pair of modalities whose ranks decided; empty for one list alone")
     score: float | None = Field(description="What the fusion ranked it by, where it is one that scores")
-    copies: int = Field(description="How many other posts repeat this one")
-    post: dict[str, Any]
+    copies: int = Field(default=0, description="How many other posts repeat this one")
+    post: dict[str, Any] | None = None
+    patch: dict[str, Any] | None = None
+    cell: str | None = Field(
+        default=None,
+        description="Where patches are searched: the H3 cell and day that was ranked; this hit stands for it",
+    )
+    members: list[CellMember] = Field(default=[], description="All that was found in the cell, the best first")
 
 
 class Subscribed(BaseModel):

@@ -11,22 +11,16 @@ from fastapi import Request as HttpRequest
 
 from api import paging
 from api.questions import document_of, plain_question, question_of, says_something
-from api.requests import Freshness, Hit, ListSummary, ModalityRank, SearchAnswer, SearchRequest
+from api.requests import Freshness, Hit, ModalityRank, SearchAnswer, SearchRequest
 from api.services import Services
-from stormpetrel.errors import ModelUnavailable
+from api.summaries import summaries
+from api.worlds import across_worlds
 from stormpetrel.fusion import FusedItem, RankList
 from stormpetrel.health import SEARCH_SECONDS
 from stormpetrel.ports import Document, Filter, OrderQuery
-from stormpetrel.retrieval import MEASURES, MODALITIES, Found
+from stormpetrel.retrieval import MODALITIES
 
 router = APIRouter(prefix="/v1", tags=["search"])
-# The modalities that no model of ours stands behind, and what does.
-RULES = {
-    "lexical": "bm25-snowball@1",
-    "space": "great-circle-h3@1",
-    "time": "clock@1",
-    "spatiotemporal": "great-circle-h3-and-clock@1",
-}
 
 
 def services(request: HttpRequest) -> Services:
@@ -36,8 +30,11 @@ def services(request: HttpRequest) -> Services:
 
 @router.post("/search", response_model=SearchAnswer)
 def search(asked: SearchRequest, have: Services = Depends(services)) -> Response:
-    """Finds the posts that belong to what is asked. Each given part is a modality with a say of its own."""
+    """Finds the posts (and patches) that belong to what is asked. Each given part is a modality with a say of its
+    own."""
     with SEARCH_SECONDS.labels("whole").time():
+        if asked.across:
+            return Response(across_worlds(asked, have).model_dump_json(), media_type="application/json")
         as_of = have.documents.get("freshness", list(MODALITIES))
         request = paging.fingerprint(asked.model_dump(mode="json"))
         start = paging.decode(asked.cursor, request) if asked.cursor else None
@@ -74,7 +71,7 @@ def _answer(
         hits=hits_of(have, page, found.lists, cursor.offset + 1),
         found=len(found.items),
         next_cursor=replace(cursor, offset=end).encode() if end < len(found.items) and page else None,
-        lists=summaries(have, found),
+        lists=summaries(have, found.lists),
         fusion=asked.fusion,
         weights={ranked.modality: asked.weights.get(ranked.modality, 1.0) for ranked in found.lists},  # type: ignore[call-overload]
         silent=list(found.silent),
@@ -112,26 +109,6 @@ def hits_of(have: Services, page: list[FusedItem], lists: list[RankList], first:
         # A post that was deleted between the two reads is no hit any more.
         if item.id in documents
     ]
-
-
-def summaries(have: Services, found: Found) -> dict[str, ListSummary]:
-    """What each modality contributed, and what made its scores."""
-    return {
-        ranked.modality: ListSummary(
-            measure=MEASURES[ranked.modality], hits=len(ranked), model=_model(have, ranked.modality)
-        )
-        for ranked in found.lists
-    }
-
-
-def _model(have: Services, modality: str) -> str:
-    if modality in RULES:
-        return RULES[modality]
-    if modality == "text":
-        return "none" if isinstance(have.encoder, ModelUnavailable) else have.encoder.version
-    if isinstance(have.visual, ModelUnavailable):
-        return "none"
-    return have.visual.version if modality == "visual" else have.visual.concept_version
 
 
 def _moment(milliseconds: int) -> datetime:

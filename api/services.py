@@ -17,11 +17,13 @@ from stormpetrel.assembly import (
     open_index,
     open_text_encoder,
     open_visual_model,
+    patches_of,
     posts_or_what_is_there,
 )
 from stormpetrel.errors import ModelUnavailable
 from stormpetrel.fusion.adaptive import LearnedFusion
 from stormpetrel.retrieval import PostSearch
+from stormpetrel.retrieval.worlds import WorldSearch
 from stormpetrel.settings import Settings
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
@@ -85,8 +87,17 @@ class Services:
         return self._collection
 
     @property
+    def patches(self) -> str:
+        """The patches' collection."""
+        return patches_of(self.settings).name
+
+    @property
     def search(self) -> PostSearch:
         return PostSearch(self.vectors, self.collection, self.learned)
+
+    @property
+    def worlds(self) -> WorldSearch:
+        return WorldSearch(self.search, self.vectors, self.patches, self.documents)
 
     def close(self) -> None:
         self.subscriptions.close()

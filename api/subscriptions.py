@@ -1,5 +1,7 @@
 """Standing queries: POST /v1/subscriptions, then listen by SSE or WebSocket to the posts that match as they arrive.
 
+Where patches are asked as well, what is told are places and days that a new product or post has ranked anew.
+
 A subscription is an event on a compacted topic, so that it outlives the process and every API process knows it. What
 a listener has heard is its own to say: the id of each message is the moment up to which it is complete.
 """
@@ -106,8 +108,10 @@ def events(
     last_event_id: Annotated[str | None, Header()] = None,
     have: Services = Depends(services),
 ) -> StreamingResponse:
-    """Server-sent events: `match`, a hit as a search gives it, within two seconds of the post. After a break the
-    browser sends Last-Event-ID by itself; other clients may send `since`. At least once: know posts by their id."""
+    """Server-sent events: `match`, a hit as a search gives it, within two seconds of the post; where patches are asked
+    too, `ranked`, a place and day whose rank has changed since posts or a product came, with the rank it had (`was`).
+    After a break the browser sends Last-Event-ID by itself; other clients may send `since`. At least once: know posts
+    by their id."""
     listener = _listener(subscription_id, last_event_id or since, have)
 
     async def lines() -> AsyncIterator[bytes]:

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,15 @@ import numpy as np
 import pystac
 import pytest
 from PIL import Image
+from websockets.sync.client import connect
 
-from stormpetrel.demo.scenes import MUD, WATER
+from stormpetrel.demo.scenes import MUD, WATER, write_radar
 from stormpetrel.local.stack import this_python
 from stormpetrel.ports import Filter, OrderQuery
 from stormpetrel.stores.collections import patches_collection
 from stormpetrel.stores.kafka import read_dead_letters, read_whole
 from stormpetrel.topics import PRODUCTS_ANNOUNCED
-from tests.integration.running import RunningSystem, wait_until
+from tests.integration.running import RunningSystem, wait_until, write_posts
 from tests.integration.scenes import Products, make
 
 pytestmark = pytest.mark.integration
@@ -129,6 +131,80 @@ def test_everything_is_a_valid_stac_item(night: RunningSystem) -> None:
             href = own.href if isinstance(own, pystac.Link) else own["href"]
             assert night.api("GET", href.split("/v1/", 1)[1].join(["/v1/", ""])).json()["id"] == item.id
     assert night.api("GET", "/v1/stac/collections/nothing/items").status_code == 404
+
+
+def _post(system: RunningSystem, tmp_path: Path, own: str, text: str, lon: float, lat: float) -> str:
+    record = {"id": own, "text": text, "created_at": "2025-11-04T06:10:00Z", "longitude": lon, "latitude": lat}
+    system.replay(write_posts(tmp_path / f"{own}.jsonl", [record]))
+    system.wait_until_worked_through()
+    return f"file:{own}"
+
+
+def _flooded_patch(system: RunningSystem, products: Products) -> dict[str, Any]:
+    within = Filter(any_of={"scene_id": [_pair(products)], "grid": ["120"]}, ranges={"new_water": (300, None)})
+    (found,) = system.index.query(COLLECTION, [OrderQuery("event_time", "desc", filter=within, limit=10)])
+    patch: dict[str, Any] = system.api("GET", f"/v1/patches/{found[0].payload['id']}").json()
+    return patch
+
+
+def test_a_patch_finds_posts_and_patches_and_a_post_finds_the_patches_over_its_place(
+    night: RunningSystem, products: Products, tmp_path: Path
+) -> None:
+    patch = _flooded_patch(night, products)
+    here = (patch["longitude"], patch["latitude"])
+    post_id = _post(night, tmp_path, "worlds-1", "Alluvione: i campi sono sotto acqua, flood water everywhere", *here)
+    far = _post(night, tmp_path, "worlds-2", "Bel sole oggi al mare, gelato per tutti", 15.1, 37.5)
+    answer = night.search(patch_id=patch["patch_id"], limit=50)
+    first = answer["hits"][0]
+    assert {member["kind"] for member in first["members"]} == {"post", "patch"}
+    assert post_id in [member["id"] for member in first["members"]]
+    assert far not in [member["id"] for member in first["members"]]
+    assert patch["patch_id"] not in [member["id"] for hit in answer["hits"] for member in hit["members"]]
+    assert {"sar", "ms", "fused", "space", "time", "lexical", "text"} <= set(answer["lists"])
+    assert answer["lists"]["fused"]["model"] == "awld-8x18-w7@1+ms-4x32-sqrt@1"
+    assert len(first["decided_by"]) == 2
+    back = night.search(post_id=post_id, worlds=["posts", "patches"], limit=50)
+    overhead = [member["id"] for hit in back["hits"] for member in hit["members"] if "overhead" in member["ranks"]]
+    assert overhead, "the newest patches over its place"
+    assert all("/g120/" in patch_id for patch_id in overhead)
+    only_patches = night.search(vectors={"sar": [1.0] * 144}, worlds=["patches"])
+    assert all(member["kind"] == "patch" for hit in only_patches["hits"] for member in hit["members"])
+
+
+def test_what_patches_cannot_be_asked_is_told(night: RunningSystem) -> None:
+    def refused(**question: Any) -> tuple[int, str]:
+        reply = night.api("POST", "/v1/search", json=question)
+        return reply.status_code, reply.text
+
+    assert refused(patch_id="S2A_there/is/none")[0] == 404
+    assert refused(vectors={"sar": [0.1] * 7})[0] == 422
+    assert "adaptive" in refused(text="flood", worlds=["posts", "patches"], fusion="adaptive")[1]
+    answer = night.search(text="flood", vectors={"fused": [0.1] * 3}, worlds=["posts", "patches"])
+    assert "272" in answer["unavailable"]["fused"]
+
+
+def test_a_new_product_ranks_the_incidents_it_covers_anew(
+    night: RunningSystem, products: Products, tmp_path: Path
+) -> None:
+    patch = _flooded_patch(night, products)
+    here = {"longitude": patch["longitude"], "latitude": patch["latitude"]}
+    reply = night.api("POST", "/v1/subscriptions", json={"place": here, "time": "2025-11-06T06:00:00Z",
+                                                         "worlds": ["posts", "patches"], "within": 50})  # fmt: skip
+    assert reply.status_code == 201, reply.text
+    heard: list[dict[str, Any]] = []
+    address = night.url(reply.json()["websocket"]).replace("http", "ws")
+    with connect(address) as socket:
+        assert json.loads(socket.recv(timeout=20))["event"] == "listening"
+        later = write_radar(tmp_path, products.ground, datetime(2025, 11, 6, 5, 35, tzinfo=UTC), flood=True, seed=11)
+        announce(night, later)
+        night.wait_until_seen()
+        while not any("20251106" in member["id"] for told in heard for member in told["data"]["members"]):
+            message = json.loads(socket.recv(timeout=30))
+            heard += [message] if message["event"] == "ranked" else []
+    told = next(m for m in heard if any("20251106" in member["id"] for member in m["data"]["members"]))
+    assert told["data"]["cell"].endswith("/2025-11-06")
+    assert told["data"]["was"] is None, "no place and day of that name was ranked before"
+    night.api("DELETE", f"/v1/subscriptions/{reply.json()['subscription_id']}")
 
 
 def test_the_same_product_by_another_source_is_no_new_work(night: RunningSystem, products: Products) -> None:
