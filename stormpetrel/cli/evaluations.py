@@ -71,12 +71,18 @@ def retrieval(
     """Every modality and every fusion on judged queries: P@10, mAP, nDCG@10, significance, latency."""
     from stormpetrel.cli.console import print_json, say
     from stormpetrel.evaluation.judged import read_sets
+    from stormpetrel.evaluation.patch_retrieval import evaluate_patch_sets
     from stormpetrel.evaluation.retrieval import evaluate
 
-    encoder, places = _tools(say)
-    sets = {judged.name: evaluate(judged, encoder, places, say) for judged in read_sets(data, queries)}
+    sets = evaluate_patch_sets(data)
+    judged_sets = read_sets(data, queries, may_be_none=bool(sets))
+    version = None
+    if judged_sets:
+        encoder, places = _tools(say)
+        version = encoder.version
+        sets |= {judged.name: evaluate(judged, encoder, places, say) for judged in judged_sets}
     if as_json:
-        print_json({"sets": sets, "text_model": encoder.version})
+        print_json({"sets": sets, "text_model": version})
     else:
         for name, report in sets.items():
             _print(name, report)

@@ -51,13 +51,13 @@ class JudgedSet:
         return frozenset(n for n, post in enumerate(self.posts) if n != row and post.label == wanted)
 
 
-def read_sets(data: Path, most_queries: int, seed: int = 7) -> list[JudgedSet]:
+def read_sets(data: Path, most_queries: int, seed: int = 7, may_be_none: bool = False) -> list[JudgedSet]:
     """The judged sets at `data`: the folder itself, or the set folders in it. Raises SetupError where there is none."""
     folders = sorted(path for path in data.iterdir() if path.is_dir()) if data.is_dir() else []
     found = [own] if data.is_dir() and (own := _read(data, most_queries, seed)) else []
     # The folder itself is a set, or holds sets; never both, or its parts would be judged twice.
     found = found or [made for folder in folders if (made := _read(folder, most_queries, seed))]
-    if not found:
+    if not found and not may_be_none:
         wanted = f"`event` and one of {', '.join(CLASSES)}"
         raise SetupError(f"no judged posts in {data}: give a folder of JSON lines with {wanted} in each record")
     return found

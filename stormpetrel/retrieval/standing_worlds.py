@@ -31,8 +31,8 @@ class StandingWorlds:
     """One listener's view of one question. Not for two threads at once."""
 
     def __init__(
-        self, search: WorldSearch, index: VectorIndex, collections: Sequence[str], asked: Question, patch: PatchQuestion,
-        worlds: Sequence[str], within: int, clock: Callable[[], float] = time.time,
+        self, search: WorldSearch, index: VectorIndex, collections: Sequence[str], asked: Question,
+        patch: PatchQuestion, worlds: Sequence[str], within: int, clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         self._search, self._index, self._collections = search, index, list(collections)
         self._asked, self._patch, self._worlds, self._within = asked, patch, worlds, within

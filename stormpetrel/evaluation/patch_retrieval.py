@@ -1,0 +1,70 @@
+"""Late fusion on labelled patches: a patch asks with its radar, its multispectral and its early-fusion descriptor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stormpetrel.evaluation.measures import paired_p
+from stormpetrel.evaluation.patches import Labelled, read_labelled
+from stormpetrel.evaluation.retrieval import LOST_FROM, Tally
+from stormpetrel.fusion import RankList
+from stormpetrel.fusion.methods import METHODS
+
+SINGLES = ("sar", "ms", "fused")
+FUSED = "weighted_scores"  # all three scores are cosines: they can be compared as they are
+
+
+def evaluate_patch_sets(data: Path) -> dict[str, Any]:
+    """The reports of the folder itself or of the folders in it, by name, where patches of both sensors are labelled."""
+    folders = [data, *sorted(path for path in data.iterdir() if path.is_dir())]
+    reports = {folder.resolve().name: evaluate_patches(read_labelled(folder)) for folder in folders}
+    return {name: report for name, report in reports.items() if report is not None}
+
+
+def evaluate_patches(patches: Sequence[Labelled]) -> dict[str, Any] | None:
+    """The report of a set, in the form of the posts'; None where no patch has both halves. Relevant are the patches of
+    other images that share a label with the one that asks; queries to which all or none are, ask nothing."""
+    whole = [patch for patch in patches if all(name in patch.vectors for name in SINGLES)]
+    vectors = {name: np.stack([patch.vectors[name] for patch in whole]) for name in SINGLES} if whole else {}
+    tallies: dict[str, Tally] = {}
+    queries = 0
+    for row, patch in enumerate(whole):
+        others = [n for n, other in enumerate(whole) if other.image != patch.image]
+        relevant = frozenset(f"{n:07d}" for n in others if whole[n].labels & patch.labels)
+        if not 0 < len(relevant) < len(others):
+            continue
+        queries += 1
+        started = time.perf_counter()
+        lists = [_ranked(name, vectors[name], row, others) for name in SINGLES]
+        ms = 1000 * (time.perf_counter() - started)
+        for ranked in lists:
+            tallies.setdefault(ranked.modality, Tally()).note(ranked.items, relevant, ms)
+        for name, fusion in METHODS.items():
+            started = time.perf_counter()
+            ids = [item.id for item in fusion(lists, None)]
+            tallies.setdefault(name, Tally()).note(ids, relevant, ms + 1000 * (time.perf_counter() - started))
+    return _report(queries, tallies) if queries else None
+
+
+def _ranked(name: str, vectors: np.ndarray, row: int, others: Sequence[int]) -> RankList:
+    scores = vectors[others] @ vectors[row]
+    return RankList.of(name, ((f"{n:07d}", float(score)) for n, score in zip(others, scores, strict=True)))
+
+
+def _report(queries: int, tallies: dict[str, Tally]) -> dict[str, Any]:
+    best = max(SINGLES, key=lambda name: np.mean(tallies[name].ap))
+    fused, single = np.asarray(tallies[FUSED].ap), np.asarray(tallies[best].ap)
+    return {
+        "queries": queries,
+        "methods": {name: tally.report() for name, tally in tallies.items()},
+        "fused": FUSED,
+        "best_single": best,
+        "p_vs_best_single": round(paired_p(tallies[FUSED].ap, tallies[best].ap), 5),
+        "p_vs_rrf": round(paired_p(tallies[FUSED].ap, tallies["rrf"].ap), 5),
+        "lost_share": round(float(np.mean(fused < single - LOST_FROM)), 4),
+    }
