@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rasterio
 import shapely
 from numpy.typing import NDArray
 from rasterio.features import shapes
@@ -27,7 +28,8 @@ from stormpetrel.imagery.sentinel1 import RadarImage
 from stormpetrel.imagery.water import Water
 from stormpetrel.imagery.weber import epsilon_of
 
-STRIP = 1920  # px
+STRIP = 960  # px
+BLOCK_CACHE = 400_000_000  # bytes: JPEG2000 tiles that two strips need are decoded once
 LARGEST_POLYGONS = 2000
 SIMPLIFY = 10.0  # metres
 
@@ -89,7 +91,7 @@ def describe_scene(scene: Scene, pictures: Path | None, grids: tuple[int, ...] =
 
     Raises BadProduct where one of its products cannot be worked on; then no picture of it is left behind.
     """
-    with ExitStack() as stack:
+    with rasterio.Env(GDAL_CACHEMAX=BLOCK_CACHE), ExitStack() as stack:
         images = Images(scene, stack)
         frame = frame_of(scene, images.optical)
         found = Described(frame, [], images.problems)
@@ -238,7 +240,8 @@ def _find_water(images: Images, levels: dict[str, Levels], found: Described) -> 
 
 def _write_change(pictures: Path, found: Described, writers: dict[str, PictureWriter]) -> None:
     mask, known, _ = merged(found.water)
-    classes = np.where(known, np.where(mask, 2, 1), 0).astype(np.uint8)
+    classes = known.astype(np.uint8)
+    classes[mask & known] = 2
     if found.new:
         classes[merged(found.new)[0]] = 3
     writers["change"] = PictureWriter(pictures / "change.tif", "change", found.frame)

@@ -62,6 +62,10 @@ class Frame:
             yield Frame(self.epsg, self.west, self.north - top * RESOLUTION, self.width,
                         min(height, self.height - top), self.step)  # fmt: skip
 
+    def columns(self, first: int, width: int) -> Frame:
+        """The part from a column of pixels on."""
+        return Frame(self.epsg, self.west + first * RESOLUTION, self.north, width, self.height, self.step)
+
     def square(self, side: int, i: int, j: int) -> Square:
         """The square whose pixels are array rows `i * side` on and columns `j * side` on."""
         size = side * RESOLUTION

@@ -28,6 +28,7 @@ from stormpetrel.imagery.files import ProductFiles, edge_in_degrees, opened, rea
 from stormpetrel.imagery.grid import Frame
 
 POLARISATIONS = ("VV", "HH", "VH", "HV")  # the one that comes first is described
+COLUMNS, LINES = 2400, 512  # px that are warped, and calibrated, at once
 MARGIN = 24  # px around what a frame needs of the radar image
 Float32 = NDArray[np.float32]
 
@@ -186,19 +187,26 @@ class RadarImage:
         if not self._gcps:
             return self._from_map(frame, out)
         points = self._points_in(frame)
-        window = self._window(frame, points)
-        if window is None:
-            return out
-        source = self._sigma(window)
+        # A narrow part needs little of a turned image; a whole strip would need nearly all of it.
+        for left in range(0, frame.width, COLUMNS):
+            part = frame.columns(left, min(COLUMNS, frame.width - left))
+            window = self._window(part, points)
+            if window is not None:
+                out[:, left : left + part.width] = self._warped(part, window, points)
+        return out
+
+    def _warped(self, frame: Frame, window: Window, points: list[GroundControlPoint]) -> Float32:
+        found = np.full((frame.height, frame.width), np.nan, dtype=np.float32)
         shifted = [
             GroundControlPoint(point.row - window.row_off, point.col - window.col_off, point.x, point.y)
             for point in points
         ]
         reproject(
-            source, out, gcps=shifted, src_crs=frame.crs, dst_transform=frame.transform, dst_crs=frame.crs,
-            src_nodata=np.nan, dst_nodata=np.nan, resampling=Resampling.bilinear, SRC_METHOD="GCP_TPS", num_threads=2,
+            self._sigma(window), found, gcps=shifted, src_crs=frame.crs, dst_transform=frame.transform,
+            dst_crs=frame.crs, src_nodata=np.nan, dst_nodata=np.nan, resampling=Resampling.bilinear,
+            SRC_METHOD="GCP_TPS", num_threads=2,
         )  # fmt: skip
-        return out
+        return found
 
     def _points_in(self, frame: Frame) -> list[GroundControlPoint]:
         """The control points in metres of the frame's zone: there the antimeridian is no edge."""
@@ -234,6 +242,14 @@ class RadarImage:
         return Window(int(left), int(top), int(right - left), int(bottom - top))
 
     def _sigma(self, window: Window) -> Float32:
+        found = np.empty((window.height, window.width), dtype=np.float32)
+        for top in range(0, window.height, LINES):
+            lines = min(LINES, window.height - top)
+            part = Window(window.col_off, window.row_off + top, window.width, lines)
+            found[top : top + lines] = self._sigma_of(part)
+        return found
+
+    def _sigma_of(self, window: Window) -> Float32:
         with readable():
             numbers = self._dataset.read(self._band, window=window)
         if self.scale == "decibels":

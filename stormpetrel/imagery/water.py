@@ -29,7 +29,7 @@ UNKNOWN = np.uint8(255)
 DECIBELS = (-40.0, 0.2)  # the first level, and the step of one
 NDWI = (-1.0, 0.01)
 TILE = 60  # px
-BAND = 1920  # px; masks are grown and cleaned by bands of rows, which bounds what is in memory
+BAND = 960  # px; masks are grown and cleaned by bands of rows, which bounds what is in memory
 GROWS = 3.0  # dB
 DARKER = 3.0  # dB
 SMALLEST = 16  # px; what is smaller is speckle
@@ -101,12 +101,17 @@ class Splits:
     upper: NDArray[np.float64]
 
 
-def minimum_error_splits(histograms: NDArray[np.int64]) -> Splits:
+def minimum_error_splits(histograms: NDArray[np.integer[Any]], at_once: int = 2048) -> Splits:
     """The split of each histogram, (n, levels).
 
     Kittler and Illingworth (1986): the least of 1 + 2 (P1 ln s1 + P2 ln s2) - 2 (P1 ln P1 + P2 ln P2) over all levels;
     a mode with less than 2 % of all is none.
     """
+    parts = [_splits(histograms[start : start + at_once]) for start in range(0, max(1, len(histograms)), at_once)]
+    return Splits(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _splits(histograms: NDArray[np.integer[Any]]) -> tuple[NDArray[Any], ...]:
     weights = histograms / np.maximum(histograms.sum(axis=1, keepdims=True), 1)
     levels = np.arange(weights.shape[1])
     low, low_mean, low_square = (np.cumsum(weights * part, axis=1) for part in (1, levels, levels**2))
@@ -121,13 +126,13 @@ def minimum_error_splits(histograms: NDArray[np.int64]) -> Splits:
     at = (np.arange(len(best)), best)
     with np.errstate(invalid="ignore"):
         apart = np.sqrt(2) * (second[at] - first[at]) / np.sqrt(spread1[at] ** 2 + spread2[at] ** 2)
-    return Splits(np.where(np.isfinite(error[at]), best, -1), apart, first[at], second[at])
+    return np.where(np.isfinite(error[at]), best, -1), apart, first[at], second[at]
 
 
-def _tile_histograms(levels: UInt8) -> NDArray[np.int64]:
+def _tile_histograms(levels: UInt8) -> NDArray[np.int32]:
     """Counts of the levels 0 to 254 of each whole tile that is known for a quarter at least, (n, 255)."""
     rows, columns = levels.shape[0] // TILE, levels.shape[1] // TILE
-    found = np.empty((rows, columns, 256), dtype=np.int64)
+    found = np.empty((rows, columns, 256), dtype=np.int32)
     offsets = np.repeat(np.arange(columns) * 256, TILE)
     for row in range(rows):
         line = levels[row * TILE : (row + 1) * TILE, : columns * TILE] + offsets
