@@ -19,7 +19,7 @@ from stormpetrel.enrichment import now
 from stormpetrel.errors import NotFound
 from stormpetrel.imagery.grid import Square
 from stormpetrel.notices import cdse
-from stormpetrel.ports import Document
+from stormpetrel.ports import Document, Filter, OrderQuery
 from stormpetrel.stores.kafka import Publisher
 
 router = APIRouter(prefix="/v1", tags=["imagery"])
@@ -84,10 +84,27 @@ def patch_picture(kind: Kind, patch_id: PatchId, have: Services = Depends(servic
     return Response(square_png(path, square), media_type="image/png")
 
 
+@router.get("/patches")
+def patches(
+    scene_id: Annotated[str | None, Query(min_length=3)] = None, grid: Literal["120", "240", "480"] = "120",
+    limit: Annotated[int, Query(ge=1, le=100)] = 20, have: Services = Depends(services),
+) -> dict[str, Any]:  # fmt: skip
+    """The patches with the most new water, of a scene or of all."""
+    within = Filter(any_of={"grid": [grid], **({"scene_id": [scene_id]} if scene_id else {})})
+    (hits,) = have.vectors.query(have.patches, [OrderQuery("new_water", "desc", None, within, limit)])
+    ids = [hit.payload["id"] for hit in hits]
+    found = have.documents.get("patches", ids)
+    return {"patches": [_shown(found[patch_id]) for patch_id in ids if patch_id in found]}
+
+
+def _shown(found: Document) -> Document:
+    return {key: value for key, value in found.items() if key not in ("_id", "time")}
+
+
 @router.get("/patches/{patch_id:path}")
 def patch(patch_id: str, have: Services = Depends(services)) -> dict[str, Any]:
     """All that is known of a patch but its vectors."""
-    return {key: value for key, value in patch_document(have, patch_id).items() if key not in ("_id", "time")}
+    return _shown(patch_document(have, patch_id))
 
 
 def _may_push(authorization: Annotated[str, Header()] = "", have: Services = Depends(services)) -> None:

@@ -48,6 +48,10 @@ def demo(
         say(f"replaying {stream}")
         _replay_and_wait(stream, settings)
         _ask(settings, None if data else directory / "demo" / "truth.json")
+        if data is None:
+            from stormpetrel.cli.demo_scenes import show_scenes
+
+            show_scenes(settings, directory / "demo" / "scenes")
     except BaseException:
         if supervisor is not None:
             say("stopping what was started")
