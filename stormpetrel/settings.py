@@ -113,13 +113,17 @@ class Imagery(Section):
 
 
 class Catalogue(Section):
-    """Where notices of new products are fetched. `secret` is what a push must carry."""
+    """Where notices of new products are fetched. `user` and `password` are those of the Data Space; `secret` is what a
+    push must carry."""
 
     stac_url: str = "https://stac.dataspace.copernicus.eu/v1"
     stac_collections: tuple[str, ...] = ("sentinel-1-grd", "sentinel-2-l2a")
     odata_url: str = "https://catalogue.dataspace.copernicus.eu/odata/v1"
     subscriptions_url: str = "https://catalogue.dataspace.copernicus.eu/odata/v1"
+    identity_url: str = "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token"
     subscription_id: str | None = None
+    user: str | None = None
+    password: str | None = None
     token: str | None = None
     secret: str | None = None
     folder: Path | None = None

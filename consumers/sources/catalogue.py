@@ -27,6 +27,7 @@ from stormpetrel.ports import DocumentStore
 from stormpetrel.settings import Catalogue, Imagery, Settings
 from stormpetrel.stores.kafka import Publisher
 from stormpetrel.stores.mongo import MongoStore
+from stormpetrel.stores.tokens import Tokens
 
 log = structlog.get_logger()
 PAGE = 100
@@ -50,7 +51,9 @@ class Cursors:
         self._documents.upsert("cursors", [{"_id": source, "at": at.isoformat()}])
 
 
-def poll_stac(settings: Catalogue, imagery: Imagery, publisher: ProductPublisher, cursors: Cursors) -> None:
+def poll_stac(
+    settings: Catalogue, imagery: Imagery, publisher: ProductPublisher, cursors: Cursors, tokens: Tokens
+) -> None:
     """One look at a STAC API: what was created or updated since the cursor. Raises StoreUnavailable."""
     from pystac_client import Client
     from pystac_client.exceptions import APIError
@@ -58,7 +61,7 @@ def poll_stac(settings: Catalogue, imagery: Imagery, publisher: ProductPublisher
     since = cursors.get("stac") or now() - timedelta(hours=settings.since_h)
     newest = since
     try:
-        client = Client.open(settings.stac_url)
+        client = Client.open(settings.stac_url, headers=tokens.headers())
         found = client.search(
             collections=list(settings.stac_collections), bbox=list(imagery.area) if imagery.area else None,
             datetime=f"{(since - timedelta(days=2)).isoformat()}/..", limit=PAGE,
@@ -75,7 +78,9 @@ def poll_stac(settings: Catalogue, imagery: Imagery, publisher: ProductPublisher
     cursors.set("stac", max(since, newest - OVERLAP))
 
 
-def poll_odata(settings: Catalogue, imagery: Imagery, publisher: ProductPublisher, cursors: Cursors) -> None:
+def poll_odata(
+    settings: Catalogue, imagery: Imagery, publisher: ProductPublisher, cursors: Cursors, tokens: Tokens
+) -> None:
     """One look at CDSE's OData catalogue: what was published since the cursor, page by page. Raises
     StoreUnavailable."""
     since = cursors.get("odata") or now() - timedelta(hours=settings.since_h)
@@ -89,7 +94,7 @@ def poll_odata(settings: Catalogue, imagery: Imagery, publisher: ProductPublishe
     query: dict[str, Any] | None = {"$filter": " and ".join(wanted), "$orderby": "PublicationDate asc", "$top": PAGE,
                                     "$expand": "Attributes"}  # fmt: skip
     while address:
-        answer = _get(address, query, settings.token)
+        answer = _get(address, query, tokens)
         for record in answer.get("value") or []:
             told = publisher.take(record, lambda value: cdse.product(value, now()), f"odata/{record.get('Id')}")
             if isinstance(told, ProductAnnounced) and told.published_at is not None:
@@ -99,25 +104,27 @@ def poll_odata(settings: Catalogue, imagery: Imagery, publisher: ProductPublishe
     cursors.set("odata", max(since, newest - OVERLAP))
 
 
-def poll_subscription(settings: Catalogue, _: Imagery, publisher: ProductPublisher, __: Cursors) -> None:
+def poll_subscription(
+    settings: Catalogue, _: Imagery, publisher: ProductPublisher, __: Cursors, tokens: Tokens
+) -> None:
     """Empties CDSE's pull queue; an entry is acknowledged after Kafka holds its event. Raises StoreUnavailable."""
     if settings.subscription_id is None:
         raise SetupError("catalogue.subscription_id is not set: make a pull subscription at CDSE and name it here")
     address = f"{settings.subscriptions_url}/Subscriptions({settings.subscription_id})"
     while True:
-        entries = _get(f"{address}/Read", {"$top": QUEUE_PAGE}, settings.token)
+        entries = _get(f"{address}/Read", {"$top": QUEUE_PAGE}, tokens)
         records = entries if isinstance(entries, list) else entries.get("value") or []
         if not records:
             return
         for record in records:
             origin = f"subscription/{record.get('ProductId')}"
-            publisher.take(record, lambda entry: _notified(entry, settings), origin)
+            publisher.take(record, lambda entry: _notified(entry, settings, tokens), origin)
         publisher.flush()
         for record in records:
-            _send("POST", f"{address}/Ack", {"$ackid": record.get("AckId")}, settings.token)
+            _send("POST", f"{address}/Ack", {"$ackid": record.get("AckId")}, tokens)
 
 
-def _notified(entry: dict[str, Any], settings: Catalogue) -> ProductAnnounced | ProductWithdrawn | None:
+def _notified(entry: dict[str, Any], settings: Catalogue, tokens: Tokens) -> ProductAnnounced | ProductWithdrawn | None:
     """What a queue entry says; one that has lost its product is asked for."""
     try:
         return cdse.notification(entry, now())
@@ -126,17 +133,17 @@ def _notified(entry: dict[str, Any], settings: Catalogue) -> ProductAnnounced | 
             raise
         address = f"{settings.odata_url}/Products({lost.product_id})"
         try:
-            return cdse.product(_get(address, {"$expand": "Attributes"}, settings.token), now(), "cdse")
+            return cdse.product(_get(address, {"$expand": "Attributes"}, tokens), now(), "cdse")
         except MalformedRecord:
             raise lost from None
 
 
-def _get(address: str, query: dict[str, Any] | None, token: str | None) -> Any:
-    return orjson.loads(_send("GET", address, query, token).content or b"{}")
+def _get(address: str, query: dict[str, Any] | None, tokens: Tokens) -> Any:
+    return orjson.loads(_send("GET", address, query, tokens).content or b"{}")
 
 
-def _send(method: str, address: str, query: dict[str, Any] | None, token: str | None) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+def _send(method: str, address: str, query: dict[str, Any] | None, tokens: Tokens) -> httpx.Response:
+    headers = tokens.headers()
     try:
         reply = httpx.request(method, address, params=query, headers=headers, timeout=60, follow_redirects=True)
         if reply.status_code == 404:
@@ -178,7 +185,7 @@ class WatchedFolder:
         publisher.flush()
 
 
-POLLS: dict[str, Callable[[Catalogue, Imagery, ProductPublisher, Cursors], None]] = {
+POLLS: dict[str, Callable[[Catalogue, Imagery, ProductPublisher, Cursors, Tokens], None]] = {
     "stac": poll_stac,
     "odata": poll_odata,
     "cdse": poll_subscription,
@@ -195,6 +202,7 @@ def run(settings: Settings, name: str) -> None:
         signal.signal(number, lambda *_: told.set())
     publisher = ProductPublisher(Publisher(settings.kafka.bootstrap), name)
     cursors = Cursors(MongoStore(settings.mongo.url, settings.mongo.database))
+    tokens = Tokens(settings.catalogue)
     folder = WatchedFolder(settings.catalogue.folder) if name == "folder" and settings.catalogue.folder else None
     if name == "folder" and folder is None:
         raise SetupError("catalogue.folder is not set: name the folder to watch")
@@ -205,7 +213,7 @@ def run(settings: Settings, name: str) -> None:
             if folder is not None:
                 folder.look(publisher)
             else:
-                POLLS[name](settings.catalogue, settings.imagery, publisher, cursors)
+                POLLS[name](settings.catalogue, settings.imagery, publisher, cursors, tokens)
             readiness.ready()
         except StoreUnavailable as error:
             readiness.waits_for(str(error))

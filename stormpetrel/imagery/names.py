@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 _ENDINGS = re.compile(r"(\.SAFE|\.zip|\.tiff?|_COG)+E?$", re.IGNORECASE)
-_TIME = re.compile(r"(\d{8}T\d{6})")
+_TIME = re.compile(r"(?<!\d)(\d{8}T\d{6})(?!\d)")
 _S2 = re.compile(r"^S2[A-D]_MSI(L1C|L2A)_")
 _S1 = re.compile(r"^S1[A-D]_\w{2}_([A-Z]{3})[A-Z_]_")
 _S2_ORBIT = re.compile(r"_R(\d{3})_")
@@ -43,8 +43,7 @@ def read_name(name: str) -> Named | None:
     37
     """
     plain = plain_name(name)
-    time = _TIME.search(plain)
-    sensed = datetime.strptime(time[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) if time else None
+    sensed = _sensed(plain)
     if found := _S2.match(plain):
         orbit = _S2_ORBIT.search(plain)
         return Named("sentinel-2", f"S2MSI{found[1][1:]}", sensed, int(orbit[1]) if orbit else None)
@@ -55,4 +54,14 @@ def read_name(name: str) -> Named | None:
         offset = _ORBIT_OFFSETS.get(plain[:3])
         relative = (int(absolute[1]) - offset) % 175 + 1 if absolute and offset is not None else None
         return Named("sentinel-1", kind[1] if kind else "GRD", sensed, relative)
+    return None
+
+
+def _sensed(plain: str) -> datetime | None:
+    """The first moment in a name; None where there is none, or no clock shows it."""
+    for found in _TIME.findall(plain):
+        try:
+            return datetime.strptime(found, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        except ValueError:
+            continue
     return None

@@ -44,6 +44,7 @@ class RunningSystem:
         self.directory = directory
         self.stack = Stack(directory, print)
         self.ours: dict[str, subprocess.Popen[bytes]] = {}
+        self.ports: dict[str, int] = {}
         self._api_port = 0
         self._client = httpx.Client(timeout=30)
 
@@ -85,7 +86,7 @@ class RunningSystem:
             process = subprocess.Popen(
                 this_python(*arguments), env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
-        self.ours[name] = process
+        self.ours[name], self.ports[name] = process, port
         if name == "serve":
             self._api_port = port
         if wait:
