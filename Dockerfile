@@ -17,12 +17,13 @@ ARG TEXT_MODEL=all-MiniLM-L6-v2
 RUN STORMPETREL_TEXT_MODEL__NAME="$TEXT_MODEL" STORMPETREL_CACHE=/app/cache /app/.venv/bin/stormpetrel model export
 
 FROM python:3.12-slim
-RUN useradd --create-home --uid 1000 stormpetrel && mkdir -p /app/state && chown stormpetrel /app/state
+RUN useradd --create-home --uid 1000 stormpetrel && mkdir -p /app/state /app/imagery && chown stormpetrel /app/state /app/imagery
 WORKDIR /app
 COPY --from=build /app /app
 ARG TEXT_MODEL=all-MiniLM-L6-v2
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 ORT_DISABLE_TELEMETRY=1 MALLOC_ARENA_MAX=2 \
     STORMPETREL_TEXT_MODEL__NAME=$TEXT_MODEL STORMPETREL_CACHE=/app/cache STORMPETREL_LOCAL__DIRECTORY=/app/state \
+    STORMPETREL_IMAGERY__DIRECTORY=/app/imagery NUMBA_CACHE_DIR=/app/imagery/.numba \
     STORMPETREL_PROBE_HOST=0.0.0.0 STORMPETREL_API__HOST=0.0.0.0
 USER stormpetrel
 ENTRYPOINT ["stormpetrel"]

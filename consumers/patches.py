@@ -32,7 +32,7 @@ VECTORS = {"sar_vector": SAR_DIMENSIONS, "ms_vector": MS_DIMENSIONS, "fused_vect
 
 def patch_document(event: PatchDescribed) -> Document:
     """The patch as MongoDB holds it: without its vectors, under its own id."""
-    fields = event.model_dump(mode="json", exclude={*VECTORS, "eo_vector", "schema_version"})
+    fields = event.model_dump(mode="json", exclude={*VECTORS, "schema_version"})
     models = {name.removesuffix("_vector"): made.model for name in VECTORS if (made := getattr(event, name))}
     return {"_id": event.patch_id, **fields, "models": models, "time": milliseconds(event.sensed_at)}
 

@@ -274,7 +274,6 @@ class PatchDescribed(Event):
     sar_vector: Vector | None = None
     ms_vector: Vector | None = None
     fused_vector: Vector | None = None
-    eo_vector: Vector | None = None
     described_at: Moment
 
 

@@ -15,7 +15,7 @@ from stormpetrel.settings import Settings
 from stormpetrel.stores import mongo, qdrant
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-OURS = ("topics", "worker", "index", "api", "files", "x")
+OURS = ("topics", "worker", "index", "scenes", "api", "files", "catalogue", "x")
 SERVERS = ("kafka", "mongo", "qdrant")
 
 
@@ -24,7 +24,7 @@ def services() -> dict[str, Any]:
     program = Path(sys.executable).with_name("podman-compose")
     # `config` needs no engine, but podman-compose asks it for a version: any program answers.
     command = [str(program), "--podman-path", sys.executable, "-f", str(ROOT / "docker-compose.yml"),
-               "--profile", "x", "--profile", "files", "config"]  # fmt: skip
+               "--profile", "x", "--profile", "files", "--profile", "catalogue", "config"]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
@@ -65,7 +65,8 @@ def test_the_addresses_are_settings_and_the_probes_are_the_ports_that_we_serve(
     assert qdrant.QdrantIndex(settings.qdrant.url)
     ports = {
         "worker": settings.worker.probe_port, "index": settings.index.probe_port,
-        "api": settings.api.port, "x": settings.x.probe_port,
+        "api": settings.api.port, "x": settings.x.probe_port, "scenes": settings.imagery.probe_port,
+        "catalogue": settings.catalogue.probe_port,
     }  # fmt: skip
     for name, port in ports.items():
         assert f"127.0.0.1:{port}/" in services[name]["healthcheck"]["test"][-1]
