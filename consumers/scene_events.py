@@ -31,13 +31,14 @@ def patch_events(scene: Scene, found: Described, at: datetime) -> Iterator[Patch
     shares = _Shares(found)
     for patch in found.patches:
         water_share, new_water = shares.of(scene, patch)
-        longitude, latitude = patch.square.centre()
+        assert patch.outline is not None
+        longitude, latitude = patch.outline.centre
         yield PatchDescribed(
             patch_id=f"{scene.id}/{patch.square.name}", scene_id=scene.id,
             s1_product=scene.radar.product_name if scene.radar and patch.sar is not None else None,
             s2_product=scene.optical.product_name if scene.optical and patch.ms is not None else None,
             sensed_at=sensed_at(scene), epsg=patch.square.epsg, side=patch.square.side, row=patch.square.row,
-            column=patch.square.column, longitude=longitude, latitude=latitude, ring=patch.square.ring(),
+            column=patch.square.column, longitude=longitude, latitude=latitude, ring=patch.outline.ring,
             nodata_share=round(patch.nodata_share, 5),
             cloud_share=None if patch.cloud_share is None else round(patch.cloud_share, 5),
             water_share=water_share, new_water=new_water, statistics=patch.statistics,

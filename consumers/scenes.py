@@ -112,6 +112,7 @@ class SceneWork:
         # Rasters and compiled kernels weigh 200 MiB: who waits for products does without.
         from consumers.scene_events import patch_events, replaced, scene_event
         from stormpetrel.imagery.describe import describe_scene
+        from stormpetrel.imagery.masks import GroundMasks
 
         before = self._documents.get("scenes", [scene.id]).get(scene.id)
         revisions = _revisions(scene)
@@ -120,7 +121,8 @@ class SceneWork:
             return  # another source told of the same product, or this was done before a restart
         with SCENE_SECONDS.time():
             here = self._downloads.brought_here(scene)
-            found = describe_scene(here, picture_folder(self._settings, scene.id), self._settings.grids)
+            masks = GroundMasks(self._settings.permanent_water, self._settings.slope)
+            found = describe_scene(here, picture_folder(self._settings, scene.id), self._settings.grids, masks)
             at = now()
             for event in patch_events(scene, found, at):
                 self._publisher.publish(PATCHES_DESCRIBED.name, scene.id, event, encode(event))

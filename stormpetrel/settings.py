@@ -107,6 +107,8 @@ class Imagery(Section):
     before_within_days: float = Field(60.0, gt=0)
     grids: tuple[int, ...] = (480, 240, 120)
     directory: Path = Path(".stormpetrel/imagery")
+    permanent_water: Path | None = None
+    slope: Path | None = None
     largest_download_gb: float = Field(12.0, gt=0)
     token: str | None = None
     probe_port: int = Field(6069, ge=0)

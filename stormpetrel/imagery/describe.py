@@ -18,8 +18,9 @@ from rasterio.warp import transform_geom
 
 from stormpetrel.errors import BadProduct
 from stormpetrel.imagery import water
-from stormpetrel.imagery.grid import GRIDS, RESOLUTION, Frame
+from stormpetrel.imagery.grid import GRIDS, RESOLUTION, Frame, outlines_of
 from stormpetrel.imagery.images import Before, Images, frame_of, ndwi, read_strip
+from stormpetrel.imagery.masks import GroundMasks
 from stormpetrel.imagery.pairing import Scene
 from stormpetrel.imagery.patches import Patch, Strip, describe
 from stormpetrel.imagery.quicklook import PictureWriter, radar_grey, true_colour
@@ -86,7 +87,9 @@ class Levels:
         self.values[top : top + strip.height] = values
 
 
-def describe_scene(scene: Scene, pictures: Path | None, grids: tuple[int, ...] = GRIDS) -> Described:
+def describe_scene(
+    scene: Scene, pictures: Path | None, grids: tuple[int, ...] = GRIDS, masks: GroundMasks | None = None
+) -> Described:
     """Reads, registers, cuts and describes a scene, and writes its pictures into the folder `pictures`.
 
     Raises BadProduct where one of its products cannot be worked on; then no picture of it is left behind.
@@ -103,6 +106,8 @@ def describe_scene(scene: Scene, pictures: Path | None, grids: tuple[int, ...] =
             if not found.patches:
                 raise BadProduct("all of it is nodata: no square of ground has half of its pixels")
             _find_water(images, levels, found)
+            if masks is not None:
+                _apply(masks, found)
             if pictures is not None and found.water:
                 _write_change(pictures, found, writers)
             for writer in writers.values():
@@ -119,8 +124,10 @@ def _within(ground: Any, patches: list[Patch]) -> list[Patch]:
     """The patches whose centre is on the scene's ground: what lies beyond belongs to another scene."""
     if not patches:
         return []
-    centres = np.array([patch.square.centre() for patch in patches])
-    inside = shapely.contains_xy(ground, centres)
+    outlines = outlines_of([patch.square for patch in patches])
+    inside = shapely.contains_xy(ground, np.array([outline.centre for outline in outlines]))
+    for patch, outline in zip(patches, outlines, strict=True):
+        patch.outline = outline
     return [patch for patch, kept in zip(patches, inside, strict=True) if kept]
 
 
@@ -236,6 +243,22 @@ def _find_water(images: Images, levels: dict[str, Levels], found: Described) -> 
         found.water["sentinel-2"] = masks["ndwi"]
         if "ndwi before" in masks:
             found.new["sentinel-2"] = water.new_optical_water(masks["ndwi"], masks["ndwi before"])
+
+
+def _apply(masks: GroundMasks, found: Described) -> None:
+    """No water on steep ground, and none that is new where water always is."""
+    for place in found.frame.strips(STRIP):
+        top = round((found.frame.north - place.north) / RESOLUTION)
+        rows = slice(top, top + place.height)
+        steep, permanent = masks.steep(place), masks.permanent(place)
+        for told, is_new in [
+            *((one, False) for one in found.water.values()),
+            *((one, True) for one in found.new.values()),
+        ]:
+            if steep is not None:
+                told.mask[rows] &= ~steep
+            if permanent is not None and is_new:
+                told.mask[rows] &= ~permanent
 
 
 def _write_change(pictures: Path, found: Described, writers: dict[str, PictureWriter]) -> None:

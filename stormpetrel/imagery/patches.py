@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from stormpetrel.imagery import histogram, weber
 from stormpetrel.imagery.descriptors import BANDS
-from stormpetrel.imagery.grid import Frame, Square
+from stormpetrel.imagery.grid import Frame, Outline, Square
 from stormpetrel.imagery.water import block_sums
 
 Float32 = NDArray[np.float32]
@@ -40,6 +40,7 @@ class Patch:
     nodata_share: float
     cloud_share: float | None
     statistics: dict[str, float] = field(default_factory=dict)
+    outline: Outline | None = None
 
 
 def unit(counts: NDArray[np.uint32]) -> Float32:

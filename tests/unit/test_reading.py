@@ -19,6 +19,7 @@ from stormpetrel.errors import BadProduct
 from stormpetrel.imagery.describe import describe_scene
 from stormpetrel.imagery.files import files_of, gdal_path
 from stormpetrel.imagery.grid import Frame, frame_around
+from stormpetrel.imagery.masks import GroundMasks
 from stormpetrel.imagery.pairing import Rules, scenes_of
 from stormpetrel.imagery.sentinel1 import RadarImage
 from stormpetrel.imagery.sentinel2 import OpticalImage
@@ -161,8 +162,41 @@ def test_a_radar_image_over_the_antimeridian_is_described_and_its_footprint_is_s
     (scene,) = scenes_of(product, [product], Rules())
     found = describe_scene(scene, None, grids=(120,))
     assert len(found.patches) >= 12
-    longitudes = {round(patch.square.centre()[0]) for patch in found.patches}
+    longitudes = {round(patch.outline.centre[0]) for patch in found.patches if patch.outline}
     assert longitudes == {180, -180}
+
+
+def test_there_is_no_water_on_steep_ground_and_none_is_new_where_it_always_is(
+    radar: Path, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    before = write_radar(
+        tmp_path_factory.mktemp("before"), GROUND, datetime(2025, 10, 23, 5, 35, tzinfo=UTC), flood=False, seed=9
+    )
+    products = [product_at(path, NOW) for path in (before, radar)]
+    (scene,) = scenes_of(products[1], products, Rules())
+    west_half = np.zeros((48, 48), dtype=np.float32)
+    west_half[:, :24] = 30
+
+    def masked(name: str) -> Path:
+        with rasterio.open(
+            tmp_path / name, "w", driver="GTiff", width=48, height=48, count=1, dtype="float32",
+            crs=CRS.from_epsg(32632), transform=Affine(100, 0, 499_200, 0, -100, 4_924_800),
+        ) as out:  # fmt: skip
+            out.write(west_half, 1)
+        return tmp_path / name
+
+    def shares(masks: GroundMasks | None) -> list[float]:
+        """Of water, then of new water; in the western half, then in the eastern one."""
+        found = describe_scene(scene, None, (480,), masks)
+        row, column = round((found.frame.north - 4_924_800) / 10), round((499_200 - found.frame.west) / 10)
+        halves = [slice(column, column + 240), slice(column + 240, column + 480)]
+        both = (found.water["sentinel-1"].mask, found.new["sentinel-1"].mask)
+        return [float(mask[row : row + 480, half].mean()) for mask in both for half in halves]
+
+    plain = shares(None)
+    assert min(plain) > 0.01
+    assert shares(GroundMasks(slope=masked("slope.tif"))) == [0.0, plain[1], 0.0, plain[3]]
+    assert shares(GroundMasks(permanent_water=masked("water.tif"))) == [plain[0], plain[1], 0.0, plain[3]]
 
 
 def test_a_scene_in_another_zone_is_brought_into_the_optical_images_zone(radar: Path, tmp_path: Path) -> None:
