@@ -9,7 +9,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import compression, fusion, main_path, patches, search_latency
+from benchmarks import compression, fusion, main_path, notice, patches, search_latency
 
 
 def main() -> None:
@@ -20,7 +20,9 @@ def main() -> None:
     )
     parser.add_argument("--posts", type=int, default=100_000, help="indexed posts of the search benchmark")
     parser.add_argument(
-        "--only", choices=["compression", "fusion", "main_path", "pair", "patches", "search"], help="run one of them"
+        "--only",
+        choices=["compression", "fusion", "main_path", "notice", "pair", "patches", "search"],
+        help="run one of them",
     )
     chosen = parser.parse_args()
     report: dict[str, object] = {
@@ -31,6 +33,8 @@ def main() -> None:
         report["fusion"] = fusion.run()
     if chosen.only in (None, "patches", "pair"):
         report["patches"] = patches.run(pair=chosen.only == "pair")
+    if chosen.only in (None, "notice"):
+        report["notice"] = notice.run()
     if chosen.only in (None, "main_path"):
         report["main_path"] = main_path.run(chosen.data)
     if chosen.only in (None, "search"):

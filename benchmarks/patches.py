@@ -83,7 +83,7 @@ def whole_pair() -> dict[str, Any]:
 
 
 DESCRIBE = """
-import resource, sys, time
+import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 from stormpetrel.imagery.describe import describe_scene
@@ -93,6 +93,8 @@ started = time.perf_counter()
 radar, optical = (product_at(Path(path), datetime.now(UTC)) for path in sys.argv[1:3])
 (scene,) = scenes_of(optical, [radar, optical], Rules())
 found = describe_scene(scene, Path(sys.argv[3]))
-memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+# Not getrusage: what it says begins with the parent's own memory.
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+memory = int(status["VmHWM"].split()[0]) / 1024
 print(time.perf_counter() - started, memory, len(found.patches), found.shift.east, found.shift.north)
 """

@@ -26,6 +26,7 @@ from stormpetrel.settings import Imagery, Settings
 from stormpetrel.stores.downloads import Downloads
 from stormpetrel.stores.kafka import Publisher
 from stormpetrel.stores.mongo import MongoStore
+from stormpetrel.stores.remote import point_gdal_to
 from stormpetrel.topics import PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED
 
 log = structlog.get_logger()
@@ -169,6 +170,7 @@ def run(settings: Settings) -> None:
     set_up_log("scenes")
     readiness = Readiness("the broker")
     serve_probes(settings.imagery.probe_port, readiness, settings.probe_host)
+    point_gdal_to(settings.imagery.s3_endpoint)
     documents = MongoStore(settings.mongo.url, settings.mongo.database)
     known = KnownProducts(settings.kafka.bootstrap)
     work = SceneWork(

@@ -111,6 +111,7 @@ class Imagery(Section):
     slope: Path | None = None
     largest_download_gb: float = Field(12.0, gt=0)
     token: str | None = None
+    s3_endpoint: str | None = "https://eodata.dataspace.copernicus.eu"
     probe_port: int = Field(6069, ge=0)
 
 

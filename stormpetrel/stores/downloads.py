@@ -14,22 +14,25 @@ from stormpetrel.errors import BadProduct, StoreUnavailable
 from stormpetrel.events import Checksum, ProductAnnounced
 from stormpetrel.imagery.pairing import Scene
 from stormpetrel.settings import Imagery
+from stormpetrel.stores.remote import RemoteFiles
 
+RASTERS = (".tif", ".tiff", ".jp2")
 CHUNK = 1 << 20
 ATTEMPTS = 5
 TIMEOUT_S = 60.0
 
 
 class Downloads:
-    """A folder of fetched archives. `token` is sent as a bearer token."""
+    """A folder of fetched files. `token` is sent as a bearer token."""
 
-    def __init__(self, folder: Path, largest: int, token: str | None = None) -> None:
-        self._folder, self._largest = folder, largest
+    def __init__(self, folder: Path, largest: int, token: str | None = None, remote: RemoteFiles | None = None) -> None:
+        self._folder, self._largest, self._remote = folder, largest, remote or RemoteFiles(None)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     @classmethod
     def of(cls, settings: Imagery) -> Downloads:
-        return cls(settings.directory / "downloads", int(settings.largest_download_gb * 1e9), settings.token)
+        most = int(settings.largest_download_gb * 1e9)
+        return cls(settings.directory / "downloads", most, settings.token, RemoteFiles(settings.s3_endpoint))
 
     def brought_here(self, scene: Scene) -> Scene:
         """The scene with archives on the web replaced by files. Raises BadProduct, or StoreUnavailable where the
@@ -41,8 +44,18 @@ class Downloads:
         return replace(scene, radar=radar, optical=optical, radar_before=radar_before, optical_before=optical_before)
 
     def _here(self, product: ProductAnnounced) -> ProductAnnounced:
+        """The product with what GDAL does not read where it lies: archives, and the small files beside the rasters."""
         address = product.location or ""
-        if product.assets or urlsplit(address).scheme not in ("http", "https"):
+        scheme = urlsplit(address).scheme
+        assets = product.assets
+        if not assets and scheme == "s3" and not address.lower().endswith(RASTERS):
+            assets = self._remote.listed(address)
+        if assets:
+            folder = self._folder / product.product_name
+            near = {name: str(self._remote.fetched(href, folder)) if _is_small(href) else href
+                    for name, href in assets.items()}  # fmt: skip
+            return product.model_copy(update={"assets": near})
+        if scheme not in ("http", "https"):
             return product
         if not urlsplit(address).path.lower().endswith(".zip") and "$value" not in address:
             return product  # a single raster: GDAL reads what it needs of it
@@ -99,6 +112,10 @@ class Downloads:
             raise BadProduct(
                 f"{address} has {size} bytes or more; imagery.largest_download_gb allows {self._largest / 1e9:g} GB"
             )
+
+
+def _is_small(href: str) -> bool:
+    return "://" in href and not href.startswith("file://") and urlsplit(href).path.lower().endswith(".xml")
 
 
 def _hash(file: Path, algorithm: str) -> str | None:

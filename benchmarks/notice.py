@@ -1,0 +1,50 @@
+"""From a notice to patches that are found: a pair over 2,400 x 2,400 pixels, with and without a before-image."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks.ground import fresh_system, percentiles, say
+from consumers.sources.notices import announce
+from stormpetrel.announcing import ProductPublisher
+from stormpetrel.demo.scenes import Ground, write_optical, write_radar
+from stormpetrel.stores.kafka import Publisher
+from tests.integration.running import RunningSystem, wait_until
+
+SIZE, PAIRS = 2400, 4
+
+
+def run() -> dict[str, Any]:
+    """Seconds from the optical product's notice to the last of its patches in both stores; the radar image is known by
+    then. The first pair loads and compiles what the later ones find there, and is told apart."""
+    with tempfile.TemporaryDirectory(prefix="stormpetrel-notice-") as name, fresh_system() as system:
+        system.start("scenes", "consume", "scenes")
+        publisher = ProductPublisher(Publisher(system.bootstrap), "bench")
+        times = [_pair(system, publisher, Path(name), number) for number in range(PAIRS)]
+    return {
+        "first_s": round(times[0], 2),
+        "without_before": percentiles(times[1:2]),
+        "with_before": percentiles(times[2:]),
+    }
+
+
+def _pair(system: RunningSystem, publisher: ProductPublisher, folder: Path, number: int) -> float:
+    """The first two pairs are of ground of their own; later ones of the second's, twelve days apart."""
+    say(f"pair {number + 1} of {PAIRS}")
+    ground = Ground(32632, 499_200 + 96_000 * min(number, 1), 4_924_800, SIZE)
+    moment = datetime(2025, 10, 1, 5, 35, tzinfo=UTC) + timedelta(days=12 * number)
+    radar = write_radar(folder, ground, moment, flood=number > 1, seed=number + 1)
+    optical = write_optical(folder, ground, moment + timedelta(hours=5), flood=number > 1)
+    announce(radar, publisher)
+    publisher.flush()
+    system.wait_until_seen(300)
+    started = time.perf_counter()
+    announce(optical, publisher)
+    publisher.flush()
+    scene = f"{optical.stem}|{radar.stem}"
+    wait_until(lambda: bool(system.documents.get("scenes", [scene])), 300, "the pair is described and indexed")
+    return time.perf_counter() - started
