@@ -13,7 +13,8 @@ from stormpetrel.events import ProductAnnounced, ProductWithdrawn, decode
 from stormpetrel.stores.kafka import bounds, whole_consumer
 from stormpetrel.topics import PRODUCTS_ANNOUNCED
 
-SILENT_ROUNDS = 30
+POLL_S = 0.05  # the client waits for all of it where fewer messages come than are asked for
+SILENT_ROUNDS = 600
 
 
 class KnownProducts:
@@ -21,7 +22,8 @@ class KnownProducts:
     came to the log later is handled by a consumer that sees both: no pair is missed."""
 
     def __init__(self, bootstrap: str) -> None:
-        self._consumer = whole_consumer(bootstrap)
+        # A fetch that waits for messages holds up the questions for offsets behind it, half a second each.
+        self._consumer = whole_consumer(bootstrap, **{"fetch.wait.max.ms": 20})
         self._next: dict[int, int] = {}
         self._known: dict[str, ProductAnnounced] = {}
 
@@ -36,7 +38,7 @@ class KnownProducts:
             self._consumer.assign([TopicPartition(PRODUCTS_ANNOUNCED.name, p, starts[p]) for p in left])
         silent = 0
         while left:
-            messages = [message for message in self._consumer.consume(500, timeout=1.0) if not message.error()]
+            messages = [message for message in self._consumer.consume(500, timeout=POLL_S) if not message.error()]
             silent = 0 if messages else silent + 1
             if silent > SILENT_ROUNDS:
                 raise StoreUnavailable("the broker is silent; the known products cannot be read")
@@ -48,6 +50,7 @@ class KnownProducts:
                 if position.offset >= ends[position.partition][1]:
                     self._next[position.partition] = position.offset
                     left.discard(position.partition)
+        self._consumer.unassign()
         return self._known.values()
 
     def _take(self, message: Any) -> None:

@@ -110,8 +110,8 @@ def describe_scene(
                 _apply(masks, found)
             if pictures is not None and found.water:
                 _write_change(pictures, found, writers)
-            for writer in writers.values():
-                writer.finish()
+            with ThreadPoolExecutor(2) as threads:
+                list(threads.map(PictureWriter.finish, writers.values()))
         except BaseException:
             for writer in writers.values():
                 writer.abandon()
@@ -149,7 +149,7 @@ def _samples(frame: Frame, most: int) -> Iterator[Frame]:
 
 
 def _epsilon(radar: RadarImage, frame: Frame) -> float:
-    looked_at = [radar.onto(sample)[::4, ::4].ravel() for sample in _samples(frame, 6)]
+    looked_at = [radar.onto(sample)[::4, ::4].ravel() for sample in _samples(frame, 4)]
     return float(epsilon_of(np.concatenate(looked_at)))
 
 
@@ -204,7 +204,7 @@ def _shifts(strip: Strip, most: int) -> list[tuple[float, float]]:
     assert strip.radar is not None and strip.optical is not None
     found: list[tuple[float, float]] = []
     rows, columns = strip.frame.height // BLOCK, strip.frame.width // BLOCK
-    step = max(1, rows * columns // 6)
+    step = max(1, rows * columns // 4)
     for place in range(0, rows * columns, step):
         if len(found) >= most:
             break

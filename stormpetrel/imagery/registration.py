@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 384  # px
-MOST_BLOCKS = 16
+MOST_BLOCKS = 10
 FARTHEST = 16.0  # px; a larger shift is a chance peak
 AGREE = 1.5  # px from the median
 

@@ -193,8 +193,8 @@ def bounds(consumer: Consumer, topic: str) -> list[tuple[TopicPartition, int]]:
     return found
 
 
-def whole_consumer(bootstrap: str) -> Consumer:
-    """A consumer for reading whole topics: in no group, commits nothing."""
+def whole_consumer(bootstrap: str, **more: Any) -> Consumer:
+    """A consumer for reading whole topics: in no group, commits nothing. `more` are settings of the client."""
     return Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -203,6 +203,7 @@ def whole_consumer(bootstrap: str) -> Consumer:
             "enable.partition.eof": False,
             "auto.offset.reset": "earliest",
             **QUIET,
+            **more,
         }
     )
 
