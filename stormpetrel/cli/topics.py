@@ -84,19 +84,24 @@ def dead_list(
 
 def dead_replay(topic: str = typer.Argument(help="The topic whose dead letters go through again.")) -> None:
     """Send dead letters through again, after what killed them is mended."""
+    from consumers.sources.notices import notice
     from consumers.sources.publish import PostPublisher
+    from stormpetrel.announcing import ProductPublisher
     from stormpetrel.settings import Settings
     from stormpetrel.stores.kafka import Publisher, read_dead_letters
-    from stormpetrel.topics import POSTS_RAW
+    from stormpetrel.topics import POSTS_RAW, PRODUCTS_ANNOUNCED
 
     _require_topic(topic)
     bootstrap = Settings().kafka.bootstrap
     publisher = Publisher(bootstrap)
     source = PostPublisher(publisher, "dead letters")
+    notices = ProductPublisher(publisher, "dead letters")
     sent = 0
     for letter in read_dead_letters(bootstrap, topic):
         if topic == POSTS_RAW.name and letter.stage.startswith("source"):
             source.take(letter.raw, letter.origin)  # a network's own form: through the normaliser once more
+        elif topic == PRODUCTS_ANNOUNCED.name and letter.stage.startswith("source"):
+            notices.take(letter.raw, notice, letter.origin)
         else:
             publisher.resend(topic, letter)
         sent += 1

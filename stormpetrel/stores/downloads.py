@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from stormpetrel.errors import BadProduct, StoreUnavailable
+from stormpetrel.errors import BadProduct
 from stormpetrel.events import Checksum, ProductAnnounced
 from stormpetrel.imagery.pairing import Scene
 from stormpetrel.settings import Imagery
@@ -66,8 +66,8 @@ class Downloads:
         """The file, whole and checked; what is there already is not fetched again. A transfer that breaks off goes on
         where it stopped.
 
-        Raises BadProduct where it is larger than allowed, is not there, or does not hash as promised, StoreUnavailable
-        where the network fails five times.
+        Raises BadProduct where it is larger than allowed, is not there, does not hash as promised, or breaks off five
+        times.
         """
         whole, part = self._folder / name, self._folder / f"{name}.part"
         if whole.exists():
@@ -81,7 +81,10 @@ class Downloads:
             except httpx.HTTPError as error:
                 problem = error
         else:
-            raise StoreUnavailable(f"{address} breaks off: {problem}")
+            raise BadProduct(
+                f"{address} breaks off {ATTEMPTS} times: {problem}; what is here stays, and is gone on with by: "
+                "stormpetrel dead replay products.announced"
+            )
         if checksum is not None and (found := _hash(part, checksum.algorithm)) not in (None, checksum.value.lower()):
             part.unlink()
             raise BadProduct(f"{name} hashes to {found}, {checksum.value} was promised ({checksum.algorithm})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,10 +12,11 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import HTTPStore, S3Store
 
-from stormpetrel.errors import BadProduct, StoreUnavailable
+from stormpetrel.errors import BadProduct
 
 LARGEST = 64_000_000  # bytes of one annotation
 MOST_FILES = 20_000
+RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
 WANTED = (".tiff", ".tif", ".jp2", ".xml")
 
 
@@ -50,7 +52,7 @@ class RemoteFiles:
         if file.exists():
             return file
         store: Any = self._s3(parts.netloc) if parts.scheme == "s3" else HTTPStore.from_url(
-            f"{parts.scheme}://{parts.netloc}", client_options={"allow_http": True}
+            f"{parts.scheme}://{parts.netloc}", client_options={"allow_http": True}, retry_config=RETRIES
         )  # fmt: skip
         try:
             found = obstore.get(store, parts.path.lstrip("/"))
@@ -67,16 +69,18 @@ class RemoteFiles:
 
     def _s3(self, bucket: str) -> S3Store:
         if self._endpoint is None:
-            return S3Store(bucket)
+            return S3Store(bucket, retry_config=RETRIES)
         http = self._endpoint.startswith("http://")
         return S3Store(bucket, endpoint=self._endpoint, region="default", virtual_hosted_style_request=False,
-                       client_options={"allow_http": http})  # fmt: skip
+                       client_options={"allow_http": http}, retry_config=RETRIES)  # fmt: skip
 
 
-def _told(address: str, error: Exception) -> BadProduct | StoreUnavailable:
-    if type(error).__name__ in ("NotFoundError", "PermissionDeniedError", "UnauthenticatedError", "FileNotFoundError"):
-        return BadProduct(f"{address} is not to be had: {str(error).splitlines()[0]}")
-    return StoreUnavailable(f"{address} does not answer: {str(error).splitlines()[0]}")
+def _told(address: str, error: Exception) -> BadProduct:
+    # One archive that is down must not hold up the products of all others: a dead letter can be sent again.
+    return BadProduct(
+        f"{address} is not to be had: {str(error).splitlines()[0]}; once it is there again: "
+        "stormpetrel dead replay products.announced"
+    )
 
 
 def point_gdal_to(endpoint: str | None) -> None:

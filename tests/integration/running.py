@@ -81,7 +81,8 @@ class RunningSystem:
         }[name.split("-")[0]]  # fmt: skip
         environment = {**SPARING, **os.environ, **self.addresses, f"STORMPETREL_{variable}": str(port)}
         environment |= {"STORMPETREL_LOCAL__DIRECTORY": str(self.directory),
-                        "STORMPETREL_IMAGERY__DIRECTORY": str(self.directory / "imagery"), **variables}  # fmt: skip
+                        "STORMPETREL_IMAGERY__DIRECTORY": str(self.directory / "imagery"),
+                        "STORMPETREL_IMAGERY__S3_ENDPOINT": "http://127.0.0.1:9", **variables}  # fmt: skip
         with (self.directory / "logs" / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 this_python(*arguments), env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

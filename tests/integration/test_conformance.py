@@ -52,7 +52,8 @@ def index(request: pytest.FixtureRequest, system: RunningSystem) -> Iterator[Qdr
 @pytest.fixture
 def collection(index: QdrantIndex) -> str:
     name = f"conformance-{uuid.uuid4().hex[:8]}"
-    index.migrate(Collection(name, {"text": DIMENSIONS}, {"lexical": True}))
+    fields = ("source", "language", "kind", "copy_of", "cells_7", "cells_5", "cells_3"), ("event_time", "indexed_at")
+    index.migrate(Collection(name, {"text": DIMENSIONS}, {"lexical": True}, *fields))
     return name
 
 
@@ -90,6 +91,13 @@ values = st.recursive(
 def test_documents_come_back_as_they_were(documents: DocumentStore, value: object) -> None:
     documents.upsert("d", [{"_id": "file:ü/1", "value": value}])
     assert documents.get("d", ["file:ü/1"])["file:ü/1"] == {"_id": "file:ü/1", "value": value}
+
+
+def test_the_newest_documents_come_falling_and_page_by_page(documents: DocumentStore) -> None:
+    documents.upsert("newest", [{"_id": f"n:{n}", "time": n, "kind": "ab"[n % 2]} for n in range(10)])
+    assert [found["_id"] for found in documents.newest("newest", "time", 3)] == ["n:9", "n:8", "n:7"]
+    assert [found["_id"] for found in documents.newest("newest", "time", 2, {"kind": "a"}, before=6)] == ["n:4", "n:2"]
+    assert documents.newest("newest-nothing", "time", 3) == []
 
 
 def _point(entity: str, *vector: float, **payload: object) -> Point:
@@ -165,6 +173,13 @@ def test_order_starts_where_it_is_told(index: VectorIndex, collection: str) -> N
     index.upsert(collection, [_point(f"x:{n}", 1, 0, 0, 0, event_time=n * 10) for n in range(6)])
     assert _ids(index, collection, OrderQuery("event_time", "asc", 25, limit=2)) == ["x:3", "x:4"]
     assert _ids(index, collection, OrderQuery("event_time", "desc", 25, limit=2)) == ["x:2", "x:1"]
+
+
+def test_ids_are_those_that_a_filter_lets_through(index: VectorIndex, collection: str) -> None:
+    index.upsert(collection, [_point(f"x:{n}", 1.0, 0.0, 0.0, 0.0, source="ab"[n % 2], event_time=n) for n in range(6)])
+    within = Filter(any_of={"source": ["a"]}, ranges={"event_time": (None, 3)})
+    assert sorted(index.ids(collection, within)) == ["x:0", "x:2"]
+    assert len(list(index.ids(collection))) == 6
 
 
 def test_a_deleted_point_is_found_by_nobody(index: VectorIndex, collection: str) -> None:

@@ -226,9 +226,12 @@ def test_broken_products_die_with_their_reasons_and_the_next_goes_on(
     announce(night, broken)
     night.wait_until_seen()
     letters = [
-        letter for letter in read_dead_letters(night.bootstrap, PRODUCTS_ANNOUNCED.name) if letter.stage == "scenes"
+        letter
+        for letter in read_dead_letters(night.bootstrap, PRODUCTS_ANNOUNCED.name)
+        if letter.key == broken.stem.encode()
     ]
-    assert letters and "broken" in letters[-1].reason
+    assert [letter.stage for letter in letters] == ["scenes"]
+    assert "broken" in letters[0].reason
     assert night.index.count(COLLECTION) == before, "nothing half-written is searchable"
     assert not any("R023" in scene for scene in _scenes(night))
 
