@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from affine import Affine
-from rasterio.crs import CRS
-from rasterio.warp import transform
+if TYPE_CHECKING:
+    from affine import Affine
+    from rasterio.crs import CRS
 
 RESOLUTION = 10.0  # metres
 SLACK = 60.0  # metres: what bounds that come from degrees may be too large by
@@ -43,11 +44,15 @@ class Frame:
 
     @property
     def crs(self) -> CRS:
+        from rasterio.crs import CRS  # 20 MiB that the API, which only names squares, does without
+
         return CRS.from_epsg(self.epsg)
 
     @property
     def transform(self) -> Affine:
         """From (column, row) of pixels to (easting, northing)."""
+        from affine import Affine
+
         return Affine(RESOLUTION, 0, self.west, 0, -RESOLUTION, self.north)
 
     @property
@@ -124,6 +129,9 @@ def outlines_of(squares: Sequence[Square]) -> list[Outline]:
 
 def to_degrees(epsg: int, xs: list[float], ys: list[float]) -> list[tuple[float, float]]:
     """(longitude, latitude) of points of a zone, longitudes from -180 to 180."""
+    from rasterio.crs import CRS
+    from rasterio.warp import transform
+
     longitudes, latitudes = transform(CRS.from_epsg(epsg), CRS.from_epsg(4326), xs, ys)
     return [(round((lon + 180) % 360 - 180, 7), round(lat, 7)) for lon, lat in zip(longitudes, latitudes, strict=True)]
 
