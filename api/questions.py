@@ -171,10 +171,19 @@ def _given_vector(name: str, values: list[float], have: Services) -> NDArray[np.
 
 def document_of(have: Services, post_id: str) -> Document:
     """Raises NotFound where no such post is indexed."""
-    document = have.documents.get("posts", [post_id]).get(post_id)
-    if document is None:
-        raise NotFound(f"no post {post_id!r} is indexed; ids look like x:1460, bsky:did:plc:abc/3k, file:7")
-    return document
+    return _document(have, "posts", post_id, "ids look like x:1460, bsky:did:plc:abc/3k, file:7")
+
+
+def patch_document(have: Services, patch_id: str) -> Document:
+    """Raises NotFound where no such patch is indexed."""
+    return _document(have, "patches", patch_id, "/v1/stac/collections/patches/items lists them")
+
+
+def _document(have: Services, collection: str, own: str, remedy: str) -> Document:
+    found = have.documents.get(collection, [own]).get(own)
+    if found is None:
+        raise NotFound(f"{own!r} is not among the {collection}; {remedy}")
+    return found
 
 
 def _like_post(post_id: str, have: Services) -> dict[str, Any]:
@@ -218,14 +227,6 @@ def _like_patch(patch_id: str, made: Asked, have: Services) -> dict[str, Any]:
         if not isinstance(have.encoder, ModelUnavailable):
             parts["text"] = _encoded(WATER_SENTENCE, have)
     return parts
-
-
-def patch_document(have: Services, patch_id: str) -> Document:
-    """Raises NotFound where no such patch is indexed."""
-    found = have.documents.get("patches", [patch_id]).get(patch_id)
-    if found is None:
-        raise NotFound(f"there is no patch {patch_id!r}; /v1/stac/collections/patches/items lists them")
-    return found
 
 
 def area_of(place: PlaceRequest) -> Area:

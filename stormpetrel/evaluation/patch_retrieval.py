@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from stormpetrel.evaluation.measures import paired_p
 from stormpetrel.evaluation.patches import Labelled, read_labelled
-from stormpetrel.evaluation.retrieval import LOST_FROM, Tally
+from stormpetrel.evaluation.retrieval import Tally, report_of
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.methods import METHODS
 
@@ -48,23 +47,9 @@ def evaluate_patches(patches: Sequence[Labelled]) -> dict[str, Any] | None:
             started = time.perf_counter()
             ids = [item.id for item in fusion(lists, None)]
             tallies.setdefault(name, Tally()).note(ids, relevant, ms + 1000 * (time.perf_counter() - started))
-    return _report(queries, tallies) if queries else None
+    return report_of(queries, tallies, SINGLES, FUSED) if queries else None
 
 
 def _ranked(name: str, vectors: np.ndarray, row: int, others: Sequence[int]) -> RankList:
     scores = vectors[others] @ vectors[row]
     return RankList.of(name, ((f"{n:07d}", float(score)) for n, score in zip(others, scores, strict=True)))
-
-
-def _report(queries: int, tallies: dict[str, Tally]) -> dict[str, Any]:
-    best = max(SINGLES, key=lambda name: np.mean(tallies[name].ap))
-    fused, single = np.asarray(tallies[FUSED].ap), np.asarray(tallies[best].ap)
-    return {
-        "queries": queries,
-        "methods": {name: tally.report() for name, tally in tallies.items()},
-        "fused": FUSED,
-        "best_single": best,
-        "p_vs_best_single": round(paired_p(tallies[FUSED].ap, tallies[best].ap), 5),
-        "p_vs_rrf": round(paired_p(tallies[FUSED].ap, tallies["rrf"].ap), 5),
-        "lost_share": round(float(np.mean(fused < single - LOST_FROM)), 4),
-    }

@@ -75,7 +75,7 @@ def evaluate(
                 tallies.setdefault(name + suffix, Tally()).note(ids, query.relevant, ms)
     for suffix, names in (("", MODALITIES), ("_words", WORDS)):
         _adaptive(asked, lessons, names, suffix, tallies)
-    return _report(len(asked), tallies)
+    return report_of(len(asked), tallies, MODALITIES, FUSED)
 
 
 def _adaptive(
@@ -97,15 +97,16 @@ def _adaptive(
     tallies[f"adaptive{suffix}"], tallies[f"{FUSED}{suffix}"] = plain, second
 
 
-def _report(queries: int, tallies: dict[str, Tally]) -> dict[str, Any]:
-    best = max(MODALITIES, key=lambda name: np.mean(tallies[name].ap))
-    fused = np.asarray(tallies[FUSED].ap)
+def report_of(queries: int, tallies: dict[str, Tally], singles: Sequence[str], fused: str) -> dict[str, Any]:
+    """A set's report: all methods, and the fused one against the best single modality and against RRF."""
+    best = max(singles, key=lambda name: np.mean(tallies[name].ap))
+    lost = np.asarray(tallies[fused].ap) < np.asarray(tallies[best].ap) - LOST_FROM
     return {
         "queries": queries,
         "methods": {name: tally.report() for name, tally in tallies.items()},
-        "fused": FUSED,
+        "fused": fused,
         "best_single": best,
-        "p_vs_best_single": round(paired_p(tallies[FUSED].ap, tallies[best].ap), 5),
-        "p_vs_rrf": round(paired_p(tallies[FUSED].ap, tallies["rrf"].ap), 5),
-        "lost_share": round(float(np.mean(fused < np.asarray(tallies[best].ap) - LOST_FROM)), 4),
+        "p_vs_best_single": round(paired_p(tallies[fused].ap, tallies[best].ap), 5),
+        "p_vs_rrf": round(paired_p(tallies[fused].ap, tallies["rrf"].ap), 5),
+        "lost_share": round(float(np.mean(lost)), 4),
     }
