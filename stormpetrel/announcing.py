@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -14,15 +14,18 @@ from stormpetrel.health import PRODUCTS_TOLD
 from stormpetrel.stores.kafka import Publisher, dead_letter_headers
 from stormpetrel.topics import PRODUCTS_ANNOUNCED
 
+REMEMBERED = 50_000
 Told = ProductAnnounced | ProductWithdrawn
 
 
 class ProductPublisher:
-    """Counts what it did: `published`, `passed` (a product that is not worked on) and `dead`."""
+    """Counts what it did: `published`, `again` (told already, in the same revision), `passed` (a product that is not
+    worked on) and `dead`."""
 
     def __init__(self, publisher: Publisher, source: str) -> None:
         self._publisher, self._source = publisher, source
         self.counts: Counter[str] = Counter()
+        self._told: OrderedDict[str, str] = OrderedDict()
 
     def take(self, record: Any, read: Callable[[Any], Told | None], origin: str) -> Told | None:
         """Publishes what `read` makes of a record; what it cannot read is a dead letter with the record's JSON."""
@@ -39,10 +42,20 @@ class ProductPublisher:
         if event is None:
             self._count("passed")
             return None
+        if isinstance(event, ProductAnnounced) and self._told.get(event.product_name) == event.revision:
+            self._count("again")  # a catalogue that is polled tells the same for days
+            return event
         self.publish(event)
         return event
 
     def publish(self, event: Told) -> None:
+        if isinstance(event, ProductAnnounced):
+            self._told[event.product_name] = event.revision
+            self._told.move_to_end(event.product_name)
+            if len(self._told) > REMEMBERED:
+                self._told.popitem(last=False)
+        else:
+            self._told.pop(event.product_name, None)
         self._publisher.publish(PRODUCTS_ANNOUNCED.name, event.product_name, event, encode(event))
         self._count("published")
 
