@@ -21,6 +21,7 @@ from stormpetrel.topics import PRODUCTS_ANNOUNCED
 from tests.integration.running import RunningSystem, wait_until
 
 pytestmark = pytest.mark.integration
+STARTED = datetime.now(UTC)
 BOX = {"type": "Polygon", "coordinates": [[[100, 10], [101, 10], [101, 11], [100, 11], [100, 10]]]}
 
 
@@ -29,7 +30,7 @@ def _name(number: int, kind: str = "MSIL2A") -> str:
 
 
 def _value(number: int) -> dict[str, Any]:
-    published = (datetime.now(UTC) - timedelta(minutes=60 - number)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    published = (STARTED - timedelta(minutes=60 - number)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     return {"Id": f"id-{number}", "Name": f"{_name(number)}.SAFE", "PublicationDate": published, "GeoFootprint": BOX,
             "ContentDate": {"Start": "2025-11-04T10:00:00Z", "End": "2025-11-04T10:00:00Z"},
             "S3Path": f"/eodata/{_name(number)}.SAFE",
