@@ -74,7 +74,7 @@ class SceneWork:
         return dead
 
     def _announced(self, product: ProductAnnounced) -> None:
-        if product.cloud_cover is not None and product.cloud_cover > self._settings.most_cloud:
+        if self._too_cloudy(product):
             log.info("too many clouds", product=product.product_name, cloud_cover=product.cloud_cover)
             SCENES.labels("cloudy").inc()
             return

@@ -65,10 +65,9 @@ def read_labelled(folder: Path) -> list[Labelled]:
 
 def _bigearthnet(folder: Path) -> list[Labelled]:
     with (folder / "patches.csv").open(encoding="utf-8", newline="") as opened:
-        rows = [row for row in csv.DictReader(opened) if row["sensor"] == "S2"]
-    partner_of = {}
-    with (folder / "patches.csv").open(encoding="utf-8", newline="") as opened:
-        partner_of = {row["paired_patch"]: row["patch"] for row in csv.DictReader(opened) if row["sensor"] == "S1"}
+        listed = list(csv.DictReader(opened))
+    rows = [row for row in listed if row["sensor"] == "S2"]
+    partner_of = {row["paired_patch"]: row["patch"] for row in listed if row["sensor"] == "S1"}
     cuts = 1 if len(rows) >= FEW else 2
     found = []
     for row in rows:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -32,7 +32,6 @@ class ProductFiles:
 
     paths: dict[str, str]
     archive: Path | None = None
-    readable: dict[str, str] = field(default_factory=dict)
 
     def matching(self, *ends: str) -> list[str]:
         """Names that end with one of these, whatever their case, the shortest first."""
@@ -46,7 +45,7 @@ class ProductFiles:
         try:
             if self.archive is not None:
                 with zipfile.ZipFile(self.archive) as packed:
-                    entry = packed.getinfo(self.readable[name])
+                    entry = packed.getinfo(name)
                     if entry.file_size > LARGEST_TEXT:
                         raise BadProduct(f"{name} claims {entry.file_size} bytes; annotations have at most 64 MB")
                     return packed.read(entry)
@@ -82,7 +81,7 @@ def files_of(location: str | None, assets: dict[str, str]) -> ProductFiles:
         return ProductFiles({f"{key}/{urlsplit(href).path.rsplit('/', 1)[-1]}": gdal_path(href)
                              for key, href in assets.items()})  # fmt: skip
     if location is None:
-        raise BadProduct("its notice names no files; give the product's path or assets, or set imagery.mirror")
+        raise BadProduct("its notice names no files; give the product's path or assets")
     if "://" in location and not location.startswith("file://"):
         return ProductFiles({location.rsplit("/", 1)[-1]: gdal_path(location)})
     path = Path(location.removeprefix("file://"))
@@ -120,7 +119,7 @@ def _archive(path: Path) -> ProductFiles:
         if inner.is_absolute() or ".." in inner.parts:
             raise BadProduct(f"{path.name} has a file that climbs out of its folder ({entry.filename!r}); not opened")
     paths = {entry.filename: f"/vsizip/{path.resolve()}/{entry.filename}" for entry in entries}
-    return ProductFiles(paths, path, {name: name for name in paths})
+    return ProductFiles(paths, path)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import shapely
-from shapely.geometry import mapping, shape
+from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from stormpetrel.errors import BadProduct
@@ -102,12 +102,6 @@ def _polygons(found: BaseGeometry) -> list[BaseGeometry]:
     if found.geom_type == "Polygon":
         return [] if found.is_empty else [found]
     return [part for inner in getattr(found, "geoms", []) for part in _polygons(inner)]
-
-
-def geojson(found: BaseGeometry) -> dict[str, Any]:
-    """As plain GeoJSON."""
-    made: dict[str, Any] = shapely.geometry.mapping(found) if found.geom_type else mapping(found)
-    return made
 
 
 def scenes_of(product: ProductAnnounced, known: Iterable[ProductAnnounced], rules: Rules) -> list[Scene]:
