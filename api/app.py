@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -141,6 +142,7 @@ def run(settings: Settings) -> None:
     def services() -> Services:
         made = Services.connect(settings)
         made.stopping = lambda: server.should_exit  # standing queries end with the process, not after it
+        gc.freeze()  # models and code stay for good: the collector need not walk through them while a query waits
         return made
 
     server = uvicorn.Server(

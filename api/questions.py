@@ -72,6 +72,7 @@ def question_of(asked: SearchRequest, have: Services, plain: Question | None = N
     """The question that a request asks; `plain` is its `plain_question` where that is made already. Raises its first
     problem where nothing is left to ask."""
     made = Asked(plain or plain_question(asked, have))
+    looks = have.threads.submit(_like_picture, asked.picture, have) if asked.picture else None
     if asked.post_id:
         made.add((*WORDS, *LOOKS), lambda: _like_post(str(asked.post_id), have))
         # What is given beside the post counts in place of the post's own.
@@ -84,8 +85,8 @@ def question_of(asked: SearchRequest, have: Services, plain: Question | None = N
         made.add(("text",), lambda: {"text": _encoded(text, have)})
         if "concepts" in asked.modalities:
             made.add(("concepts",), lambda: {"concepts": terms_of(have.concepts.named_in(text))})
-    if asked.picture:
-        made.add(LOOKS, lambda: _like_picture(str(asked.picture), have))
+    if looks:
+        made.add(LOOKS, looks.result)
     for name in asked.vectors:
         if name in DESCRIPTORS:
             made.add_vector(name, lambda name=name: _given_vector(name, asked.vectors[name], have))  # type: ignore[misc]
@@ -144,7 +145,7 @@ def _like_picture(picture: str, have: Services) -> dict[str, Any]:
         raise BadQuery("picture", error.problem, error.remedy) from error
     if isinstance(have.visual, ModelUnavailable):
         raise have.visual
-    with SEARCH_SECONDS.labels("encode").time(), have.encoding:
+    with SEARCH_SECONDS.labels("encode").time(), have.seeing:
         seen: Seen = have.visual.see([pixels])[0]
     return {"visual": seen.vector, "concepts": terms_of(seen.concepts)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -35,29 +36,37 @@ def search(asked: SearchRequest, have: Services = Depends(services)) -> Response
     with SEARCH_SECONDS.labels("whole").time():
         if asked.across:
             return Response(across_worlds(asked, have).model_dump_json(), media_type="application/json")
-        as_of = have.documents.get("freshness", list(MODALITIES))
+        fresh = have.threads.submit(have.documents.get, "freshness", list(MODALITIES))
         request = paging.fingerprint(asked.model_dump(mode="json"))
         start = paging.decode(asked.cursor, request) if asked.cursor else None
-        newest = int(as_of.get("time", {}).get("ingested_at", 0))
-        cursor = start or paging.Cursor(request, newest, 0)
-        kept = have.recent.get(request, cursor.as_of_ms) if start else None
-        if kept is None:
-            kept = _found(asked, have, until_ms=cursor.as_of_ms if start else None)
+        known = have.recent.get(request, start.as_of_ms) if start else None
+        kept = known or _found(asked, have, fresh, until_ms=start.as_of_ms if start else None)
+        as_of = fresh.result()
+        cursor = start or paging.Cursor(request, int(as_of.get("time", {}).get("ingested_at", 0)), 0)
+        if known is None:
             have.recent.keep(request, cursor.as_of_ms, kept)
         answer = _answer(asked, have, kept, cursor, as_of)
         # Made and checked by the same model: the framework need not check it once more.
         return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def _found(asked: SearchRequest, have: Services, until_ms: int | None) -> paging.Kept:
-    """The fused list. The modalities that need no model ask the index while the models are at work."""
+def _found(
+    asked: SearchRequest, have: Services, fresh: Future[dict[str, Document]], until_ms: int | None
+) -> paging.Kept:
+    """The fused list. The modalities that need no model ask the index while the models are at work; none asks before
+    the freshness is read, so that nothing an answer says it has seen is missing from its lists."""
     plain = plain_question(asked, have, until_ms)
-    early = have.threads.submit(have.search.lists, plain) if says_something(plain) else None
+
+    def plain_lists() -> list[RankList]:
+        fresh.result()
+        return have.search.lists(plain)
+
+    early = have.threads.submit(plain_lists) if says_something(plain) else None
     made = question_of(asked, have, plain)
+    fresh.result()
     with SEARCH_SECONDS.labels("lists and fusion").time():
-        lists = early.result() if early else []
         rest = replace(made.question, terms=None, area=None, at=None) if early else made.question
-        lists += have.search.lists(rest)
+        lists = have.search.lists(rest) + (early.result() if early else [])
         return paging.Kept(have.search.joined(made.question, lists), made.unavailable)
 
 

@@ -48,8 +48,9 @@ class Services:
     learned: LearnedFusion | None
     subscriptions: Subscriptions
     recent: RecentSearches = field(default_factory=RecentSearches)
-    # One at a time: a model uses all its threads for one question.
+    # One question at a time in each model: it uses all its threads for one.
     encoding: threading.Lock = field(default_factory=threading.Lock)
+    seeing: threading.Lock = field(default_factory=threading.Lock)
     listeners: int = 0
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, thread_name_prefix="counts"))
     stopping: Callable[[], bool] = lambda: False

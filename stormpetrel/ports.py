@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,8 +87,7 @@ class OrderQuery:
 Query = NearestQuery | OrderQuery
 
 
-@dataclass(frozen=True)
-class Scored:
+class Scored(NamedTuple):
     """A point that a query found: its payload, and the score where the query has one."""
 
     payload: Document

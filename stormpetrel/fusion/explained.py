@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from stormpetrel.fusion.ranks import RankList
 from stormpetrel.fusion.tensor import Merge, Position, Surfaces
 
 
-@dataclass(frozen=True)
-class FusedItem:
+class FusedItem(NamedTuple):
     """One item of the fused list: its rank in each modality, and the pair that decided where it stands.
 
     `position` is the item's smallest position over the pairs; both are None where it is in one list alone.
@@ -41,13 +40,14 @@ def fuse(
         [ranked.items for ranked in present], position, [share.get(ranked.modality, 1.0) for ranked in present]
     )
     names = [ranked.modality for ranked in present]
-    return [_item(surfaces, names, row) for row in surfaces.order(merge)]
-
-
-def _item(surfaces: Surfaces, names: Sequence[str], row: int) -> FusedItem:
-    held = {name: rank for name, rank in zip(names, surfaces.ranks[row].tolist(), strict=True) if rank}
-    decided = int(surfaces.decided[row])
-    if decided < 0:
-        return FusedItem(surfaces.ids[row], held)
-    first, second = surfaces.pairs[decided]
-    return FusedItem(surfaces.ids[row], held, (names[first], names[second]), float(surfaces.smallest[row]))
+    ranks, decided, smallest = surfaces.ranks.tolist(), surfaces.decided.tolist(), surfaces.smallest.tolist()
+    pairs = [(names[first], names[second]) for first, second in surfaces.pairs]
+    return [
+        FusedItem(
+            surfaces.ids[row],
+            {name: rank for name, rank in zip(names, ranks[row], strict=True) if rank},
+            pairs[decided[row]] if decided[row] >= 0 else None,
+            smallest[row] if decided[row] >= 0 else None,
+        )
+        for row in surfaces.order(merge)
+    ]

@@ -56,6 +56,10 @@ def _condition(given: Filter) -> models.Filter | None:
     return models.Filter(must=must, must_not=must_not) if must or must_not else None
 
 
+def _words(part: models.QueryRequest | models.Filter) -> Any:
+    return part.model_dump(mode="json", exclude_none=True)
+
+
 class QdrantIndex:
     """A VectorIndex on a Qdrant server."""
 
@@ -160,16 +164,18 @@ class QdrantIndex:
     def query(self, collection: str, queries: Sequence[Query]) -> list[list[Scored]]:
         if not queries:
             return []
-        asked = [self._request(query).model_dump(mode="json", exclude_none=True) for query in queries]
+        asked = [self._request(query) for query in queries]
         with _told("searching"):
-            # Without the client: it makes a checked model of every hit, which takes longer than the search.
-            reply = self._http.post(
-                f"/collections/{collection}/points/query/batch", content=orjson.dumps({"searches": asked})
-            )
-            if reply.status_code != httpx.codes.OK:
-                raise OSError(f"it answers {reply.status_code}: {reply.text[:500]}")
-            answers = orjson.loads(reply.content)["result"]
+            answers = self._posted(f"/collections/{collection}/points/query/batch", {"searches": asked})
         return [[Scored(hit.get("payload") or {}, hit["score"]) for hit in answer["points"]] for answer in answers]
+
+    def _posted(self, path: str, asked: dict[str, Any]) -> Any:
+        """The server's result, without the client: it makes a checked model of every hit, which takes longer than the
+        search."""
+        reply = self._http.post(path, content=orjson.dumps(asked, default=_words))
+        if reply.status_code != httpx.codes.OK:
+            raise OSError(f"it answers {reply.status_code}: {reply.text[:500]}")
+        return orjson.loads(reply.content)["result"]
 
     def vectors(
         self, collection: str, ids: Sequence[str], names: Sequence[str]
@@ -197,8 +203,9 @@ class QdrantIndex:
             return {}
         wanted = _condition(Filter(any_of={field: values}))
         with _told(f"counting by {field}"):
-            found = self._client.facet(collection, field, facet_filter=wanted, limit=len(values), exact=True)
-        return {str(hit.value): hit.count for hit in found.hits}
+            asked = {"key": field, "filter": wanted, "limit": len(values), "exact": True}
+            found = self._posted(f"/collections/{collection}/facet", asked)
+        return {str(hit["value"]): hit["count"] for hit in found["hits"]}
 
     def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
         offset: Any = None
