@@ -18,7 +18,6 @@ from api.requests import PlaceRequest, PolygonGeometry, SearchRequest
 from api.services import Services
 from stormpetrel.errors import BadPicture, BadQuery, ModelUnavailable, NotFound, StormpetrelError
 from stormpetrel.health import SEARCH_SECONDS
-from stormpetrel.imagery.descriptors import FUSED_DIMENSIONS, MS_DIMENSIONS, SAR_DIMENSIONS
 from stormpetrel.ports import Document, Filter
 from stormpetrel.retrieval import Area, Question
 from stormpetrel.retrieval.worlds import (
@@ -37,7 +36,6 @@ from stormpetrel.vision.concepts import terms_of
 from stormpetrel.vision.model import Seen
 from stormpetrel.vision.pictures import from_base64, read_picture
 
-DIMENSIONS = {"sar": SAR_DIMENSIONS, "ms": MS_DIMENSIONS, "fused": FUSED_DIMENSIONS}
 WORDS, LOOKS = ("text", "lexical"), ("visual", "concepts")
 
 
@@ -60,7 +58,7 @@ class Asked:
         """Adds a descriptor to what patches are asked for, or the reason why there is none."""
         try:
             self.patch = replace(self.patch, vectors={**self.patch.vectors, name: vector()})
-        except BadQuery as error:
+        except (BadQuery, ModelUnavailable) as error:
             self.problems[name] = error
 
     @property
@@ -151,8 +149,10 @@ def _like_picture(picture: str, have: Services) -> dict[str, Any]:
 
 
 def _given_vector(name: str, values: list[float], have: Services) -> NDArray[np.float32]:
-    if name in DIMENSIONS:
-        dimensions = DIMENSIONS[name]
+    if name in have.describers:
+        dimensions = have.describers[name][1]
+    elif name in DESCRIPTORS:
+        raise ModelUnavailable("no Earth-observation model is there: set imagery.earth_model to the folder of one")
     elif name == "text":
         dimensions = _encoder(have).dimensions
     elif isinstance(have.visual, ModelUnavailable):
@@ -217,7 +217,7 @@ def _like_patch(patch_id: str, made: Asked, have: Services) -> dict[str, Any]:
     """A query by patch: its descriptors, its place and its time; and, where it shows new water, what people write
     then."""
     document = patch_document(have, patch_id)
-    held = have.vectors.vectors(have.patches, [patch_id], list(DESCRIPTORS)).get(patch_id, {})
+    held = have.vectors.vectors(have.patches, [patch_id], list(have.describers)).get(patch_id, {})
     made.patch = PatchQuestion(held, str(document["side"]), patch_id)
     parts: dict[str, Any] = {
         "area": Area(document["longitude"], document["latitude"]),

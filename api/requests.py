@@ -24,10 +24,21 @@ def _encodable(text: str) -> str:
 
 
 Modality = Literal[
-    "text", "lexical", "visual", "concepts", "space", "time", "spatiotemporal", "sar", "ms", "fused", "overhead"
+    "text",
+    "lexical",
+    "visual",
+    "concepts",
+    "space",
+    "time",
+    "spatiotemporal",
+    "sar",
+    "ms",
+    "fused",
+    "earth",
+    "overhead",
 ]
 World = Literal["posts", "patches"]
-OF_PATCHES = ("sar", "ms", "fused", "overhead")
+OF_PATCHES = ("sar", "ms", "fused", "earth", "overhead")
 LONGEST_PICTURE = 14_000_000  # characters of base64: a picture of 10 MB
 Words = Annotated[str, AfterValidator(_encodable)]
 Text = Annotated[Words, Field(min_length=1, max_length=MOST_TEXT)]
@@ -144,7 +155,8 @@ class SearchRequest(Request):
         | None
     ) = None
     vectors: dict[
-        Literal["text", "visual", "sar", "ms", "fused"], Annotated[list[float], Field(min_length=1, max_length=4096)]
+        Literal["text", "visual", "sar", "ms", "fused", "earth"],
+        Annotated[list[float], Field(min_length=1, max_length=4096)],
     ] = {}
     place: PlaceRequest | None = None
     time: Moment | None = None

@@ -12,12 +12,14 @@ import structlog
 from api.paging import RecentSearches
 from api.standing_log import Subscriptions
 from stormpetrel.assembly import (
+    DESCRIBERS,
     FUSION_FILE,
     concept_list,
+    describers_of,
     open_index,
     open_text_encoder,
     open_visual_model,
-    patches_of,
+    patches_or_what_is_there,
     posts_or_what_is_there,
 )
 from stormpetrel.errors import ModelUnavailable
@@ -47,6 +49,8 @@ class Services:
     concepts: ConceptList
     learned: LearnedFusion | None
     subscriptions: Subscriptions
+    # (version, dimensions) of every vector of a patch, by its name.
+    describers: dict[str, tuple[str, int]]
     recent: RecentSearches = field(default_factory=RecentSearches)
     # One question at a time in each model: it uses all its threads for one.
     encoding: threading.Lock = field(default_factory=threading.Lock)
@@ -77,8 +81,23 @@ class Services:
         except ModelUnavailable as error:
             log.warning("adaptive fusion is not offered", reason=str(error))
             learned = None
+        try:
+            describers = describers_of(settings)
+        except ModelUnavailable as error:
+            log.warning("searches go on without the Earth-observation model", reason=str(error))
+            describers = DESCRIBERS
         subscriptions = Subscriptions(settings.kafka.bootstrap)
-        return cls(settings, documents, open_index(settings), encoder, visual, concept_list(), learned, subscriptions)
+        return cls(
+            settings,
+            documents,
+            open_index(settings),
+            encoder,
+            visual,
+            concept_list(),
+            learned,
+            subscriptions,
+            describers,
+        )
 
     @property
     def collection(self) -> str:
@@ -90,7 +109,7 @@ class Services:
     @property
     def patches(self) -> str:
         """The patches' collection."""
-        return patches_of(self.settings).name
+        return patches_or_what_is_there(self.settings, self.vectors)
 
     @property
     def search(self) -> PostSearch:

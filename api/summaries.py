@@ -8,7 +8,6 @@ from api.requests import ListSummary
 from api.services import Services
 from stormpetrel.errors import ModelUnavailable
 from stormpetrel.fusion import RankList
-from stormpetrel.imagery.descriptors import FUSED_DESCRIPTOR, MS_DESCRIPTOR, SAR_DESCRIPTOR
 from stormpetrel.retrieval import MEASURES
 from stormpetrel.retrieval.worlds import PATCH_MEASURES
 
@@ -18,9 +17,6 @@ RULES = {
     "space": "great-circle-h3@1",
     "time": "clock@1",
     "spatiotemporal": "great-circle-h3-and-clock@1",
-    "sar": SAR_DESCRIPTOR,
-    "ms": MS_DESCRIPTOR,
-    "fused": FUSED_DESCRIPTOR,
     "overhead": "clock@1",
 }
 
@@ -39,6 +35,8 @@ def summaries(have: Services, lists: Iterable[RankList]) -> dict[str, ListSummar
 def _model(have: Services, modality: str) -> str:
     if modality in RULES:
         return RULES[modality]
+    if modality in have.describers:
+        return have.describers[modality][0]
     if modality == "text":
         return "none" if isinstance(have.encoder, ModelUnavailable) else have.encoder.version
     if isinstance(have.visual, ModelUnavailable):

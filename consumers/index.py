@@ -13,7 +13,7 @@ import structlog
 from consumers.patches import PatchIndexer
 from consumers.runner import Dead, Runner, schema_of
 from consumers.views import document_of, located, milliseconds, point_of
-from stormpetrel.assembly import Makers, makers_of, open_index, patches_of, posts_of
+from stormpetrel.assembly import Makers, describers_of, makers_of, open_index, patches_of, posts_of
 from stormpetrel.errors import MalformedRecord, StormpetrelError
 from stormpetrel.events import EnrichedPost, PostDeleted, decode
 from stormpetrel.health import (
@@ -144,7 +144,9 @@ def run(settings: Settings) -> None:
     vectors.migrate(posts)
     vectors.migrate(patches)
     work = Work(
-        Indexer(documents, vectors, posts.name), PatchIndexer(documents, vectors, patches.name), makers_of(settings)
+        Indexer(documents, vectors, posts.name),
+        PatchIndexer(documents, vectors, patches.name, describers_of(settings)),
+        makers_of(settings),
     )
     topics = [topic.name for topic in (POSTS_ENRICHED, PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED)]
     log.info("index consumer is set up", posts=posts.name, patches=patches.name)

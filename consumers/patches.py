@@ -7,7 +7,7 @@ those it no longer has.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from consumers.runner import Dead, schema_of
@@ -22,12 +22,11 @@ from stormpetrel.events import (
     SceneWithdrawn,
     decode,
 )
-from stormpetrel.imagery.descriptors import FUSED_DIMENSIONS, MS_DIMENSIONS, SAR_DIMENSIONS
 from stormpetrel.places.cells import RESOLUTIONS, cells
 from stormpetrel.ports import Document, DocumentStore, Filter, Point, VectorIndex
 
 EVENTS = (PatchDescribed, PatchWithdrawn, SceneDescribed, SceneWithdrawn, ProductAnnounced, ProductWithdrawn)
-VECTORS = {"sar_vector": SAR_DIMENSIONS, "ms_vector": MS_DIMENSIONS, "fused_vector": FUSED_DIMENSIONS}
+VECTORS = ("sar_vector", "ms_vector", "fused_vector", "earth_vector")
 
 
 def patch_document(event: PatchDescribed) -> Document:
@@ -71,8 +70,15 @@ def product_document(event: ProductAnnounced) -> Document:
 class PatchIndexer:
     """Writes patches, scenes and products in the order of the log."""
 
-    def __init__(self, documents: DocumentStore, vectors: VectorIndex, collection: str) -> None:
+    def __init__(
+        self,
+        documents: DocumentStore,
+        vectors: VectorIndex,
+        collection: str,
+        describers: Mapping[str, tuple[str, int]],
+    ) -> None:
         self._documents, self._vectors, self._collection = documents, vectors, collection
+        self._describers = describers
 
     def write(self, messages: Sequence[Any]) -> Dead:
         """The messages that cannot be read. Raises StoreUnavailable; writing again is harmless."""
@@ -82,7 +88,7 @@ class PatchIndexer:
         for message in messages:
             try:
                 event = decode(message.value() or b"", *EVENTS, schema=schema_of(message, ""))
-                _check(event)
+                self._check(event)
             except StormpetrelError as error:
                 dead.append((message, str(error)))
                 continue
@@ -128,12 +134,16 @@ class PatchIndexer:
             self._vectors.delete(self._collection, ids)
             self._documents.delete("patches", ids)
 
-
-def _check(event: Any) -> None:
-    """Raises MalformedRecord where a vector is of another size than this index holds."""
-    if not isinstance(event, PatchDescribed):
-        return
-    for name, size in VECTORS.items():
-        vector = getattr(event, name)
-        if vector is not None and len(vector.values()) != size:
-            raise MalformedRecord(f"its {name} has {vector.dimensions} values, this index {size}; describe it again")
+    def _check(self, event: Any) -> None:
+        """Raises MalformedRecord where a vector is not of what made the vectors of this index."""
+        if not isinstance(event, PatchDescribed):
+            return
+        for name in VECTORS:
+            vector = getattr(event, name)
+            if vector is None:
+                continue
+            held = self._describers.get(name.removesuffix("_vector"))
+            if held != (vector.model, len(vector.values())):
+                holds = f"{held[0]} ({held[1]} values)" if held else "none"
+                problem = f"its {name} is of {vector.model} ({vector.dimensions} values), this index holds {holds}"
+                raise MalformedRecord(f"{problem}; give both consumers the same settings and replay it")

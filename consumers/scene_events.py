@@ -26,8 +26,8 @@ def sensed_at(scene: Scene) -> datetime:
     return first.sensed_from
 
 
-def patch_events(scene: Scene, found: Described, at: datetime) -> Iterator[PatchDescribed]:
-    """One event a patch."""
+def patch_events(scene: Scene, found: Described, at: datetime, earth: str = "") -> Iterator[PatchDescribed]:
+    """One event a patch; `earth` is the version of the model that made the embeddings."""
     shares = _Shares(found)
     for patch in found.patches:
         water_share, new_water = shares.of(scene, patch)
@@ -45,6 +45,7 @@ def patch_events(scene: Scene, found: Described, at: datetime) -> Iterator[Patch
             sar_vector=None if patch.sar is None else Vector.of(patch.sar, SAR_DESCRIPTOR),
             ms_vector=None if patch.ms is None else Vector.of(patch.ms, MS_DESCRIPTOR),
             fused_vector=None if patch.fused is None else Vector.of(patch.fused, FUSED_DESCRIPTOR),
+            earth_vector=None if patch.earth is None else Vector.of(patch.earth, earth),
             described_at=at,
         )  # fmt: skip
 
@@ -82,7 +83,12 @@ class _Shares:
         return NewWater(share=share, confidence=self._new[2], sensor=sensor, before=before.product_name)
 
 
-def scene_event(scene: Scene, found: Described, at: datetime) -> SceneDescribed:
+def descriptors(earth: str) -> tuple[str, ...]:
+    """The versions of all that describes a patch."""
+    return (SAR_DESCRIPTOR, MS_DESCRIPTOR, *([earth] if earth else []))
+
+
+def scene_event(scene: Scene, found: Described, at: datetime, earth: str = "") -> SceneDescribed:
     """Told last: every patch of the scene is on the log by then."""
     new = merged(found.new) if found.new else None
     before = scene.radar_before if "sentinel-1" in found.new else scene.optical_before if found.new else None
@@ -99,7 +105,7 @@ def scene_event(scene: Scene, found: Described, at: datetime) -> SceneDescribed:
         shift_certainty=round(shift.certainty, 3) if shift else None, problems=tuple(found.problems),
         new_water=found.new_water_polygons(), new_water_confidence=new[2] if new else None,
         pictures={kind: path.name for kind, path in found.pictures.items()},
-        descriptors=(SAR_DESCRIPTOR, MS_DESCRIPTOR), described_at=at,
+        descriptors=descriptors(earth), described_at=at,
     )  # fmt: skip
 
 

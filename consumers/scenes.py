@@ -20,6 +20,7 @@ from stormpetrel.enrichment import now
 from stormpetrel.errors import BadProduct, StormpetrelError
 from stormpetrel.events import ProductAnnounced, ProductWithdrawn, SceneWithdrawn, decode, encode
 from stormpetrel.health import SCENE_SECONDS, SCENES, Readiness, serve_probes, set_up_log
+from stormpetrel.imagery.embedding import EarthModel, read_earth_manifest
 from stormpetrel.imagery.pairing import Rules, Scene, scenes_of
 from stormpetrel.ports import DocumentStore
 from stormpetrel.settings import Imagery, Settings
@@ -52,6 +53,7 @@ class SceneWork:
         self._settings, self._rules = settings, rules_of(settings)
         self._publisher, self._known, self._documents, self._downloads = publisher, known, documents, downloads
         self._broken: set[tuple[str, str]] = set()
+        self._model: EarthModel | None = None
 
     def __call__(self, messages: Sequence[Any]) -> Dead:
         """The products that cannot be worked on. Raises StoreUnavailable where a store or the broker does not
@@ -111,29 +113,40 @@ class SceneWork:
 
     def _describe(self, scene: Scene) -> None:
         # Rasters and compiled kernels weigh 200 MiB: who waits for products does without.
-        from consumers.scene_events import patch_events, replaced, scene_event
+        from consumers.scene_events import descriptors, patch_events, replaced, scene_event
         from stormpetrel.imagery.describe import describe_scene
         from stormpetrel.imagery.masks import GroundMasks
 
         before = self._documents.get("scenes", [scene.id]).get(scene.id)
-        revisions = _revisions(scene)
-        if before is not None and before.get("revisions") == revisions:
+        revisions, model = _revisions(scene), self._earth_model()
+        earth = model.manifest.version if model else ""
+        if (
+            before is not None
+            and before.get("revisions") == revisions
+            and before.get("descriptors") == list(descriptors(earth))
+        ):
             SCENES.labels("known").inc()
             return  # another source told of the same product, or this was done before a restart
         with SCENE_SECONDS.time():
             here = self._downloads.brought_here(scene)
             masks = GroundMasks(self._settings.permanent_water, self._settings.slope)
-            found = describe_scene(here, picture_folder(self._settings, scene.id), self._settings.grids, masks)
+            found = describe_scene(here, picture_folder(self._settings, scene.id), self._settings.grids, masks, model)
             at = now()
-            for event in patch_events(scene, found, at):
+            for event in patch_events(scene, found, at, earth):
                 self._publisher.publish(PATCHES_DESCRIBED.name, scene.id, event, encode(event))
             for key, gone in replaced(scene, found, at):
                 self._publisher.publish(PATCHES_DESCRIBED.name, key, gone, encode(gone))
-            done = scene_event(scene, found, at).model_copy(update={"revisions": revisions})
+            done = scene_event(scene, found, at, earth).model_copy(update={"revisions": revisions})
             self._publisher.publish(PATCHES_DESCRIBED.name, scene.id, done, encode(done))
             self._publisher.flush()
         SCENES.labels("described").inc()
         log.info("scene is described", scene=scene.id, patches=len(found.patches), problems=found.problems)
+
+    def _earth_model(self) -> EarthModel | None:
+        """Opened with the first scene. Raises ModelUnavailable."""
+        if self._model is None and self._settings.earth_model is not None:
+            self._model = EarthModel(self._settings.earth_model)
+        return self._model
 
     def _withdrawn(self, event: ProductWithdrawn) -> None:
         """Takes back every scene that the product is in; its partner goes on alone."""
@@ -171,6 +184,8 @@ def run(settings: Settings) -> None:
     readiness = Readiness("the broker")
     serve_probes(settings.imagery.probe_port, readiness, settings.probe_host)
     point_gdal_to(settings.imagery.s3_endpoint)
+    if settings.imagery.earth_model is not None:
+        read_earth_manifest(settings.imagery.earth_model)
     documents = MongoStore(settings.mongo.url, settings.mongo.database)
     known = KnownProducts(settings.kafka.bootstrap)
     work = SceneWork(

@@ -14,16 +14,16 @@ from stormpetrel.errors import ModelUnavailable
 REMEDY = "Run `stormpetrel model export --force` to make it anew"
 
 
-def read_checked(directory: Path, files: Sequence[str]) -> dict[str, Any]:
+def read_checked(directory: Path, files: Sequence[str], remedy: str = REMEDY) -> dict[str, Any]:
     """The manifest's fields. Raises ModelUnavailable where one of `files` is missing or its checksum differs."""
     try:
         fields: dict[str, Any] = json.loads((directory / "manifest.json").read_text())
         for name in files:
             found = hashlib.sha256((directory / name).read_bytes()).hexdigest()
             if found != fields["sha256"][name]:
-                raise ModelUnavailable(f"{directory / name} is not the file that was exported. {REMEDY}")
+                raise ModelUnavailable(f"{directory / name} is not the file that was exported. {remedy}")
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ModelUnavailable(f"no whole model in {directory} ({error}). {REMEDY}") from error
+        raise ModelUnavailable(f"no whole model in {directory} ({error}). {remedy}") from error
     return fields
 
 

@@ -8,7 +8,15 @@ from pathlib import Path
 
 from stormpetrel.errors import ModelUnavailable
 from stormpetrel.events import Vector
-from stormpetrel.imagery.descriptors import MS_DESCRIPTOR, MS_DIMENSIONS, SAR_DESCRIPTOR, SAR_DIMENSIONS
+from stormpetrel.imagery.descriptors import (
+    FUSED_DESCRIPTOR,
+    FUSED_DIMENSIONS,
+    MS_DESCRIPTOR,
+    MS_DIMENSIONS,
+    SAR_DESCRIPTOR,
+    SAR_DIMENSIONS,
+)
+from stormpetrel.imagery.embedding import read_earth_manifest
 from stormpetrel.models import model_directory
 from stormpetrel.settings import CONFIG_DIRECTORY, Imagery, Settings
 from stormpetrel.stores.collections import Collection, Compression, patches_collection, posts_collection
@@ -89,13 +97,29 @@ def posts_of(settings: Settings) -> Collection:
     return posts_collection(settings.qdrant.collection_prefix, text, visual)
 
 
+# What describes patches in this release: (version, dimensions) by the vector's name.
+DESCRIBERS = {
+    "sar": (SAR_DESCRIPTOR, SAR_DIMENSIONS),
+    "ms": (MS_DESCRIPTOR, MS_DIMENSIONS),
+    "fused": (FUSED_DESCRIPTOR, FUSED_DIMENSIONS),
+}
+
+
+def describers_of(settings: Settings) -> dict[str, tuple[str, int]]:
+    """(version, dimensions) of every vector of a patch, by its name; `earth` where a model of it is configured.
+
+    Raises ModelUnavailable where that model is not whole.
+    """
+    if settings.imagery.earth_model is None:
+        return DESCRIBERS
+    earth = read_earth_manifest(settings.imagery.earth_model)
+    return {**DESCRIBERS, "earth": (earth.version, earth.dimensions)}
+
+
 def patches_of(settings: Settings) -> Collection:
-    """The patches' collection of this release's descriptors."""
-    return patches_collection(
-        settings.qdrant.collection_prefix,
-        (SAR_DESCRIPTOR, SAR_DIMENSIONS),
-        (MS_DESCRIPTOR, MS_DIMENSIONS),
-    )
+    """The patches' collection of what describes them. Raises ModelUnavailable as `describers_of` does."""
+    made = describers_of(settings)
+    return patches_collection(settings.qdrant.collection_prefix, made["sar"], made["ms"], made.get("earth"))
 
 
 def posts_or_what_is_there(settings: Settings, index: QdrantIndex) -> str:
@@ -112,6 +136,19 @@ def posts_or_what_is_there(settings: Settings, index: QdrantIndex) -> str:
         fitting = [name for name in index.collections() if name.startswith(f"{first}-") and f"-{second}-" in name]
         if len(fitting) != 1:
             raise missing
+        return fitting[0]
+
+
+def patches_or_what_is_there(settings: Settings, index: QdrantIndex) -> str:
+    """The patches' collection for who only reads: without the Earth-observation model, the one that holds one's
+    vectors. Raises as `posts_or_what_is_there` does."""
+    try:
+        return patches_of(settings).name
+    except ModelUnavailable:
+        shape = patches_collection(settings.qdrant.collection_prefix, DESCRIBERS["sar"], DESCRIBERS["ms"]).name
+        fitting = [name for name in index.collections() if name.startswith(f"{shape}-")]
+        if len(fitting) != 1:
+            raise
         return fitting[0]
 
 

@@ -249,6 +249,7 @@ class PatchDescribed(Event):
     """A square of ground as one scene saw it (topic `patches.described`, key `scene_id`).
 
     `sar_vector` (144), `ms_vector` (128) and `fused_vector` (272) are unit vectors; a half that was not there has none.
+    `earth_vector` is the embedding of an Earth-observation model, where one is configured.
     `side` is in pixels of 10 m, `row` and `column` count squares of that side from the corner of the UTM zone,
     northwards and eastwards, so that the same ground is the same square in every scene. `ring` is (longitude,
     latitude), closed.
@@ -274,6 +275,7 @@ class PatchDescribed(Event):
     sar_vector: Vector | None = None
     ms_vector: Vector | None = None
     fused_vector: Vector | None = None
+    earth_vector: Vector | None = None
     described_at: Moment
 
 

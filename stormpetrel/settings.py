@@ -98,8 +98,8 @@ class X(Section):
 
 
 class Imagery(Section):
-    """Which Sentinel products are worked on, and how. `area` is west, south, east, north in degrees; none:
-    everywhere."""
+    """Which Sentinel products are worked on, and how. `area` is west, south, east, north in degrees; none: everywhere.
+    `earth_model` is the folder of a model whose embedding every patch gets too."""
 
     area: tuple[float, float, float, float] | None = None
     most_cloud: float = Field(80.0, ge=0, le=100)
@@ -109,6 +109,7 @@ class Imagery(Section):
     directory: Path = Path(".stormpetrel/imagery")
     permanent_water: Path | None = None
     slope: Path | None = None
+    earth_model: Path | None = None
     largest_download_gb: float = Field(12.0, gt=0)
     token: str | None = None
     s3_endpoint: str | None = "https://eodata.dataspace.copernicus.eu"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 
@@ -10,6 +12,7 @@ def attach(app: typer.Typer) -> None:
     models = typer.Typer(help="The models: export them once, check them.", no_args_is_help=True)
     models.command("export")(export)
     models.command("check")(check)
+    models.command("earth")(earth)
     app.add_typer(models, name="model")
 
 
@@ -34,6 +37,39 @@ def export(
     with ERROR.status("models"):
         ensure_models(settings, say)
     typer.echo("\n".join(str(folder) for folder in folders if folder.exists()))
+
+
+def earth(
+    graph: Path = typer.Argument(help="An ONNX graph: float32 (patches, channels, size, size) to (patches, n)."),
+    directory: Path = typer.Argument(help="The folder to make; give it as imagery.earth_model."),
+    name: str = typer.Option(help="What answers call the model."),
+    channels: str = typer.Option(help="In the graph's order: B02, B03, B04, B08 (reflectance, 0 to 1), VV (decibels)."),
+    mean: str = typer.Option(help="What is taken off each channel."),
+    std: str = typer.Option(help="What each channel is then divided by."),
+    size: int = typer.Option(120, help="Pixels a side that the graph takes."),
+) -> None:
+    """Bring an Earth-observation model, whose embedding every patch gets beside its descriptors."""
+    from stormpetrel.imagery.embedding import bring
+
+    manifest = bring(
+        graph, directory, name=name, channels=_parts(channels), size=size, mean=_numbers("mean", mean),
+        std=_numbers("std", std),
+    )  # fmt: skip
+    typer.echo(f"{manifest.version}: {manifest.dimensions} dimensions")
+    typer.echo(
+        f"use it: STORMPETREL_IMAGERY__EARTH_MODEL={directory} for `consume scenes`, `consume index` and `serve`"
+    )
+
+
+def _parts(given: str) -> list[str]:
+    return [part.strip() for part in given.split(",") if part.strip()]
+
+
+def _numbers(option: str, given: str) -> list[float]:
+    try:
+        return [float(part) for part in _parts(given)]
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; give numbers with commas between them", param_hint=f"--{option}") from error
 
 
 def check(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:

@@ -18,6 +18,7 @@ from rasterio.warp import transform_geom
 
 from stormpetrel.errors import BadProduct
 from stormpetrel.imagery import water
+from stormpetrel.imagery.embedding import EarthModel
 from stormpetrel.imagery.grid import GRIDS, RESOLUTION, Frame, outlines_of
 from stormpetrel.imagery.images import Before, Images, frame_of, ndwi, read_strip
 from stormpetrel.imagery.masks import GroundMasks
@@ -88,9 +89,14 @@ class Levels:
 
 
 def describe_scene(
-    scene: Scene, pictures: Path | None, grids: tuple[int, ...] = GRIDS, masks: GroundMasks | None = None
+    scene: Scene,
+    pictures: Path | None,
+    grids: tuple[int, ...] = GRIDS,
+    masks: GroundMasks | None = None,
+    model: EarthModel | None = None,
 ) -> Described:
-    """Reads, registers, cuts and describes a scene, and writes its pictures into the folder `pictures`.
+    """Reads, registers, cuts and describes a scene, and writes its pictures into the folder `pictures`. Patches have an
+    embedding too where a `model` is given and their images have its channels.
 
     Raises BadProduct where one of its products cannot be worked on; then no picture of it is left behind.
     """
@@ -101,7 +107,7 @@ def describe_scene(
         epsilon = _epsilon(images.radar, frame) if images.radar else 0.0
         writers = _writers(pictures, images, frame)
         try:
-            levels = _walk(images, frame, grids, epsilon, found, writers)
+            levels = _walk(images, frame, grids, epsilon, found, writers, model)
             found.patches = _within(scene.ground, found.patches)
             if not found.patches:
                 raise BadProduct("all of it is nodata: no square of ground has half of its pixels")
@@ -155,7 +161,7 @@ def _epsilon(radar: RadarImage, frame: Frame) -> float:
 
 def _walk(
     images: Images, frame: Frame, grids: tuple[int, ...], epsilon: float, found: Described,
-    writers: dict[str, PictureWriter],
+    writers: dict[str, PictureWriter], model: EarthModel | None,
 ) -> dict[str, Levels]:  # fmt: skip
     """Goes over the strips once; what water needs of the whole scene comes back."""
     open_images = {"radar": images.radar, "optical": images.optical,
@@ -165,7 +171,7 @@ def _walk(
     for place in frame.strips(STRIP):
         strip, before = read_strip(images, place)
         for side in grids:
-            found.patches += _placed(describe(strip, side, epsilon, images.offsets), place, frame, side)
+            found.patches += _placed(describe(strip, side, epsilon, images.offsets, model), place, frame, side)
         for name, values in _levels(images, strip, before).items():
             levels[name].put(place, values)
         if strip.radar is not None and "s1" in writers:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from stormpetrel.imagery import histogram, weber
 from stormpetrel.imagery.descriptors import BANDS
+from stormpetrel.imagery.embedding import EarthModel
 from stormpetrel.imagery.grid import Frame, Outline, Square
 from stormpetrel.imagery.water import block_sums
 
@@ -41,6 +42,7 @@ class Patch:
     cloud_share: float | None
     statistics: dict[str, float] = field(default_factory=dict)
     outline: Outline | None = None
+    earth: Float32 | None = None  # the embedding of an Earth-observation model, where one is configured
 
 
 def unit(counts: NDArray[np.uint32]) -> Float32:
@@ -56,7 +58,9 @@ def fused(sar: Float32, ms: Float32) -> Float32:
     return np.concatenate([np.sqrt(SAR_SAY) * sar, np.sqrt(1 - SAR_SAY) * ms], axis=-1).astype(np.float32)
 
 
-def describe(strip: Strip, side: int, epsilon: float, offsets: tuple[int, ...]) -> list[Patch]:
+def describe(
+    strip: Strip, side: int, epsilon: float, offsets: tuple[int, ...], model: EarthModel | None = None
+) -> list[Patch]:
     """The patches of one size in a strip; a square that no image knows at least half of is none."""
     frame, area = strip.frame, side * side
     shape = (frame.height // side, frame.width // side)
@@ -82,6 +86,11 @@ def describe(strip: Strip, side: int, epsilon: float, offsets: tuple[int, ...]) 
                 {name: float(values[i, j]) for name, values in statistics.items() if np.isfinite(values[i, j])},
             )
         )  # fmt: skip
+    if model is not None:
+        taken = [patch for patch in found if model.takes(patch)]
+        vectors = model.embed(strip, side, [patch.place for patch in taken], offsets)
+        for patch, vector in zip(taken, vectors, strict=True):
+            patch.earth = vector
     return found
 
 

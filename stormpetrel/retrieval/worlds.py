@@ -24,7 +24,7 @@ CELL_RESOLUTION = 5
 OVERHEAD_KM = 10.0
 FINEST = "120"  # px: the grid that is asked where no other is named
 FEW_PIXELS = 0.02  # of a patch; less new water gives it no words
-DESCRIPTORS = ("sar", "ms", "fused")
+DESCRIPTORS = ("sar", "ms", "fused", "earth")
 OVERHEAD = "overhead"
 PATCH_MEASURES = dict.fromkeys(DESCRIPTORS, "cosine similarity") | {OVERHEAD: "seconds since 1970, the newest first"}
 # What people write where a patch shows new water, in the languages that the words are indexed in.

@@ -74,15 +74,20 @@ def posts_collection(prefix: str, text: tuple[str, int], visual: tuple[str, int]
     )  # fmt: skip
 
 
-def patches_collection(prefix: str, sar: tuple[str, int], ms: tuple[str, int]) -> Collection:
-    """The patches' collection for the versions of both descriptors, each with its dimensions.
+def patches_collection(
+    prefix: str, sar: tuple[str, int], ms: tuple[str, int], earth: tuple[str, int] | None = None
+) -> Collection:
+    """The patches' collection for the versions of both descriptors and of an embedding, each with its dimensions.
 
     >>> patches_collection("", ("awld-8x18-w7@1", 144), ("ms-4x32-sqrt@1", 128)).name
     'patches-awld-8x18-w7-1-144-ms-4x32-sqrt-1-128'
     """
-    made_with = "-".join(f"{_slug(version)}-{dimensions}" for version, dimensions in (sar, ms))
+    made_with = "-".join(
+        f"{_slug(version)}-{dimensions}" for version, dimensions in (sar, ms, *([earth] if earth else []))
+    )
+    dense = {"sar": sar[1], "ms": ms[1], "fused": sar[1] + ms[1], **({"earth": earth[1]} if earth else {})}
     return Collection(
-        f"{prefix}patches-{made_with}", {"sar": sar[1], "ms": ms[1], "fused": sar[1] + ms[1]}, {},
+        f"{prefix}patches-{made_with}", dense, {},
         ("kind", "scene_id", "products", "sensors", "grid", *CELLS),
         ("event_time", "indexed_at", "described_at", "new_water"),
     )  # fmt: skip
