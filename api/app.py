@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 import stormpetrel
-from api import imagery, search, stac, subscriptions
+from api import imagery, places, search, stac, subscriptions
 from api.body_limit import BodyLimit
 from api.services import Services
 from stormpetrel.errors import BadQuery, ModelUnavailable, NotFound, StoreUnavailable, StormpetrelError
@@ -47,6 +47,7 @@ def create_app(services: Callable[[], Services]) -> FastAPI:
     app.include_router(subscriptions.router)
     app.include_router(imagery.router)
     app.include_router(stac.router)
+    app.include_router(places.router)
     _add_probes(app)
     _add_errors(app)
     return app

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from api.requests import PlaceRequest, PolygonGeometry, SearchRequest
 from api.services import Services
 from stormpetrel.errors import BadPicture, BadQuery, ModelUnavailable, NotFound, StormpetrelError
+from stormpetrel.events import is_area
 from stormpetrel.health import SEARCH_SECONDS
 from stormpetrel.ports import Document, Filter
 from stormpetrel.retrieval import Area, Question
@@ -198,7 +199,7 @@ def _like_post(post_id: str, have: Services) -> dict[str, Any]:
     if text is None and document["clean_text"] and not isinstance(have.encoder, ModelUnavailable):
         text = _encoded(document["clean_text"], have)
     place = max(
-        (place for place in document.get("places", []) if place["kind"] != "country"),
+        (place for place in document.get("places", []) if not is_area(place["kind"], place.get("radius_km"))),
         key=lambda place: place["confidence"],
         default=None,
     )

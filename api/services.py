@@ -16,7 +16,9 @@ from stormpetrel.assembly import (
     FUSION_FILE,
     concept_list,
     describers_of,
+    open_gazetteer,
     open_index,
+    open_place_finder,
     open_text_encoder,
     open_visual_model,
     patches_or_what_is_there,
@@ -24,6 +26,7 @@ from stormpetrel.assembly import (
 )
 from stormpetrel.errors import ModelUnavailable
 from stormpetrel.fusion.adaptive import LearnedFusion
+from stormpetrel.places.finder import PlaceFinder
 from stormpetrel.retrieval import PostSearch
 from stormpetrel.retrieval.worlds import WorldSearch
 from stormpetrel.settings import Settings
@@ -55,10 +58,12 @@ class Services:
     # One question at a time in each model: it uses all its threads for one.
     encoding: threading.Lock = field(default_factory=threading.Lock)
     seeing: threading.Lock = field(default_factory=threading.Lock)
+    finding: threading.Lock = field(default_factory=threading.Lock)
     listeners: int = 0
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, thread_name_prefix="counts"))
     stopping: Callable[[], bool] = lambda: False
     _collection: str | None = None
+    _places: tuple[PlaceFinder, str] | None = None
 
     @classmethod
     def connect(cls, settings: Settings) -> Services:
@@ -110,6 +115,14 @@ class Services:
     def patches(self) -> str:
         """The patches' collection."""
         return patches_or_what_is_there(self.settings, self.vectors)
+
+    def place_finder(self) -> tuple[PlaceFinder, str]:
+        """(the finder of places, the gazetteer's version); opened with the first request, since it weighs 100 MiB.
+        Raises ModelUnavailable."""
+        with self.finding:
+            if self._places is None:
+                self._places = open_place_finder(self.settings), open_gazetteer(self.settings).version
+            return self._places
 
     @property
     def search(self) -> PostSearch:

@@ -29,7 +29,7 @@ def document_of(event: EnrichedPost) -> Document:
 
 def located(event: EnrichedPost) -> list[Place]:
     """The places that are points; a country is none, and its capital would be a place made up."""
-    return [place for place in event.places if place.kind != "country"]
+    return [place for place in event.places if not place.is_area]
 
 
 def concept_terms(event: EnrichedPost) -> TermWeights | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from stormpetrel.errors import ModelUnavailable
@@ -18,6 +19,11 @@ from stormpetrel.imagery.descriptors import (
 )
 from stormpetrel.imagery.embedding import read_earth_manifest
 from stormpetrel.models import model_directory
+from stormpetrel.places.finder import PlaceFinder
+from stormpetrel.places.gazetteer import Gazetteer
+from stormpetrel.places.gazetteer_build import ensure_gazetteer
+from stormpetrel.places.recent import RecentPlaces
+from stormpetrel.places.recogniser import PlaceRecogniser, load_tagger
 from stormpetrel.settings import CONFIG_DIRECTORY, Imagery, Settings
 from stormpetrel.stores.collections import Collection, Compression, patches_collection, posts_collection
 from stormpetrel.stores.qdrant import QdrantIndex
@@ -29,6 +35,7 @@ from stormpetrel.vision.model import DESCRIPTOR, VisualModel, visual_model
 
 CONCEPTS_FILE = CONFIG_DIRECTORY / "concepts.yaml"
 FUSION_FILE = CONFIG_DIRECTORY / "fusion_weights.json"
+TAGGER = CONFIG_DIRECTORY / "places_tagger"
 
 
 def concept_list() -> ConceptList:
@@ -103,6 +110,20 @@ DESCRIBERS = {
     "ms": (MS_DESCRIPTOR, MS_DIMENSIONS),
     "fused": (FUSED_DESCRIPTOR, FUSED_DIMENSIONS),
 }
+
+
+def open_gazetteer(settings: Settings) -> Gazetteer:
+    """The gazetteer of the settings; made first, in a process of its own, where it is not there yet."""
+    return Gazetteer(ensure_gazetteer(settings.cache, settings.places.gazetteer))
+
+
+def open_place_finder(settings: Settings, *, learns: bool = False) -> PlaceFinder:
+    """What finds places: the trained tagger over the gazetteer. Where it `learns`, the posts before speak for those
+    after. Raises ModelUnavailable where there is no tagger."""
+    gazetteer = open_gazetteer(settings)
+    tagger = load_tagger(settings.places.tagger or TAGGER, gazetteer)
+    recent = RecentPlaces(timedelta(hours=settings.places.recent_h)) if learns else None
+    return PlaceFinder(gazetteer, PlaceRecogniser(gazetteer, tagger), recent)
 
 
 def describers_of(settings: Settings) -> dict[str, tuple[str, int]]:

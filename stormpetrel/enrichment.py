@@ -12,17 +12,21 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from stormpetrel.errors import BadPicture
 from stormpetrel.events import ConceptScore, EnrichedPost, Post, Vector
-from stormpetrel.places.resolver import PlaceFinder
+from stormpetrel.places.finder import PlaceFinder
+from stormpetrel.places.recogniser import Mention
 from stormpetrel.text.clean import clean
 from stormpetrel.text.duplicates import Copy, DuplicateWindow
 from stormpetrel.text.language import detect
 from stormpetrel.text.lexical import document_terms
 from stormpetrel.vision.model import VisualModel
 from stormpetrel.vision.pictures import Picture
+
+log = structlog.get_logger()
 
 
 class Encodes(Protocol):
@@ -73,7 +77,7 @@ class Enricher:
 
     def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost | Failure]:
         """One result a post, in order. What goes wrong with one post stays with that post."""
-        results: list[EnrichedPost | Failure] = [self._without_vector(post) for post in posts]
+        results = self._without_vectors(posts)
         wanting = [
             (index, found)
             for index, found in enumerate(results)
@@ -127,14 +131,31 @@ class Enricher:
         """Takes an original that was enriched before, here or by another worker, into the window."""
         if event.copy_of is None:
             self.window.claim(event.post.post_id, event.post.text)
+            self._places.note(event.post.created_at, event.places)
 
-    def _without_vector(self, post: Post) -> EnrichedPost | Failure:
+    def _without_vectors(self, posts: Sequence[Post]) -> list[EnrichedPost | Failure]:
+        """All but what shared models make. Names are found in all texts at once, and one by one where that fails."""
+        found: Sequence[list[Mention] | None] = [None] * len(posts)
+        try:
+            languages = [detect(clean(post.text), post.declared_language)[0] for post in posts]
+            found = self._places.mentions([post.text for post in posts], languages)
+        except Exception as error:
+            log.warning("names of places are looked for one by one", reason=str(error))
+        return [self._without_vector(post, mentions) for post, mentions in zip(posts, found, strict=True)]
+
+    def _without_vector(self, post: Post, mentions: list[Mention] | None) -> EnrichedPost | Failure:
         try:
             text = clean(post.text)
             language, probability = detect(text, post.declared_language)
-            places = self._places.places(post.text, post.native_place, post.author_place)
+            if mentions is None:
+                (mentions,) = self._places.mentions([post.text], [language])
+            places, unresolved = self._places.resolved(
+                post.text, mentions, post.native_place, post.author_place, language
+            )
             terms = document_terms(text, language)
             copy = self._original(post)
+            if copy is None:
+                self._places.note(post.created_at, places)
         except Exception as error:
             return Failure(f"{type(error).__name__}: {error}")
         return EnrichedPost(
@@ -145,6 +166,7 @@ class Enricher:
             copy_of=copy.of if copy else None,
             similarity=copy.similarity if copy else None,
             places=places,
+            unresolved_names=unresolved,
             terms=None if copy else terms,
             enriched_at=self._clock(),
         )

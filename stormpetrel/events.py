@@ -92,20 +92,65 @@ class PostDeleted(Event):
     deleted_at: Moment
 
 
+PlaceKind = Literal["point", "city", "admin2", "admin1", "country", "region"]
+WIDE_KM = 100.0  # radius from which a place is an area: its middle says little about where the event is
+
+
+class PlaceAlternative(Frozen):
+    """Another place that a name may stand for."""
+
+    name: str
+    longitude: Longitude
+    latitude: Latitude
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    kind: PlaceKind
+    country_code: str | None = None
+    admin1_code: str | None = None
+    geonames_id: int | None = None
+
+
+class UnresolvedName(Frozen):
+    """A name of a place in a post, `text[start:end]`, that no point is given for, with what it may stand for."""
+
+    name: str
+    start: int
+    end: int
+    alternatives: tuple[PlaceAlternative, ...] = ()
+    why: tuple[str, ...] = ()
+
+
 class Place(Frozen):
-    """A place that a post names or carries, resolved to a point, and how sure we are (0 to 1)."""
+    """A place that a post names or carries, resolved to a point, and how sure we are (0 to 1).
+
+    `text[start:end]` is the name. What is meant lies within `radius_km` of the point. `origin`: the network's own
+    geotag, the gazetteer, or the context of a name that the gazetteer lacks. `why` is the evidence, for people.
+    """
 
     name: str
     longitude: Longitude
     latitude: Latitude
     country_code: str | None = None
     admin1_code: str | None = None
+    admin2_code: str | None = None
     geonames_id: int | None = None
     start: int | None = None
     end: int | None = None
     confidence: Annotated[float, Field(ge=0, le=1)]
-    kind: Literal["point", "city", "country"]
-    origin: Literal["native", "gazetteer"]
+    kind: PlaceKind
+    origin: Literal["native", "gazetteer", "context"]
+    found_by: Literal["tagger", "gazetteer", "hashtag"] | None = None
+    radius_km: Annotated[float, Field(ge=0)] | None = None
+    alternatives: tuple[PlaceAlternative, ...] = ()
+    why: tuple[str, ...] = ()
+
+    @property
+    def is_area(self) -> bool:
+        return is_area(self.kind, self.radius_km)
+
+
+def is_area(kind: str, radius_km: float | None) -> bool:
+    """Whether a place is too wide for its middle to be where something happened."""
+    return kind in ("country", "region") or (radius_km or 0) > WIDE_KM
 
 
 class Vector(Frozen):
@@ -152,8 +197,8 @@ class EnrichedPost(Event):
     `visual_vector` and `concepts` are of its first photo; `photo_problem` says why there are none where it has one.
     """
 
-    version: ClassVar[int] = 2
-    schema_version: int = 2
+    version: ClassVar[int] = 3
+    schema_version: int = 3
     post: Post
     clean_text: str
     language: str
@@ -161,6 +206,7 @@ class EnrichedPost(Event):
     copy_of: str | None = None
     similarity: Annotated[float, Field(ge=0, le=1)] | None = None
     places: tuple[Place, ...] = ()
+    unresolved_names: tuple[UnresolvedName, ...] = ()
     text_vector: Vector | None = None
     terms: TermWeights | None = None
     visual_vector: Vector | None = None
@@ -255,6 +301,8 @@ class PatchDescribed(Event):
     latitude), closed.
     """
 
+    version: ClassVar[int] = 2
+    schema_version: int = 2
     patch_id: Annotated[str, Field(min_length=3, max_length=512)]
     scene_id: str
     s1_product: ProductName | None = None
@@ -332,6 +380,8 @@ Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 # (schema name, version it reads) -> a function that makes the next version out of it.
 UPGRADES: dict[tuple[str, int], Upgrade] = {
     ("EnrichedPost", 1): lambda fields: {**fields, "schema_version": 2},  # 2 adds what its photo shows
+    ("EnrichedPost", 2): lambda fields: {**fields, "schema_version": 3},  # 3 adds what is known of its places
+    ("PatchDescribed", 1): lambda fields: {**fields, "schema_version": 2},  # 2 adds an embedding
 }
 
 

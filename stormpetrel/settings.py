@@ -97,6 +97,15 @@ class X(Section):
     probe_port: int = Field(6068, ge=0)
 
 
+class Places(Section):
+    """How names of places are found and resolved. `gazetteer` is a folder with a dump of GeoNames, beside the installed
+    one; `tagger` a spaCy pipeline of your own; `recent_h` how long the posts before speak for those after."""
+
+    gazetteer: Path | None = None
+    tagger: Path | None = None
+    recent_h: float = Field(24.0, gt=0)
+
+
 class Imagery(Section):
     """Which Sentinel products are worked on, and how. `area` is west, south, east, north in degrees; none: everywhere.
     `earth_model` is the folder of a model whose embedding every patch gets too."""
@@ -164,6 +173,7 @@ class Settings(BaseSettings):
     index: Index = Index()
     api: Api = Api()
     x: X = X()
+    places: Places = Places()
     imagery: Imagery = Imagery()
     catalogue: Catalogue = Catalogue()
     local: Local = Local()

@@ -8,13 +8,11 @@ from typing import Any
 
 import structlog
 
-from stormpetrel.assembly import open_text_encoder, open_visual_model
+from stormpetrel.assembly import open_place_finder, open_text_encoder, open_visual_model
 from stormpetrel.enrichment import Enricher, Sight
 from stormpetrel.errors import ModelUnavailable, StormpetrelError
 from stormpetrel.events import EnrichedPost, PostDeleted, decode
 from stormpetrel.health import Readiness, serve_probes, set_up_log
-from stormpetrel.places.gazetteer import default_gazetteer
-from stormpetrel.places.resolver import PlaceFinder
 from stormpetrel.settings import Settings
 from stormpetrel.stores.kafka import read_whole
 from stormpetrel.text.duplicates import DuplicateWindow
@@ -89,7 +87,7 @@ def run(settings: Settings) -> None:
     serve_probes(settings.worker.probe_port, readiness, settings.probe_host)
     encoder = open_text_encoder(settings)
     window = DuplicateWindow(settings.worker.duplicate_window, settings.worker.duplicate_similarity)
-    enricher = Enricher(encoder, PlaceFinder(default_gazetteer()), window, _sight(settings))
+    enricher = Enricher(encoder, open_place_finder(settings, learns=True), window, _sight(settings))
     known = warm_window(enricher, settings.kafka.bootstrap, settings.worker.duplicate_window)
     app = build_app(settings, settings.local.directory / "faust")
     enrich.attach(app, enricher, readiness, settings.worker.batch, settings.worker.batch_within_s)

@@ -41,11 +41,11 @@ def encoder(model_directory: Path):
 
 
 @pytest.fixture(scope="session")
-def place_finder():
-    from stormpetrel.places.gazetteer import default_gazetteer
-    from stormpetrel.places.resolver import PlaceFinder
+def place_finder(cache: Path):
+    from stormpetrel.assembly import open_place_finder
+    from stormpetrel.settings import Settings
 
-    return PlaceFinder(default_gazetteer())
+    return open_place_finder(Settings(cache=cache))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from stormpetrel.errors import StormpetrelError
 
 def assembled() -> typer.Typer:
     """The command line with all its commands."""
-    from stormpetrel.cli import demo, evaluations, models, processes, topics, views
+    from stormpetrel.cli import demo, evaluations, models, places, processes, topics, views
 
     app = typer.Typer(
         name="stormpetrel",
@@ -23,7 +23,7 @@ def assembled() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in (demo, processes, topics, views, models, evaluations):
+    for module in (demo, processes, topics, views, models, places, evaluations):
         module.attach(app)
     return app
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from stormpetrel.cli import places
+
 if TYPE_CHECKING:
-    from stormpetrel.places.resolver import PlaceFinder
+    from stormpetrel.places.finder import PlaceFinder
     from stormpetrel.text.encoder import TextEncoder
 
 
@@ -19,10 +21,12 @@ def attach(app: typer.Typer) -> None:
     evaluations.callback()(lambda: None)
     evaluations.command("retrieval")(retrieval)
     evaluations.command("patches")(patches)
+    evaluations.command("places")(places.evaluate)
     app.add_typer(evaluations, name="eval")
     training = typer.Typer(help="Learn from judged real data.", no_args_is_help=True)
     training.callback()(lambda: None)
     training.command("fusion")(train_fusion_weights)
+    training.command("places")(places.train)
     app.add_typer(training, name="train")
 
 
@@ -45,22 +49,20 @@ def train_fusion_weights(
     missing = wanted - {found.name for found in judged}
     if missing:
         raise SetupError(f"no judged posts in {data} are called {', '.join(sorted(missing))}")
-    encoder, places = _tools(say)
+    encoder, finder = _tools(say)
     file = out or FUSION_FILE
-    train_fusion(judged, encoder, places, MODALITIES, say).save(file)
+    train_fusion(judged, encoder, finder, MODALITIES, say).save(file)
     typer.echo(f"learned from {', '.join(found.name for found in judged)}: {file}")
 
 
 def _tools(say: Callable[[str], None]) -> tuple[TextEncoder, PlaceFinder]:
-    from stormpetrel.assembly import open_text_encoder
+    from stormpetrel.assembly import open_place_finder, open_text_encoder
     from stormpetrel.models import ensure_exported
-    from stormpetrel.places.gazetteer import default_gazetteer
-    from stormpetrel.places.resolver import PlaceFinder
     from stormpetrel.settings import Settings
 
     settings = Settings()
     ensure_exported(settings.models, settings.text_model.name, say)
-    return open_text_encoder(settings), PlaceFinder(default_gazetteer())
+    return open_text_encoder(settings), open_place_finder(settings)
 
 
 def retrieval(
@@ -78,9 +80,9 @@ def retrieval(
     judged_sets = read_sets(data, queries, may_be_none=bool(sets))
     version = None
     if judged_sets:
-        encoder, places = _tools(say)
+        encoder, finder = _tools(say)
         version = encoder.version
-        sets |= {judged.name: evaluate(judged, encoder, places, say) for judged in judged_sets}
+        sets |= {judged.name: evaluate(judged, encoder, finder, say) for judged in judged_sets}
     if as_json:
         print_json({"sets": sets, "text_model": version})
     else:

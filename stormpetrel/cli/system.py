@@ -8,6 +8,7 @@ from stormpetrel.assembly import concept_list
 from stormpetrel.local.servers import local_addresses, server_parts
 from stormpetrel.local.stack import Part, Stack, this_python
 from stormpetrel.models import ensure_exported, ensure_visual_exported
+from stormpetrel.places.gazetteer_build import ensure_gazetteer
 from stormpetrel.settings import Settings
 from stormpetrel.stores.kafka import apply_topics
 from stormpetrel.topics import all_topics
@@ -34,7 +35,8 @@ def own_parts(settings: Settings) -> list[Part]:
 
 
 def ensure_models(settings: Settings, say: Callable[[str], None]) -> None:
-    """Both configured models in the cache. Raises SetupError where one cannot be had."""
+    """Both configured models and the gazetteer in the cache. Raises SetupError where one cannot be had."""
+    ensure_gazetteer(settings.cache, settings.places.gazetteer)
     ensure_exported(settings.models, settings.text_model.name, say)
     ensure_visual_exported(settings.models, settings.visual_model.name, concept_list().names, say)
 

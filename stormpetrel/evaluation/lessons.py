@@ -11,7 +11,7 @@ from stormpetrel.evaluation.judged import JudgedSet
 from stormpetrel.evaluation.modalities import Collection
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.adaptive import FEEDBACK, FEEDBACK_FROM, LearnedFusion, learn
-from stormpetrel.places.resolver import PlaceFinder
+from stormpetrel.places.finder import PlaceFinder
 
 DEPTH = 200  # of each list; measures look at the first 100 of the fused one
 FOLDS = 4

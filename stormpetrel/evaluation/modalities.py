@@ -17,7 +17,7 @@ from stormpetrel.evaluation.judged import JudgedPost
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.adaptive import FEEDBACK
 from stormpetrel.places.cells import distance_km
-from stormpetrel.places.resolver import PlaceFinder
+from stormpetrel.places.finder import PlaceFinder
 from stormpetrel.text.lexical import document_terms, query_terms
 
 AT_ONCE = 64  # queries of one pass
@@ -31,7 +31,7 @@ class Collection:
         self._vectors = encoder.encode([post.text for post in posts])
         self._times = np.array([post.at for post in posts])
         self._places = [
-            [(place.longitude, place.latitude) for place in places.places(post.text) if place.kind != "country"]
+            [(place.longitude, place.latitude) for place in places.places(post.text) if not place.is_area]
             for post in posts
         ]
         owners = [(row, *point) for row, points in enumerate(self._places) for point in points]

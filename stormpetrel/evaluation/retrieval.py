@@ -21,7 +21,7 @@ from stormpetrel.evaluation.measures import average_precision, ndcg_at, paired_p
 from stormpetrel.evaluation.modalities import Collection
 from stormpetrel.fusion.adaptive import FEEDBACK_FROM
 from stormpetrel.fusion.methods import METHODS
-from stormpetrel.places.resolver import PlaceFinder
+from stormpetrel.places.finder import PlaceFinder
 
 JUDGED_DEPTH = 100
 MODALITIES = ("text", "lexical", "space", "time")

@@ -1,80 +1,132 @@
-"""Finds the names of places in a text: every gazetteer name in one pass (Aho and Corasick 1975).
-
-Offsets are characters of the original string, whatever folding does to its length.
-"""
+"""Finds the names of places in texts: by the trained tagger, and by the gazetteer's large places where the tagger has
+never learned the language. Offsets are characters of the original string."""
 
 from __future__ import annotations
 
-import unicodedata
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
 
-import ahocorasick_rs
+from stormpetrel.errors import ModelUnavailable
+from stormpetrel.places.gazetteer import Gazetteer, fold
 
-from stormpetrel.places.gazetteer import LATIN, Gazetteer
-
-HASH = "#"
+BATCH = 64
+LONGEST_TEXT = 20_000  # characters; the longest form of any network
+TAUGHT = frozenset({"en", "ar"})
+HASHTAG = re.compile(r"#(\w{4,60})")
+CAMEL = re.compile(r"[A-ZÀ-Þ]?[a-zß-ÿ]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Zà-ÿÀ-Þ]+")
+WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
+WORDS_FILE = Path(__file__).resolve().parent.parent.parent / "config" / "not_places.txt"
+LARGE = 100_000  # people: such a place is taken from the gazetteer alone, whatever its case
+KNOWN = 15_000  # people: such a one where it is written with a capital
+LONGEST_NAME = 4  # words
+Way = Literal["tagger", "gazetteer", "hashtag"]
 
 
 @dataclass(frozen=True)
 class Mention:
-    """A name in a text: `text[start:end]`, and the folded name it matched."""
+    """A name in a text: `text[start:end]`, and how it was found. One of a hashtag may be a part of its word
+    (#ChennaiFloods)."""
 
     name: str
     start: int
     end: int
+    way: Way = "tagger"
 
 
-def _folded_with_offsets(text: str) -> tuple[str, list[int]]:
-    """The folded text, and for each of its characters the index of the character it came from."""
-    pieces: list[str] = []
-    origins: list[int] = []
-    for index, letter in enumerate(text):
-        folded = unicodedata.normalize("NFKC", letter).casefold()
-        pieces.append(folded)
-        origins.extend([index] * len(folded))
-    return "".join(pieces), origins
+@cache
+def ordinary_words() -> frozenset[str]:
+    """Words that are names of places too, and seldom mean them."""
+    return frozenset(fold(word) for word in WORDS_FILE.read_text(encoding="utf-8").split("\n") if word)
 
 
-def _word(letter: str) -> bool:
-    return letter.isalnum() or unicodedata.category(letter) in ("Mn", "Mc")
+def load_tagger(directory: Path, gazetteer: Gazetteer) -> Any:
+    """The trained spaCy pipeline. Raises ModelUnavailable where the folder holds none that fits."""
+    import spacy
+
+    from stormpetrel.places.marks import COMPONENT
+
+    try:
+        pipeline = spacy.load(directory)
+        if COMPONENT in pipeline.pipe_names:
+            pipeline.get_pipe(COMPONENT).gazetteer = gazetteer  # type: ignore[attr-defined]
+    except (OSError, ValueError, KeyError) as error:
+        remedy = "Train one with `stormpetrel train places --data DIR`, or leave places.tagger as it was"
+        raise ModelUnavailable(f"no tagger of places in {directory}: {error}. {remedy}") from error
+    return pipeline
 
 
 class PlaceRecogniser:
-    """Gazetteer matching with word boundaries. Latin names must begin with a capital or stand in a hashtag."""
+    """Mentions of places in texts. Without a `tagger`, the gazetteer alone finds them: the baseline."""
 
-    def __init__(self, gazetteer: Gazetteer) -> None:
-        self._names = list(gazetteer.names)
-        self._automaton: Any = ahocorasick_rs.AhoCorasick(
-            self._names, matchkind=ahocorasick_rs.MatchKind.LeftmostLongest, store_patterns=False
-        )
+    def __init__(self, gazetteer: Gazetteer, tagger: Any = None) -> None:
+        self._gazetteer, self._tagger = gazetteer, tagger
 
-    def find(self, text: str) -> list[Mention]:
-        """The mentions in order of place, none overlapping another."""
-        folded, origins = _folded_with_offsets(text)
+    def find(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[list[Mention]]:
+        """The mentions of each text, in the order of the text, none overlapping another."""
+        tongues = languages or [None] * len(texts)
+        tagged = self._tagged(texts)
         found = []
-        last = 0
-        for pattern, start, end in self._matches(folded):
-            first, after = origins[start], origins[end - 1] + 1
-            if start >= last and self._is_name(text, folded, start, end, first, after):
-                found.append(Mention(self._names[pattern], first, after))
-                last = end
+        for text, language, mentions in zip(texts, tongues, tagged, strict=True):
+            if self._tagger is None or (language is not None and language not in TAUGHT):
+                mentions = _joined(mentions, self.by_gazetteer(text))
+            found.append(_joined(mentions, self._in_hashtags(text)))
         return found
 
-    def _matches(self, folded: str) -> list[tuple[int, int, int]]:
-        return [tuple(match) for match in self._automaton.find_matches_as_indexes(folded)]
+    def _tagged(self, texts: Sequence[str]) -> Iterator[list[Mention]]:
+        if self._tagger is None:
+            yield from ([] for _ in texts)
+            return
+        for doc in self._tagger.pipe((text[:LONGEST_TEXT] for text in texts), batch_size=BATCH):
+            yield [
+                Mention(entity.text, entity.start_char, entity.end_char) for entity in doc.ents if entity.text.strip()
+            ]
 
-    def _is_name(self, text: str, folded: str, start: int, end: int, first: int, after: int) -> bool:
-        if end < len(folded) and _word(folded[end]):
-            return False
-        if start and _word(folded[start - 1]) and not self._after_arabic_prefix(folded, start):
-            return False
-        if not LATIN.search(text[first]):
-            return True
-        return text[first].isupper() or (first > 0 and text[first - 1] == HASH)
+    def by_gazetteer(self, text: str) -> list[Mention]:
+        """Large places whatever their case, known ones with a capital; never an ordinary word."""
+        words = list(WORD.finditer(text))
+        found: list[Mention] = []
+        at = 0
+        while at < len(words):
+            for length in range(min(LONGEST_NAME, len(words) - at), 0, -1):
+                start, end = words[at].start(), words[at + length - 1].end()
+                if self._is_place(text[start:end]):
+                    found.append(Mention(text[start:end], start, end, "gazetteer"))
+                    at += length - 1
+                    break
+            at += 1
+        return found
 
-    @staticmethod
-    def _after_arabic_prefix(folded: str, start: int) -> bool:
-        """Arabic writes "in", "and", "to" and the article on the word: بالكويت."""
-        prefix = folded[max(0, start - 3) : start].split(" ")[-1]
-        return prefix in ("ب", "و", "ل", "ال", "وال", "بال", "ف", "لل")
+    def _is_place(self, name: str) -> bool:
+        folded = fold(name)
+        if folded in ordinary_words() or len(folded) < (4 if folded.isascii() else 3):
+            return False
+        kind, people, own = self._gazetteer.largest(folded)
+        if not kind or (not own and people < LARGE and kind == "city"):
+            return False
+        least = KNOWN if name[0].isupper() or not name[0].isascii() else LARGE
+        return people >= least
+
+    def _in_hashtags(self, text: str) -> list[Mention]:
+        """Places that are a part of a hashtag: a run of its words at one of its ends."""
+        found = []
+        for tag in HASHTAG.finditer(text):
+            parts = [(tag.start(1) + part.start(), tag.start(1) + part.end()) for part in CAMEL.finditer(tag[1])]
+            if len(parts) < 2 and not self._is_place(tag[1]):
+                continue
+            ends = [(0, last) for last in range(len(parts))] + [(first, len(parts) - 1) for first in range(len(parts))]
+            runs = [(parts[first][0], parts[last][1]) for first, last in ends]
+            for start, end in sorted(runs, key=lambda run: run[0] - run[1]):
+                if self._is_place(" ".join(CAMEL.findall(text[start:end]))):
+                    found.append(Mention(text[start:end], start, end, "hashtag"))
+                    break
+        return found
+
+
+def _joined(first: Sequence[Mention], more: Sequence[Mention]) -> list[Mention]:
+    """Both, without those of `more` that overlap one of the first."""
+    kept = [other for other in more if all(other.end <= held.start or other.start >= held.end for held in first)]
+    return sorted([*first, *kept], key=lambda mention: mention.start)

@@ -15,6 +15,7 @@ import h3
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.events import is_area
 from stormpetrel.fusion import FusedItem, RankList
 from stormpetrel.ports import Document, DocumentStore, Filter, NearestQuery, OrderQuery, Query, VectorIndex
 from stormpetrel.retrieval.posts import PostSearch
@@ -138,7 +139,7 @@ def cell_at(longitude: float, latitude: float, moment: datetime) -> str:
 
 def post_cell(document: Document) -> str:
     """The cell of the place that a post most surely names; its own id where it names none."""
-    places = [place for place in document.get("places") or [] if place["kind"] != "country"]
+    places = [p for p in document.get("places") or [] if not is_area(p["kind"], p.get("radius_km"))]
     if not places:
         return str(document["_id"])
     place = max(places, key=lambda place: place["confidence"])

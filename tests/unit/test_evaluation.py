@@ -20,7 +20,7 @@ from stormpetrel.evaluation.retrieval import FUSED, MODALITIES, evaluate
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.adaptive import LearnedFusion, learn
 from stormpetrel.fusion.methods import METHODS
-from stormpetrel.places.resolver import PlaceFinder
+from stormpetrel.places.finder import PlaceFinder
 
 
 def test_measures_are_those_worked_by_hand() -> None:

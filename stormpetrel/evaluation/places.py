@@ -1,0 +1,190 @@
+"""`eval places`: how well names of places are found, and how near the points are that they are given."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from stormpetrel.errors import SetupError
+from stormpetrel.evaluation.place_scores import NEAR_KM, PointTally, SpanTally
+from stormpetrel.places.cells import distance_km
+from stormpetrel.places.gazetteer import Candidate, Gazetteer
+from stormpetrel.places.labelled import GoldMention, LabelledPost, read_recognition, read_resolution
+from stormpetrel.places.recent import RecentPlaces
+from stormpetrel.places.recogniser import Mention, PlaceRecogniser, load_tagger
+from stormpetrel.places.resolver import Context, Resolver
+from stormpetrel.places.tagger_files import has_seen
+from stormpetrel.places.training import train_tagger
+
+FOLDS = 4
+SURE = 0.6
+FOOTPRINT_POSTS = 3000
+Say = Callable[[str], None]
+ByEvent = dict[str, list[LabelledPost]]
+
+
+def evaluate(data: Path, directory: Path, tagger: Path, say: Say, plain: bool) -> dict[str, Any]:
+    """The report for a folder laid out like `tweets_idrisi` or `tweets_geocorpora`. `directory` is the gazetteer's;
+    `plain` trains a plain spaCy tagger beside ours, as a baseline. Raises SetupError where nothing is there."""
+    gazetteer = Gazetteer(directory)
+    marked, linked = read_recognition(data), _or_none(read_resolution, data)
+    by_event = events_of(marked)
+    recognition = recognise(by_event, gazetteer, tagger, say)
+    baselines: dict[str, Any] = {"gazetteer_alone": _scores(by_event, PlaceRecogniser(gazetteer), hashtags=False)}
+    if plain:
+        baselines["plain_spacy"] = held_out(by_event, gazetteer, say, bare=True)
+    return {
+        "recognition": recognition,
+        "baselines": baselines,
+        "resolution": resolve(linked, gazetteer) if linked else None,
+        **footprint([post.text for post in marked], directory, tagger),
+    }
+
+
+def recognise(by_event: ByEvent, gazetteer: Gazetteer, tagger: Path, say: Say) -> dict[str, Any]:
+    """Scores on whole unseen events: where the tagger has seen one, one that is trained without it is asked."""
+    known = {event: posts for event, posts in by_event.items() if has_seen(tagger, posts)}
+    unseen = {event: posts for event, posts in by_event.items() if event not in known}
+    tallies: dict[str, SpanTally] = {}
+    if unseen:
+        tallies |= _tallies(unseen, PlaceRecogniser(gazetteer, load_tagger(tagger, gazetteer)))
+    if known:
+        say(f"{len(known)} events are known to the tagger: others are trained without them, some minutes each")
+        tallies |= _held_out_tallies(known, gazetteer, say)
+    languages = {event: posts[0].language for event, posts in by_event.items()}
+    return {**_told(tallies), "by_language": _by_language(tallies, languages), "held_out_by_training": sorted(known)}
+
+
+def held_out(by_event: ByEvent, gazetteer: Gazetteer, say: Say, bare: bool = False) -> dict[str, Any]:
+    """Scores on every event of taggers that are trained without it; `bare` ones have no gazetteer and no swapping."""
+    return _told(_held_out_tallies(by_event, gazetteer, say, bare))
+
+
+def _held_out_tallies(by_event: ByEvent, gazetteer: Gazetteer, say: Say, bare: bool = False) -> dict[str, SpanTally]:
+    events = sorted(by_event, key=lambda event: (-len(by_event[event]), event))
+    if len(events) < 2:
+        raise SetupError("to hold whole events out, give a folder with two events or more")
+    folds = [events[start :: min(FOLDS, len(events))] for start in range(min(FOLDS, len(events)))]
+    tallies: dict[str, SpanTally] = {}
+    for number, fold in enumerate(folds, start=1):
+        say(f"part {number} of {len(folds)}: without {', '.join(fold)}")
+        rest = [post for event in events if event not in fold for post in by_event[event]]
+        pipeline = train_tagger(rest, gazetteer, say, bare=bare)
+        tallies |= _tallies({event: by_event[event] for event in fold}, PlaceRecogniser(gazetteer, pipeline))
+    return tallies
+
+
+def events_of(posts: Iterable[LabelledPost]) -> ByEvent:
+    """The posts of each event."""
+    found: ByEvent = defaultdict(list)
+    for post in posts:
+        found[post.event].append(post)
+    return dict(found)
+
+
+def _tallies(by_event: ByEvent, recogniser: PlaceRecogniser, hashtags: bool = False) -> dict[str, SpanTally]:
+    """What is found in a part of a hashtag is not counted: the sets do not mark it."""
+    found = {}
+    for event, posts in by_event.items():
+        tally = found[event] = SpanTally()
+        mentions = recogniser.find([post.text for post in posts], [post.language for post in posts])
+        for post, named in zip(posts, mentions, strict=True):
+            spans = [(one.start, one.end) for one in named if hashtags or one.way != "hashtag"]
+            tally.note(spans, [(one.start, one.end) for one in post.mentions])
+    return found
+
+
+def _scores(by_event: ByEvent, recogniser: PlaceRecogniser, hashtags: bool) -> dict[str, Any]:
+    return _told(_tallies(by_event, recogniser, hashtags))
+
+
+def _summed(tallies: Iterable[SpanTally]) -> SpanTally:
+    total = SpanTally()
+    for tally in tallies:
+        for name in vars(total):
+            setattr(total, name, getattr(total, name) + getattr(tally, name))
+    return total
+
+
+def _told(tallies: dict[str, SpanTally]) -> dict[str, Any]:
+    total = _summed(tallies.values())
+    by_event = {event: tallies[event].exactly() for event in sorted(tallies)}
+    return {"exact": total.exactly(), "overlap": total.overlapping(), "by_event": by_event}
+
+
+def _by_language(tallies: dict[str, SpanTally], languages: dict[str, str]) -> dict[str, dict[str, float]]:
+    return {
+        language: _summed(tally for event, tally in tallies.items() if languages[event] == language).exactly()
+        for language in sorted({languages[event] for event in tallies})
+    }
+
+
+def resolve(posts: Sequence[LabelledPost], gazetteer: Gazetteer) -> dict[str, Any]:
+    """Scores of the points that marked names are given, the posts of an event in the order of time; beside them the
+    most populous place of each name."""
+    resolver = Resolver(gazetteer)
+    total, populous = PointTally(), PointTally()
+    by_set: dict[str, PointTally] = {}
+    for event, own in events_of(posts).items():
+        recent = RecentPlaces(timedelta(hours=24))
+        tally = by_set[event] = PointTally()
+        for post in sorted(own, key=lambda one: one.created_at):
+            linked = [mention for mention in post.mentions if mention.latitude is not None]
+            named = [Mention(post.text[one.start : one.end], one.start, one.end) for one in linked]
+            for gold, result in zip(linked, resolver.resolve(named, Context(recent=recent)), strict=True):
+                ranked = [candidate for candidate, _ in result.ranked]
+                for each in (total, tally):
+                    _note(each, gold, ranked, result.chosen)
+                first = gazetteer.candidates(result.mention.name, 1)
+                _note(populous, gold, first, first[0] if first else None)
+                if result.chosen is not None and result.ranked[0][1] >= SURE and not result.by_context:
+                    recent.note(_moment(post.created_at), result.chosen.country_code, result.chosen.admin1_code)
+    return {
+        **total.report(),
+        "most_populous": populous.report(),
+        "by_event": {event: tally.report() for event, tally in sorted(by_set.items())},
+    }
+
+
+def _note(tally: PointTally, gold: GoldMention, ranked: Sequence[Candidate], chosen: Candidate | None) -> None:
+    assert gold.longitude is not None and gold.latitude is not None
+    tally.asked += 1
+    distances = distance_km(
+        gold.longitude, gold.latitude, [one.longitude for one in ranked], [one.latitude for one in ranked]
+    )
+    tally.right_at.append(next((rank for rank, km in enumerate(distances, start=1) if km <= NEAR_KM), 0))
+    if chosen is None:
+        return
+    tally.kilometres.append(float(distances[0]))
+    if gold.box is not None:
+        south, north, west, east = gold.box
+        tally.in_box.append(south <= chosen.latitude <= north and west <= chosen.longitude <= east)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def _or_none(read: Callable[[Path], list[LabelledPost]], data: Path) -> list[LabelledPost] | None:
+    try:
+        return [post for post in read(data) if any(one.latitude is not None for one in post.mentions)]
+    except SetupError:
+        return None
+
+
+def footprint(texts: Sequence[str], gazetteer: Path, tagger: Path) -> dict[str, Any]:
+    """{"posts_per_s", "rss_mib", "ready_s"} of recognition and resolution in a process of their own, on one core."""
+    done = subprocess.run(
+        [sys.executable, "-m", "stormpetrel.evaluation.places_footprint", str(gazetteer), str(tagger)],
+        input=json.dumps(list(texts[:FOOTPRINT_POSTS])), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise SetupError(f"the footprint could not be measured: {done.stderr.strip()[-800:]}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
