@@ -48,17 +48,24 @@ def evaluate(data: Path, directory: Path, tagger: Path, say: Say, plain: bool) -
 
 
 def recognise(by_event: ByEvent, gazetteer: Gazetteer, tagger: Path, say: Say) -> dict[str, Any]:
-    """Scores on whole unseen events: where the tagger has seen one, one that is trained without it is asked."""
+    """Scores on whole unseen events: where the tagger has seen one, one that is trained without it is asked.
+    Where that cannot be, `seen_in_training` says so: such a figure flatters."""
     known = {event: posts for event, posts in by_event.items() if has_seen(tagger, posts)}
-    unseen = {event: posts for event, posts in by_event.items() if event not in known}
+    alone = len(known) == 1  # a single event leaves nothing to train another tagger on
+    asked = {event: posts for event, posts in by_event.items() if alone or event not in known}
     tallies: dict[str, SpanTally] = {}
-    if unseen:
-        tallies |= _tallies(unseen, PlaceRecogniser(gazetteer, load_tagger(tagger, gazetteer)))
-    if known:
+    if asked:
+        tallies |= _tallies(asked, PlaceRecogniser(gazetteer, load_tagger(tagger, gazetteer)))
+    if known and not alone:
         say(f"{len(known)} events are known to the tagger: others are trained without them, some minutes each")
         tallies |= _held_out_tallies(known, gazetteer, say)
     languages = {event: posts[0].language for event, posts in by_event.items()}
-    return {**_told(tallies), "by_language": _by_language(tallies, languages), "held_out_by_training": sorted(known)}
+    return {
+        **_told(tallies),
+        "by_language": _by_language(tallies, languages),
+        "held_out_by_training": [] if alone else sorted(known),
+        "seen_in_training": sorted(known) if alone else [],
+    }
 
 
 def held_out(by_event: ByEvent, gazetteer: Gazetteer, say: Say, bare: bool = False) -> dict[str, Any]:
