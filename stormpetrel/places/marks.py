@@ -29,8 +29,8 @@ class GazetteerMarks:
 
     def __init__(self) -> None:
         self.gazetteer: Gazetteer | None = None
-        self._mark = lru_cache(200_000)(self._mark_of)
-        self._fold = lru_cache(100_000)(fold)
+        self._mark = lru_cache(50_000)(self._mark_of)
+        self._fold = lru_cache(20_000)(fold)
 
     def __call__(self, doc: Doc) -> Doc:
         for token, mark in zip(doc, self.marks([token.text for token in doc]), strict=True):

@@ -18,6 +18,12 @@ LONGEST_TEXT = 20_000  # characters; the longest form of any network
 TAUGHT = frozenset({"en", "ar"})
 HASHTAG = re.compile(r"#(\w{4,60})")
 CAMEL = re.compile(r"[A-ZÀ-Þ]?[a-zß-ÿ]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Zà-ÿÀ-Þ]+")
+# A street may bear a city's name: "via Roma".
+STREET = re.compile(
+    r"\b(?:via|viale|piazza|corso|largo|calle|avenida|av|plaza|paseo|rua|praça|rue|avenue|boulevard|place|quai)\.?\s"
+    r"(?:de |di |da |do |du |della |del |de la )?$",
+    re.IGNORECASE,
+)
 WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
 WORDS_FILE = Path(__file__).resolve().parent.parent.parent / "config" / "not_places.txt"
 LARGE = 100_000  # people: such a place is taken from the gazetteer alone, whatever its case
@@ -93,7 +99,7 @@ class PlaceRecogniser:
         while at < len(words):
             for length in range(min(LONGEST_NAME, len(words) - at), 0, -1):
                 start, end = words[at].start(), words[at + length - 1].end()
-                if self._is_place(text[start:end]):
+                if self._is_place(text[start:end]) and not STREET.search(text[max(0, start - 20) : start]):
                     found.append(Mention(text[start:end], start, end, "gazetteer"))
                     at += length - 1
                     break

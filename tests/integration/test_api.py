@@ -189,3 +189,22 @@ def test_the_probes_and_the_metrics_answer(night: RunningSystem) -> None:
     night.search(text="flood")
     assert 'stormpetrel_search_seconds_count{part="whole"}' in night.api("GET", "/metrics").text
     assert night.api("GET", "/openapi.json").json()["info"]["title"] == "Stormpetrel"
+
+
+def test_a_text_is_resolved_to_places_with_their_cells_and_reasons(night: RunningSystem) -> None:
+    asked = {"text": "Flood in Springfield, Illinois and on Zzyzx Avenue", "language": "en"}
+    answer = night.api("GET", "/v1/places/resolve", params=asked).json()
+    springfield = next(place for place in answer["places"] if place["name"] == "Springfield")
+    assert springfield["admin1_code"] == "IL"
+    assert springfield["cells"].keys() == {"3", "5", "7"}
+    assert any("same" in reason for reason in springfield["why"])
+    assert {other["admin1_code"] for other in springfield["alternatives"]} - {"IL"}
+    assert asked["text"][springfield["start"] : springfield["end"]] == "Springfield"
+    empty = night.api("GET", "/v1/places/resolve", params={"text": ""})
+    assert empty.status_code == 422 and empty.json()["detail"][0]["field"] == "text"
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200))
+def test_no_text_whatever_breaks_the_resolver(night: RunningSystem, text: str) -> None:
+    assert night.api("GET", "/v1/places/resolve", params={"text": text}).status_code == 200
