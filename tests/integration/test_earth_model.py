@@ -30,8 +30,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def night(system: RunningSystem, products: Products, folder: Path) -> Iterator[RunningSystem]:
-    with pytest.MonkeyPatch.context() as patched:
+def night(
+    tmp_path_factory: pytest.TempPathFactory, cache: Path, products: Products, folder: Path
+) -> Iterator[RunningSystem]:
+    """A stack of its own: the processes of the other tests know no such model."""
+    stack = RunningSystem(tmp_path_factory.mktemp("earth"), cache)
+    with pytest.MonkeyPatch.context() as patched, stack as system:
         patched.setenv("STORMPETREL_IMAGERY__EARTH_MODEL", str(folder))
         system.start_pipeline()
         system.start("scenes", "consume", "scenes")
