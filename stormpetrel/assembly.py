@@ -22,8 +22,9 @@ from stormpetrel.models import model_directory
 from stormpetrel.places.finder import PlaceFinder
 from stormpetrel.places.gazetteer import Gazetteer
 from stormpetrel.places.gazetteer_build import ensure_gazetteer
+from stormpetrel.places.pipeline import load_tagger
 from stormpetrel.places.recent import RecentPlaces
-from stormpetrel.places.recogniser import PlaceRecogniser, load_tagger
+from stormpetrel.places.recogniser import PlaceRecogniser
 from stormpetrel.settings import CONFIG_DIRECTORY, Imagery, Settings
 from stormpetrel.stores.collections import Collection, Compression, patches_collection, posts_collection
 from stormpetrel.stores.qdrant import QdrantIndex

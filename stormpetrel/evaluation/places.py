@@ -16,8 +16,9 @@ from stormpetrel.evaluation.place_scores import NEAR_KM, PointTally, SpanTally
 from stormpetrel.places.cells import distance_km
 from stormpetrel.places.gazetteer import Candidate, Gazetteer
 from stormpetrel.places.labelled import GoldMention, LabelledPost, read_recognition, read_resolution
+from stormpetrel.places.pipeline import load_tagger
 from stormpetrel.places.recent import RecentPlaces
-from stormpetrel.places.recogniser import Mention, PlaceRecogniser, load_tagger
+from stormpetrel.places.recogniser import Mention, PlaceRecogniser
 from stormpetrel.places.resolver import Context, Resolver
 from stormpetrel.places.tagger_files import has_seen
 from stormpetrel.places.training import train_tagger

@@ -24,7 +24,8 @@ def main() -> None:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     from stormpetrel.places.finder import PlaceFinder
     from stormpetrel.places.gazetteer import Gazetteer
-    from stormpetrel.places.recogniser import PlaceRecogniser, load_tagger
+    from stormpetrel.places.pipeline import load_tagger
+    from stormpetrel.places.recogniser import PlaceRecogniser
 
     gazetteer = Gazetteer(Path(sys.argv[1]))
     finder = PlaceFinder(gazetteer, PlaceRecogniser(gazetteer, load_tagger(Path(sys.argv[2]), gazetteer)))

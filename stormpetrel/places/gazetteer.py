@@ -7,7 +7,7 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -28,6 +28,7 @@ ROW = np.dtype([
     ("geonames_id", "<u4"), ("longitude", "<f4"), ("latitude", "<f4"), ("population", "<u4"), ("radius_km", "<f4"),
     ("country", "S2"), ("admin1", "S8"), ("admin2", "S16"), ("kind", "u1"), ("text", "<u4"), ("length", "u1"),
 ])  # fmt: skip
+KEPT = 5000  # names whose candidates are kept: an event names the same places over and over
 SPACES = re.compile(r"[\s_\-‐‑–’'`.]+")
 
 
@@ -74,14 +75,19 @@ class Gazetteer:
                 raise ValueError(f"its form is {manifest['form']}, not {FORM}")
             self._names = marisa_trie.Trie()
             self._names.mmap(str(directory / NAMES))
-            self._places: NDArray[Any] = np.load(directory / PLACES, mmap_mode="r")
-            self._starts: NDArray[np.uint32] = np.load(directory / STARTS, mmap_mode="r")
-            self._members: NDArray[np.uint32] = np.load(directory / MEMBERS, mmap_mode="r")
-            self._texts = np.memmap(directory / TEXTS, np.uint8, "r")
+            # Plain views of the mapped files: numpy's own class for them is slow to index.
+            places, starts, members = (
+                np.load(directory / name, mmap_mode="r").view(np.ndarray) for name in (PLACES, STARTS, MEMBERS)
+            )
+            self._texts = np.memmap(directory / TEXTS, np.uint8, "r").view(np.ndarray)
+            self._places: NDArray[Any] = places
+            self._starts: NDArray[np.uint32] = starts
+            self._members: NDArray[np.uint32] = members
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             remedy = "Make it with: stormpetrel places build"
             raise SetupError(f"no gazetteer in {directory} ({error}). {remedy}") from error
         self.version = str(manifest["version"])
+        self._known = lru_cache(KEPT)(self._candidates)
         self._speakers = {language: frozenset(codes) for language, codes in manifest["speakers"].items()}
 
     def __contains__(self, folded: object) -> bool:
@@ -105,7 +111,10 @@ class Gazetteer:
 
     def candidates(self, name: str, most: int = 30) -> list[Candidate]:
         """The places of a name, as written in any way that folds alike; none where it is unknown."""
-        return [self._candidate(int(row)) for row in self.rows(fold(name))[:most]]
+        return list(self._known(name, most))
+
+    def _candidates(self, name: str, most: int) -> tuple[Candidate, ...]:
+        return tuple(self._candidate(int(row)) for row in self.rows(fold(name))[:most])
 
     def _candidate(self, member: int) -> Candidate:
         row = self._places[member & ~int(ALTERNATE)]

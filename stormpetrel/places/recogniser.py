@@ -10,12 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from stormpetrel.errors import ModelUnavailable
 from stormpetrel.places.gazetteer import Gazetteer, fold
 
 BATCH = 64
 LONGEST_TEXT = 20_000  # characters; the longest form of any network
-TAUGHT = frozenset({"en", "ar"})
+TAUGHT = frozenset({"en"})  # of Arabic it has seen too little: the gazetteer finds more
+ON_WORDS = "بولف"  # what Arabic writes on a word: in, and, to, so
 HASHTAG = re.compile(r"#(\w{4,60})")
 CAMEL = re.compile(r"[A-ZÀ-Þ]?[a-zß-ÿ]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Zà-ÿÀ-Þ]+")
 # A street may bear a city's name: "via Roma".
@@ -47,22 +47,6 @@ class Mention:
 def ordinary_words() -> frozenset[str]:
     """Words that are names of places too, and seldom mean them."""
     return frozenset(fold(word) for word in WORDS_FILE.read_text(encoding="utf-8").split("\n") if word)
-
-
-def load_tagger(directory: Path, gazetteer: Gazetteer) -> Any:
-    """The trained spaCy pipeline. Raises ModelUnavailable where the folder holds none that fits."""
-    import spacy
-
-    from stormpetrel.places.marks import COMPONENT
-
-    try:
-        pipeline = spacy.load(directory)
-        if COMPONENT in pipeline.pipe_names:
-            pipeline.get_pipe(COMPONENT).gazetteer = gazetteer  # type: ignore[attr-defined]
-    except (OSError, ValueError, KeyError) as error:
-        remedy = "Train one with `stormpetrel train places --data DIR`, or leave places.tagger as it was"
-        raise ModelUnavailable(f"no tagger of places in {directory}: {error}. {remedy}") from error
-    return pipeline
 
 
 class PlaceRecogniser:
@@ -99,6 +83,8 @@ class PlaceRecogniser:
         while at < len(words):
             for length in range(min(LONGEST_NAME, len(words) - at), 0, -1):
                 start, end = words[at].start(), words[at + length - 1].end()
+                if text[start] in ON_WORDS and not self._is_place(text[start:end]):
+                    start += 1
                 if self._is_place(text[start:end]) and not STREET.search(text[max(0, start - 20) : start]):
                     found.append(Mention(text[start:end], start, end, "gazetteer"))
                     at += length - 1

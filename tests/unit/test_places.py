@@ -18,8 +18,9 @@ from stormpetrel.places.gazetteer import Gazetteer, fold
 from stormpetrel.places.gazetteer_file import PlaceRow, write_gazetteer
 from stormpetrel.places.geonames_dump import dump_rows
 from stormpetrel.places.marks import GazetteerMarks
+from stormpetrel.places.pipeline import load_tagger
 from stormpetrel.places.recent import RecentPlaces
-from stormpetrel.places.recogniser import Mention, PlaceRecogniser, load_tagger
+from stormpetrel.places.recogniser import Mention, PlaceRecogniser
 from stormpetrel.places.resolver import Context, Resolver
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
