@@ -74,8 +74,8 @@ def _page(card: dict[str, Any]) -> str:
         "`stormpetrel train places --data DIR`. Its second input is what the gazetteer says of each word.", "",
         "- **Data and licence:** " + card["data"], "- **Posts:** " + ", ".join(
             f"{event} ({count})" for event, count in card["posts"].items()),
-        "- **Good for:** English posts. In Arabic it is weak on new events, and the gazetteer's names are joined to its",
-        "  own, as in all other languages.",
+        "- **Good for:** English posts. In Arabic it is weak on new events, and the gazetteer's names are joined to",
+        "  its own, as in all other languages.",
         "- **Bad at:** nicknames and misspelt names, names inside hashtags, streets without a word like \"street\",",
         "  organisations named after places, short forms (TX, UAE), posts all in capitals.", "",
         "Exact spans on events that the tagger had not seen (one of four trained without each):", "",
