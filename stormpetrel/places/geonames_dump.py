@@ -10,7 +10,7 @@ import csv
 import gzip
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 from stormpetrel.errors import SetupError
@@ -35,7 +35,24 @@ def dump_rows(folder: Path) -> Iterator[PlaceRow]:
         yield from _postal(path)
 
 
-def division_names(folder: Path) -> tuple[dict[tuple[str, str], tuple[str, int]], dict[tuple[str, str, str], str]]:
+def division_rows(folder: Path, places: Iterable[PlaceRow], known: Container[tuple[str, ...]]) -> Iterator[PlaceRow]:
+    """The divisions that the folder names by their codes, where the ground of its own places is; those whose key,
+    (country, code) or (country, code, code), is `known` already are left out."""
+    from stormpetrel.places.gazetteer_sources import Grounds
+
+    grounds = Grounds()
+    for place in places:
+        for key in ((place.country, place.admin1), (place.country, place.admin1, place.admin2)):
+            if all(key) and key not in known:
+                grounds.add(key, place.longitude, place.latitude, place.population)
+    firsts, seconds = _division_names(folder)
+    for first, (name, geonames_id) in firsts.items():
+        yield from grounds.row(first, name, "admin1", geonames_id, [])
+    for second, name in seconds.items():
+        yield from grounds.row(second, name, "admin2", 0, [])
+
+
+def _division_names(folder: Path) -> tuple[dict[tuple[str, str], tuple[str, int]], dict[tuple[str, str, str], str]]:
     """({(country, code): (name, id)} of first divisions, {(country, code, code): name} of second ones)."""
     firsts: dict[tuple[str, str], tuple[str, int]] = {}
     seconds: dict[tuple[str, str, str], str] = {}

@@ -77,6 +77,13 @@ def test_a_tagger_is_the_same_each_time_and_knows_what_it_learned_from(tmp_path:
     assert "places-tagger@" in (tmp_path / "tagger" / "README.md").read_text()
 
 
+def test_a_plain_tagger_is_the_baseline_and_knows_no_gazetteer(gazetteer: Gazetteer, tmp_path: Path) -> None:
+    events = {"en_a": posts("en_a", TOWNS[:5]), "en_b": posts("en_b", TOWNS[5:])}
+    bare = train_tagger(events["en_a"], gazetteer, print, short_config(tmp_path), bare=True)
+    assert bare.pipe_names == ["ner"]
+    assert [doc.text for doc in bare.pipe(["Flood in Houston"])] == ["Flood in Houston"]
+
+
 def test_an_evaluation_reports_names_points_and_the_footprint(tmp_path: Path, directory: Path) -> None:
     data = tmp_path / "set"
     for part in ("mentions", "resolved"):

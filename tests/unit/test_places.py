@@ -16,7 +16,7 @@ from stormpetrel.places.cells import distance_km, rings
 from stormpetrel.places.finder import PlaceFinder
 from stormpetrel.places.gazetteer import Gazetteer, fold
 from stormpetrel.places.gazetteer_file import PlaceRow, write_gazetteer
-from stormpetrel.places.geonames_dump import dump_rows
+from stormpetrel.places.geonames_dump import division_rows, dump_rows
 from stormpetrel.places.marks import GazetteerMarks
 from stormpetrel.places.pipeline import load_tagger
 from stormpetrel.places.recent import RecentPlaces
@@ -103,8 +103,19 @@ def test_a_dump_of_geonames_is_read_with_its_postal_codes(tmp_path: Path) -> Non
     (tmp_path / "postal_codes").mkdir()
     code = ["IT", "16121", "Portoria", "Liguria", "08", "Genova", "GE", "", "", "44.4", "8.93", "4"]
     (tmp_path / "postal_codes" / "IT.txt").write_text("\t".join(code) + "\n", encoding="utf-8")
-    write_gazetteer(tmp_path / "made", dump_rows(tmp_path), "test")
+    (tmp_path / "admin1CodesASCII.txt").write_text("IT.08\tLiguria\tLiguria\t3174725\n", encoding="utf-8")
+    (tmp_path / "admin2Codes.txt").write_text("IT.08.GE\tCittà di Genova\tGenova\t3176217\n", encoding="utf-8")
+    rows = list(dump_rows(tmp_path))
+    write_gazetteer(tmp_path / "made", [*rows, *division_rows(tmp_path, rows, set())], "test")
     made = Gazetteer(tmp_path / "made")
+    (liguria,), (province,) = made.candidates("Liguria"), made.candidates("Città di Genova")
+    assert (liguria.kind, liguria.geonames_id, province.kind, province.admin2_code) == (
+        "admin1",
+        3174725,
+        "admin2",
+        "GE",
+    )
+    assert list(division_rows(tmp_path, rows, {("IT", "08"), ("IT", "08", "GE")})) == []
     assert made.candidates("Zena")[0].admin2_code == "GE"
     assert made.candidates("16121 Portoria")[0].name == "Portoria"
     assert made.candidates("GOA") == [], "codes of airports are no names"
