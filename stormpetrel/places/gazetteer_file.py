@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -79,7 +80,8 @@ def write_gazetteer(
     by_number: list[list[int]] = [[] for _ in range(len(trie))]
     for name, members in names.items():
         by_number[trie[name]] = _ordered(members)
-    fresh = directory.with_name(f"{directory.name}.fresh")
+    # Of this process alone: two that start at once may both be making it.
+    fresh = directory.with_name(f"{directory.name}.{os.getpid()}.fresh")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     trie.save(str(fresh / NAMES))
@@ -91,8 +93,12 @@ def write_gazetteer(
     told = {"form": FORM, "version": f"{sources}@{digest}", "places": len(ordered), "names": len(trie),
             "speakers": {language: list(codes) for language, codes in (speakers or {}).items()}}  # fmt: skip
     (fresh / MANIFEST).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    shutil.rmtree(directory, ignore_errors=True)
-    fresh.rename(directory)
+    if not (directory / MANIFEST).is_file():
+        shutil.rmtree(directory, ignore_errors=True)
+    try:
+        fresh.rename(directory)
+    except OSError:  # another process was first, with the same rows
+        shutil.rmtree(fresh)
 
 
 def _add(names: dict[str, list[int]], name: str, member: int) -> None:
