@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from stormpetrel.places.recogniser import CAMEL
+import re
 
+from stormpetrel.places.recogniser import CAMEL, STREET_WORDS
+
+STREET = re.compile(
+    rf"^(?:{STREET_WORDS})\b.|.\b(?:street|st|road|rd|avenue|ave|boulevard|blvd|drive|lane|highway|hwy)\.?$",
+    re.IGNORECASE,
+)
 # What may stand before a name, or after it, and is no part of it there.
 LEADING = frozenset([
     "north", "south", "east", "west", "northern", "southern", "eastern", "western", "central", "downtown", "upper",
@@ -20,6 +26,15 @@ TRAILING = dict.fromkeys(KINDS_OF_PLACES, "") | {"co": "County", "cty": "County"
 DEMONYMS = (
     ("n", ""), ("an", ""), ("i", ""), ("ian", ""), ("ian", "e"), ("ish", ""), ("ese", ""), ("ine", "ines"), ("an", "o"),
 )  # fmt: skip
+
+
+def is_street(name: str) -> bool:
+    """Whether a name is a street's, which may bear a city's.
+
+    >>> is_street("corso Torino"), is_street("Houston Street"), is_street("Viareggio")
+    (True, True, False)
+    """
+    return STREET.search(name) is not None
 
 
 def forms_of(name: str) -> list[str]:

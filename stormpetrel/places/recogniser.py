@@ -18,12 +18,9 @@ TAUGHT = frozenset({"en"})  # of Arabic it has seen too little: the gazetteer fi
 ON_WORDS = "بولف"  # what Arabic writes on a word: in, and, to, so
 HASHTAG = re.compile(r"#(\w{4,60})")
 CAMEL = re.compile(r"[A-ZÀ-Þ]?[a-zß-ÿ]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Zà-ÿÀ-Þ]+")
-# A street may bear a city's name: "via Roma".
-STREET = re.compile(
-    r"\b(?:via|viale|piazza|corso|largo|calle|avenida|av|plaza|paseo|rua|praça|rue|avenue|boulevard|place|quai)\.?\s"
-    r"(?:de |di |da |do |du |della |del |de la )?$",
-    re.IGNORECASE,
-)
+# A street may bear a city's name: "corso Torino".
+STREET_WORDS = "via|viale|piazza|piazzale|corso|largo|calle|avenida|av|plaza|paseo|rua|praça|rue|avenue|boulevard|quai"
+STREET = re.compile(rf"\b(?:{STREET_WORDS})\.?\s(?:de |di |da |do |du |della |del |de la )?$", re.IGNORECASE)
 WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
 WORDS_FILE = Path(__file__).resolve().parent.parent.parent / "config" / "not_places.txt"
 LARGE = 100_000  # people: such a place is taken from the gazetteer alone, whatever its case
@@ -71,9 +68,7 @@ class PlaceRecogniser:
             yield from ([] for _ in texts)
             return
         for doc in self._tagger.pipe((text[:LONGEST_TEXT] for text in texts), batch_size=BATCH):
-            yield [
-                Mention(entity.text, entity.start_char, entity.end_char) for entity in doc.ents if entity.text.strip()
-            ]
+            yield [_whole_street(doc.text, entity) for entity in doc.ents if entity.text.strip()]
 
     def by_gazetteer(self, text: str) -> list[Mention]:
         """Large places whatever their case, known ones with a capital; never an ordinary word."""
@@ -116,6 +111,13 @@ class PlaceRecogniser:
                     found.append(Mention(text[start:end], start, end, "hashtag"))
                     break
         return found
+
+
+def _whole_street(text: str, entity: Any) -> Mention:
+    """The tagger's name, with the word for a street before it: a street is not the city it is named after."""
+    before = STREET.search(text[max(0, entity.start_char - 20) : entity.start_char])
+    start = entity.start_char - len(before[0]) if before else entity.start_char
+    return Mention(text[start : entity.end_char], start, entity.end_char)
 
 
 def _joined(first: Sequence[Mention], more: Sequence[Mention]) -> list[Mention]:

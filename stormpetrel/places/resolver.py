@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stormpetrel.places.cells import distance_km
-from stormpetrel.places.forms import DEMONYMS, forms_of
+from stormpetrel.places.forms import DEMONYMS, forms_of, is_street
 from stormpetrel.places.gazetteer import Candidate, Gazetteer, fold
 from stormpetrel.places.recent import RecentPlaces
 from stormpetrel.places.recogniser import KNOWN, Mention, ordinary_words
@@ -101,7 +101,9 @@ class Resolver:
 
     def _candidates(self, name: str) -> list[Candidate]:
         """The places of a name; without its genitive, its compass point, its kind or its article where it is unknown
-        with them."""
+        with them. None of a street: it lies where the post's other names are."""
+        if is_street(name):
+            return []
         for form in forms_of(name):
             found = self._gazetteer.candidates(form, MOST)
             if found:

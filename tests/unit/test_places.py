@@ -231,6 +231,13 @@ def test_a_namesake_far_from_the_event_is_not_taken_for_a_place_that_the_gazette
     assert found.ranked[0][1] < 0.75
 
 
+def test_a_street_is_not_the_city_it_is_named_after(place_finder: PlaceFinder) -> None:
+    found = place_finder.places("River burst its banks in Genoa, people are trapped in corso Torino", language="en")
+    assert {place.name for place in found} == {"Genoa"}
+    alluvione = place_finder.places("Allagata via Roma a Savona", language="it")
+    assert {place.name for place in alluvione} == {"Savona"}
+
+
 def test_below_the_threshold_no_point_is_made_up(small: Gazetteer) -> None:
     (found,) = resolved(small, "Ål")
     assert found.chosen is None or found.ranked[0][1] >= 0.35
