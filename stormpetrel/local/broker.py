@@ -85,7 +85,10 @@ def prepare(cache: Path, directory: Path, port: int, controller_port: int) -> li
     file.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
     java = ["java", *JAVA_FLAGS, "-cp", f"{libraries.resolve()}/*"]
     if not (data / "meta.properties").exists():
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # One that begins with a hyphen is taken for an option: one start in 64 would fail.
+        cluster = "-"
+        while cluster.startswith("-"):
+            cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = [
             *java,
             "kafka.tools.StorageTool",
