@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from stormpetrel.events import EnrichedPost, Place, TermWeights
+from stormpetrel.learning.teaching import model_id
 from stormpetrel.places.cells import RESOLUTIONS, cells
 from stormpetrel.ports import Document, Point
 from stormpetrel.vision.concepts import terms_of
+
+SAID_FROM = 0.5  # probability from which on a model's label stands on a post
 
 
 def milliseconds(moment: datetime) -> int:
@@ -51,6 +54,8 @@ def point_of(event: EnrichedPost, indexed_at: int) -> Point:
         "ingested_at": milliseconds(event.post.ingested_at),
         "indexed_at": indexed_at,
         "location": [{"lon": place.longitude, "lat": place.latitude} for place in located(event)],
+        "labels": [model_id(said.collection, said.label) for said in event.relevance if said.probability >= SAID_FROM],
+        "unsure": [model_id(said.collection, said.label) for said in event.relevance if said.unsure],
     }
     for resolution in RESOLUTIONS:
         found = {cells(place.longitude, place.latitude)[resolution] for place in located(event)}

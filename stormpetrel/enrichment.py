@@ -16,7 +16,7 @@ import structlog
 from numpy.typing import NDArray
 
 from stormpetrel.errors import BadPicture
-from stormpetrel.events import ConceptScore, EnrichedPost, Post, Vector
+from stormpetrel.events import ConceptScore, EnrichedPost, Post, Relevance, Vector
 from stormpetrel.places.finder import PlaceFinder
 from stormpetrel.places.recogniser import Mention
 from stormpetrel.text.clean import clean
@@ -38,6 +38,8 @@ class Encodes(Protocol):
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
 
+# What taught models say of a post, by its id and its text's vector.
+Judges = Callable[[str, Vector], tuple[Relevance, ...]]
 # The first photo of each post: its picture, why it cannot be had, or None where the post has none.
 Photos = Callable[[Sequence[Post]], Sequence[Picture | BadPicture | None]]
 
@@ -71,9 +73,10 @@ class Enricher:
         window: DuplicateWindow,
         sight: Sight | None = None,
         clock: Callable[[], datetime] = now,
+        judges: Judges | None = None,
     ) -> None:
         self._encoder, self._places, self.window = encoder, places, window
-        self._sight, self._clock = sight, clock
+        self._sight, self._clock, self._judges = sight, clock, judges
 
     def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost | Failure]:
         """One result a post, in order. What goes wrong with one post stays with that post."""
@@ -94,7 +97,8 @@ class Enricher:
             return results
         for index, found in wanting:
             vector = Vector.of(vectors[found.clean_text], self._encoder.version)
-            results[index] = found.model_copy(update={"text_vector": vector})
+            said = self._judges(found.post.post_id, vector) if self._judges else ()
+            results[index] = found.model_copy(update={"text_vector": vector, "relevance": said})
         return self._with_sight(results)
 
     def _with_sight(self, results: list[EnrichedPost | Failure]) -> list[EnrichedPost | Failure]:

@@ -18,6 +18,7 @@ POSTS_ENRICHED = Counter("stormpetrel_posts_enriched_total", "Posts through the 
 ENRICH_SECONDS = Histogram("stormpetrel_enrich_batch_seconds", "Time of one micro-batch of the enrich processor")
 POSTS_INDEXED = Counter("stormpetrel_posts_indexed_total", "Posts written to both stores", ["outcome"])
 INDEX_SECONDS = Histogram("stormpetrel_index_batch_seconds", "Time of one bulk write to both stores")
+LABELS_LEARNED = Counter("stormpetrel_labels_learned_total", "Annotations through the learn processor")
 SCENES = Counter("stormpetrel_scenes_total", "Products through the scenes consumer", ["outcome"])
 PRODUCTS_TOLD = Counter("stormpetrel_products_told_total", "Notices read from a catalogue", ["source", "outcome"])
 SCENE_SECONDS = Histogram(

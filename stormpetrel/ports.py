@@ -111,8 +111,14 @@ class VectorIndex(Protocol):
     ) -> dict[str, dict[str, NDArray[np.float32]]]:
         """The dense vectors of these names that the entities among `ids` have, by id; unknown ones are left out."""
 
-    def count(self, collection: str) -> int:
-        """How many points there are."""
+    def walk(
+        self, collection: str, vector: str, payload: Sequence[str], within: Filter
+    ) -> Iterable[tuple[Document, NDArray[np.float32] | None]]:
+        """Every point that a filter lets through, in no order: the payload's fields and one dense vector (None where the
+        point has none of that name)."""
+
+    def count(self, collection: str, within: Filter | None = None) -> int:
+        """How many points there are, or how many a filter lets through."""
 
     def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
         """How many points have each of these values in a keyword field; values without any are left out."""

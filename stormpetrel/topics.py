@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stormpetrel.events import (
+    Annotation,
+    AnnotationUndone,
     EnrichedPost,
     Event,
+    LabelDefined,
+    ModelUpdated,
     PatchDescribed,
     PatchWithdrawn,
     Post,
@@ -59,7 +63,11 @@ PRODUCTS_ANNOUNCED = Topic(
 PATCHES_DESCRIBED = Topic(
     "patches.described", "scene_id", 12, 30 * DAY_MS, (PatchDescribed, PatchWithdrawn, SceneDescribed, SceneWithdrawn)
 )
-LIVE_TOPICS = (POSTS_RAW, POSTS_ENRICHED, SUBSCRIPTIONS, PRODUCTS_ANNOUNCED, PATCHES_DESCRIBED)
+ANNOTATIONS = Topic("annotations", "collection", 6, FOR_EVER, (Annotation, AnnotationUndone, LabelDefined))
+MODELS_UPDATED = Topic("models.updated", "model_id", 1, FOR_EVER, (ModelUpdated,), compacted=True)
+LIVE_TOPICS = (
+    POSTS_RAW, POSTS_ENRICHED, SUBSCRIPTIONS, PRODUCTS_ANNOUNCED, PATCHES_DESCRIBED, ANNOTATIONS, MODELS_UPDATED,
+)  # fmt: skip
 
 
 def all_topics() -> tuple[Topic, ...]:

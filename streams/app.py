@@ -13,14 +13,17 @@ from stormpetrel.enrichment import Enricher, Sight
 from stormpetrel.errors import ModelUnavailable, StormpetrelError
 from stormpetrel.events import EnrichedPost, PostDeleted, decode
 from stormpetrel.health import Readiness, serve_probes, set_up_log
+from stormpetrel.learning.live import LiveModels
 from stormpetrel.settings import Settings
 from stormpetrel.stores.kafka import read_whole
+from stormpetrel.stores.model_log import ModelLog
 from stormpetrel.text.duplicates import DuplicateWindow
 from stormpetrel.topics import POSTS_ENRICHED
-from streams import enrich
+from streams import enrich, learn
 from streams.photos import PhotoReader
 
 log = structlog.get_logger()
+MODELS_WITHIN_S = 10.0
 
 
 def build_app(settings: Settings, data: Path) -> Any:
@@ -87,10 +90,17 @@ def run(settings: Settings) -> None:
     serve_probes(settings.worker.probe_port, readiness, settings.probe_host)
     encoder = open_text_encoder(settings)
     window = DuplicateWindow(settings.worker.duplicate_window, settings.worker.duplicate_similarity)
-    enricher = Enricher(encoder, open_place_finder(settings, learns=True), window, _sight(settings))
+    models = LiveModels()
+    models_log = ModelLog(settings.kafka.bootstrap, models.take)
+    enricher = Enricher(
+        encoder, open_place_finder(settings, learns=True), window, _sight(settings), judges=models.judged
+    )
     known = warm_window(enricher, settings.kafka.bootstrap, settings.worker.duplicate_window)
     app = build_app(settings, settings.local.directory / "faust")
     enrich.attach(app, enricher, readiness, settings.worker.batch, settings.worker.batch_within_s)
+    learn.attach(app, learn.Learning(settings.kafka.bootstrap), settings.worker.batch, settings.worker.batch_within_s)
+    # The first post after a start is judged by the models that stood before it.
+    models_log.caught_up.wait(MODELS_WITHIN_S)
 
     @app.on_partitions_assigned.connect
     async def assigned(*_: Any, **__: Any) -> None:

@@ -70,7 +70,8 @@ def posts_collection(prefix: str, text: tuple[str, int], visual: tuple[str, int]
     dense = {"text": text[1], "visual": visual[1]}
     return Collection(
         f"{prefix}posts-{made_with}", dense, {"lexical": True, "concepts": False},
-        ("source", "language", "kind", "copy_of", *CELLS), ("event_time", "ingested_at", "indexed_at"),
+        ("source", "language", "kind", "copy_of", "labels", "unsure", *CELLS),
+        ("event_time", "ingested_at", "indexed_at"),
     )  # fmt: skip
 
 

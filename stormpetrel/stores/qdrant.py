@@ -19,6 +19,7 @@ from stormpetrel.ports import Filter, NearestQuery, Point, Query, Scored
 from stormpetrel.stores.collections import Collection, Compression
 
 SCROLL_PAGE = 2000
+WALK_PAGE = 1000  # points with a vector each: some megabytes of JSON
 ID = "id"  # the payload field that holds the entity's own id
 
 
@@ -194,9 +195,27 @@ class QdrantIndex:
             for point in found
         }
 
-    def count(self, collection: str) -> int:
+    def walk(
+        self, collection: str, vector: str, payload: Sequence[str], within: Filter
+    ) -> Iterable[tuple[dict[str, Any], NDArray[np.float32] | None]]:
+        asked = {"limit": WALK_PAGE, "with_payload": list(payload), "with_vector": [vector]}
+        condition = _condition(within)
+        if condition is not None:
+            asked["filter"] = condition
+        while True:
+            with _told("reading vectors"):
+                page = self._posted(f"/collections/{collection}/points/scroll", asked)
+            for point in page["points"]:
+                values = (point.get("vector") or {}).get(vector)
+                yield point["payload"], None if values is None else np.asarray(values, dtype=np.float32)
+            if page["next_page_offset"] is None:
+                return
+            asked["offset"] = page["next_page_offset"]
+
+    def count(self, collection: str, within: Filter | None = None) -> int:
+        condition = _condition(within) if within is not None else None
         with _told("counting"):
-            return self._client.count(collection, exact=True).count
+            return self._client.count(collection, count_filter=condition, exact=True).count
 
     def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
         if not values:

@@ -1,0 +1,90 @@
+"""A support vector machine that is refitted on all labels each round, and scored over everything by matrix product.
+
+The fit is scikit-learn's SVC (libsvm: Chang and Lin 2011; radial basis kernel, balanced classes). Its own scoring walks
+from vector to vector; the same sums as one float32 matrix product over blocks of rows take a fifth of the time or less.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+BLOCK = 8192  # rows scored at a time: their kernel values against 300 supports stay in the second-level cache's reach
+PENALTY = 10.0
+SAMPLE = 4096  # rows that the kernel's width is taken from
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A fitted model: supports (n, dimensions) float32, their weights (n,), the kernel's width and the intercept.
+
+    Without both signs there is nothing to separate: then the score is the mean kernel value to the examples, and its
+    sign says nothing (`separates` is False).
+    """
+
+    supports: Float32
+    weights: Float32
+    intercept: float
+    gamma: float
+    separates: bool
+
+    def scores(self, matrix: Float32) -> Float32:
+        """The decision values of rows, float32, shape (rows,): positive is the label's side."""
+        supports = np.ascontiguousarray(self.supports.T)
+        squares = np.einsum("ij,ij->i", self.supports, self.supports)
+        found = np.empty(len(matrix), dtype=np.float32)
+        for first in range(0, len(matrix), BLOCK):
+            rows = matrix[first : first + BLOCK]
+            # exp(-gamma |x - s|^2), the square written out so that the work is one product of matrices.
+            kernel = rows @ supports
+            kernel *= np.float32(2 * self.gamma)
+            kernel -= np.float32(self.gamma) * squares
+            kernel -= np.float32(self.gamma) * np.einsum("ij,ij->i", rows, rows)[:, None]
+            np.exp(kernel, out=kernel)
+            found[first : first + len(rows)] = kernel @ self.weights
+        found += np.float32(self.intercept)
+        return found
+
+    @property
+    def version(self) -> str:
+        """A mark of exactly this model."""
+        mark = hashlib.sha256(self.supports.tobytes() + self.weights.tobytes())
+        mark.update(f"{self.intercept!r} {self.gamma!r}".encode())
+        return mark.hexdigest()[:16]
+
+
+def width_of(matrix: Float32) -> float:
+    """The kernel's gamma for a collection, fixed on the whole of it so that rounds can be compared: 1 / (dimensions *
+    variance), as scikit-learn's `scale`, from at most `SAMPLE` evenly spaced rows."""
+    sample = matrix[:: max(1, len(matrix) // SAMPLE)]
+    variance = float(sample.astype(np.float64).var()) if len(sample) else 0.0
+    return 1.0 / (matrix.shape[1] * variance) if variance > 0 else 1.0
+
+
+def fit(vectors: Float32, signs: NDArray[np.int8], gamma: float) -> Machine:
+    """The machine of examples (n, dimensions) with signs 1 and -1, n >= 1. The same examples in the same order give
+    the same machine, bit for bit."""
+    vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+    if len(set(signs.tolist())) < 2:
+        share = (signs / len(signs)).astype(np.float32)
+        return Machine(vectors, share, 0.0, gamma, separates=False)
+    from sklearn.svm import SVC
+
+    made = SVC(C=PENALTY, kernel="rbf", gamma=gamma, class_weight="balanced", cache_size=50)
+    made.fit(vectors.astype(np.float64), signs)
+    supports = vectors[made.support_]
+    return Machine(supports, made.dual_coef_[0].astype(np.float32), float(made.intercept_[0]), gamma, separates=True)
+
+
+def probability(score: float, steepness: float = 2.0) -> float:
+    """A decision value as a number from 0 to 1: .5 on the boundary. It orders and compares; it is not calibrated.
+
+    >>> probability(0.0)
+    0.5
+    """
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, steepness * score))))

@@ -1,0 +1,26 @@
+"""Where to cut probabilities so that the macro F1 to be expected is the highest.
+
+The plug-in rule (Dembczynski et al. 2017; Lipton et al. 2014): with calibrated probabilities the expected counts of
+every cut are known, and F1 is at its best well away from .5 where one side is rare.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def best_cut(probabilities: NDArray[np.floating]) -> float:
+    """The probability from which on an item should be called positive; at least one item is.
+
+    >>> best_cut(np.array([0.99, 0.98, 0.97, 0.6]))
+    0.97
+    """
+    ordered = np.sort(np.asarray(probabilities, dtype=np.float64))[::-1]
+    count, total = len(ordered), ordered.sum()
+    said = np.arange(1, count + 1)
+    hits = np.cumsum(ordered)
+    positive = 2 * hits / (said + total)
+    right = (count - said) - (total - hits)
+    negative = 2 * right / np.maximum((count - said) + (count - total), 1e-12)
+    return float(ordered[int(np.argmax(positive + negative))])
