@@ -16,7 +16,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 import stormpetrel
-from api import imagery, places, search, stac, subscriptions
+from api import annotations as annotating
+from api import feedback, imagery, labels, maps, places, search, stac, subscriptions, validation
 from api.body_limit import BodyLimit
 from api.services import Services
 from stormpetrel.errors import BadQuery, ModelUnavailable, NotFound, StoreUnavailable, StormpetrelError
@@ -48,6 +49,11 @@ def create_app(services: Callable[[], Services]) -> FastAPI:
     app.include_router(imagery.router)
     app.include_router(stac.router)
     app.include_router(places.router)
+    app.include_router(labels.router)
+    app.include_router(annotating.router)
+    app.include_router(feedback.router)
+    app.include_router(validation.router)
+    app.include_router(maps.router)
     _add_probes(app)
     _add_errors(app)
     return app

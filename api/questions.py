@@ -81,7 +81,7 @@ def question_of(asked: SearchRequest, have: Services, plain: Question | None = N
         made.question = replace(made.question, **_place_and_time(asked))
     if asked.text:
         text = clean(asked.text) or asked.text
-        made.add(("text",), lambda: {"text": _encoded(text, have)})
+        made.add(("text",), lambda: {"text": encoded(text, have)})
         if "concepts" in asked.modalities:
             made.add(("concepts",), lambda: {"concepts": terms_of(have.concepts.named_in(text))})
     if looks:
@@ -130,7 +130,7 @@ def _encoder(have: Services) -> TextEncoder:
     return have.encoder
 
 
-def _encoded(text: str, have: Services) -> NDArray[np.float32]:
+def encoded(text: str, have: Services) -> NDArray[np.float32]:
     encoder = _encoder(have)
     with SEARCH_SECONDS.labels("encode").time(), have.encoding:
         found: NDArray[np.float32] = encoder.encode([text])[0]
@@ -197,7 +197,7 @@ def _like_post(post_id: str, have: Services) -> dict[str, Any]:
     held = have.vectors.vectors(have.collection, [document["_id"]], ["text", "visual"]).get(document["_id"], {})
     text = held.get("text")
     if text is None and document["clean_text"] and not isinstance(have.encoder, ModelUnavailable):
-        text = _encoded(document["clean_text"], have)
+        text = encoded(document["clean_text"], have)
     place = max(
         (place for place in document.get("places", []) if not is_area(place["kind"], place.get("radius_km"))),
         key=lambda place: place["confidence"],
@@ -227,7 +227,7 @@ def _like_patch(patch_id: str, made: Asked, have: Services) -> dict[str, Any]:
     if shows_new_water(document):
         parts["terms"] = query_terms(WATER_WORDS, list(WATER_LANGUAGES))
         if not isinstance(have.encoder, ModelUnavailable):
-            parts["text"] = _encoded(WATER_SENTENCE, have)
+            parts["text"] = encoded(WATER_SENTENCE, have)
     return parts
 
 

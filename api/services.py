@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from api.annotation_log import AnnotationLog
 from api.paging import RecentSearches
 from api.standing_log import Subscriptions
 from stormpetrel.assembly import (
@@ -16,6 +17,7 @@ from stormpetrel.assembly import (
     FUSION_FILE,
     concept_list,
     describers_of,
+    label_catalogue,
     open_gazetteer,
     open_index,
     open_place_finder,
@@ -26,10 +28,13 @@ from stormpetrel.assembly import (
 )
 from stormpetrel.errors import ModelUnavailable
 from stormpetrel.fusion.adaptive import LearnedFusion
+from stormpetrel.learning.live import LiveModels
 from stormpetrel.places.finder import PlaceFinder
 from stormpetrel.retrieval import PostSearch
+from stormpetrel.retrieval.matrix import Matrices
 from stormpetrel.retrieval.worlds import WorldSearch
 from stormpetrel.settings import Settings
+from stormpetrel.stores.model_log import ModelLog
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
 from stormpetrel.text.encoder import TextEncoder
@@ -52,8 +57,12 @@ class Services:
     concepts: ConceptList
     learned: LearnedFusion | None
     subscriptions: Subscriptions
+    annotations: AnnotationLog
     # (version, dimensions) of every vector of a patch, by its name.
     describers: dict[str, tuple[str, int]]
+    matrices: Matrices
+    models: LiveModels
+    models_log: ModelLog
     recent: RecentSearches = field(default_factory=RecentSearches)
     # One question at a time in each model: it uses all its threads for one.
     encoding: threading.Lock = field(default_factory=threading.Lock)
@@ -91,17 +100,21 @@ class Services:
         except ModelUnavailable as error:
             log.warning("searches go on without the Earth-observation model", reason=str(error))
             describers = DESCRIBERS
-        subscriptions = Subscriptions(settings.kafka.bootstrap)
+        vectors, models = open_index(settings), LiveModels()
         return cls(
             settings,
             documents,
-            open_index(settings),
+            vectors,
             encoder,
             visual,
             concept_list(),
             learned,
-            subscriptions,
+            Subscriptions(settings.kafka.bootstrap),
+            AnnotationLog(settings.kafka.bootstrap, label_catalogue()),
             describers,
+            Matrices(vectors),
+            models,
+            ModelLog(settings.kafka.bootstrap, models.take),
         )
 
     @property
@@ -134,6 +147,8 @@ class Services:
 
     def close(self) -> None:
         self.subscriptions.close()
+        self.annotations.close()
+        self.models_log.close()
         self.threads.shutdown(wait=False)
         self.documents.close()
         self.vectors.close()

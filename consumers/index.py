@@ -1,5 +1,5 @@
-"""posts.enriched, patches.described, products.announced -> MongoDB and Qdrant: bulk, idempotent upserts; offsets move
-only after both are written."""
+"""posts.enriched, patches.described, products.announced, items.labelled -> MongoDB and Qdrant: bulk, idempotent
+upserts; offsets move only after both are written."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from consumers.labelled import PredictionWriter
 from consumers.patches import PatchIndexer
 from consumers.runner import Dead, Runner, schema_of
 from consumers.views import document_of, located, milliseconds, point_of
@@ -26,7 +27,7 @@ from stormpetrel.health import (
 from stormpetrel.ports import DocumentStore, VectorIndex
 from stormpetrel.settings import Settings
 from stormpetrel.stores.mongo import MongoStore
-from stormpetrel.topics import PATCHES_DESCRIBED, POSTS_ENRICHED, PRODUCTS_ANNOUNCED
+from stormpetrel.topics import ITEMS_LABELLED, PATCHES_DESCRIBED, POSTS_ENRICHED, PRODUCTS_ANNOUNCED
 
 log = structlog.get_logger()
 STAGE = "index"
@@ -117,8 +118,8 @@ class Indexer:
 class Work:
     """One read of the log to both stores: posts, then what is seen from above."""
 
-    def __init__(self, posts: Indexer, patches: PatchIndexer, makers: Makers) -> None:
-        self._posts, self._patches, self._makers = posts, patches, makers
+    def __init__(self, posts: Indexer, patches: PatchIndexer, predictions: PredictionWriter, makers: Makers) -> None:
+        self._posts, self._patches, self._predictions, self._makers = posts, patches, predictions, makers
 
     def __call__(self, messages: Sequence[Any]) -> Dead:
         """The messages that cannot be read. Raises StoreUnavailable; doing it again is harmless."""
@@ -126,7 +127,9 @@ class Work:
         batch = sort_out([message for message in messages if message.topic() == POSTS_ENRICHED.name], self._makers)
         if batch.posts or batch.deleted:
             self._posts.write(batch)
-        dead = self._patches.write([message for message in messages if message.topic() != POSTS_ENRICHED.name])
+        dead = self._predictions.write([message for message in messages if message.topic() == ITEMS_LABELLED.name])
+        elsewhere = (POSTS_ENRICHED.name, ITEMS_LABELLED.name)
+        dead += self._patches.write([message for message in messages if message.topic() not in elsewhere])
         POSTS_INDEXED.labels("written").inc(len(batch.posts))
         POSTS_INDEXED.labels("deleted").inc(len(batch.deleted))
         POSTS_INDEXED.labels("dead").inc(len(batch.dead))
@@ -146,8 +149,9 @@ def run(settings: Settings) -> None:
     work = Work(
         Indexer(documents, vectors, posts.name),
         PatchIndexer(documents, vectors, patches.name, describers_of(settings)),
+        PredictionWriter(documents),
         makers_of(settings),
     )
-    topics = [topic.name for topic in (POSTS_ENRICHED, PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED)]
+    topics = [topic.name for topic in (POSTS_ENRICHED, PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED, ITEMS_LABELLED)]
     log.info("index consumer is set up", posts=posts.name, patches=patches.name)
     Runner(settings.kafka, STAGE, topics, work, readiness, settings.index.batch, settings.index.batch_within_s).run()

@@ -18,6 +18,7 @@ from stormpetrel.imagery.descriptors import (
     SAR_DIMENSIONS,
 )
 from stormpetrel.imagery.embedding import read_earth_manifest
+from stormpetrel.learning.catalogue import Catalogue, read_catalogue
 from stormpetrel.models import model_directory
 from stormpetrel.places.finder import PlaceFinder
 from stormpetrel.places.gazetteer import Gazetteer
@@ -35,6 +36,7 @@ from stormpetrel.vision.descriptor import DIMENSIONS, VERSION
 from stormpetrel.vision.model import DESCRIPTOR, VisualModel, visual_model
 
 CONCEPTS_FILE = CONFIG_DIRECTORY / "concepts.yaml"
+LABELS_FILE = CONFIG_DIRECTORY / "labels.yaml"
 FUSION_FILE = CONFIG_DIRECTORY / "fusion_weights.json"
 TAGGER = CONFIG_DIRECTORY / "places_tagger"
 
@@ -42,6 +44,11 @@ TAGGER = CONFIG_DIRECTORY / "places_tagger"
 def concept_list() -> ConceptList:
     """The concepts of `config/concepts.yaml`."""
     return read_concepts(CONCEPTS_FILE)
+
+
+def label_catalogue() -> Catalogue:
+    """The semantic catalogue of `config/labels.yaml`."""
+    return read_catalogue(LABELS_FILE)
 
 
 def open_text_encoder(settings: Settings) -> TextEncoder:

@@ -114,8 +114,8 @@ class VectorIndex(Protocol):
     def walk(
         self, collection: str, vector: str, payload: Sequence[str], within: Filter
     ) -> Iterable[tuple[Document, NDArray[np.float32] | None]]:
-        """Every point that a filter lets through, in no order: the payload's fields and one dense vector (None where the
-        point has none of that name)."""
+        """Every point that a filter lets through, in no order: the payload's fields and one dense vector (None where
+        the point has none of that name)."""
 
     def count(self, collection: str, within: Filter | None = None) -> int:
         """How many points there are, or how many a filter lets through."""

@@ -25,7 +25,7 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def _bounds(geometry: dict[str, Any]) -> list[float]:
+def bounds_of(geometry: dict[str, Any]) -> list[float]:
     """(west, south, east, north); west is larger than east where it crosses the antimeridian (RFC 7946, 5.2)."""
     points = list(_points(geometry["coordinates"]))
     lons, lats = [lon for lon, _ in points], [lat for _, lat in points]
@@ -58,7 +58,7 @@ def product_item(found: Document) -> pystac.Item:
         properties["sat:orbit_state"] = found["orbit_direction"]
     properties |= {"start_datetime": found["sensed_from"], "end_datetime": found["sensed_until"]}
     item = pystac.Item(
-        found["_id"], found["footprint"], _bounds(found["footprint"]), _moment(found["sensed_from"]), properties,
+        found["_id"], found["footprint"], bounds_of(found["footprint"]), _moment(found["sensed_from"]), properties,
         collection="products",
     )  # fmt: skip
     for name, href in (found.get("assets") or {}).items():
@@ -78,7 +78,7 @@ def scene_item(found: Document, address: str) -> pystac.Item:
         "stormpetrel:problems": found.get("problems") or [],
     }
     item = pystac.Item(
-        found["_id"], found["footprint"], _bounds(found["footprint"]), _moment(found["sensed_at"]), properties,
+        found["_id"], found["footprint"], bounds_of(found["footprint"]), _moment(found["sensed_at"]), properties,
         collection="scenes",
     )  # fmt: skip
     for kind in found.get("pictures") or {}:
@@ -113,7 +113,7 @@ def patch_item(found: Document, address: str) -> pystac.Item:
     }
     properties = {name: value for name, value in properties.items() if value is not None}
     item = pystac.Item(
-        found["_id"], geometry, _bounds(geometry), _moment(found["sensed_at"]), properties, collection="patches"
+        found["_id"], geometry, bounds_of(geometry), _moment(found["sensed_at"]), properties, collection="patches"
     )
     kinds = [kind for kind, product in (("s1", found.get("s1_product")), ("s2", found.get("s2_product"))) if product]
     for kind in kinds:

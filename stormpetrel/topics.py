@@ -9,6 +9,7 @@ from stormpetrel.events import (
     AnnotationUndone,
     EnrichedPost,
     Event,
+    ItemsLabelled,
     LabelDefined,
     ModelUpdated,
     PatchDescribed,
@@ -64,9 +65,11 @@ PATCHES_DESCRIBED = Topic(
     "patches.described", "scene_id", 12, 30 * DAY_MS, (PatchDescribed, PatchWithdrawn, SceneDescribed, SceneWithdrawn)
 )
 ANNOTATIONS = Topic("annotations", "collection", 6, FOR_EVER, (Annotation, AnnotationUndone, LabelDefined))
+ITEMS_LABELLED = Topic("items.labelled", "collection:label", 6, FOR_EVER, (ItemsLabelled,))
 MODELS_UPDATED = Topic("models.updated", "model_id", 1, FOR_EVER, (ModelUpdated,), compacted=True)
 LIVE_TOPICS = (
-    POSTS_RAW, POSTS_ENRICHED, SUBSCRIPTIONS, PRODUCTS_ANNOUNCED, PATCHES_DESCRIBED, ANNOTATIONS, MODELS_UPDATED,
+    POSTS_RAW, POSTS_ENRICHED, SUBSCRIPTIONS, PRODUCTS_ANNOUNCED, PATCHES_DESCRIBED, ANNOTATIONS, ITEMS_LABELLED,
+    MODELS_UPDATED,
 )  # fmt: skip
 
 

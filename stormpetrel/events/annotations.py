@@ -55,6 +55,26 @@ class LabelDefined(Event):
     defined_at: Moment
 
 
+class ItemsLabelled(Event):
+    """What a label's model says of items, to be kept (topic `items.labelled`, key `collection:label`).
+
+    `scores` are the decision values of `item_ids`, in their order: positive is the label's side. `annotations` counts
+    the labels that the model was fitted on; `part` of `parts` belong to one asking.
+    """
+
+    collection: CollectionId
+    label: LabelId
+    vector: str
+    grid: int | None = None
+    model_version: str
+    annotations: int
+    item_ids: Annotated[tuple[str, ...], Field(min_length=1, max_length=5000)]
+    scores: Vector
+    part: int
+    parts: int
+    labelled_at: Moment
+
+
 class ModelUpdated(Event):
     """A model of a label in a collection has learned (topic `models.updated`, key `model_id`).
 

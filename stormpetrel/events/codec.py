@@ -13,7 +13,7 @@ import orjson
 from pydantic import ValidationError
 
 from stormpetrel.errors import MalformedRecord, UnknownSchema
-from stormpetrel.events.annotations import Annotation, AnnotationUndone, LabelDefined, ModelUpdated
+from stormpetrel.events.annotations import Annotation, AnnotationUndone, ItemsLabelled, LabelDefined, ModelUpdated
 from stormpetrel.events.imagery import (
     PatchDescribed,
     PatchWithdrawn,
@@ -30,7 +30,7 @@ EnrichedEvent = EnrichedPost | PostDeleted
 EVENT_TYPES: tuple[type[Event], ...] = (
     Post, PostDeleted, EnrichedPost, Subscription, SubscriptionEnded, ProductAnnounced, ProductWithdrawn,
     PatchDescribed, PatchWithdrawn, SceneDescribed, SceneWithdrawn,
-    Annotation, AnnotationUndone, LabelDefined, ModelUpdated,
+    Annotation, AnnotationUndone, LabelDefined, ItemsLabelled, ModelUpdated,
 )  # fmt: skip
 EVENTS: Mapping[str, type[Event]] = {model.name(): model for model in EVENT_TYPES}
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]

@@ -39,7 +39,7 @@ class Ledger:
 
     collection: str
     _annotations: dict[str, Annotation] = field(default_factory=dict)
-    _undone: set[str] = field(default_factory=set)
+    _undone: dict[str, AnnotationUndone] = field(default_factory=dict)
     # (label, item, annotator) -> annotation ids in order
     _said: dict[tuple[str, str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     _items: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
@@ -51,7 +51,7 @@ class Ledger:
             known = self._annotations.get(event.annotation_id)
             if known is None or event.annotation_id in self._undone:
                 return False
-            self._undone.add(event.annotation_id)
+            self._undone[event.annotation_id] = event
             return True
         if event.annotation_id in self._annotations:
             return False
@@ -60,6 +60,13 @@ class Ledger:
         self._items[event.label].setdefault(event.item_id)
         self._voices[event.label, event.item_id].setdefault(event.annotator)
         return True
+
+    def copy(self) -> Ledger:
+        """The same, for who works with it while more comes in."""
+        said = defaultdict(list, {key: list(ids) for key, ids in self._said.items()})
+        items = defaultdict(dict, {label: dict(held) for label, held in self._items.items()})
+        voices = defaultdict(dict, {key: dict(held) for key, held in self._voices.items()})
+        return Ledger(self.collection, dict(self._annotations), dict(self._undone), said, items, voices)
 
     def get(self, annotation_id: str) -> Annotation | None:
         return self._annotations.get(annotation_id)
@@ -79,6 +86,11 @@ class Ledger:
     def all(self) -> Iterator[Annotation]:
         """Every annotation that is not undone, in the order of the log."""
         return (held for own, held in self._annotations.items() if own not in self._undone)
+
+    @property
+    def history(self) -> list[tuple[Annotation, AnnotationUndone | None]]:
+        """Every annotation in the order of the log, with its undoing where it was undone."""
+        return [(held, self._undone.get(own)) for own, held in self._annotations.items()]
 
     def voices(self, label: str, item_id: str) -> dict[str, Annotation]:
         """What each annotator holds of an item now."""

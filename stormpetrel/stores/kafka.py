@@ -252,7 +252,9 @@ def follow(bootstrap: str, topic: str, stop: Callable[[], bool]) -> Iterator[Any
                 if not assigned:
                     consumer.assign([start for start, _ in bounds(consumer, topic)])
                     assigned = True
-                messages = consumer.consume(100, timeout=0.5)
+                # One is waited for, and what has come beside it taken along: a hundred would wait its time out.
+                messages = consumer.consume(1, timeout=0.5)
+                messages += consumer.consume(500, timeout=0) if messages else []
             except (KafkaException, KeyError):
                 time.sleep(0.5)
                 continue
