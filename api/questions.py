@@ -254,6 +254,9 @@ def filter_of(asked: SearchRequest, until_ms: int | None) -> Filter:
         any_of["language"] = given.languages
     if given.sources:
         any_of["source"] = given.sources
+    if given.labels:
+        any_of["labels"] = given.labels
+    none_of = {"labels": given.without_labels} if given.without_labels else {}
     ranges: dict[str, tuple[float | None, float | None]] = {}
     if given.since or given.until:
         ranges["event_time"] = (
@@ -262,4 +265,4 @@ def filter_of(asked: SearchRequest, until_ms: int | None) -> Filter:
         )
     if until_ms is not None:
         ranges["ingested_at"] = (None, float(until_ms))
-    return Filter(any_of=any_of, ranges=ranges, boxes=(given.box,) if given.box else ())
+    return Filter(any_of=any_of, none_of=none_of, ranges=ranges, boxes=(given.box,) if given.box else ())

@@ -125,6 +125,11 @@ class FilterRequest(Request):
     since: Moment | None = None
     until: Moment | None = None
     box: Box | None = None
+    labels: Annotated[list[Words], Field(min_length=1, max_length=20)] | None = Field(
+        default=None,
+        description="What a taught model says of a post, as /v1/models names it: collection:label",
+    )
+    without_labels: Annotated[list[Words], Field(min_length=1, max_length=20)] | None = None
 
     @model_validator(mode="after")
     def window(self) -> Self:

@@ -41,8 +41,8 @@ def held_report(examples: Examples, gamma: float, folds: int) -> dict[str, Any]:
 
 
 def truth_of(names: Mapping[str, Sequence[str]], label: str, catalogue: Catalogue) -> dict[str, bool]:
-    """Whether each item bears the label, from names of CORINE, BigEarthNet or the catalogue: a detail counts for what is
-    above it."""
+    """Whether each item bears the label, from names of CORINE, BigEarthNet or the catalogue: a detail counts for
+    what is above it."""
     kind = catalogue.get(label).kind
 
     def bears(told: Sequence[str]) -> bool:

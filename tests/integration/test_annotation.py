@@ -1,0 +1,314 @@
+"""People annotate posts and patches: the log keeps it, models learn from it at once, kills and replays change nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+
+from stormpetrel.demo.scenes import MUD, WATER
+from stormpetrel.events import Annotation, ModelUpdated, decode
+from stormpetrel.learning.linear import LinearModel
+from stormpetrel.learning.teaching import Teacher
+from stormpetrel.stores.kafka import Publisher, read_dead_letters, read_whole
+from stormpetrel.topics import ANNOTATIONS, MODELS_UPDATED
+from tests.integration.running import RunningSystem, wait_until, write_posts
+from tests.integration.scenes import Products, make
+from tests.integration.test_scenes import announce
+
+pytestmark = pytest.mark.integration
+FLOOD = ["water rises in the streets, people on roofs", "the river broke its banks near the old bridge",
+         "flooded cellar, send pumps please", "rescue boats in the drowned market square",
+         "mud and water in every house of our road"]  # fmt: skip
+OTHER = ["my cat sleeps all day long", "great concert last night, what a band", "new phone arrived, love the camera",
+         "who wins the league this season", "best pasta recipe of my grandmother"]  # fmt: skip
+COLLECTION = "posts/annotation-test"
+
+
+@pytest.fixture(scope="module")
+def posts(system: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> RunningSystem:
+    system.start_pipeline()
+    told = [
+        {"id": f"lesson-{kind}-{n}", "text": f"{text} {n} {extra}", "created_at": f"2026-03-01T10:{n:02d}:00Z", "lang": "en"}
+        for kind, texts in (("flood", FLOOD), ("other", OTHER))
+        for n, (text, extra) in enumerate((t, e) for t in texts for e in ("today", "right now, really"))
+    ]  # fmt: skip
+    system.replay(write_posts(tmp_path_factory.mktemp("lessons") / "posts.jsonl", told))
+    system.wait_until_worked_through()
+    return system
+
+
+def annotate(system: RunningSystem, items: list[tuple[str, str]], label: str, collection: str = COLLECTION,
+             annotator: str = "ada", **more: Any) -> dict[str, Any]:  # fmt: skip
+    body = {
+        "collection": collection, "annotator": annotator, **more,
+        "annotations": [{"item_id": item, "label": label, "sign": sign} for item, sign in items],
+    }  # fmt: skip
+    reply = system.api("POST", "/v1/annotations", json=body)
+    assert reply.status_code == 201, reply.text
+    found: dict[str, Any] = reply.json()
+    return found
+
+
+def lessons(count: int = 6) -> list[tuple[str, str]]:
+    """Posts of both kinds in turn."""
+    return [
+        pair
+        for n in range(count)
+        for pair in ((f"file:lesson-flood-{n}", "positive"), (f"file:lesson-other-{n}", "negative"))
+    ]
+
+
+def models(system: RunningSystem, label: str, collection: str = COLLECTION) -> dict[str, Any]:
+    found = system.api("GET", "/v1/models", params={"collection": collection}).json()["models"]
+    return next((one for one in found if one["label"] == label), {})
+
+
+@pytest.fixture(scope="module")
+def taught(posts: RunningSystem) -> RunningSystem:
+    kept = annotate(posts, lessons(), "flood")
+    assert len(kept["kept"]) == 12 and not kept["refused"]
+    wait_until(lambda: models(posts, "flood").get("annotations") == 12, 20, "the model of 12 labels")
+    return posts
+
+
+def test_an_incoming_post_is_judged_by_what_was_annotated_a_moment_ago(taught: RunningSystem, tmp_path: Path) -> None:
+    started = time.monotonic()
+    annotate(taught, [("file:lesson-flood-7", "positive")], "flood")
+    wait_until(lambda: models(taught, "flood")["annotations"] == 13, 10, "one label more")
+    version = models(taught, "flood")["model_version"]
+    taken = time.monotonic() - started
+    new = [
+        {"id": "news-1", "text": "the whole village is under water, roofs full of people", "created_at": "2026-03-01T11:00:00Z"},
+        {"id": "news-2", "text": "the band played a great concert, I love it", "created_at": "2026-03-01T11:01:00Z"},
+    ]  # fmt: skip
+    taught.replay(write_posts(tmp_path / "news.jsonl", new))
+    taught.wait_until_worked_through()
+    said = {
+        post: next(
+            one for one in taught.api("GET", f"/v1/posts/{post}").json()["relevance"] if one["collection"] == COLLECTION
+        )
+        for post in ("file:news-1", "file:news-2")
+    }
+    assert said["file:news-1"]["probability"] > 0.5 > said["file:news-2"]["probability"]
+    assert said["file:news-1"]["model_version"] == version
+    assert taken < 10, "an annotation reaches the models; how fast is measured by the benchmark"
+    hits = taught.search(text="people under water", filters={"labels": [f"{COLLECTION}:flood"]})["hits"]
+    assert "file:news-1" in {hit["post_id"] for hit in hits}
+    assert "file:news-2" not in {hit["post_id"] for hit in hits}
+
+
+def test_a_kill_and_a_replay_make_the_same_model_bit_for_bit(taught: RunningSystem) -> None:
+    taught.kill("worker")
+    annotate(taught, [("file:lesson-other-7", "negative")], "flood")
+    taught.start("worker", "worker")
+    ids = [held["annotation_id"] for held in listed(taught)]
+    wait_until(lambda: models(taught, "flood")["annotations"] == len(ids), 30, "it learned what came while it was dead")
+    published = newest_model(taught)
+    # Once more from the beginning, in this process: the same version, weights and predictions.
+    teacher = Teacher()
+    for message in read_whole(taught.bootstrap, ANNOTATIONS.name):
+        schema = dict(message.headers())["schema"].decode()
+        if schema == Annotation.name():
+            teacher.take(decode(message.value(), Annotation), (message.partition(), message.offset()))
+    again = teacher.model((COLLECTION, "flood"), published.updated_at)
+    assert again.model_version == published.model_version
+    assert again.weights == published.weights and again.state == published.state
+    vector = np.linspace(-1, 1, 384).astype(np.float32)
+    one, other = (LinearModel.read(model.weights).probability(vector) for model in (again, published))
+    assert one.hex() == other.hex()
+
+
+def newest_model(system: RunningSystem) -> ModelUpdated:
+    found = [
+        decode(message.value(), ModelUpdated, schema=ModelUpdated.name())
+        for message in read_whole(system.bootstrap, MODELS_UPDATED.name)
+    ]
+    return [model for model in found if (model.collection, model.label) == (COLLECTION, "flood")][-1]
+
+
+def listed(system: RunningSystem, label: str = "flood", collection: str = COLLECTION) -> list[dict[str, Any]]:
+    reply = system.api("GET", "/v1/annotations", params={"collection": collection, "label": label, "limit": 1000})
+    found: list[dict[str, Any]] = reply.json()["annotations"]
+    return found
+
+
+def test_two_people_disagree_and_both_are_kept_and_an_undo_is_an_event(taught: RunningSystem) -> None:
+    collection = "posts/disagreement"
+    annotate(taught, lessons(4), "related", collection)
+    other = annotate(taught, [(item, sign) for item, sign in lessons(3)] + [("file:lesson-flood-3", "negative")],
+                     "related", collection, annotator="ben")  # fmt: skip
+    assert other["kept"][-1]["disagrees_with"] == ["ada"]
+    found = taught.api("GET", "/v1/annotations/agreement", params={"collection": collection, "label": "related"}).json()
+    (pair,) = found["pairs"]
+    assert pair["items"] == 7 and pair["agree"] == 6 and 0 < pair["kappa"] < 1
+    assert found["disputed"] == [{"item_id": "file:lesson-flood-3", "said": {"ada": "positive", "ben": "negative"}}]
+    last = other["kept"][-1]["annotation_id"]
+    refused = taught.api("DELETE", f"/v1/annotations/{last}", params={"annotator": "ada"})
+    assert refused.status_code == 422 and "ben" in refused.text
+    assert taught.api("DELETE", f"/v1/annotations/{last}", params={"annotator": "ben"}).json()["outcome"] == "undone"
+    found = taught.api("GET", "/v1/annotations/agreement", params={"collection": collection, "label": "related"}).json()
+    assert not found["disputed"]
+    wait_until(
+        lambda: models(taught, "related", collection).get("annotations") == 14, 20, "the undone one is unlearned"
+    )
+
+
+def test_bad_annotations_are_told_one_by_one_and_the_good_ones_kept(taught: RunningSystem) -> None:
+    body = {
+        "collection": "posts/bad", "annotator": "ada",
+        "annotations": [
+            {"item_id": "file:lesson-flood-1", "label": "flood", "sign": "positive"},
+            {"item_id": "file:never-was", "label": "flood", "sign": "positive"},
+            {"item_id": "file:lesson-flood-2", "label": "no-such-label", "sign": "positive"},
+            {"item_id": "file:lesson-flood-3", "label": "forest", "sign": "positive"},
+            {"item_id": "file:lesson-flood-4", "label": "flood", "sign": "positive"},
+            {"item_id": "file:lesson-flood-4", "label": "flood", "sign": "negative"},
+        ],
+    }  # fmt: skip
+    reply = taught.api("POST", "/v1/annotations", json=body)
+    assert reply.status_code == 201
+    assert [one["item_id"] for one in reply.json()["kept"]] == ["file:lesson-flood-1"]
+    problems = [one["problem"] for one in reply.json()["refused"]]
+    assert "deleted, or never was" in problems[0] and "not in the catalogue" in problems[1]
+    assert "said of patches" in problems[2] and "two things" in problems[3] and "two things" in problems[4]
+    only_bad = {**body, "annotations": body["annotations"][1:2]}
+    assert taught.api("POST", "/v1/annotations", json=only_bad).status_code == 422
+    # All labels of one sign: a ranking, and the answer says that nothing separates yet.
+    found = taught.api("POST", "/v1/feedback", json={"collection": "posts/bad", "label": "flood", "ask": 5}).json()
+    assert not found["model"]["separates"] and found["top"] and not found["boundary"]
+    nothing = taught.api("POST", "/v1/feedback", json={"collection": "posts/empty", "label": "flood"})
+    assert nothing.status_code == 422 and "Annotate one item first" in nothing.text
+    publisher = Publisher(taught.bootstrap)
+    publisher._producer.produce(ANNOTATIONS.name, b"{}", b"posts/bad", headers=[("schema", b"Annotation")])
+    publisher.flush()
+    wait_until(
+        lambda: any(read_dead_letters(taught.bootstrap, ANNOTATIONS.name)), 20, "a broken event is a dead letter"
+    )
+
+
+def test_a_round_of_posts_begins_with_a_text_and_finds_what_people_want(taught: RunningSystem) -> None:
+    begin = {"collection": "posts/cold", "label": "flood", "text": "flood water in the streets", "ask": 5}
+    found = taught.api("POST", "/v1/feedback", json=begin).json()
+    assert found["model"]["provisional"] and found["round"] == 1 and len(found["top"]) == 5
+    annotate(taught, lessons(3), "flood", "posts/cold", round=1)
+    second = taught.api("POST", "/v1/feedback", json={**begin, "text": None}).json()
+    assert second["model"]["labels"] == {"positive": 3, "negative": 3, "disputed": 0, "skipped": 0}
+    assert len(second["model"]["annotations"]) == 6 and second["round"] == 2
+    shown = {one["item_id"] for part in ("top", "boundary", "coverage") for one in second[part]}
+    assert not shown & {item for item, _ in lessons(3)}, "what was labelled is not asked again"
+    held = taught.api(
+        "POST", "/v1/validation", json={"collection": "posts/cold", "labels": ["flood"], "folds": 3}
+    ).json()
+    assert held["labels"]["flood"]["items"] == 6 and held["labels"]["flood"]["accuracy"] >= 0.5
+
+
+def test_what_is_exported_comes_in_again_without_loss(taught: RunningSystem) -> None:
+    before = taught.api("GET", "/v1/annotations", params={"collection": "posts/disagreement", "limit": 1000}).json()
+    for form in ("csv", "coco", "stac"):
+        out = taught.api("GET", f"/v1/exchange/{form}", params={"collection": "posts/disagreement"})
+        assert out.status_code == 200, out.text
+        back = taught.api("POST", f"/v1/exchange/{form}", content=out.content, headers={"content-type": "text/plain"})
+        assert back.status_code == 201 and back.json() == {"taken": 0, "known": 15, "undone": 1}
+        renamed = out.content.replace(b"posts/disagreement", f"posts/from-{form}".encode()).replace(
+            b"ann-", f"{form}-".encode()
+        )
+        taken = taught.api("POST", f"/v1/exchange/{form}", content=renamed, headers={"content-type": "text/plain"})
+        assert taken.json() == {"taken": 15, "known": 0, "undone": 1}
+        after = taught.api("GET", "/v1/annotations", params={"collection": f"posts/from-{form}", "limit": 1000}).json()
+        strip = [{**one, "annotation_id": "", "collection": ""} for one in after["annotations"]]
+        assert strip == [{**one, "annotation_id": "", "collection": ""} for one in before["annotations"]]
+    broken = taught.api("POST", "/v1/exchange/coco", content=b"[]", headers={"content-type": "text/plain"})
+    assert broken.status_code == 422 and "no coco" in broken.text
+
+
+@pytest.fixture(scope="module")
+def scene(system: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> tuple[Products, str]:
+    """A pair over 1,440 px, described."""
+    products = make(tmp_path_factory.mktemp("annotated"), 1440)
+    system.start_pipeline()
+    if "scenes" not in system.ours:
+        system.start("scenes", "consume", "scenes")
+    assert announce(system, products.radar, products.optical)["published"] == 2
+    system.wait_until_seen()
+    return products, f"{products.optical.stem}|{products.radar.stem}"
+
+
+def water_truth(products: Products) -> dict[str, bool]:
+    """Whether at least a third of each square of 120 px is water, by the end of its id."""
+    classes = products.ground.truth(flood=True)
+    wet = np.isin(classes, (WATER, MUD))
+    north = round(products.ground.north / 1200)
+    west = round(products.ground.west / 1200)
+    return {
+        f"/32632/g120/r{north - 1 - i:04d}c{west + j:04d}": bool(wet[i * 120 : (i + 1) * 120, j * 120 : (j + 1) * 120].mean() > 1 / 3)
+        for i in range(12)
+        for j in range(12)
+    }  # fmt: skip
+
+
+def test_an_analyst_labels_a_scene_descends_the_grids_and_gets_a_map(
+    system: RunningSystem, scene: tuple[Products, str]
+) -> None:
+    products, pair = scene
+    truth = {f"{pair}{end}": wet for end, wet in water_truth(products).items()}
+    scope = {"collection": "patches/flood", "within": {"scene_id": pair}}
+    wet, dry = (next(own for own, is_ in truth.items() if is_ is kind) for kind in (True, False))
+    annotate(system, [(wet, "positive"), (dry, "negative")], "water-bodies", "patches/flood", round=1)
+    for number in (2, 3):
+        found = system.api("POST", "/v1/feedback", json={**scope, "label": "water-bodies", "ask": 10}).json()
+        assert found["round"] == number and found["scored"] == 144
+        asked = [one["item_id"] for one in found["boundary"]]
+        signs = [(own, "positive" if truth[own] else "negative") for own in asked]
+        annotate(system, signs, "water-bodies", "patches/flood", round=number)
+    answer = system.api(
+        "POST", "/v1/validation",
+        json={**scope, "labels": ["water-bodies"], "truth": {own: ["water-bodies"] if is_ else [] for own, is_ in truth.items()}},
+    ).json()["labels"]["water-bodies"]  # fmt: skip
+    assert answer["accuracy"] > 0.9 and [point["round"] for point in answer["curve"]] == [1, 2, 3]
+    coarse = system.api("POST", "/v1/feedback/descend", json={**scope, "label": "water-bodies"}).json()
+    assert coarse["patches"] == {"480": 9, "240": 36, "120": 144} and coarse["scored"]["120"] <= 144
+    assert all(truth[one["item_id"]] for one in coarse["top"][:5])
+    stored = system.api("POST", "/v1/feedback/store", json={**scope, "label": "water-bodies"})
+    assert stored.status_code == 202 and stored.json()["items"] == 144
+    kept = {"collection": "patches/flood", "label": "water-bodies", "limit": 1000}
+    wait_until(
+        lambda: len(system.api("GET", "/v1/predictions", params=kept).json()["predictions"]) == 144, 20, "all are kept"
+    )
+    first = system.api("GET", "/v1/predictions", params=kept).json()["predictions"][0]
+    assert first["positive"] and first["model_version"] == stored.json()["model"]["version"]
+    assert_maps(system, pair)
+    dry_and_like = {"none": [{"label": "water-bodies"}], "all": [{"scene_id": pair}, {"sensor": "sentinel-1"}]}
+    known = system.api(
+        "POST", "/v1/knowledge", json={"collection": "patches/flood", "within": dry_and_like, "like": dry}
+    ).json()
+    assert known["items"][0]["item_id"] == dry and known["ranked_by"] == "likeness"
+    assert 0 < known["found"] < 144
+
+
+def assert_maps(system: RunningSystem, pair: str) -> None:
+    asked = {"scene_id": pair, "labels": ["water-bodies"], "collection": "patches/flood"}
+    tif = system.api("GET", "/v1/maps/tif", params=asked)
+    with rasterio.open(io.BytesIO(tif.content)) as dataset:
+        assert dataset.shape == (12, 12) and dataset.res == (1200, 1200) and dataset.crs.to_epsg() == 32632
+        assert set(np.unique(dataset.read(1))) == {1, 2} and dataset.tags()["CLASS_2"] == "water-bodies"
+    features = system.api("GET", "/v1/maps/geojson", params=asked).json()["features"]
+    assert len(features) == 144 and {one["properties"]["label"] for one in features} == {"water-bodies", None}
+    picture = Image.open(io.BytesIO(system.api("GET", "/v1/maps/png", params=asked).content))
+    assert picture.height > picture.width, "the legend stands below"
+
+
+def test_users_define_labels_below_those_there_are(system: RunningSystem, scene: tuple[Products, str]) -> None:
+    own = {"label": "water-bodies/flooded-fields", "title": "Flooded fields", "annotator": "ada"}
+    assert system.api("POST", "/v1/labels", json=own).status_code == 201
+    found = system.api("GET", "/v1/labels", params={"below": "water-bodies"}).json()
+    assert own["label"] in {one["label"] for one in found["labels"]}
+    lost = system.api("POST", "/v1/labels", json={**own, "label": "nowhere/at-all"})
+    assert lost.status_code == 422 and json.loads(lost.text)["detail"][0]["field"] == "label"
