@@ -1,4 +1,4 @@
-"""People annotate posts and patches: the log keeps it, models learn from it at once, kills and replays change nothing."""
+"""People annotate posts and patches: the log keeps it, models learn at once, kills and replays change nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ COLLECTION = "posts/annotation-test"
 def posts(system: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> RunningSystem:
     system.start_pipeline()
     told = [
-        {"id": f"lesson-{kind}-{n}", "text": f"{text} {n} {extra}", "created_at": f"2026-03-01T10:{n:02d}:00Z", "lang": "en"}
+        {"id": f"lesson-{kind}-{n}", "text": f"{text} {n} {extra}", "created_at": f"2026-03-01T10:{n:02d}:00Z"}
         for kind, texts in (("flood", FLOOD), ("other", OTHER))
         for n, (text, extra) in enumerate((t, e) for t in texts for e in ("today", "right now, really"))
     ]  # fmt: skip
@@ -86,8 +86,9 @@ def test_an_incoming_post_is_judged_by_what_was_annotated_a_moment_ago(taught: R
     version = models(taught, "flood")["model_version"]
     taken = time.monotonic() - started
     new = [
-        {"id": "news-1", "text": "the whole village is under water, roofs full of people", "created_at": "2026-03-01T11:00:00Z"},
-        {"id": "news-2", "text": "the band played a great concert, I love it", "created_at": "2026-03-01T11:01:00Z"},
+        {"id": f"news-{n}", "text": text, "created_at": "2026-03-01T11:00:00Z"}
+        for n, text in ((1, "the whole village is under water, roofs full of people"),
+                        (2, "the band played a great concert, I love it"))
     ]  # fmt: skip
     taught.replay(write_posts(tmp_path / "news.jsonl", new))
     taught.wait_until_worked_through()
@@ -245,10 +246,11 @@ def water_truth(products: Products) -> dict[str, bool]:
     """Whether at least a third of each square of 120 px is water, by the end of its id."""
     classes = products.ground.truth(flood=True)
     wet = np.isin(classes, (WATER, MUD))
+    shares = wet.reshape(12, 120, 12, 120).mean(axis=(1, 3))
     north = round(products.ground.north / 1200)
     west = round(products.ground.west / 1200)
     return {
-        f"/32632/g120/r{north - 1 - i:04d}c{west + j:04d}": bool(wet[i * 120 : (i + 1) * 120, j * 120 : (j + 1) * 120].mean() > 1 / 3)
+        f"/32632/g120/r{north - 1 - i:04d}c{west + j:04d}": bool(shares[i, j] > 1 / 3)
         for i in range(12)
         for j in range(12)
     }  # fmt: skip
@@ -268,10 +270,9 @@ def test_an_analyst_labels_a_scene_descends_the_grids_and_gets_a_map(
         asked = [one["item_id"] for one in found["boundary"]]
         signs = [(own, "positive" if truth[own] else "negative") for own in asked]
         annotate(system, signs, "water-bodies", "patches/flood", round=number)
-    answer = system.api(
-        "POST", "/v1/validation",
-        json={**scope, "labels": ["water-bodies"], "truth": {own: ["water-bodies"] if is_ else [] for own, is_ in truth.items()}},
-    ).json()["labels"]["water-bodies"]  # fmt: skip
+    told = {own: ["water-bodies"] if is_ else [] for own, is_ in truth.items()}
+    asked_of = {**scope, "labels": ["water-bodies"], "truth": told}
+    answer = system.api("POST", "/v1/validation", json=asked_of).json()["labels"]["water-bodies"]
     assert answer["accuracy"] > 0.9 and [point["round"] for point in answer["curve"]] == [1, 2, 3]
     coarse = system.api("POST", "/v1/feedback/descend", json={**scope, "label": "water-bodies"}).json()
     assert coarse["patches"] == {"480": 9, "240": 36, "120": 144} and coarse["scored"]["120"] <= 144
