@@ -50,11 +50,11 @@ def evaluate(data: Path) -> dict[str, Any]:
     return {"retrieval_map": summary, "sets": sets, "new_water": scenes}
 
 
-def read_labelled(folder: Path) -> list[Labelled]:
+def read_labelled(folder: Path, cuts: int | None = None) -> list[Labelled]:
     """The patches of a folder like `s1s2_bigearthnet` (pairs, by `patches.csv`) or of EuroSAT files
-    (`Forest_1.tif`)."""
+    (`Forest_1.tif`). `cuts` a side says into how many each pair is cut: as few as there must be if not given."""
     if (folder / "patches.csv").is_file() and (folder / "S2").is_dir():
-        return _bigearthnet(folder)
+        return _bigearthnet(folder, cuts)
     files = [path for path in sorted(folder.glob("*_*.tif")) if path.stem.rsplit("_", 1)[-1].isdigit()]
     return [
         Labelled(path.stem, frozenset({path.stem.rsplit("_", 1)[0]}), {"ms": vector})
@@ -63,12 +63,12 @@ def read_labelled(folder: Path) -> list[Labelled]:
     ]
 
 
-def _bigearthnet(folder: Path) -> list[Labelled]:
+def _bigearthnet(folder: Path, given: int | None) -> list[Labelled]:
     with (folder / "patches.csv").open(encoding="utf-8", newline="") as opened:
         listed = list(csv.DictReader(opened))
     rows = [row for row in listed if row["sensor"] == "S2"]
     partner_of = {row["paired_patch"]: row["patch"] for row in listed if row["sensor"] == "S1"}
-    cuts = 1 if len(rows) >= FEW else 2
+    cuts = given or (1 if len(rows) >= FEW else 2)
     found = []
     for row in rows:
         name = row["patch"]
