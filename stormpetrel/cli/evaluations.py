@@ -22,6 +22,7 @@ def attach(app: typer.Typer) -> None:
     evaluations.command("retrieval")(retrieval)
     evaluations.command("patches")(patches)
     evaluations.command("places")(places.evaluate)
+    evaluations.command("annotation")(annotation)
     app.add_typer(evaluations, name="eval")
     training = typer.Typer(help="Learn from judged real data.", no_args_is_help=True)
     training.callback()(lambda: None)
@@ -127,4 +128,53 @@ def patches(
     table = Table("scene", "IoU", "precision", "recall", title="water")
     for name, found in report["new_water"].items():
         table.add_row(name, *(f"{found[key]:.3f}" for key in ("iou", "precision", "recall")))
+    OUT.print(table)
+
+
+def annotation(
+    data: Path = typer.Option(exists=True, file_okay=False, help="Labelled patches or posts, or a folder of such."),
+    scene: int = typer.Option(4800, min=0, help="Pixels a side of the generated scene, in steps of 480; 0: none."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """A simulated analyst labels patches (three rounds of ten) and posts (200 of each event); scored on what was never
+    asked."""
+    from stormpetrel.assembly import label_catalogue, open_text_encoder
+    from stormpetrel.cli.console import print_json, say
+    from stormpetrel.evaluation.annotated_posts import evaluate_posts, has_events
+    from stormpetrel.evaluation.annotation import evaluate_patches
+    from stormpetrel.models import ensure_exported
+    from stormpetrel.settings import Settings
+
+    report: dict[str, Any] = {
+        "patches": evaluate_patches(data, label_catalogue(), scene // 480 * 480, say),
+        "posts": {},
+    }
+    if has_events(data):
+        settings = Settings()
+        ensure_exported(settings.models, settings.text_model.name, say)
+        report["posts"] = evaluate_posts(data, open_text_encoder(settings), say)
+    if as_json:
+        print_json(report)
+    else:
+        _print_annotation(report)
+
+
+def _print_annotation(report: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from stormpetrel.cli.console import OUT
+
+    table = Table("set", "descriptor", "accuracy by round", "by chance", "AP by round", "by chance", "one shot",
+                  title="patches: 10 labels a round")  # fmt: skip
+    for name, found in report["patches"].items():
+        for descriptor, one in found["descriptors"].items():
+            keys = ("accuracy_by_round", "random_by_round", "ap_by_round", "random_ap_by_round")
+            shown = (" ".join(f"{value:.3f}" for value in one[key]) for key in keys)
+            table.add_row(name, descriptor, *shown, f"{one['one_shot']:.3f}" if one["one_shot"] is not None else "-")
+    OUT.print(table)
+    table = Table("set", "events", "macro F1", "labels by chance", "no label", "asked ones counted",
+                  title="posts: 200 labels an event")  # fmt: skip
+    for name, one in report["posts"].items():
+        keys = ("macro_f1", "chance", "unlabelled", "whole_event")
+        table.add_row(name, str(one["events"]), *(f"{one[key]:.3f}" for key in keys))
     OUT.print(table)

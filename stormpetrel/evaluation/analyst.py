@@ -47,7 +47,9 @@ def session(matrix: Float32, truth: Bools, seed: int) -> Session:
     chance = [int(row) for row in rng.permutation(pool)]
     after_first = [first, *(row for row in chance if row != first)]
     gamma, taken = width_of(matrix), [first]
-    asked, random, from_example = [], [], []
+    asked: list[Told] = []
+    random: list[Told] = []
+    from_example: list[Told] = []
     for number in range(1, ROUNDS + 1):
         taken += _wanted(matrix[pool], truth[pool], pool, taken, gamma, LABELS_A_ROUND - (number == 1))
         for told, rows in ((asked, taken), (random, chance), (from_example, after_first)):

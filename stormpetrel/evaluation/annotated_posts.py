@@ -1,4 +1,4 @@
-"""`eval annotation`, posts: relevance to an event that no model has seen, after 200 labels that a simulated analyst gave."""
+"""`eval annotation`, posts: relevance to an event that no model has seen, after 200 labels of a simulated analyst."""
 
 from __future__ import annotations
 
@@ -35,16 +35,41 @@ class Event:
     truth: NDArray[np.bool_]
 
 
+def _files(folder: Path) -> list[Path]:
+    """The files of a folder like `tweets_crisislex`: its `t26`, else its `t6`, else its own."""
+    return next((found for part in ("t26", "t6", ".") if (found := sorted((folder / part).glob("*.jsonl")))), [])
+
+
+def _labelled_files(folder: Path) -> list[Path]:
+    """Those whose first record says whether it belongs to its event."""
+    found = []
+    for file in _files(folder):
+        with file.open(encoding="utf-8") as lines:
+            if _label(_record(next(lines, ""))) is not None:
+                found.append(file)
+    return found
+
+
+def has_events(data: Path) -> bool:
+    """Whether the folder, or one in it, has labelled events."""
+    return any(_labelled_files(folder) for folder in [data, *sorted(path for path in data.iterdir() if path.is_dir())])
+
+
+def _label(record: dict[str, Any]) -> str | None:
+    """How a record is labelled; None where it says nothing of its event."""
+    found = record.get("informativeness") or record.get("label")
+    return str(found) if found else None
+
+
 def read_events(folder: Path, encoder: TextEncoder) -> list[Event]:
-    """The labelled events of a folder like `tweets_crisislex` (its `t26`, else its `t6`, else its own files)."""
-    files = next((found for part in ("t26", "t6", ".") if (found := sorted((folder / part).glob("*.jsonl")))), [])
+    """The labelled events of a folder like `tweets_crisislex`."""
     events = []
-    for file in files:
+    for file in _labelled_files(folder):
         seen: set[str] = set()
         texts, truth = [], []
         for line in file.read_text(encoding="utf-8").splitlines():
             record = _record(line)
-            label = str(record.get("informativeness") or record.get("label") or "")
+            label = _label(record)
             same = canonical(str(record.get("text", "")))
             if label in RELATED | UNRELATED and same and same not in seen:
                 seen.add(same)
@@ -134,10 +159,10 @@ def _said(event: Event, general: Float64 | None, rows: NDArray[np.int64]) -> NDA
 
 
 def _asked(event: Event, general: Float64 | None, pool: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What is asked of the pool: first half of what belongs least and half by chance, then always where it is unsure."""
+    """What is asked of the pool: first what belongs least and as many by chance, then always the unsure."""
     start = np.zeros(len(event.truth)) if general is None else general
     least = pool[np.argsort(start[pool], kind="stable")[: A_ROUND // 2]]
-    asked = np.concatenate([least, np.setdiff1d(pool, least)[: A_ROUND // 2]])
+    asked = np.concatenate([least, pool[~np.isin(pool, least)][: A_ROUND // 2]])
     while len(asked) < min(LABELS, len(pool)):
         signs = np.where(event.truth[asked], 1, -1).astype(np.int8)
         scores = own_scores(event.posts, general, asked, signs)

@@ -1,9 +1,8 @@
-"""Whether a post belongs to an event: what is general of such posts, learned from other events, joined to what people said
-of this one.
+"""Whether a post belongs to an event: what other events teach of such posts, joined to what people said of this one.
 
-The general part is a logistic model of a post's text vector and of how it stands in its collection (near the middle? like
-others? in the collection's own words?). Its log odds are one more feature of the event's own model, which is refitted on
-all labels each round; where to cut is the plug-in rule of `thresholds`.
+The general part is a logistic model of a post's text vector and of how it stands in its collection (near the middle?
+like others? in the collection's own words?). Its log odds are one more feature of the event's own model, which is
+refitted on all labels each round; where to cut is the plug-in rule of `thresholds`.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ class Posts:
 
     texts: Sequence[str]
     vectors: NDArray[np.float32]
-    terms: object
+    terms: Any
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -42,10 +42,10 @@ def standing(posts: Posts) -> Float64:
     middle = posts.vectors.mean(axis=0)
     closeness = posts.vectors @ (middle / (np.linalg.norm(middle) or 1.0))
     terms = posts.terms
-    own_words = np.asarray(terms.mean(axis=0)).ravel()  # type: ignore[attr-defined]
-    wording = np.asarray(terms @ own_words).ravel()  # type: ignore[operator]
+    own_words = np.asarray(terms.mean(axis=0)).ravel()
+    wording = np.asarray(terms @ own_words).ravel()
     likeness = _nearest_mean(posts.vectors @ posts.vectors.T)
-    overlap = _nearest_mean((terms @ terms.T).toarray())  # type: ignore[operator]
+    overlap = _nearest_mean((terms @ terms.T).toarray())
     looks = np.array([_looks(text) for text in posts.texts], dtype=np.float64)
     found = np.column_stack([looks, closeness, likeness, wording, overlap])
     made: Float64 = (found - found.mean(axis=0)) / (found.std(axis=0) + 1e-9)
