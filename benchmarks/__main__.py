@@ -9,7 +9,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import compression, fusion, main_path, notice, patches, search_latency
+from benchmarks import annotation, compression, fusion, main_path, notice, patches, search_latency
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=100_000, help="indexed posts of the search benchmark")
     parser.add_argument(
         "--only",
-        choices=["compression", "fusion", "main_path", "notice", "pair", "patches", "search"],
+        choices=["annotation", "compression", "fusion", "main_path", "notice", "pair", "patches", "search"],
         help="run one of them",
     )
     chosen = parser.parse_args()
@@ -39,6 +39,8 @@ def main() -> None:
         report["main_path"] = main_path.run(chosen.data)
     if chosen.only in (None, "search"):
         report["search"] = search_latency.run(chosen.data, chosen.posts)
+    if chosen.only in (None, "annotation"):
+        report["annotation"] = annotation.run()
     if chosen.only in (None, "compression"):
         report["compression"] = compression.run(chosen.data, chosen.posts)
     json.dump(report, sys.stdout, indent=2)
