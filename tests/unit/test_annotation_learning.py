@@ -1,0 +1,151 @@
+"""The catalogue, the cascade, multi-knowledge conditions, stopping advice and the evaluation's form."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stormpetrel.assembly import label_catalogue
+from stormpetrel.errors import BadQuery
+from stormpetrel.evaluation.annotation import cascade_report, evaluate_patches
+from stormpetrel.evaluation.generated_scene import generated_grids
+from stormpetrel.events import LabelDefined
+from stormpetrel.learning.cascade import Level, Told, descend
+from stormpetrel.learning.feedback import Examples, advice, next_round
+from stormpetrel.learning.machine import fit, width_of
+from stormpetrel.local.stack import this_python
+from stormpetrel.retrieval.knowledge import Condition, met
+from stormpetrel.retrieval.matrix import Items, parents_of
+from tests.property.test_learning import NOW
+
+LEVEL_1 = {"agriculture", "bare-ground", "forest", "transportation", "urban-area", "water-bodies"}
+
+
+def test_the_catalogue_has_two_levels_and_every_class_of_corine() -> None:
+    catalogue = label_catalogue()
+    patches = [label for label in catalogue.labels if label.kind == "patches"]
+    assert {label.id for label in patches if label.level == 1} == LEVEL_1
+    codes = [code for label in patches for code in label.corine]
+    assert len(codes) == len(set(codes)) == 44
+    assert {label.id for label in catalogue.named("Coniferous forest", "patches")} == {"forest/coniferous-forest"}
+    assert {label.parent for label in catalogue.named("Inland waters", "patches")} == {"water-bodies"}
+
+
+def test_users_labels_go_below_those_there_are_and_change_the_version() -> None:
+    catalogue = label_catalogue()
+    before = catalogue.version
+    own = LabelDefined(label="forest/burnt-last-year", title="Burnt", annotator="ada", defined_at=NOW)
+    catalogue.define(own)
+    assert catalogue.get("forest/burnt-last-year").kind == "patches" and catalogue.version != before
+    for label in ("lost", "nowhere/at-all", "forest/mixed-forest"):
+        with pytest.raises(BadQuery):
+            catalogue.define(own.model_copy(update={"label": label}))
+    with pytest.raises(BadQuery, match="did you mean forest/mixed-forest"):
+        catalogue.get("mixed-forest")
+
+
+def test_a_coarse_label_is_handed_down_and_only_accepted_ground_is_scored() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.zeros(400, dtype=bool)
+    truth[:24] = True  # six coarse patches of four
+    fine = (rng.standard_normal((400, 6)) * 0.3 + truth[:, None] * 2).astype(np.float32)
+    parents = np.repeat(np.arange(100), 4)
+    coarse = fine.reshape(100, 4, 6).mean(axis=1)
+    levels = [Level(240, coarse, np.full(100, -1)), Level(120, fine, parents)]
+    # Nothing was said of a single fine patch.
+    found = descend(levels, [Told([0, 50, 60, 70], [1, -1, -1, -1]), Told()])
+    assert found.scored == {240: 100, 120: int(found.seen.sum())} and found.saved > 0.3
+    assert found.seen[truth].all() and ((found.scores > 0) == truth).mean() > 0.95
+    assert found.scores[~found.seen].max() <= found.scores[found.seen].min()
+
+
+def test_parents_are_found_by_the_names_of_squares() -> None:
+    coarse = {"S|T/32632/g480/r1024c0102": 0, "S|T/32632/g480/r1025c0102": 1}
+    fine = ["S|T/32632/g120/r4098c0411", "S|T/32632/g120/r4100c0408", "S|U/32632/g120/r4098c0411"]
+    assert parents_of(fine, coarse).tolist() == [0, 1, -1]
+
+
+def test_conditions_are_joined_by_and_or_and_not() -> None:
+    items = Items(
+        ["x:a", "x:b", "x:c"], {"x:a": 0, "x:b": 1, "x:c": 2}, np.eye(3, dtype=np.float32), np.array([1, 2, 3]) * 86_400_000,
+        np.array([179.0, -179.0, np.nan]), np.array([10.0, 10.0, np.nan]),
+        [{"products": ["S1A_X"], "sensors": ["sentinel-1"]}, {"products": ["S2A_Y"]}, {}],
+    )  # fmt: skip
+
+    def said(label: str, by: str) -> np.ndarray:
+        return np.array([label == "forest", True, False])
+
+    def asked(**fields: object) -> list[bool]:
+        found = met(items, Condition.model_validate(fields), said, lambda own: items.vectors[items.rows[own]])
+        return found.tolist()
+
+    assert asked() == [True] * 3
+    assert asked(box=[170, 0, -170, 20]) == [True, True, False], "over the 180th meridian"
+    assert asked(since="1970-01-03T00:00:00Z") == [False, True, True]
+    assert asked(any=[{"product": "S1A"}, {"label": "forest", "said_by": "people"}]) == [True, True, False]
+    assert asked(none=[{"sensor": "sentinel-1"}], all=[{"label": "water"}]) == [False, True, False]
+    assert asked(like={"item_id": "x:c", "at_least": 0.9}) == [False, False, True]
+    assert asked(circle={"longitude": 180, "latitude": 10, "radius_km": 200}) == [True, True, False]
+    with pytest.raises(ValueError, match="swap them"):
+        asked(since="1970-01-03T00:00:00Z", until="1970-01-01T00:00:00Z")
+
+
+def test_it_advises_to_stop_when_nothing_moves_and_not_before() -> None:
+    rng = np.random.default_rng(2)
+    matrix = np.concatenate([rng.standard_normal((150, 4)) + 3, rng.standard_normal((150, 4)) - 3]).astype(np.float32)
+    gamma = width_of(matrix)
+
+    def examples(rows: list[int], turned: bool = False) -> Examples:
+        signs = [1 if (row < 150) != turned else -1 for row in rows]
+        return Examples(np.array(rows), matrix[rows], np.array(signs, np.int8))
+
+    first = fit(matrix[[0, 1, 200, 201]], np.array([1, 1, -1, -1], np.int8), gamma)
+    now = next_round(matrix, examples([0, 1, 200, 201, 5, 250]), gamma, 5)
+    assert advice(None, now.machine, now.scores, matrix, examples([5])).stop is False
+    assert advice(first, first, first.scores(matrix), matrix, examples([5, 250])).stop is True
+    told = advice(first, first, first.scores(matrix), matrix, examples([5, 250], turned=True))
+    assert told.stop is False and told.errors == 2
+
+
+def test_a_generated_scene_has_grids_that_fit_and_a_cascade_that_saves() -> None:
+    grids = generated_grids(1920)
+    assert [len(grid.parents) for grid in grids] == [16, 64, 256]
+    for coarse, fine in pairwise(grids):
+        for label, bears in fine.truth.items():
+            around = np.zeros(len(coarse.parents), dtype=bool)
+            np.logical_or.at(around, fine.parents, bears)
+            assert (coarse.truth[label] == around).all()
+    found = cascade_report(grids)
+    assert found["scored_share"] < 0.6 and found["accuracy"] > found["full_accuracy"] - 0.1
+
+
+def test_the_evaluation_has_its_form_on_a_folder_of_events(tmp_path: Path, model_directory: Path) -> None:
+    folder = tmp_path / "events" / "t26"
+    folder.mkdir(parents=True)
+    for event, word in (("one", "flood in the valley"), ("two", "fire on the hill")):
+        lines = [
+            {"id": f"{event}-{n}", "created_at": "2026-01-01T00:00:00Z",
+             "text": f"{word} number {n} of {n * n}" if n % 3 else f"my lunch was {n} eggs {n * 3}",
+             "informativeness": "Related and informative" if n % 3 else "Not related"}
+            for n in range(90)
+        ]  # fmt: skip
+        (folder / f"{event}.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    done = subprocess.run(
+        this_python("eval", "annotation", "--data", str(tmp_path), "--scene", "960", "--json"),
+        capture_output=True, text=True, timeout=300, check=True,
+    )  # fmt: skip
+    report = json.loads(done.stdout)
+    assert {"accuracy_by_round", "random_by_round", "one_shot"} <= report["patches"]["generated"].keys()
+    assert len(report["patches"]["generated"]["accuracy_by_round"]) == 3
+    assert report["posts"]["events"]["labels"] == 200 and report["posts"]["events"]["macro_f1"] > 0.9
+
+
+def test_real_patches_are_annotated_by_level_one(data: Path) -> None:
+    found = evaluate_patches(data / "s1s2_bigearthnet", label_catalogue(), 0, lambda _: None)["s1s2_bigearthnet"]
+    assert set(found["descriptors"]) == {"sar", "ms", "fused"} and set(found["classes"]) <= LEVEL_1
+    assert found["accuracy_by_round"][2] >= found["accuracy_by_round"][0] - 0.05
