@@ -72,7 +72,8 @@ def test_parents_are_found_by_the_names_of_squares() -> None:
 
 def test_conditions_are_joined_by_and_or_and_not() -> None:
     items = Items(
-        ["x:a", "x:b", "x:c"], {"x:a": 0, "x:b": 1, "x:c": 2}, np.eye(3, dtype=np.float32), np.array([1, 2, 3]) * 86_400_000,
+        ["x:a", "x:b", "x:c"], {"x:a": 0, "x:b": 1, "x:c": 2}, np.eye(3, dtype=np.float32),
+        np.array([1, 2, 3]) * 86_400_000,
         np.array([179.0, -179.0, np.nan]), np.array([10.0, 10.0, np.nan]),
         [{"products": ["S1A_X"], "sensors": ["sentinel-1"]}, {"products": ["S2A_Y"]}, {}],
     )  # fmt: skip
