@@ -14,7 +14,7 @@ from api.services import Services
 from stormpetrel.enrichment import now
 from stormpetrel.errors import BadQuery, NotFound
 from stormpetrel.events import CollectionId, ItemsLabelled, LabelId, Vector, encode
-from stormpetrel.learning.teaching import kind_of, model_id
+from stormpetrel.learning.teaching import examples_of, kind_of, model_id, version_of
 from stormpetrel.ports import Filter, OrderQuery
 from stormpetrel.retrieval.validating import Validation, truth_of
 from stormpetrel.stores.kafka import Publisher
@@ -107,6 +107,21 @@ def models(collection: CollectionId | None = None, have: Services = Depends(serv
         if collection is None or one.collection == collection
     ]
     return {"models": told}
+
+
+@router.get("/models/{own:path}")
+def model(own: str, have: Services = Depends(services)) -> dict[str, Any]:
+    """One model of the stream (`posts/genova:related`), with the annotations behind it, in the order in which it learned
+    them; those of a version that is older than the log by a moment are of the log's."""
+    found = next((one for one in have.models.all() if one.model_id == own), None)
+    if found is None:
+        raise NotFound(f"there is no model {own!r}; GET /v1/models lists those there are")
+    examples = examples_of(have.annotations.ledger(found.collection), found.label)
+    return {
+        **found.model_dump(mode="json", exclude={"weights", "state", "schema_version"}),
+        "annotation_ids": [one.annotation_id for one in examples],
+        "is_of_these": version_of(examples) == found.model_version,
+    }
 
 
 @router.get("/questions")

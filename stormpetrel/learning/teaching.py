@@ -98,7 +98,7 @@ class Teacher:
         taught = self._up_to_date(key)
         learner, (collection, label) = taught.learner, key
         served = learner.served
-        examples = self._examples(key)
+        examples = examples_of(self._ledgers[key[0]], key[1])
         return ModelUpdated(
             model_id=model_id(collection, label),
             model_version=learner.version,
@@ -123,7 +123,7 @@ class Teacher:
 
     def _up_to_date(self, key: Key) -> _Taught:
         taught = self._taught.setdefault(key, _Taught())
-        examples = self._examples(key)
+        examples = examples_of(self._ledgers[key[0]], key[1])
         ids = [held.annotation_id for held in examples]
         if ids[: len(taught.ids)] != taught.ids or (not taught.ids and ids):
             taught = self._taught[key] = self._from_snapshot(key, examples)
@@ -132,19 +132,6 @@ class Teacher:
             taught.learner.learn(held.annotation_id, held.vectors[vector].values(), SIGNS[held.sign])
             taught.ids.append(held.annotation_id)
         return taught
-
-    def _examples(self, key: Key) -> list[Annotation]:
-        """What stands of a label, in the order of the log: of each annotator the last word on each item, with a vector
-        of the model that the newest was made with."""
-        ledger, vector = self._ledgers[key[0]], TAUGHT_BY[kind_of(key[0])]
-        last: dict[tuple[str, str], Annotation] = {}
-        for held in ledger.all:
-            if held.label == key[1]:
-                last.pop((held.item_id, held.annotator), None)
-                last[held.item_id, held.annotator] = held
-        standing = [held for held in last.values() if held.sign in SIGNS and vector in held.vectors]
-        newest = standing[-1].vectors[vector].model if standing else None
-        return [held for held in standing if held.vectors[vector].model == newest]
 
     def _from_snapshot(self, key: Key, examples: list[Annotation]) -> _Taught:
         """The learner as it was published, where it learned just the first of these examples; else a new one."""
@@ -162,6 +149,20 @@ class Teacher:
             log.warning("a published model cannot be gone on with; it is learned again", reason=repr(error))
             return _Taught()
         return _Taught(learner, [held.annotation_id for held in known])
+
+
+def examples_of(ledger: Ledger, label: str) -> list[Annotation]:
+    """What a label's learners learn from, in the order of the log: of each annotator the last word on each item that
+    stands, with a vector of the model that the newest was made with."""
+    vector = TAUGHT_BY[kind_of(ledger.collection)]
+    last: dict[tuple[str, str], Annotation] = {}
+    for held in ledger.all:
+        if held.label == label:
+            last.pop((held.item_id, held.annotator), None)
+            last[held.item_id, held.annotator] = held
+    standing = [held for held in last.values() if held.sign in SIGNS and vector in held.vectors]
+    newest = standing[-1].vectors[vector].model if standing else None
+    return [held for held in standing if held.vectors[vector].model == newest]
 
 
 def version_of(examples: Iterable[Annotation]) -> str:

@@ -122,6 +122,8 @@ def test_a_kill_and_a_replay_make_the_same_model_bit_for_bit(taught: RunningSyst
     again = teacher.model((COLLECTION, "flood"), published.updated_at)
     assert again.model_version == published.model_version
     assert again.weights == published.weights and again.state == published.state
+    behind = taught.api("GET", f"/v1/models/{COLLECTION}:flood").json()
+    assert behind["annotation_ids"] == ids and behind["is_of_these"]
     vector = np.linspace(-1, 1, 384).astype(np.float32)
     one, other = (LinearModel.read(model.weights).probability(vector) for model in (again, published))
     assert one.hex() == other.hex()
