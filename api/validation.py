@@ -111,8 +111,8 @@ def models(collection: CollectionId | None = None, have: Services = Depends(serv
 
 @router.get("/models/{own:path}")
 def model(own: str, have: Services = Depends(services)) -> dict[str, Any]:
-    """One model of the stream (`posts/genova:related`), with the annotations behind it, in the order in which it learned
-    them; those of a version that is older than the log by a moment are of the log's."""
+    """One model of the stream (`posts/genova:related`), with the annotations behind it in the order in which it learned
+    them; `is_of_these` is false for the moment in which the log is ahead of the model."""
     found = next((one for one in have.models.all() if one.model_id == own), None)
     if found is None:
         raise NotFound(f"there is no model {own!r}; GET /v1/models lists those there are")

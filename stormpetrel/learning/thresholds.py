@@ -23,4 +23,6 @@ def best_cut(probabilities: NDArray[np.floating]) -> float:
     positive = 2 * hits / (said + total)
     right = (count - said) - (total - hits)
     negative = 2 * right / np.maximum((count - said) + (count - total), 1e-12)
-    return float(ordered[int(np.argmax(positive + negative))])
+    # A cut takes all that are equal to it: only the last of equal ones is where it can be.
+    possible = np.append(ordered[1:] < ordered[:-1], True)
+    return float(ordered[int(np.argmax(np.where(possible, positive + negative, -1.0)))])
