@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,13 @@ FLOOD = ["water rises in the streets, people on roofs", "the river broke its ban
 OTHER = ["my cat sleeps all day long", "great concert last night, what a band", "new phone arrived, love the camera",
          "who wins the league this season", "best pasta recipe of my grandmother"]  # fmt: skip
 COLLECTION = "posts/annotation-test"
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory, cache: Path, model_directory: Path) -> Iterator[RunningSystem]:
+    """A stack of its own: posts that are written here must not be found by other tests."""
+    with RunningSystem(tmp_path_factory.mktemp("annotated-stack"), cache) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
