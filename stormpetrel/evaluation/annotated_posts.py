@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from stormpetrel.learning.incremental import NAMES, Learner
 from stormpetrel.learning.relevance import Float64, Posts, learn_general, own_scores, said
 from stormpetrel.learning.validation import binary_report
 from stormpetrel.text.clean import canonical, clean
@@ -21,6 +23,7 @@ from stormpetrel.text.lexical import document_terms
 
 LABELS, A_ROUND, SEEDS = 200, 20, 5
 FEWEST_UNRELATED = 20
+STREAMED = 300  # posts of an event that the stream's learners are compared on
 UNRELATED = {"Not related", "off-topic"}
 RELATED = {"Related and informative", "Related - but not informative", "on-topic"}
 TERMS = 1 << 18
@@ -127,7 +130,28 @@ def _report(events: list[Event], able: list[Event]) -> dict[str, Any]:
     means = {
         key: round(float(np.mean([one[key] for one in by_event.values()])), 4) for key in next(iter(by_event.values()))
     }
-    return {**means, "labels": LABELS, "events": len(able), "by_event": by_event}
+    return {**means, "labels": LABELS, "events": len(able), "stream": _stream(able), "by_event": by_event}
+
+
+def _stream(events: list[Event]) -> dict[str, float]:
+    """How well the stream's two learners foresee labels that come in the order of the posts, each before it is learned:
+    balanced accuracy over the first `STREAMED` of an event, mean over events; and that of the one that served."""
+    found: dict[str, list[float]] = {name: [] for name in (*NAMES, "served")}
+    for event in events:
+        learner, hits, seen = Learner(), Counter[bool](), Counter[bool]()
+        for number, (vector, belongs) in enumerate(zip(event.posts.vectors, event.truth.tolist(), strict=True)):
+            if number == STREAMED:
+                break
+            served = learner.served
+            if served is not None:
+                seen[belongs] += 1
+                hits[belongs] += (served.score(vector) >= 0) == belongs
+            learner.learn(str(number), vector, 1 if belongs else -1)
+        if all(seen[side] for side in (True, False)):
+            found["served"].append(float(np.mean([hits[side] / seen[side] for side in (True, False)])))
+            for name in NAMES:
+                found[name].append(learner.foresight[name].told()["balanced_accuracy"])
+    return {name: round(float(np.mean(values)), 4) for name, values in found.items() if values}
 
 
 def _run(event: Event, general: Float64 | None, seed: int) -> dict[str, float]:

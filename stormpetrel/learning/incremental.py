@@ -21,7 +21,8 @@ from stormpetrel.learning.linear import Float64, LinearModel, packed
 RATE = 0.5
 REFIT_EACH = 200  # labels up to which it is refitted at each; then at every fiftieth part more
 WINDOW = 50  # labels that the incremental learner begins anew with after a drift
-FEWEST = 20  # labels before the incremental one may serve
+FEWEST = 50  # labels before the incremental one may serve
+MARGIN = 0.05  # of balanced accuracy by which it must foresee better: by less it is chance, and serves worse
 MEMORY = 0.98  # of a prequential score from label to label: what counts is how it does now
 Name = Literal["incremental", "refitted"]
 NAMES: tuple[Name, ...] = ("incremental", "refitted")
@@ -107,10 +108,10 @@ class Learner:
 
     @property
     def serving(self) -> Literal["incremental", "refitted", "none"]:
-        """Which learner predicts: the refitted one, unless the incremental one foresees better by now."""
+        """Which learner predicts: the refitted one, unless the incremental one foresees clearly better by now."""
         if self.model("refitted") is None:
             return "none"
-        better = self.foresight["incremental"].now > self.foresight["refitted"].now
+        better = self.foresight["incremental"].now > self.foresight["refitted"].now + MARGIN
         return "incremental" if better and len(self) >= FEWEST else "refitted"
 
     @property
