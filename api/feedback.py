@@ -82,7 +82,7 @@ class KnowledgeRequest(Scoped):
 def rounds(have: Services, scope: Scope) -> Rounds:
     """The rounds over posts or patches."""
     kind = kind_of(scope.collection)
-    return Rounds(have.matrices, {kind: have.collection if kind == "posts" else have.patches})
+    return Rounds(have.matrices, {kind: have.collection if kind == "posts" else have.patches}, have.prior)
 
 
 @router.post("/feedback")

@@ -25,10 +25,12 @@ from stormpetrel.assembly import (
     open_visual_model,
     patches_or_what_is_there,
     posts_or_what_is_there,
+    relevance_prior,
 )
 from stormpetrel.errors import ModelUnavailable
 from stormpetrel.fusion.adaptive import LearnedFusion
 from stormpetrel.learning.live import LiveModels
+from stormpetrel.learning.relevance import Prior
 from stormpetrel.places.finder import PlaceFinder
 from stormpetrel.retrieval import PostSearch
 from stormpetrel.retrieval.matrix import Matrices
@@ -58,6 +60,7 @@ class Services:
     learned: LearnedFusion | None
     subscriptions: Subscriptions
     annotations: AnnotationLog
+    prior: Prior | None
     # (version, dimensions) of every vector of a patch, by its name.
     describers: dict[str, tuple[str, int]]
     matrices: Matrices
@@ -111,6 +114,7 @@ class Services:
             learned,
             Subscriptions(settings.kafka.bootstrap),
             AnnotationLog(settings.kafka.bootstrap, label_catalogue()),
+            relevance_prior(settings),
             describers,
             Matrices(vectors),
             models,

@@ -120,7 +120,7 @@ def model(own: str, have: Services = Depends(services)) -> dict[str, Any]:
     return {
         **found.model_dump(mode="json", exclude={"weights", "state", "schema_version"}),
         "annotation_ids": [one.annotation_id for one in examples],
-        "is_of_these": version_of(examples) == found.model_version,
+        "is_of_these": version_of(have.prior, (found.collection, found.label), examples) == found.model_version,
     }
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import structlog
+
 from stormpetrel.errors import ModelUnavailable
 from stormpetrel.events import Vector
 from stormpetrel.imagery.descriptors import (
@@ -19,6 +21,7 @@ from stormpetrel.imagery.descriptors import (
 )
 from stormpetrel.imagery.embedding import read_earth_manifest
 from stormpetrel.learning.catalogue import Catalogue, read_catalogue
+from stormpetrel.learning.relevance import Prior
 from stormpetrel.models import model_directory
 from stormpetrel.places.finder import PlaceFinder
 from stormpetrel.places.gazetteer import Gazetteer
@@ -35,9 +38,11 @@ from stormpetrel.vision.concepts import ConceptList, read_concepts
 from stormpetrel.vision.descriptor import DIMENSIONS, VERSION
 from stormpetrel.vision.model import DESCRIPTOR, VisualModel, visual_model
 
+log = structlog.get_logger()
 CONCEPTS_FILE = CONFIG_DIRECTORY / "concepts.yaml"
 LABELS_FILE = CONFIG_DIRECTORY / "labels.yaml"
 FUSION_FILE = CONFIG_DIRECTORY / "fusion_weights.json"
+PRIOR_FILE = CONFIG_DIRECTORY / "relevance_prior.json"
 TAGGER = CONFIG_DIRECTORY / "places_tagger"
 
 
@@ -49,6 +54,17 @@ def concept_list() -> ConceptList:
 def label_catalogue() -> Catalogue:
     """The semantic catalogue of `config/labels.yaml`."""
     return read_catalogue(LABELS_FILE)
+
+
+def relevance_prior(settings: Settings) -> Prior | None:
+    """What other events teach of the posts of a new one; None where it is of another text model than the configured
+    one, or not there."""
+    try:
+        prior = Prior.load(PRIOR_FILE)
+    except ModelUnavailable as error:
+        log.warning("posts are judged without a prior", reason=str(error))
+        return None
+    return prior if prior.text_model == settings.text_model.name else None
 
 
 def open_text_encoder(settings: Settings) -> TextEncoder:

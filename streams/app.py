@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from stormpetrel.assembly import open_place_finder, open_text_encoder, open_visual_model
+from stormpetrel.assembly import open_place_finder, open_text_encoder, open_visual_model, relevance_prior
 from stormpetrel.enrichment import Enricher, Sight
 from stormpetrel.errors import ModelUnavailable, StormpetrelError
 from stormpetrel.events import EnrichedPost, PostDeleted, decode
@@ -98,7 +98,8 @@ def run(settings: Settings) -> None:
     known = warm_window(enricher, settings.kafka.bootstrap, settings.worker.duplicate_window)
     app = build_app(settings, settings.local.directory / "faust")
     enrich.attach(app, enricher, readiness, settings.worker.batch, settings.worker.batch_within_s)
-    learn.attach(app, learn.Learning(settings.kafka.bootstrap), settings.worker.batch, settings.worker.batch_within_s)
+    learning = learn.Learning(settings.kafka.bootstrap, relevance_prior(settings))
+    learn.attach(app, learning, settings.worker.batch, settings.worker.batch_within_s)
     # The first post after a start is judged by the models that stood before it.
     models_log.caught_up.wait(MODELS_WITHIN_S)
 

@@ -25,6 +25,7 @@ from stormpetrel.events import (
     headers_of,
 )
 from stormpetrel.health import LABELS_LEARNED
+from stormpetrel.learning.relevance import Prior
 from stormpetrel.learning.teaching import Key, Teacher
 from stormpetrel.stores.kafka import dead_letter_headers, read_whole
 from stormpetrel.topics import ANNOTATIONS, MODELS_UPDATED
@@ -44,8 +45,8 @@ def _decoded(value: bytes | None, headers: Any) -> Annotation | AnnotationUndone
 class Learning:
     """The teacher, as the log has taught it. Its work runs in a thread of its own, one batch at a time."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, bootstrap: str, prior: Prior | None) -> None:
+        self._bootstrap, self._prior = bootstrap, prior
         self._teacher: Teacher | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="learn")
 
@@ -55,7 +56,7 @@ class Learning:
 
     def _read(self) -> tuple[Teacher, set[Key]]:
         """A teacher of the whole log as it stands, and the models of it that were never published."""
-        teacher, published = Teacher(), self._published()
+        teacher, published = Teacher(self._prior), self._published()
         teacher.remember(published.values())
         for message in read_whole(self._bootstrap, ANNOTATIONS.name):
             place = (message.partition(), message.offset())

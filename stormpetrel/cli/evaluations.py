@@ -28,6 +28,7 @@ def attach(app: typer.Typer) -> None:
     training.callback()(lambda: None)
     training.command("fusion")(train_fusion_weights)
     training.command("places")(places.train)
+    training.command("relevance")(train_relevance)
     app.add_typer(training, name="train")
 
 
@@ -54,6 +55,30 @@ def train_fusion_weights(
     file = out or FUSION_FILE
     train_fusion(judged, encoder, finder, MODALITIES, say).save(file)
     typer.echo(f"learned from {', '.join(found.name for found in judged)}: {file}")
+
+
+def train_relevance(
+    data: Path = typer.Option(exists=True, file_okay=False, help="A folder like tweets_crisislex: labelled events."),
+    out: Path = typer.Option(None, help="Where it goes. [default: config/relevance_prior.json]"),
+) -> None:
+    """Learn from labelled events what tells the posts of an event from others; API and workers begin with it."""
+    from stormpetrel.assembly import PRIOR_FILE, open_text_encoder
+    from stormpetrel.cli.console import say
+    from stormpetrel.errors import SetupError
+    from stormpetrel.evaluation.annotated_posts import prior_from, read_events
+    from stormpetrel.learning.relevance import Prior
+    from stormpetrel.models import ensure_exported
+    from stormpetrel.settings import Settings
+
+    settings = Settings()
+    ensure_exported(settings.models, settings.text_model.name, say)
+    events = read_events(data, open_text_encoder(settings))
+    model = prior_from([event for event in events if event.truth.any() and not event.truth.all()])
+    if model is None:
+        raise SetupError(f"no event in {data} has posts that are said to belong and posts that do not")
+    file = out or PRIOR_FILE
+    Prior("related", settings.text_model.name, model, tuple(event.name for event in events)).save(file)
+    typer.echo(f"learned from {len(events)} events, {sum(len(event.truth) for event in events)} posts: {file}")
 
 
 def _tools(say: Callable[[str], None]) -> tuple[TextEncoder, PlaceFinder]:
@@ -172,9 +197,9 @@ def _print_annotation(report: dict[str, Any]) -> None:
             shown = (" ".join(f"{value:.3f}" for value in one[key]) for key in keys)
             table.add_row(name, descriptor, *shown, f"{one['one_shot']:.3f}" if one["one_shot"] is not None else "-")
     OUT.print(table)
-    table = Table("set", "events", "macro F1", "labels by chance", "no label", "asked ones counted",
+    table = Table("set", "events", "macro F1", "labels by chance", "no label", "all of the half", "asked ones counted",
                   title="posts: 200 labels an event")  # fmt: skip
     for name, one in report["posts"].items():
-        keys = ("macro_f1", "chance", "unlabelled", "whole_event")
-        table.add_row(name, str(one["events"]), *(f"{one[key]:.3f}" for key in keys))
+        columns = ("macro_f1", "chance", "unlabelled", "supervised", "whole_event")
+        table.add_row(name, str(one["events"]), *(f"{one[key]:.3f}" for key in columns))
     OUT.print(table)

@@ -62,7 +62,7 @@ def _wanted(matrix: Float32, truth: Bools, pool: Rows, taken: list[int], gamma: 
     """What the system asks next: the boundary; and while there is none, what is unlike all that is labelled."""
     places = np.searchsorted(pool, taken)
     signs = np.where(truth[places], 1, -1).astype(np.int8)
-    found = next_round(matrix, Examples(places, matrix[places], signs), gamma, count)
+    found = next_round(matrix, Examples(places, matrix[places], signs), fit(matrix[places], signs, gamma), count)
     parts = (found.boundary, found.top) if found.machine.separates else (found.coverage, found.top)
     rows = list(dict.fromkeys(int(row) for part in parts for row in part))[:count]
     return [int(pool[row]) for row in rows]

@@ -4,38 +4,38 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
+from stormpetrel.learning.feedback import Examples, next_round
 from stormpetrel.learning.incremental import NAMES, Learner
-from stormpetrel.learning.relevance import Float64, Posts, learn_general, own_scores, said
+from stormpetrel.learning.linear import LinearModel
+from stormpetrel.learning.relevance import fits_of, learn_prior
 from stormpetrel.learning.validation import binary_report
 from stormpetrel.text.clean import canonical, clean
 from stormpetrel.text.encoder import TextEncoder
-from stormpetrel.text.language import detect
-from stormpetrel.text.lexical import document_terms
 
+Bools = NDArray[np.bool_]
+Rows = NDArray[np.int64]
 LABELS, A_ROUND, SEEDS = 200, 20, 5
 FEWEST_UNRELATED = 20
 STREAMED = 300  # posts of an event that the stream's learners are compared on
 UNRELATED = {"Not related", "off-topic"}
 RELATED = {"Related and informative", "Related - but not informative", "on-topic"}
-TERMS = 1 << 18
 
 
 @dataclass(frozen=True)
 class Event:
-    """An event's posts without their repeats, and whether each belongs to it."""
+    """An event's posts without their repeats: unit text vectors (n, dimensions), and whether each belongs to it."""
 
     name: str
-    posts: Posts
-    truth: NDArray[np.bool_]
+    vectors: NDArray[np.float32]
+    truth: Bools
 
 
 def _files(folder: Path) -> list[Path]:
@@ -79,7 +79,8 @@ def read_events(folder: Path, encoder: TextEncoder) -> list[Event]:
                 texts.append(str(record["text"]))
                 truth.append(label in RELATED)
         if texts:
-            events.append(Event(file.stem, _posts(texts, encoder), np.array(truth, dtype=bool)))
+            vectors = encoder.encode([clean(text) for text in texts])
+            events.append(Event(file.stem, vectors, np.array(truth, dtype=bool)))
     return events
 
 
@@ -89,23 +90,6 @@ def _record(line: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _posts(texts: list[str], encoder: TextEncoder) -> Posts:
-    cleaned = [clean(text) for text in texts]
-    rows, columns, values = [], [], []
-    for row, text in enumerate(cleaned):
-        terms = document_terms(text, detect(text, None)[0])
-        for index, value in zip(terms.indices, terms.values, strict=True) if terms else ():
-            rows.append(row)
-            columns.append(index % TERMS)
-            values.append(value)
-    counts = sparse.csr_matrix((values, (rows, columns)), shape=(len(texts), TERMS))
-    frequency = np.asarray((counts > 0).sum(axis=0)).ravel()
-    weights = np.where(frequency > 0, np.log((len(texts) + 1) / (frequency + 0.5)), 0)
-    weighted = counts.multiply(np.maximum(weights, 0)).tocsr()
-    lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
-    return Posts(texts, encoder.encode(cleaned), sparse.diags(1 / np.maximum(lengths, 1e-9)) @ weighted)
 
 
 def evaluate_posts(data: Path, encoder: TextEncoder, say: Callable[[str], None]) -> dict[str, Any]:
@@ -120,77 +104,95 @@ def evaluate_posts(data: Path, encoder: TextEncoder, say: Callable[[str], None])
     return found
 
 
+def prior_from(events: Sequence[Event]) -> LinearModel | None:
+    """What these events teach together; None where there is none."""
+    return learn_prior([(event.vectors, event.truth) for event in events]) if events else None
+
+
 def _report(events: list[Event], able: list[Event]) -> dict[str, Any]:
     by_event: dict[str, dict[str, float]] = {}
+    streamed: list[dict[str, float]] = []
     for event in able:
-        others = [(other.posts, other.truth) for other in events if other is not event]
-        general = learn_general(others).log_odds(event.posts) if others else None
-        runs = [_run(event, general, seed) for seed in range(SEEDS)]
-        by_event[event.name] = {key: round(float(np.mean([run[key] for run in runs])), 4) for key in runs[0]}
-    means = {
-        key: round(float(np.mean([one[key] for one in by_event.values()])), 4) for key in next(iter(by_event.values()))
-    }
-    return {**means, "labels": LABELS, "events": len(able), "stream": _stream(able), "by_event": by_event}
+        prior = prior_from([other for other in events if other is not event])
+        runs = [_run(event, prior, seed) for seed in range(SEEDS)]
+        by_event[event.name] = _mean(runs)
+        streamed.append(_stream(event, prior))
+    means = _mean(list(by_event.values()))
+    stream = _mean([found for found in streamed if found])
+    return {**means, "labels": LABELS, "events": len(able), "stream": stream, "by_event": by_event}
 
 
-def _stream(events: list[Event]) -> dict[str, float]:
-    """How well the stream's two learners foresee labels that come in the order of the posts, each before it is learned:
-    balanced accuracy over the first `STREAMED` of an event, mean over events; and that of the one that served."""
-    found: dict[str, list[float]] = {name: [] for name in (*NAMES, "served")}
-    for event in events:
-        learner, hits, seen = Learner(), Counter[bool](), Counter[bool]()
-        for number, (vector, belongs) in enumerate(zip(event.posts.vectors, event.truth.tolist(), strict=True)):
-            if number == STREAMED:
-                break
-            served = learner.served
-            if served is not None:
-                seen[belongs] += 1
-                hits[belongs] += (served.score(vector) >= 0) == belongs
-            learner.learn(str(number), vector, 1 if belongs else -1)
-        if all(seen[side] for side in (True, False)):
-            found["served"].append(float(np.mean([hits[side] / seen[side] for side in (True, False)])))
-            for name in NAMES:
-                found[name].append(learner.foresight[name].told()["balanced_accuracy"])
-    return {name: round(float(np.mean(values)), 4) for name, values in found.items() if values}
+def _mean(runs: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {key: round(float(np.mean([run[key] for run in runs])), 4) for key in (runs[0] if runs else ())}
 
 
-def _run(event: Event, general: Float64 | None, seed: int) -> dict[str, float]:
+def _stream(event: Event, prior: LinearModel | None) -> dict[str, float]:
+    """How well the stream's learners foresee labels that come in the order of the posts, each before it is learned:
+    balanced accuracy over the first `STREAMED`, and that of the one that served. Empty where one side never came."""
+    learner, hits, seen = Learner(prior), Counter[bool](), Counter[bool]()
+    for number, (vector, belongs) in enumerate(zip(event.vectors[:STREAMED], event.truth.tolist(), strict=False)):
+        served = learner.served
+        if served is not None:
+            seen[belongs] += 1
+            hits[belongs] += (served.score(vector) >= 0) == belongs
+        learner.learn(str(number), vector, 1 if belongs else -1)
+    if not all(seen[side] for side in (True, False)):
+        return {}
+    told: dict[str, float] = {name: float(learner.foresight[name].told()["balanced_accuracy"]) for name in NAMES}
+    return {**told, "served": float(np.mean([hits[side] / seen[side] for side in (True, False)]))}
+
+
+def _run(event: Event, prior: LinearModel | None, seed: int) -> dict[str, float]:
     """`macro_f1` on the half of the posts that could not be asked; `whole_event` counts what was asked as known;
-    `chance` is as many labels taken by chance; `unlabelled` is what other events teach alone."""
+    `chance` is as many labels taken by chance, `unlabelled` what other events teach alone, `supervised` the labels of
+    all the half that could be asked."""
     order = np.random.default_rng(seed).permutation(len(event.truth))
-    held, pool = order[: len(order) // 2], order[len(order) // 2 :]
-    asked = _asked(event, general, pool)
-    told = _said(event, general, asked)
-    by_chance = _said(event, general, pool[:LABELS])
-    without = said(general, order) if general is not None else np.ones(len(order), dtype=bool)
+    held, pool = order[: len(order) // 2], np.sort(order[len(order) // 2 :])
+    by_chance = order[len(order) // 2 :][:LABELS]
+    asked = _asked(event, prior, pool, seed)
+    told = _said(event, prior, asked)
     whole = told.copy()
     whole[asked] = event.truth[asked]
 
-    def macro_f1(found: NDArray[np.bool_], rows: NDArray[np.int64]) -> float:
+    def macro_f1(found: Bools, rows: Rows) -> float:
         return float(binary_report(event.truth[rows], found[rows])["macro_f1"])
 
     return {
         "macro_f1": macro_f1(told, held),
-        "chance": macro_f1(by_chance, held),
-        "unlabelled": macro_f1(without, held),
+        "chance": macro_f1(_said(event, prior, by_chance), held),
+        "unlabelled": macro_f1(_said(event, prior, np.empty(0, dtype=np.int64)), held),
+        "supervised": macro_f1(_said(event, prior, pool), held),
         "whole_event": macro_f1(whole, order),
     }
 
 
-def _said(event: Event, general: Float64 | None, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    scores = own_scores(event.posts, general, rows, np.where(event.truth[rows], 1, -1).astype(np.int8))
-    return said(scores, np.setdiff1d(np.arange(len(scores)), rows))
+def _examples(matrix: NDArray[np.float32], truth: Bools, rows: Rows) -> Examples:
+    return Examples(rows, matrix[rows], np.where(truth[rows], 1, -1).astype(np.int8))
 
 
-def _asked(event: Event, general: Float64 | None, pool: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What is asked of the pool: first what belongs least and as many by chance, then always the unsure."""
-    start = np.zeros(len(event.truth)) if general is None else general
-    least = pool[np.argsort(start[pool], kind="stable")[: A_ROUND // 2]]
-    asked = np.concatenate([least, pool[~np.isin(pool, least)][: A_ROUND // 2]])
-    while len(asked) < min(LABELS, len(pool)):
-        signs = np.where(event.truth[asked], 1, -1).astype(np.int8)
-        scores = own_scores(event.posts, general, asked, signs)
-        rest = np.setdiff1d(pool, asked)
-        step = min(A_ROUND, LABELS - len(asked))
-        asked = np.concatenate([asked, rest[np.argsort(np.abs(scores[rest]), kind="stable")[:step]]])
-    return asked
+def _said(event: Event, prior: LinearModel | None, rows: Rows) -> Bools:
+    """Which posts the model of these labelled rows says belong; all where it has nothing to tell them apart by."""
+    examples = _examples(event.vectors, event.truth, rows)
+    if not len(rows) and prior is None:
+        return np.ones(len(event.truth), dtype=bool)
+    made = fits_of(examples, event.vectors, prior)(examples.vectors, examples.signs)
+    return (
+        made.scores(event.vectors) > 0 if made.separates else np.full(len(event.truth), bool(event.truth[rows].all()))
+    )
+
+
+def _asked(event: Event, prior: LinearModel | None, pool: Rows, seed: int) -> Rows:
+    """What is asked of the pool, as the API asks: the boundary, and what no label is near to as long as all have one
+    sign. Without a prior it begins with a post that a person chose."""
+    matrix, truth = event.vectors[pool], event.truth[pool]
+    some = np.flatnonzero(truth) if truth.any() else np.arange(len(pool))
+    taken = [] if prior is not None else [int(np.random.default_rng(seed).choice(some))]
+    while len(taken) < min(LABELS, len(pool)):
+        examples = _examples(matrix, truth, np.array(taken, dtype=np.int64))
+        machine = fits_of(examples, matrix, prior)(examples.vectors, examples.signs)
+        found = next_round(matrix, examples, machine, A_ROUND)
+        both = len(set(examples.signs.tolist())) > 1
+        picked = found.boundary if both else np.r_[found.coverage[: A_ROUND // 2], found.boundary, found.top]
+        new = list(dict.fromkeys(picked.tolist()))[: min(A_ROUND, LABELS - len(taken))]
+        taken += new
+    return pool[taken]

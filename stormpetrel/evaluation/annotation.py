@@ -139,7 +139,8 @@ def _cascade(grids: Sequence[Grid], label: str, seed: int) -> dict[str, float] |
         while len(taken) < min(wanted, len(matrix)):
             signs = np.where(truth[taken], 1, -1).astype(np.int8)
             step = min(COARSE_LABELS // 2, wanted - len(taken))
-            asked = next_round(matrix, Examples(np.array(taken), matrix[taken], signs), width_of(matrix), step)
+            machine = fit(matrix[taken], signs, width_of(matrix))
+            asked = next_round(matrix, Examples(np.array(taken), matrix[taken], signs), machine, step)
             picked = asked.boundary if asked.machine.separates else np.r_[asked.coverage[:3], asked.top[:2]]
             taken += [int(row) for row in dict.fromkeys(picked.tolist())][:step]
         told.append(cascade.Told(taken, [1 if truth[row] else -1 for row in taken]))

@@ -79,7 +79,7 @@ class ModelUpdated(Event):
     """A model of a label in a collection has learned (topic `models.updated`, key `model_id`).
 
     `model_version` is made of all that it learned from: the same labels in the same order give the same version.
-    `annotations` counts them, `last_annotation_id` is the newest. `serving` is which of the two learners predicts;
+    `annotations` counts them, `last_annotation_id` is the newest. `serving` is which of the learners predicts;
     `weights` are its own, `state` all that is needed to go on learning from `position` on (partition, next offset).
     `prequential` is how well each learner foresaw the labels before it learned them.
     """
@@ -92,7 +92,7 @@ class ModelUpdated(Event):
     vector_model: str
     annotations: Annotated[int, Field(ge=0)]
     last_annotation_id: str
-    serving: Literal["incremental", "refitted", "none"]
+    serving: Literal["logistic", "refitted", "incremental", "none"]
     weights: dict[str, Any]
     prequential: dict[str, Any]
     drifts: int = 0

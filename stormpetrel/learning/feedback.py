@@ -1,4 +1,4 @@
-"""One round of relevance feedback: fit on all labels, score everything, pick what a person should look at next.
+"""One round of relevance feedback: score everything with a model of all labels, pick what to look at next.
 
 Three lists come back: the top of the ranking (what has been found), the boundary (where a label teaches most; ambiguous
 and unlike one another, after Ferecatu and Boujemaa 2007), and a coverage sample (what no label is near to).
@@ -6,13 +6,14 @@ and unlike one another, after Ferecatu and Boujemaa 2007), and a coverage sample
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.learning.machine import Float32, Machine, fit
+from stormpetrel.learning.machine import Float32
 
 Rows = NDArray[np.int64]
 CANDIDATES = 6  # times as many ambiguous rows as are asked for, from which unlike ones are chosen
@@ -21,11 +22,28 @@ STABLE = 0.9  # share of the top that must stay for a ranking to be stable
 TOP_COMPARED = 100
 
 
+class Scorer(Protocol):
+    """A fitted model of a label. Without both signs among its examples it may rank, but not separate."""
+
+    @property
+    def separates(self) -> bool: ...
+
+    @property
+    def version(self) -> str: ...
+
+    def scores(self, matrix: Float32) -> Float32:
+        """Of rows, shape (rows,): positive is the label's side."""
+        ...
+
+
+Fits = Callable[[Float32, NDArray[np.int8]], Scorer]
+
+
 @dataclass(frozen=True)
 class Round:
     """What a round gives: the model, every row's score, and three lists of rows that bear no label yet."""
 
-    machine: Machine
+    machine: Scorer
     scores: Float32
     top: Rows
     boundary: Rows
@@ -41,9 +59,8 @@ class Examples:
     signs: NDArray[np.int8]
 
 
-def next_round(matrix: Float32, examples: Examples, gamma: float, ask: int) -> Round:
-    """A round over `matrix` (rows, dimensions). Each list has at most `ask` rows. At least one example is needed."""
-    machine = fit(examples.vectors, examples.signs, gamma)
+def next_round(matrix: Float32, examples: Examples, machine: Scorer, ask: int) -> Round:
+    """A round over `matrix` (rows, dimensions) with the model of the examples. Each list has at most `ask` rows."""
     scores = machine.scores(matrix)
     free = np.ones(len(matrix), dtype=bool)
     free[examples.rows[examples.rows >= 0]] = False
@@ -115,7 +132,7 @@ class Advice:
     errors: int | None = None
 
 
-def advice(before: Machine | None, now: Machine, scores: Float32, matrix: Float32, last: Examples) -> Advice:
+def advice(before: Scorer | None, now: Scorer, scores: Float32, matrix: Float32, last: Examples) -> Advice:
     """What to do after a round: stop where the ranking is stable and the last labels (`last`) were no surprise."""
     if before is None or not before.separates or not now.separates:
         return Advice(False, "two rounds with labels of both signs are needed to tell")

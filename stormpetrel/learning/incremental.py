@@ -1,9 +1,10 @@
-"""A label's two learners on the stream, and which of them foresees better.
+"""A label's three learners on the stream, and which of them foresees best.
 
 The *incremental* one is River's logistic regression: it learns each label as it comes and never looks back; where its
 errors rise (DDM: Gama et al. 2004) it begins anew from the newest labels. The *refitted* one is a linear support
-vector machine that is fitted on all labels again. Both are asked before they learn (prequential: Gama et al. 2013). All
-of it is a function of the labels in their order: the same labels in the same order give the same model, bit for bit.
+vector machine that is fitted on all labels again; so is the *logistic* one, which begins with what other events teach
+(`relevance`). All are asked before they learn (prequential: Gama et al. 2013). All of it is a function of the labels in
+their order: the same labels in the same order give the same model, bit for bit.
 """
 
 from __future__ import annotations
@@ -17,15 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.learning.linear import Float64, LinearModel, packed
+from stormpetrel.learning.relevance import logistic, mark_of
 
 RATE = 0.5
 REFIT_EACH = 200  # labels up to which it is refitted at each; then at every fiftieth part more
 WINDOW = 50  # labels that the incremental learner begins anew with after a drift
-FEWEST = 50  # labels before the incremental one may serve
+FEWEST = 50  # labels before another than the first may serve
 MARGIN = 0.05  # of balanced accuracy by which it must foresee better: by less it is chance, and serves worse
 MEMORY = 0.98  # of a prequential score from label to label: what counts is how it does now
-Name = Literal["incremental", "refitted"]
-NAMES: tuple[Name, ...] = ("incremental", "refitted")
+Name = Literal["logistic", "refitted", "incremental"]
+NAMES: tuple[Name, ...] = ("logistic", "refitted", "incremental")  # the first serves unless another is clearly better
 
 
 @dataclass
@@ -66,15 +68,16 @@ class Foresight:
 
 
 class Learner:
-    """Both learners of one label in one collection. `version` is a mark of all that it learned."""
+    """The learners of one label in one collection. `version` is a mark of all that they learned."""
 
-    def __init__(self) -> None:
-        self.version = hashlib.sha256(b"").hexdigest()[:16]
+    def __init__(self, prior: LinearModel | None = None) -> None:
+        self._prior = prior
+        self.version = mark_of(prior)
         self.drifts = 0
         self.foresight: dict[Name, Foresight] = {name: Foresight() for name in NAMES}
         self._vectors: list[NDArray[np.float32]] = []
         self._signs: list[int] = []
-        self._refitted: LinearModel | None = None
+        self._fitted: dict[Name, LinearModel] = {}
         self._errors = ""  # of the incremental learner since it last began anew, as 0 and 1
         self._begin()
 
@@ -82,7 +85,7 @@ class Learner:
         return len(self._signs)
 
     def learn(self, annotation_id: str, vector: NDArray[np.float32], sign: int) -> None:
-        """Asks both learners, then teaches them; `sign` is 1 or -1."""
+        """Asks the learners, then teaches them; `sign` is 1 or -1."""
         for name in NAMES:
             model = self.model(name)
             if model is not None:
@@ -94,33 +97,33 @@ class Learner:
         self._teach(len(self._signs) - 1)
         self._watch(missed)
         if self._refit_is_due():
-            self._refitted = refit(np.stack(self._vectors), np.array(self._signs))
+            vectors, signs = np.stack(self._vectors), np.array(self._signs)
+            self._fitted["refitted"] = refit(vectors, signs)
+            self._fitted["logistic"] = logistic(vectors, signs, self._prior, balanced=True)
 
     def model(self, name: Name) -> LinearModel | None:
         """A learner as it stands; None where it has not seen both signs."""
         if len(set(self._signs)) < 2:
             return None
-        if name == "refitted":
-            return self._refitted
+        if name != "incremental":
+            return self._fitted.get(name)
         held = self._river.weights
         weights = np.array([held.get(at, 0.0) for at in range(len(self._vectors[0]))], dtype=np.float64)
         return LinearModel(weights, float(self._river.intercept))
 
     @property
-    def serving(self) -> Literal["incremental", "refitted", "none"]:
-        """Which learner predicts: the refitted one, unless the incremental one foresees clearly better by now."""
-        if self.model("refitted") is None:
+    def serving(self) -> Name | Literal["none"]:
+        """Which learner predicts: the first, unless another foresees clearly better by now."""
+        if not self._fitted:
             return "none"
-        better = self.foresight["incremental"].now > self.foresight["refitted"].now + MARGIN
-        return "incremental" if better and len(self) >= FEWEST else "refitted"
+        first, best = NAMES[0], max(NAMES, key=lambda name: self.foresight[name].now)
+        better = self.foresight[best].now > self.foresight[first].now + MARGIN
+        return best if better and len(self) >= FEWEST else first
 
     @property
     def served(self) -> LinearModel | None:
-        return (
-            None
-            if self.serving == "none"
-            else self.model("incremental" if self.serving == "incremental" else "refitted")
-        )
+        serving = self.serving
+        return None if serving == "none" else self.model(serving)
 
     def state(self) -> dict[str, Any]:
         """All but the examples themselves: what a restart needs to go on where this stands."""
@@ -131,16 +134,19 @@ class Learner:
             "weights": packed(np.array([held.get(at, 0.0) for at in range(dimensions)], dtype=np.float64)),
             "intercept": float(self._river.intercept), "steps": int(self._river.optimizer.n_iterations),
             "begun": self._begun,
-            "refitted": self._refitted.told() if self._refitted else None,
+            "fitted": {name: model.told() for name, model in self._fitted.items()},
             "foresight": {name: self.foresight[name].state() for name in NAMES},
         }  # fmt: skip
 
     @classmethod
-    def restored(cls, state: Mapping[str, Any], vectors: list[NDArray[np.float32]], signs: list[int]) -> Learner:
+    def restored(
+        cls, state: Mapping[str, Any], vectors: list[NDArray[np.float32]], signs: list[int],
+        prior: LinearModel | None = None,
+    ) -> Learner:  # fmt: skip
         """The learner that `state` was taken of, with the examples that it had learned, in their order."""
         from stormpetrel.learning.linear import unpacked
 
-        made = cls()
+        made = cls(prior)
         made.version, made.drifts = str(state["version"]), int(state["drifts"])
         made._vectors, made._signs = list(vectors), list(signs)
         made._begin()
@@ -153,7 +159,7 @@ class Learner:
         made._errors = str(state["errors"])
         for missed in made._errors:
             made._drift.update(missed == "1")
-        made._refitted = LinearModel.read(state["refitted"]) if state["refitted"] else None
+        made._fitted = {name: LinearModel.read(state["fitted"][name]) for name in NAMES if name in state["fitted"]}
         made.foresight = {name: Foresight.restored(state["foresight"][name]) for name in NAMES}
         return made
 
@@ -189,7 +195,7 @@ class Learner:
         count = len(self._signs)
         if len(set(self._signs)) < 2:
             return False
-        return self._refitted is None or count <= REFIT_EACH or count % (count // 50) == 0
+        return not self._fitted or count <= REFIT_EACH or count % (count // 50) == 0
 
 
 def refit(vectors: NDArray[np.float32], signs: NDArray[np.int_]) -> LinearModel:

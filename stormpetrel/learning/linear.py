@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +44,20 @@ class LinearModel:
     def probability(self, vector: NDArray[np.floating]) -> float:
         """The logistic of the score; from .5 on the label is said."""
         return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, self.score(vector)))))
+
+    @property
+    def separates(self) -> bool:
+        """Its sign says which side of the label an item is on."""
+        return True
+
+    @property
+    def version(self) -> str:
+        """A mark of exactly this model."""
+        return hashlib.sha256(self.weights.tobytes() + repr(self.intercept).encode()).hexdigest()[:16]
+
+    def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The scores of rows at once, shape (rows,), in single precision: for ranking, not for bits."""
+        return matrix @ self.weights.astype(np.float32) + np.float32(self.intercept)
 
     def told(self) -> dict[str, Any]:
         """As it travels in an event."""

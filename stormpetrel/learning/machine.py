@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +81,11 @@ def fit(vectors: Float32, signs: NDArray[np.int8], gamma: float) -> Machine:
     made.fit(vectors.astype(np.float64), signs)
     supports = vectors[made.support_]
     return Machine(supports, made.dual_coef_[0].astype(np.float32), float(made.intercept_[0]), gamma, separates=True)
+
+
+def fits_by(matrix: Float32) -> Callable[[Float32, NDArray[np.int8]], Machine]:
+    """How examples of a collection are fitted: with the width of the whole of it."""
+    return partial(fit, gamma=width_of(matrix))
 
 
 def probability(score: float, steepness: float = 2.0) -> float:

@@ -1,118 +1,134 @@
-"""Whether a post belongs to an event: what other events teach of such posts, joined to what people said of this one.
+"""The model of a label over posts: what people said of this event, beside what other events teach.
 
-The general part is a logistic model of a post's text vector and of how it stands in its collection (near the middle?
-like others? in the collection's own words?). Its log odds are one more feature of the event's own model, which is
-refitted on all labels each round; where to cut is the plug-in rule of `thresholds`.
+It is a logistic regression of the text vector and, where the label has a prior, of the prior's log odds: a linear model
+that was learned from whole labelled events before this one. Folded together they are one linear model again. On posts
+it beats the kernel machine that patches are ranked by (ARCHITECTURE.md has the figures). A round says a label of a post
+from where the unlabelled posts promise the best macro F1 (`thresholds`).
 """
 
 from __future__ import annotations
 
-import re
+import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.errors import MalformedRecord, ModelUnavailable
+from stormpetrel.learning.feedback import Examples, Fits, Scorer
+from stormpetrel.learning.linear import LinearModel
+from stormpetrel.learning.machine import Float32, fit, width_of
 from stormpetrel.learning.thresholds import best_cut
 
-Float64 = NDArray[np.float64]
-NEIGHBOURS = 10
-TEXT_SAY = 3.0  # of the unit text vector beside standardised features
-PENALTY_OF_GENERAL, PENALTY_OF_OWN = 0.1, 1.0
-LAUGHTER = re.compile(r"[\U0001F600-\U0001F64F]|:\)|:D|\blol\b|haha", re.IGNORECASE)
-FIRST_PERSON = re.compile(r"\b(i|my|me|i'm)\b", re.IGNORECASE)
+Signs = NDArray[np.int8]
+Events = Sequence[tuple[Float32, NDArray[np.bool_]]]
+PENALTY = 3.0  # scikit-learn's C, of unit text vectors beside log odds
+PENALTY_OF_PRIOR = 1.0
+WAY = 2  # counts the ways of learning that models were published of
+REMEDY = "Learn it: stormpetrel train relevance --data DIR"
 
 
 @dataclass(frozen=True)
-class Posts:
-    """A collection's posts: texts, unit vectors (n, dimensions), and tf-idf rows as a unit sparse matrix (n, terms)."""
+class Prior:
+    """What other events teach of a label, in the space of one text model. `learned_from` names the events."""
 
-    texts: Sequence[str]
-    vectors: NDArray[np.float32]
-    terms: Any
+    label: str
+    text_model: str
+    model: LinearModel
+    learned_from: tuple[str, ...] = ()
 
-    def __len__(self) -> int:
-        return len(self.texts)
+    @property
+    def version(self) -> str:
+        """A mark of exactly this prior."""
+        return self.model.version
 
+    def save(self, file: Path) -> None:
+        fields = {"label": self.label, "text_model": self.text_model, "learned_from": self.learned_from}
+        file.write_text(json.dumps({**fields, **self.model.told()}, indent=1) + "\n", encoding="utf-8")
 
-def standing(posts: Posts) -> Float64:
-    """How each post stands in its collection and what its text looks like, standardised, shape (n, features)."""
-    middle = posts.vectors.mean(axis=0)
-    closeness = posts.vectors @ (middle / (np.linalg.norm(middle) or 1.0))
-    terms = posts.terms
-    own_words = np.asarray(terms.mean(axis=0)).ravel()
-    wording = np.asarray(terms @ own_words).ravel()
-    likeness = _nearest_mean(posts.vectors @ posts.vectors.T)
-    overlap = _nearest_mean((terms @ terms.T).toarray())
-    looks = np.array([_looks(text) for text in posts.texts], dtype=np.float64)
-    found = np.column_stack([looks, closeness, likeness, wording, overlap])
-    made: Float64 = (found - found.mean(axis=0)) / (found.std(axis=0) + 1e-9)
-    return made
-
-
-def _nearest_mean(likeness: NDArray[np.floating]) -> Float64:
-    np.fill_diagonal(likeness, 0)
-    count = min(NEIGHBOURS, max(1, len(likeness) - 1))
-    return np.partition(likeness, len(likeness) - count, axis=1)[:, -count:].mean(axis=1).astype(np.float64)
+    @classmethod
+    def load(cls, file: Path) -> Prior:
+        """Raises ModelUnavailable where the file is missing or is not one of ours."""
+        try:
+            held = json.loads(file.read_text(encoding="utf-8"))
+            names = tuple(str(name) for name in held["learned_from"])
+            return cls(str(held["label"]), str(held["text_model"]), LinearModel.read(held), names)
+        except (OSError, ValueError, KeyError, TypeError, MalformedRecord) as error:
+            raise ModelUnavailable(f"no prior of relevance in {file}: {error!r}. {REMEDY}") from error
 
 
-def _looks(text: str) -> tuple[float, ...]:
-    words = text.split()
-    return (
-        len(text) / 140, len(words) / 20, text.count("@") / 3, text.count("#") / 4, "http" in text, "?" in text,
-        "!" in text, any(letter.isdigit() for letter in text), bool(LAUGHTER.search(text)),
-        bool(FIRST_PERSON.search(text)), text.startswith("@"), text.startswith("RT"),
-    )  # fmt: skip
-
-
-def _features(posts: Posts) -> Float64:
-    return np.hstack([standing(posts), TEXT_SAY * posts.vectors.astype(np.float64)])
-
-
-@dataclass(frozen=True)
-class General:
-    """What other events teach. `weights` (features,) and an intercept."""
-
-    weights: Float64
-    intercept: float
-
-    def log_odds(self, posts: Posts) -> Float64:
-        """Of belonging to the collection's event, shape (n,)."""
-        found: Float64 = _features(posts) @ self.weights + self.intercept
-        return found
-
-
-def learn_general(events: Sequence[tuple[Posts, NDArray[np.bool_]]]) -> General:
-    """From whole labelled events; in each, both sides count alike."""
+def learn_prior(events: Events) -> LinearModel:
+    """From (unit text vectors, whether each post belongs) of whole labelled events; in each, both sides count alike."""
     from sklearn.linear_model import LogisticRegression
 
-    features = np.vstack([_features(posts) for posts, _ in events])
-    truth = np.concatenate([is_ for _, is_ in events])
-    shares = np.concatenate([np.where(is_, 1 / max(1, is_.sum()), 1 / max(1, (~is_).sum())) for _, is_ in events])
-    made = LogisticRegression(C=PENALTY_OF_GENERAL, max_iter=500)
-    made.fit(features, truth, sample_weight=shares * len(shares) / shares.sum())
-    return General(made.coef_[0], float(made.intercept_[0]))
+    vectors = np.vstack([found for found, _ in events]).astype(np.float64)
+    truth = np.concatenate([belongs for _, belongs in events])
+    shares = np.concatenate([np.where(own, 1 / max(1, own.sum()), 1 / max(1, (~own).sum())) for _, own in events])
+    made = LogisticRegression(C=PENALTY_OF_PRIOR, max_iter=500)
+    made.fit(vectors, truth, sample_weight=shares * len(shares) / shares.sum())
+    return LinearModel(made.coef_[0].astype(np.float64), float(made.intercept_[0]))
 
 
-def own_scores(posts: Posts, general: Float64 | None, rows: NDArray[np.int64], signs: NDArray[np.int8]) -> Float64:
-    """The log odds of all posts by a model of the labelled rows (signs 1, -1); those of other events alone, while the
-    labels have one sign."""
-    if len(set(signs.tolist())) < 2:
-        return general if general is not None else np.zeros(len(posts))
+def logistic(
+    vectors: Float32, signs: NDArray[np.int_] | Signs, prior: LinearModel | None, balanced: bool
+) -> LinearModel:
+    """The regression of examples (n, dimensions) with signs 1 and -1, both among them; `balanced`: both count alike.
+    The same examples in the same order give the same model, bit for bit."""
     from sklearn.linear_model import LogisticRegression
 
-    features = posts.vectors.astype(np.float64)
-    if general is not None:
-        features = np.column_stack([features, general])
-    made = LogisticRegression(C=PENALTY_OF_OWN, solver="liblinear", dual=True, max_iter=2000, random_state=0)
-    found: Float64 = made.fit(features[rows], signs).decision_function(features)
-    return found
+    features = vectors.astype(np.float64)
+    if prior is not None:
+        features = np.column_stack([features, features @ prior.weights + prior.intercept])
+    made = LogisticRegression(
+        C=PENALTY, solver="liblinear", dual=True, max_iter=2000, random_state=0,
+        class_weight="balanced" if balanced else None,
+    ).fit(features, signs)  # fmt: skip
+    weights, intercept = made.coef_[0].astype(np.float64), float(made.intercept_[0])
+    if prior is None:
+        return LinearModel(weights, intercept)
+    share = float(weights[-1])
+    return LinearModel(weights[:-1] + share * prior.weights, intercept + share * prior.intercept)
 
 
-def said(log_odds: Float64, unlabelled: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which posts belong, cut where the unlabelled ones promise the best macro F1."""
-    probabilities = 1 / (1 + np.exp(-np.clip(log_odds, -30, 30)))
-    found: NDArray[np.bool_] = probabilities >= best_cut(probabilities[unlabelled])
-    return found
+def fits_of(examples: Examples, matrix: Float32, prior: LinearModel | None) -> Fits:
+    """How a label of posts is fitted in this round, its cut taken from the rows of `matrix` that bear no label."""
+    first = _fit(examples.vectors, examples.signs, width_of(matrix), prior, 0.0)
+    if not first.separates:
+        return partial(_fit, gamma=width_of(matrix), prior=prior, cut=0.0)
+    free = np.ones(len(matrix), dtype=bool)
+    free[examples.rows[examples.rows >= 0]] = False
+    cut = _best_cut(first.scores(matrix[free])) if free.any() else 0.0
+    return partial(_fit, gamma=width_of(matrix), prior=prior, cut=cut)
+
+
+def _fit(vectors: Float32, signs: Signs, gamma: float, prior: LinearModel | None, cut: float) -> Scorer:
+    """Without labels it is the prior itself; with labels of one sign, likeness to them."""
+    if not len(signs) and prior is not None:
+        made = prior
+    elif len(set(signs.tolist())) < 2:
+        return fit(vectors, signs, gamma)
+    else:
+        made = logistic(vectors, signs, prior, balanced=False)
+    return replace(made, intercept=made.intercept - cut)
+
+
+def _best_cut(log_odds: Float32) -> float:
+    """The log odds from which on a post should bear the label."""
+    probabilities = 1 / (1 + np.exp(-np.clip(log_odds.astype(np.float64), -30, 30)))
+    cut = best_cut(probabilities)
+    return float(np.log(cut / (1 - cut))) if 0 < cut < 1 else 0.0
+
+
+def prior_of(prior: Prior | None, kind: str, label: str) -> LinearModel | None:
+    """What is known of a label before anybody says anything; `kind` is posts or patches."""
+    return prior.model if prior is not None and kind == "posts" and label == prior.label else None
+
+
+def mark_of(prior: LinearModel | None) -> str:
+    """What a model's version begins with: another way of learning, or another prior, makes other models of the same
+    labels."""
+    return hashlib.sha256(f"{WAY} {prior.version if prior else ''}".encode()).hexdigest()[:16]

@@ -8,7 +8,7 @@ of the topic makes the same models, whatever was killed in between.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,6 +17,8 @@ from stormpetrel.errors import MalformedRecord
 from stormpetrel.events import Annotation, AnnotationUndone, LabelDefined, ModelUpdated, Moment
 from stormpetrel.learning.incremental import NAMES, Learner
 from stormpetrel.learning.ledger import SIGNS, Ledger
+from stormpetrel.learning.linear import LinearModel
+from stormpetrel.learning.relevance import Prior, mark_of, prior_of
 
 log = structlog.get_logger()
 TAUGHT_BY = {"posts": "text", "patches": "fused"}  # the vector that the learners of such a collection see
@@ -45,14 +47,16 @@ def model_id(collection: str, label: str) -> str:
 class _Taught:
     """A learner, and the annotations that it learned from, in order."""
 
-    learner: Learner = field(default_factory=Learner)
+    learner: Learner
     ids: list[str] = field(default_factory=list)
 
 
 class Teacher:
-    """All collections' ledgers and learners. One thread at a time."""
+    """All collections' ledgers and learners; `prior` is what other events teach of a label of posts. One thread at a
+    time."""
 
-    def __init__(self) -> None:
+    def __init__(self, prior: Prior | None = None) -> None:
+        self._prior = prior
         self._ledgers: dict[str, Ledger] = {}
         self._taught: dict[Key, _Taught] = {}
         self._snapshots: dict[Key, ModelUpdated] = {}
@@ -122,32 +126,34 @@ class Teacher:
         return self._up_to_date(key).learner
 
     def _up_to_date(self, key: Key) -> _Taught:
-        taught = self._taught.setdefault(key, _Taught())
+        taught = self._taught.setdefault(key, _Taught(Learner()))
         examples = examples_of(self._ledgers[key[0]], key[1])
         ids = [held.annotation_id for held in examples]
         if ids[: len(taught.ids)] != taught.ids or (not taught.ids and ids):
-            taught = self._taught[key] = self._from_snapshot(key, examples)
+            taught = self._taught[key] = self._from_snapshot(key, examples) or _Taught(
+                Learner(prior_known(self._prior, key, examples))
+            )
         vector = TAUGHT_BY[kind_of(key[0])]
         for held in examples[len(taught.ids) :]:
             taught.learner.learn(held.annotation_id, held.vectors[vector].values(), SIGNS[held.sign])
             taught.ids.append(held.annotation_id)
         return taught
 
-    def _from_snapshot(self, key: Key, examples: list[Annotation]) -> _Taught:
-        """The learner as it was published, where it learned just the first of these examples; else a new one."""
-        snapshot = self._snapshots.get(key)
+    def _from_snapshot(self, key: Key, examples: list[Annotation]) -> _Taught | None:
+        """The learner as it was published, where it learned just the first of these examples."""
+        snapshot, prior = self._snapshots.get(key), prior_known(self._prior, key, examples)
         if snapshot is None or snapshot.annotations > len(examples):
-            return _Taught()
+            return None
         known = examples[: snapshot.annotations]
-        if version_of(known) != snapshot.model_version:
-            return _Taught()
+        if _version(known, prior) != snapshot.model_version:
+            return None
         vector = TAUGHT_BY[kind_of(key[0])]
         vectors, signs = [held.vectors[vector].values() for held in known], [SIGNS[held.sign] for held in known]
         try:
-            learner = Learner.restored(snapshot.state, vectors, signs)
+            learner = Learner.restored(snapshot.state, vectors, signs, prior)
         except (KeyError, TypeError, ValueError, MalformedRecord) as error:
             log.warning("a published model cannot be gone on with; it is learned again", reason=repr(error))
-            return _Taught()
+            return None
         return _Taught(learner, [held.annotation_id for held in known])
 
 
@@ -165,9 +171,21 @@ def examples_of(ledger: Ledger, label: str) -> list[Annotation]:
     return [held for held in standing if held.vectors[vector].model == newest]
 
 
-def version_of(examples: Iterable[Annotation]) -> str:
+def prior_known(prior: Prior | None, key: Key, examples: Sequence[Annotation]) -> LinearModel | None:
+    """What other events teach of the label, where the examples' vectors are of the prior's text model."""
+    collection, label = key
+    model = examples[-1].vectors[TAUGHT_BY[kind_of(collection)]].model if examples else ""
+    fits = prior is not None and model.partition("@")[0] == prior.text_model
+    return prior_of(prior, kind_of(collection), label) if fits else None
+
+
+def version_of(prior: Prior | None, key: Key, examples: Sequence[Annotation]) -> str:
     """The version of a learner that learned just these, in this order."""
-    version = hashlib.sha256(b"").hexdigest()[:16]
+    return _version(examples, prior_known(prior, key, examples))
+
+
+def _version(examples: Iterable[Annotation], prior: LinearModel | None) -> str:
+    version = mark_of(prior)
     for held in examples:
         version = hashlib.sha256(f"{version} {held.annotation_id} {SIGNS[held.sign]}".encode()).hexdigest()[:16]
     return version

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from stormpetrel.errors import BadQuery
 from stormpetrel.learning.cascade import Descent, Level, Told, descend
-from stormpetrel.learning.feedback import Advice, Examples, Round, advice, examples_of, next_round
+from stormpetrel.learning.feedback import Advice, Examples, Fits, Round, Scorer, advice, examples_of, next_round
 from stormpetrel.learning.ledger import Judged, Ledger
-from stormpetrel.learning.machine import Machine, fit, width_of
+from stormpetrel.learning.machine import fits_by
+from stormpetrel.learning.relevance import Prior, fits_of, prior_of
 from stormpetrel.learning.teaching import kind_of
 from stormpetrel.retrieval.knowledge import Condition, met
 from stormpetrel.retrieval.matrix import Items, Mask, Matrices, parents_of
@@ -35,10 +36,11 @@ class Scope:
 
 @dataclass(frozen=True)
 class Taught:
-    """A label's model over a scope: what it learned from, with the items that people judged."""
+    """A label's model over a scope: what it learned from, how, and the items that people judged."""
 
-    machine: Machine
+    machine: Scorer
     examples: Examples
+    fits: Fits
     judged: list[Judged]
     labels: Mapping[str, int]  # how many positive, negative, disputed, skipped
     provisional: bool = False
@@ -55,10 +57,11 @@ class Answer:
 
 
 class Rounds:
-    """Asks the matrices of posts and patches; `indexes` names the vector index's collection of each kind."""
+    """Asks the matrices of posts and patches; `indexes` names the vector index's collection of each kind, `prior` is
+    what other events teach of a label of posts."""
 
-    def __init__(self, matrices: Matrices, indexes: Mapping[str, str]) -> None:
-        self._matrices, self._indexes = matrices, indexes
+    def __init__(self, matrices: Matrices, indexes: Mapping[str, str], prior: Prior | None = None) -> None:
+        self._matrices, self._indexes, self._prior = matrices, indexes, prior
 
     def everything(self, scope: Scope) -> Items:
         """All items of the scope's collection, grid and vector, whatever its condition."""
@@ -107,10 +110,13 @@ class Rounds:
             "skipped": sum(not one.sign and not one.disputed for one in judged),
         }  # fmt: skip
         examples = examples_of(dict(items.rows), items.vectors, held or begin_with)
-        if not len(examples.signs):
+        prior = prior_of(self._prior, kind_of(scope.collection), label)
+        if not len(examples.signs) and prior is None:
             raise BadQuery("label", f"nothing is known of {label!r} in {scope.collection!r} yet", NO_EXAMPLES)
-        machine = fit(examples.vectors, examples.signs, width_of(items.vectors))
-        return Taught(machine, examples, judged, labels, provisional=not held)
+        posts = kind_of(scope.collection) == "posts"
+        fits = fits_of(examples, items.vectors, prior) if posts else fits_by(items.vectors)
+        machine = fits(examples.vectors, examples.signs)
+        return Taught(machine, examples, fits, judged, labels, provisional=not held)
 
     def next(
         self, scope: Scope, ledger: Ledger, label: str, ask: int,
@@ -121,7 +127,7 @@ class Rounds:
         if not len(items):
             raise BadQuery("within", "nothing in this collection and grid meets it", "Ask for less")
         taught = self.taught(scope, ledger, label, items, begin_with)
-        found = next_round(items.vectors, taught.examples, taught.machine.gamma, ask)
+        found = next_round(items.vectors, taught.examples, taught.machine, ask)
         return Answer(items, found, taught, self._advice(scope, ledger, label, items, found))
 
     def _advice(self, scope: Scope, ledger: Ledger, label: str, items: Items, found: Round) -> Advice:

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from stormpetrel.errors import BadQuery
 from stormpetrel.learning.catalogue import Catalogue
-from stormpetrel.learning.feedback import Examples
+from stormpetrel.learning.feedback import Examples, Fits
 from stormpetrel.learning.ledger import Ledger
-from stormpetrel.learning.machine import fit
 from stormpetrel.learning.teaching import kind_of
 from stormpetrel.learning.validation import binary_report, confusion
 from stormpetrel.retrieval.matrix import Items
@@ -22,7 +21,7 @@ NONE = "none of these"
 FEWEST = 2  # of each sign, in held labels: below that nothing can be held back
 
 
-def held_report(examples: Examples, gamma: float, folds: int) -> dict[str, Any]:
+def held_report(examples: Examples, fits: Fits, folds: int) -> dict[str, Any]:
     """Cross-validation over the labels: each is judged by a model that did not see it. Raises BadQuery where there are
     too few."""
     signs = examples.signs
@@ -36,7 +35,7 @@ def held_report(examples: Examples, gamma: float, folds: int) -> dict[str, Any]:
     scores = np.empty(len(signs), dtype=np.float32)
     for part in np.unique(parts):
         seen, held = parts != part, parts == part
-        scores[held] = fit(examples.vectors[seen], signs[seen], gamma).scores(examples.vectors[held])
+        scores[held] = fits(examples.vectors[seen], signs[seen]).scores(examples.vectors[held])
     return binary_report(signs > 0, scores > 0, scores)
 
 
@@ -72,7 +71,7 @@ class Validation:
                 scores = before.machine.scores(taught.examples.vectors[later])
                 report = binary_report(taught.examples.signs[later] > 0, scores > 0)
                 curve.append({"round": number, "labels": len(known), "on_later_labels": report})
-        return {**held_report(taught.examples, taught.machine.gamma, folds), "curve": curve}
+        return {**held_report(taught.examples, taught.fits, folds), "curve": curve}
 
     def against(self, label: str, truth: Mapping[str, bool]) -> dict[str, Any]:
         """Against a truth of the scope's items, as it stands and after every round. Raises BadQuery where none of them

@@ -172,6 +172,20 @@ def test_two_people_disagree_and_both_are_kept_and_an_undo_is_an_event(taught: R
     )
 
 
+def test_a_new_event_begins_with_what_other_events_teach(posts: RunningSystem) -> None:
+    asked = {"collection": "posts/begun-now", "label": "related", "ask": 10}
+    first = posts.api("POST", "/v1/feedback", json=asked).json()
+    assert first["model"]["provisional"] and first["model"]["separates"] and not first["model"]["annotations"]
+    assert sum("flood" in one["item_id"] for one in first["top"]) >= 7
+    # What people say then counts on top of it, in rounds and on the stream.
+    annotate(posts, lessons(2), "related", "posts/begun-now")
+    wait_until(lambda: models(posts, "related", "posts/begun-now").get("annotations") == 4, 20, "the model of 4 labels")
+    told = posts.api("GET", "/v1/models/posts/begun-now:related").json()
+    assert told["serving"] == "logistic" and told["is_of_these"]
+    second = posts.api("POST", "/v1/feedback", json=asked).json()
+    assert not second["model"]["provisional"] and len(second["model"]["annotations"]) == 4
+
+
 def test_bad_annotations_are_told_one_by_one_and_the_good_ones_kept(taught: RunningSystem) -> None:
     body = {
         "collection": "posts/bad", "annotator": "ada",

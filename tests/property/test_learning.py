@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-from stormpetrel.errors import BadQuery
+from stormpetrel.errors import BadQuery, ModelUnavailable
 from stormpetrel.events import Annotation, AnnotationUndone, ModelUpdated, Vector, decode, encode
+from stormpetrel.learning import relevance
 from stormpetrel.learning.exchange import FORMS, Kept, read, written
 from stormpetrel.learning.feedback import Examples, next_round
 from stormpetrel.learning.incremental import Learner
 from stormpetrel.learning.ledger import Ledger, cohens_kappa
+from stormpetrel.learning.linear import LinearModel
 from stormpetrel.learning.machine import PENALTY, fit, width_of
 from stormpetrel.learning.teaching import Teacher
 from stormpetrel.learning.thresholds import best_cut
@@ -134,7 +138,8 @@ def test_a_round_asks_no_label_again_and_none_twice(seed: int, ask: int) -> None
     matrix = rng.standard_normal((60, 5)).astype(np.float32)
     rows = rng.choice(60, 8, replace=False)
     signs = np.where(np.arange(8) % 2, 1, -1).astype(np.int8)
-    found = next_round(matrix, Examples(rows, matrix[rows], signs), width_of(matrix), ask)
+    machine = fit(matrix[rows], signs, width_of(matrix))
+    found = next_round(matrix, Examples(rows, matrix[rows], signs), machine, ask)
     for part in (found.top, found.boundary, found.coverage):
         assert len(part) <= ask and len(set(part.tolist())) == len(part)
         assert not set(part.tolist()) & set(rows.tolist())
@@ -146,16 +151,17 @@ def test_a_learner_goes_on_from_its_state_as_if_it_had_never_stopped_and_notices
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((260, 16)).astype(np.float32)
     signs = [1 if (vector[0] > 0) == (n < 130) else -1 for n, vector in enumerate(vectors)]  # the label turns round
-    whole = Learner()
+    prior = LinearModel(rng.standard_normal(16), 0.5)
+    whole = Learner(prior)
     for n in range(260):
         whole.learn(f"a{n}", vectors[n], signs[n])
     assert whole.drifts >= 1
     for stop in (1, 90, 150, 259):
-        half = Learner()
+        half = Learner(prior)
         for n in range(stop):
             half.learn(f"a{n}", vectors[n], signs[n])
         state = orjson.loads(orjson.dumps(half.state()))
-        again = Learner.restored(state, list(vectors[:stop]), signs[:stop])
+        again = Learner.restored(state, list(vectors[:stop]), signs[:stop], prior)
         for n in range(stop, 260):
             again.learn(f"a{n}", vectors[n], signs[n])
         assert again.state() == whole.state()
@@ -171,6 +177,62 @@ def test_the_cut_is_where_the_expected_macro_f1_is_highest(probabilities: list[f
         return float(2 * hits / (told.sum() + values.sum()) + 2 * right / ((~told).sum() + (1 - values).sum()))
 
     assert expected(best_cut(values)) >= max(map(expected, values)) - 1e-9
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(4, 40), st.booleans())
+def test_a_regression_beside_a_prior_is_one_linear_model_of_the_vector(seed: int, labels: int, balanced: bool) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = rng.standard_normal((labels, 6)).astype(np.float32)
+    signs = np.where(np.arange(labels) % 2, 1, -1).astype(np.int8)
+    prior = LinearModel(rng.standard_normal(6), float(rng.standard_normal()))
+    joined = np.column_stack([vectors, vectors.astype(np.float64) @ prior.weights + prior.intercept])
+    theirs = LogisticRegression(
+        C=relevance.PENALTY, solver="liblinear", dual=True, max_iter=2000, random_state=0,
+        class_weight="balanced" if balanced else None,
+    ).fit(joined, signs)  # fmt: skip
+    ours = relevance.logistic(vectors, signs, prior, balanced)
+    assert np.allclose(ours.scores(vectors), theirs.decision_function(joined), atol=1e-4)
+    assert ours.version == relevance.logistic(vectors, signs, prior, balanced).version
+
+
+def test_a_label_begins_with_what_other_events_teach_and_a_prior_is_kept_to_the_bit(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    lessons = [(rng.standard_normal((60, 8)).astype(np.float32), 1.0 * sign) for sign in (1, -1)]
+    events = [(vectors, vectors[:, 0] + 0.1 * tilt * vectors[:, 1] > 0) for vectors, tilt in lessons]
+    prior = relevance.Prior("related", "m", relevance.learn_prior(events), ("one", "other"))
+    prior.save(tmp_path / "prior.json")
+    again = relevance.Prior.load(tmp_path / "prior.json")
+    assert again.version == prior.version and again.learned_from == ("one", "other")
+    matrix = rng.standard_normal((50, 8)).astype(np.float32)
+    none = Examples(np.empty(0, np.int64), np.empty((0, 8), np.float32), np.empty(0, np.int8))
+    begun = relevance.fits_of(none, matrix, again.model)(none.vectors, none.signs)
+    assert begun.separates and ((begun.scores(matrix) > 0) == (matrix[:, 0] > 0)).mean() > 0.8
+    with pytest.raises(ModelUnavailable, match="train relevance"):
+        relevance.Prior.load(tmp_path / "nothing.json")
+
+
+def test_another_prior_makes_another_model_of_the_same_labels_and_one_of_another_text_model_none() -> None:
+    def taught(prior: relevance.Prior | None) -> ModelUpdated:
+        teacher = Teacher(prior)
+        for offset, event in enumerate(
+            events([(n % 6, "ada", ("positive", "negative")[n % 2], False) for n in range(6)])
+        ):
+            teacher.take(event, (0, offset))
+        return teacher.model(("posts", "flood"), NOW)
+
+    weights = LinearModel(np.arange(SIZE, dtype=np.float64), 0.0)
+    without = taught(None)
+    other_space, other_label = relevance.Prior("flood", "n", weights), relevance.Prior("related", "m", weights)
+    assert taught(other_space).weights == taught(other_label).weights == without.weights
+    with_prior = taught(relevance.Prior("flood", "m", weights))
+    assert with_prior.model_version != without.model_version and with_prior.weights != without.weights
+    # A restart under another prior does not go on from a model that knew none.
+    teacher = Teacher(relevance.Prior("flood", "m", weights))
+    teacher.remember([without])
+    for offset, event in enumerate(events([(n % 6, "ada", ("positive", "negative")[n % 2], False) for n in range(6)])):
+        teacher.take(event, (0, offset))
+    assert teacher.model(("posts", "flood"), NOW).weights == with_prior.weights
 
 
 def test_kappa_is_that_of_the_textbook() -> None:

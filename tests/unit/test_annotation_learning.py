@@ -106,7 +106,8 @@ def test_it_advises_to_stop_when_nothing_moves_and_not_before() -> None:
         return Examples(np.array(rows), matrix[rows], np.array(signs, np.int8))
 
     first = fit(matrix[[0, 1, 200, 201]], np.array([1, 1, -1, -1], np.int8), gamma)
-    now = next_round(matrix, examples([0, 1, 200, 201, 5, 250]), gamma, 5)
+    taught = examples([0, 1, 200, 201, 5, 250])
+    now = next_round(matrix, taught, fit(taught.vectors, taught.signs, gamma), 5)
     assert advice(None, now.machine, now.scores, matrix, examples([5])).stop is False
     assert advice(first, first, first.scores(matrix), matrix, examples([5, 250])).stop is True
     told = advice(first, first, first.scores(matrix), matrix, examples([5, 250], turned=True))
