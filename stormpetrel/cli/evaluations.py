@@ -1,4 +1,4 @@
-"""`stormpetrel eval` and `stormpetrel train`: measure on judged real data, and learn from it."""
+"""`stormpetrel eval`, `train` and `generate`: measure on judged data, learn from it, make some."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from stormpetrel.cli import places
+from stormpetrel.cli import annotation, places
 
 if TYPE_CHECKING:
     from stormpetrel.places.finder import PlaceFinder
@@ -22,14 +22,18 @@ def attach(app: typer.Typer) -> None:
     evaluations.command("retrieval")(retrieval)
     evaluations.command("patches")(patches)
     evaluations.command("places")(places.evaluate)
-    evaluations.command("annotation")(annotation)
+    evaluations.command("annotation")(annotation.evaluate)
     app.add_typer(evaluations, name="eval")
     training = typer.Typer(help="Learn from judged real data.", no_args_is_help=True)
     training.callback()(lambda: None)
     training.command("fusion")(train_fusion_weights)
     training.command("places")(places.train)
-    training.command("relevance")(train_relevance)
+    training.command("relevance")(annotation.train)
     app.add_typer(training, name="train")
+    generating = typer.Typer(help="Write made-up data whose truth is known.", no_args_is_help=True)
+    generating.callback()(lambda: None)
+    generating.command("scene")(annotation.generate)
+    app.add_typer(generating, name="generate")
 
 
 def train_fusion_weights(
@@ -55,30 +59,6 @@ def train_fusion_weights(
     file = out or FUSION_FILE
     train_fusion(judged, encoder, finder, MODALITIES, say).save(file)
     typer.echo(f"learned from {', '.join(found.name for found in judged)}: {file}")
-
-
-def train_relevance(
-    data: Path = typer.Option(exists=True, file_okay=False, help="A folder like tweets_crisislex: labelled events."),
-    out: Path = typer.Option(None, help="Where it goes. [default: config/relevance_prior.json]"),
-) -> None:
-    """Learn from labelled events what tells the posts of an event from others; API and workers begin with it."""
-    from stormpetrel.assembly import PRIOR_FILE, open_text_encoder
-    from stormpetrel.cli.console import say
-    from stormpetrel.errors import SetupError
-    from stormpetrel.evaluation.annotated_posts import prior_from, read_events
-    from stormpetrel.learning.relevance import Prior
-    from stormpetrel.models import ensure_exported
-    from stormpetrel.settings import Settings
-
-    settings = Settings()
-    ensure_exported(settings.models, settings.text_model.name, say)
-    events = read_events(data, open_text_encoder(settings))
-    model = prior_from([event for event in events if event.truth.any() and not event.truth.all()])
-    if model is None:
-        raise SetupError(f"no event in {data} has posts that are said to belong and posts that do not")
-    file = out or PRIOR_FILE
-    Prior("related", settings.text_model.name, model, tuple(event.name for event in events)).save(file)
-    typer.echo(f"learned from {len(events)} events, {sum(len(event.truth) for event in events)} posts: {file}")
 
 
 def _tools(say: Callable[[str], None]) -> tuple[TextEncoder, PlaceFinder]:
@@ -153,53 +133,4 @@ def patches(
     table = Table("scene", "IoU", "precision", "recall", title="water")
     for name, found in report["new_water"].items():
         table.add_row(name, *(f"{found[key]:.3f}" for key in ("iou", "precision", "recall")))
-    OUT.print(table)
-
-
-def annotation(
-    data: Path = typer.Option(exists=True, file_okay=False, help="Labelled patches or posts, or a folder of such."),
-    scene: int = typer.Option(4800, min=0, help="Pixels a side of the generated scene, in steps of 480; 0: none."),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
-) -> None:
-    """A simulated analyst labels patches (three rounds of ten) and posts (200 of each event); scored on what was never
-    asked."""
-    from stormpetrel.assembly import label_catalogue, open_text_encoder
-    from stormpetrel.cli.console import print_json, say
-    from stormpetrel.evaluation.annotated_posts import evaluate_posts, has_events
-    from stormpetrel.evaluation.annotation import evaluate_patches
-    from stormpetrel.models import ensure_exported
-    from stormpetrel.settings import Settings
-
-    report: dict[str, Any] = {
-        "patches": evaluate_patches(data, label_catalogue(), scene // 480 * 480, say),
-        "posts": {},
-    }
-    if has_events(data):
-        settings = Settings()
-        ensure_exported(settings.models, settings.text_model.name, say)
-        report["posts"] = evaluate_posts(data, open_text_encoder(settings), say)
-    if as_json:
-        print_json(report)
-    else:
-        _print_annotation(report)
-
-
-def _print_annotation(report: dict[str, Any]) -> None:
-    from rich.table import Table
-
-    from stormpetrel.cli.console import OUT
-
-    table = Table("set", "descriptor", "accuracy by round", "by chance", "AP by round", "by chance", "one shot",
-                  title="patches: 10 labels a round")  # fmt: skip
-    for name, found in report["patches"].items():
-        for descriptor, one in found["descriptors"].items():
-            keys = ("accuracy_by_round", "random_by_round", "ap_by_round", "random_ap_by_round")
-            shown = (" ".join(f"{value:.3f}" for value in one[key]) for key in keys)
-            table.add_row(name, descriptor, *shown, f"{one['one_shot']:.3f}" if one["one_shot"] is not None else "-")
-    OUT.print(table)
-    table = Table("set", "events", "macro F1", "labels by chance", "no label", "all of the half", "asked ones counted",
-                  title="posts: 200 labels an event")  # fmt: skip
-    for name, one in report["posts"].items():
-        columns = ("macro_f1", "chance", "unlabelled", "supervised", "whole_event")
-        table.add_row(name, str(one["events"]), *(f"{one[key]:.3f}" for key in columns))
     OUT.print(table)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.evaluation.analyst import ROUNDS, Session, Told, session
-from stormpetrel.evaluation.generated_scene import Grid, generated_grids
+from stormpetrel.evaluation.generated_scene import generated_scene
+from stormpetrel.evaluation.labelled_scene import Grid, LabelledScene, grids_of, is_scene, read_scene
 from stormpetrel.evaluation.patches import FEW, read_labelled
 from stormpetrel.learning import cascade
 from stormpetrel.learning.catalogue import Catalogue
@@ -37,20 +38,29 @@ COARSE_LABELS = 10  # a coarser grid, in the cascade
 
 
 def evaluate_patches(data: Path, catalogue: Catalogue, size: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """The reports of the folder itself or of the folders in it, by name, and of a generated scene of `size` px (0: of
-    none)."""
+    """The reports of the folder itself or of the folders in it, by name: labelled patches or labelled scenes. Where no
+    scene is among them, one of `size` px is generated (0: none). Raises SetupError where a scene's files do not fit."""
     found: dict[str, Any] = {}
     folders = [data, *sorted(path for path in data.iterdir() if path.is_dir())]
     for folder in folders:
+        if is_scene(folder):
+            say(f"{folder.resolve().name}: a labelled scene")
+            found[folder.resolve().name] = _scene_report(read_scene(folder))
+            size = 0
+            continue
         vectors, truth = _labelled(folder, catalogue)
         if vectors:
             say(f"{folder.resolve().name}: {len(next(iter(vectors.values())))} patches")
             found[folder.resolve().name] = rounds_report(vectors, truth)
     if size:
         say(f"a generated scene of {size} x {size} px")
-        grids = generated_grids(size)
-        found["generated"] = {**rounds_report(grids[-1].vectors, grids[-1].truth), "cascade": cascade_report(grids)}
+        found["generated"] = _scene_report(generated_scene(size))
     return found
+
+
+def _scene_report(scene: LabelledScene) -> dict[str, Any]:
+    grids = grids_of(scene)
+    return {**rounds_report(grids[-1].vectors, grids[-1].truth), "cascade": cascade_report(grids)}
 
 
 def _labelled(folder: Path, catalogue: Catalogue) -> tuple[dict[str, Float32], dict[str, Bools]]:

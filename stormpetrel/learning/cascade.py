@@ -149,9 +149,11 @@ def _accepted(scores: Float32, rows: Rows, examples: Told, share: float) -> Rows
 
 
 def _children_of(level: Level, parents: Rows) -> Rows:
+    """The rows inside these parents, and those that no coarser patch is known around: nothing said no to them."""
     inside = np.zeros(int(level.parents.max(initial=-1)) + 2, dtype=bool)
     inside[parents[parents < len(inside) - 1]] = True
-    return np.flatnonzero(inside[level.parents])  # -1 looks at the last place, which is never inside
+    inside[-1] = True  # where a parent of -1 looks
+    return np.flatnonzero(inside[level.parents])
 
 
 def _above(levels: Sequence[Level], depth: int, row: int, above: int) -> int:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from stormpetrel.assembly import label_catalogue
-from stormpetrel.errors import BadQuery
+from stormpetrel.errors import BadQuery, SetupError
 from stormpetrel.evaluation.annotation import cascade_report, evaluate_patches
-from stormpetrel.evaluation.generated_scene import generated_grids
+from stormpetrel.evaluation.generated_scene import generated_scene
+from stormpetrel.evaluation.labelled_scene import grids_of, is_scene, read_scene, write_scene
 from stormpetrel.events import LabelDefined
 from stormpetrel.learning.cascade import Level, Told, descend
 from stormpetrel.learning.feedback import Examples, advice, next_round
@@ -62,6 +63,11 @@ def test_a_coarse_label_is_handed_down_and_only_accepted_ground_is_scored() -> N
     assert found.scored == {240: 100, 120: int(found.seen.sum())} and found.saved > 0.3
     assert found.seen[truth].all() and ((found.scores > 0) == truth).mean() > 0.95
     assert found.scores[~found.seen].max() <= found.scores[found.seen].min()
+    # Fine patches that no coarser one is known around are looked at: nothing said no to them.
+    unseen = np.flatnonzero(~found.seen)[:3]
+    parents[unseen] = -1
+    again = descend([levels[0], Level(120, fine, parents)], [Told([0, 50, 60, 70], [1, -1, -1, -1]), Told()])
+    assert again.seen[unseen].all()
 
 
 def test_parents_are_found_by_the_names_of_squares() -> None:
@@ -115,7 +121,7 @@ def test_it_advises_to_stop_when_nothing_moves_and_not_before() -> None:
 
 
 def test_a_generated_scene_has_grids_that_fit_and_a_cascade_that_saves() -> None:
-    grids = generated_grids(1920)
+    grids = grids_of(generated_scene(1920))
     assert [len(grid.parents) for grid in grids] == [16, 64, 256]
     for coarse, fine in pairwise(grids):
         for label, bears in fine.truth.items():
@@ -124,6 +130,25 @@ def test_a_generated_scene_has_grids_that_fit_and_a_cascade_that_saves() -> None
             assert (coarse.truth[label] == around).all()
     found = cascade_report(grids)
     assert found["scored_share"] < 0.6 and found["accuracy"] > found["full_accuracy"] - 0.1
+
+
+def test_a_labelled_scene_is_read_as_it_was_written_and_told_where_it_does_not_fit(tmp_path: Path) -> None:
+    scene = generated_scene(480, seed=5)
+    assert not is_scene(tmp_path)
+    write_scene(scene, tmp_path)
+    assert is_scene(tmp_path)
+    for written, kept in zip(grids_of(scene), grids_of(read_scene(tmp_path)), strict=True):
+        assert written.side == kept.side and (written.parents == kept.parents).all()
+        assert all((written.vectors[name] == kept.vectors[name]).all() for name in written.vectors)
+        assert all((written.truth[label] == kept.truth[label]).all() for label in written.truth)
+    classes = (tmp_path / "classes.json").read_text(encoding="utf-8")
+    (tmp_path / "classes.json").write_text('{"forest": [3]}', encoding="utf-8")
+    with pytest.raises(SetupError, match="codes"):
+        read_scene(tmp_path)
+    (tmp_path / "classes.json").write_text(classes, encoding="utf-8")
+    (tmp_path / "truth.tif").write_bytes((tmp_path / "optical.tif").read_bytes())
+    with pytest.raises(SetupError, match=r"truth.tif has 4 bands"):
+        read_scene(tmp_path)
 
 
 def test_the_evaluation_has_its_form_on_a_folder_of_events(tmp_path: Path, model_directory: Path) -> None:

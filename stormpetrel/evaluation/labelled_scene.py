@@ -1,0 +1,164 @@
+"""A scene whose every pixel's class is known, as described patches of all grids: what a simulated analyst works on.
+
+A folder of one holds `radar.tif` (linear backscatter, float32, NaN: none), `optical.tif` (digital numbers of B02, B03,
+B04 and B08, uint16, 0: none; the offset in the tag `BOA_ADD_OFFSET`), `truth.tif` (class codes, uint8), all on one
+10 m grid of a UTM zone, and `classes.json`: {label: {"codes": [..], "share": ..}}, with the share of a finest patch
+that must be of these codes for the patch to bear the label.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+
+from stormpetrel.errors import SetupError
+from stormpetrel.imagery import weber
+from stormpetrel.imagery.descriptors import BANDS
+from stormpetrel.imagery.grid import GRIDS, Frame
+from stormpetrel.imagery.patches import Strip, describe
+
+FILES = ("radar.tif", "optical.tif", "truth.tif", "classes.json")
+OFFSET_TAG = "BOA_ADD_OFFSET"
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class LabelledClass:
+    """What a label means on the ground: codes of the truth, and the share of a finest patch that they must cover."""
+
+    codes: tuple[int, ...]
+    share: float = 1 / 3
+
+
+@dataclass(frozen=True)
+class LabelledScene:
+    """Images of whole squares of 480 px and the class of every pixel, uint8 (height, width)."""
+
+    strip: Strip
+    classes: NDArray[np.uint8]
+    labels: Mapping[str, LabelledClass]
+    offset: int
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A grid's patches: vectors by descriptor, truth by label, and the row of the coarser patch around each, or -1."""
+
+    side: int
+    vectors: dict[str, NDArray[np.float32]]
+    truth: dict[str, Bools]
+    parents: NDArray[np.int64]
+
+
+def grids_of(scene: LabelledScene) -> list[Grid]:
+    """The patches that both images know, coarse to fine. A coarse patch bears a label where a finest one in it does."""
+    assert scene.strip.radar is not None
+    epsilon = float(weber.epsilon_of(scene.strip.radar))
+    finest = {label: _bears(scene.classes, GRIDS[-1], named) for label, named in scene.labels.items()}
+    grids: list[Grid] = []
+    coarser: dict[tuple[int, int], int] = {}
+    for side in GRIDS:
+        found = [
+            one for one in describe(scene.strip, side, epsilon, (scene.offset,) * len(BANDS)) if one.fused is not None
+        ]
+        patches = sorted(found, key=lambda patch: patch.place)
+        if not patches:
+            raise SetupError("no patch of the scene is known to both of its images")
+        places = np.array([patch.place for patch in patches])
+        truth = {
+            label: _coarsened(bears, side // GRIDS[-1])[places[:, 0], places[:, 1]] for label, bears in finest.items()
+        }
+        vectors = {name: np.stack([getattr(patch, name) for patch in patches]) for name in ("sar", "ms", "fused")}
+        ratio = GRIDS[len(grids) - 1] // side if grids else 1
+        parents = [coarser.get((row // ratio, column // ratio), -1) for row, column in places.tolist()]
+        grids.append(Grid(side, vectors, truth, np.array(parents, dtype=np.int64)))
+        coarser = {patch.place: row for row, patch in enumerate(patches)}
+    return grids
+
+
+def _bears(classes: NDArray[np.uint8], side: int, named: LabelledClass) -> Bools:
+    rows, columns = classes.shape[0] // side, classes.shape[1] // side
+    blocks = classes.reshape(rows, side, columns, side)
+    return np.asarray(np.isin(blocks, named.codes).mean(axis=(1, 3)) >= named.share, dtype=np.bool_)
+
+
+def _coarsened(bears: Bools, step: int) -> Bools:
+    rows, columns = bears.shape[0] // step, bears.shape[1] // step
+    return np.asarray(bears.reshape(rows, step, columns, step).any(axis=(1, 3)), dtype=np.bool_)
+
+
+def write_scene(scene: LabelledScene, folder: Path) -> None:
+    """Writes the scene's folder; `classes.json` comes last."""
+    assert scene.strip.radar is not None and scene.strip.optical is not None
+    folder.mkdir(parents=True, exist_ok=True)
+    frame = scene.strip.frame
+    form = {
+        "driver": "GTiff", "width": frame.width, "height": frame.height, "crs": frame.crs,
+        "transform": frame.transform, "tiled": True, "compress": "deflate", "num_threads": 2,
+    }  # fmt: skip
+    rasters: dict[str, NDArray[Any]] = {
+        "radar.tif": scene.strip.radar[None], "optical.tif": np.stack(scene.strip.optical),
+        "truth.tif": scene.classes[None],
+    }  # fmt: skip
+    for name, bands in rasters.items():
+        with rasterio.open(folder / name, "w", count=len(bands), dtype=bands.dtype, **form) as opened:
+            opened.write(bands)
+            if name == "optical.tif":
+                opened.update_tags(**{OFFSET_TAG: scene.offset})
+    labels = {label: {"codes": named.codes, "share": round(named.share, 6)} for label, named in scene.labels.items()}
+    (folder / "classes.json").write_text(json.dumps(labels, indent=1) + "\n", encoding="utf-8")
+
+
+def is_scene(folder: Path) -> bool:
+    """Whether the folder holds a labelled scene's files."""
+    return all((folder / name).is_file() for name in FILES)
+
+
+def read_scene(folder: Path) -> LabelledScene:
+    """The scene of a folder, cut to whole squares of 480 px. Raises SetupError where its files do not fit together."""
+    try:
+        held = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
+        labels = {
+            str(label): LabelledClass(tuple(int(code) for code in named["codes"]), float(named.get("share", 1 / 3)))
+            for label, named in held.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SetupError(
+            f'{folder / "classes.json"} is not {{label: {{"codes": [..], "share": ..}}}}: {error!r}'
+        ) from error
+    (radar,), frame, _ = _read(folder / "radar.tif", 1)
+    optical, other, tags = _read(folder / "optical.tif", len(BANDS))
+    (classes,), third, _ = _read(folder / "truth.tif", 1)
+    if not frame == other == third:
+        raise SetupError(f"the rasters of {folder} lie on different grids; write them on one")
+    strip = Strip(frame, radar.astype(np.float32), [band.astype(np.uint16) for band in optical])
+    try:
+        offset = int(tags.get(OFFSET_TAG, 0))
+    except ValueError as error:
+        raise SetupError(
+            f"{OFFSET_TAG} of {folder / 'optical.tif'} is no whole number: {tags[OFFSET_TAG]!r}"
+        ) from error
+    return LabelledScene(strip, classes.astype(np.uint8), labels, offset)
+
+
+def _read(file: Path, count: int) -> tuple[Sequence[NDArray[Any]], Frame, dict[str, str]]:
+    try:
+        with rasterio.open(file) as opened:
+            step, epsg = GRIDS[0], opened.crs.to_epsg() if opened.crs else None
+            height, width = (size // step * step for size in opened.shape)
+            if opened.count != count or epsg is None or not height or not width:
+                raise SetupError(
+                    f"{file} has {opened.count} bands of {opened.shape[1]} x {opened.shape[0]} px, EPSG {epsg}; "
+                    f"it needs {count} of at least {step} x {step} px, and a CRS"
+                )
+            frame = Frame(epsg, opened.transform.c, opened.transform.f, width, height)
+            return list(opened.read(window=((0, height), (0, width)))), frame, dict(opened.tags())
+    except rasterio.errors.RasterioError as error:
+        raise SetupError(f"{file} cannot be read: {error}") from error
