@@ -1,4 +1,4 @@
-"""`stormpetrel demo`: the whole system on this machine, a night of posts through it, and three questions."""
+"""`stormpetrel demo`: the whole system on this machine, a night of posts through it, questions, and an analyst."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def demo(
     data: Path | None = typer.Option(None, exists=True, help="Real posts to replay in place of the generated night."),
     posts: int = typer.Option(1200, min=50, help="How many posts the generated night has."),
 ) -> None:
-    """Start everything, replay a flood night, ask three questions, and leave it up (`make down` stops it)."""
+    """Start everything, replay a flood night, ask, label, and leave it up (`make down` stops it)."""
     from stormpetrel.cli.console import ERROR, say
     from stormpetrel.cli.system import ensure_models
     from stormpetrel.demo.night import write
@@ -49,9 +49,12 @@ def demo(
         _replay_and_wait(stream, settings)
         _ask(settings, None if data else directory / "demo" / "truth.json")
         if data is None:
+            from stormpetrel.cli.demo_annotation import annotate_demo
             from stormpetrel.cli.demo_scenes import show_scenes
 
-            show_scenes(settings, directory / "demo" / "scenes")
+            scene = show_scenes(settings, directory / "demo" / "scenes")
+            truth = json.loads((directory / "demo" / "truth.json").read_text(encoding="utf-8"))
+            annotate_demo(settings, {own: told["flood"] for own, told in truth.items()}, scene)
     except BaseException:
         if supervisor is not None:
             say("stopping what was started")

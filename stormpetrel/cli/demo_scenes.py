@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from stormpetrel.demo.scenes import Ground
     from stormpetrel.settings import Settings
 
 BEFORE = datetime(2025, 10, 23, 17, 14, tzinfo=UTC)
@@ -18,13 +19,20 @@ SIZE = 1440  # px of 10 m
 PATIENCE_S = 180.0
 
 
+def demo_ground() -> Ground:
+    """The made-up ground around Genoa."""
+    from stormpetrel.demo.scenes import Ground
+
+    return Ground(32632, 489_600, 4_924_800, SIZE)
+
+
 def make_scenes(folder: Path) -> list[Path]:
     """Generated products of the ground around Genoa: radar before and during the flood, optical the morning after."""
-    from stormpetrel.demo.scenes import Ground, write_optical, write_radar
+    from stormpetrel.demo.scenes import write_optical, write_radar
 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    ground = Ground(32632, 489_600, 4_924_800, SIZE)
+    ground = demo_ground()
     return [
         write_radar(folder, ground, BEFORE, flood=False, seed=5),
         write_radar(folder, ground, NIGHT, flood=True, seed=7),
@@ -32,8 +40,9 @@ def make_scenes(folder: Path) -> list[Path]:
     ]
 
 
-def show_scenes(settings: Settings, folder: Path) -> None:
-    """Announces the products one after the other, waits until their patches are found, and asks by a flooded patch."""
+def show_scenes(settings: Settings, folder: Path) -> str:
+    """Announces the products one after the other, waits until their patches are found, and asks by a flooded patch.
+    Gives the pair's scene."""
     import httpx
 
     from consumers.sources.notices import announce
@@ -72,6 +81,7 @@ def show_scenes(settings: Settings, folder: Path) -> None:
         share = 100 * wettest["new_water"]["share"]
         print_worlds(f"a patch, {share:.0f} % of it new water: what belongs to it", answer)
     say(f"its pictures: {address}/v1/scenes/pictures/change.png?scene_id={pair}")
+    return pair
 
 
 def _wait(bootstrap: str, settings: Settings) -> None:
