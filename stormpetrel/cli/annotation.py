@@ -17,19 +17,18 @@ def evaluate(
     asked."""
     from stormpetrel.assembly import label_catalogue, open_text_encoder
     from stormpetrel.cli.console import print_json, say
-    from stormpetrel.evaluation.annotated_posts import evaluate_posts, has_events
+    from stormpetrel.evaluation.annotated_posts import evaluate_posts
     from stormpetrel.evaluation.annotation import evaluate_patches
+    from stormpetrel.evaluation.labelled_events import has_events
     from stormpetrel.models import ensure_exported
     from stormpetrel.settings import Settings
 
-    report: dict[str, Any] = {
-        "patches": evaluate_patches(data, label_catalogue(), scene // 480 * 480, say),
-        "posts": {},
-    }
+    catalogue = label_catalogue()
+    report: dict[str, Any] = {"patches": evaluate_patches(data, catalogue, scene // 480 * 480, say), "posts": {}}
     if has_events(data):
         settings = Settings()
         ensure_exported(settings.models, settings.text_model.name, say)
-        report["posts"] = evaluate_posts(data, open_text_encoder(settings), say)
+        report["posts"] = evaluate_posts(data, open_text_encoder(settings), catalogue, say)
     if as_json:
         print_json(report)
     else:
@@ -65,7 +64,8 @@ def train(
     from stormpetrel.assembly import PRIOR_FILE, open_text_encoder
     from stormpetrel.cli.console import say
     from stormpetrel.errors import SetupError
-    from stormpetrel.evaluation.annotated_posts import prior_from, read_events
+    from stormpetrel.evaluation.annotated_posts import prior_from
+    from stormpetrel.evaluation.labelled_events import read_events
     from stormpetrel.learning.relevance import Prior
     from stormpetrel.models import ensure_exported
     from stormpetrel.settings import Settings

@@ -2,97 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.evaluation.humanitarian import humanitarian_report
+from stormpetrel.evaluation.labelled_events import Bools, Event, Rows, read_events
+from stormpetrel.learning.catalogue import Catalogue
 from stormpetrel.learning.feedback import Examples, next_round
 from stormpetrel.learning.incremental import NAMES, Learner
 from stormpetrel.learning.linear import LinearModel
-from stormpetrel.learning.relevance import fits_of, learn_prior
+from stormpetrel.learning.relevance import fitted, learn_prior
 from stormpetrel.learning.validation import binary_report
-from stormpetrel.text.clean import canonical, clean
 from stormpetrel.text.encoder import TextEncoder
 
-Bools = NDArray[np.bool_]
-Rows = NDArray[np.int64]
 LABELS, A_ROUND, SEEDS = 200, 20, 5
 FEWEST_UNRELATED = 20
 STREAMED = 300  # posts of an event that the stream's learners are compared on
-UNRELATED = {"Not related", "off-topic"}
-RELATED = {"Related and informative", "Related - but not informative", "on-topic"}
 
 
-@dataclass(frozen=True)
-class Event:
-    """An event's posts without their repeats: unit text vectors (n, dimensions), and whether each belongs to it."""
-
-    name: str
-    vectors: NDArray[np.float32]
-    truth: Bools
-
-
-def _files(folder: Path) -> list[Path]:
-    """The files of a folder like `tweets_crisislex`: its `t26`, else its `t6`, else its own."""
-    return next((found for part in ("t26", "t6", ".") if (found := sorted((folder / part).glob("*.jsonl")))), [])
-
-
-def _labelled_files(folder: Path) -> list[Path]:
-    """Those whose first record says whether it belongs to its event."""
-    found = []
-    for file in _files(folder):
-        with file.open(encoding="utf-8") as lines:
-            if _label(_record(next(lines, ""))) is not None:
-                found.append(file)
-    return found
-
-
-def has_events(data: Path) -> bool:
-    """Whether the folder, or one in it, has labelled events."""
-    return any(_labelled_files(folder) for folder in [data, *sorted(path for path in data.iterdir() if path.is_dir())])
-
-
-def _label(record: dict[str, Any]) -> str | None:
-    """How a record is labelled; None where it says nothing of its event."""
-    found = record.get("informativeness") or record.get("label")
-    return str(found) if found else None
-
-
-def read_events(folder: Path, encoder: TextEncoder) -> list[Event]:
-    """The labelled events of a folder like `tweets_crisislex`."""
-    events = []
-    for file in _labelled_files(folder):
-        seen: set[str] = set()
-        texts, truth = [], []
-        for line in file.read_text(encoding="utf-8").splitlines():
-            record = _record(line)
-            label = _label(record)
-            same = canonical(str(record.get("text", "")))
-            if label in RELATED | UNRELATED and same and same not in seen:
-                seen.add(same)
-                texts.append(str(record["text"]))
-                truth.append(label in RELATED)
-        if texts:
-            vectors = encoder.encode([clean(text) for text in texts])
-            events.append(Event(file.stem, vectors, np.array(truth, dtype=bool)))
-    return events
-
-
-def _record(line: str) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def evaluate_posts(data: Path, encoder: TextEncoder, say: Callable[[str], None]) -> dict[str, Any]:
+def evaluate_posts(
+    data: Path, encoder: TextEncoder, catalogue: Catalogue, say: Callable[[str], None]
+) -> dict[str, Any]:
     """The reports of the folder itself or of the folders in it, by name, where events are labelled."""
     found: dict[str, Any] = {}
     for folder in [data, *sorted(path for path in data.iterdir() if path.is_dir())]:
@@ -100,7 +35,7 @@ def evaluate_posts(data: Path, encoder: TextEncoder, say: Callable[[str], None])
         able = [event for event in events if int((~event.truth).sum()) >= FEWEST_UNRELATED]
         if able:
             say(f"{folder.resolve().name}: {len(able)} events")
-            found[folder.resolve().name] = _report(events, able)
+            found[folder.resolve().name] = _report(events, able, catalogue)
     return found
 
 
@@ -109,7 +44,7 @@ def prior_from(events: Sequence[Event]) -> LinearModel | None:
     return learn_prior([(event.vectors, event.truth) for event in events]) if events else None
 
 
-def _report(events: list[Event], able: list[Event]) -> dict[str, Any]:
+def _report(events: list[Event], able: list[Event], catalogue: Catalogue) -> dict[str, Any]:
     by_event: dict[str, dict[str, float]] = {}
     streamed: list[dict[str, float]] = []
     for event in able:
@@ -119,7 +54,10 @@ def _report(events: list[Event], able: list[Event]) -> dict[str, Any]:
         streamed.append(_stream(event, prior))
     means = _mean(list(by_event.values()))
     stream = _mean([found for found in streamed if found])
-    return {**means, "labels": LABELS, "events": len(able), "stream": stream, "by_event": by_event}
+    return {
+        **means, "labels": LABELS, "events": len(able), "stream": stream,
+        "humanitarian": humanitarian_report(events, catalogue), "by_event": by_event,
+    }  # fmt: skip
 
 
 def _mean(runs: Sequence[dict[str, float]]) -> dict[str, float]:
@@ -175,7 +113,7 @@ def _said(event: Event, prior: LinearModel | None, rows: Rows) -> Bools:
     examples = _examples(event.vectors, event.truth, rows)
     if not len(rows) and prior is None:
         return np.ones(len(event.truth), dtype=bool)
-    made = fits_of(examples, event.vectors, prior)(examples.vectors, examples.signs)
+    made, _ = fitted(examples, event.vectors, prior)
     return (
         made.scores(event.vectors) > 0 if made.separates else np.full(len(event.truth), bool(event.truth[rows].all()))
     )
@@ -189,7 +127,7 @@ def _asked(event: Event, prior: LinearModel | None, pool: Rows, seed: int) -> Ro
     taken = [] if prior is not None else [int(np.random.default_rng(seed).choice(some))]
     while len(taken) < min(LABELS, len(pool)):
         examples = _examples(matrix, truth, np.array(taken, dtype=np.int64))
-        machine = fits_of(examples, matrix, prior)(examples.vectors, examples.signs)
+        machine, _ = fitted(examples, matrix, prior)
         found = next_round(matrix, examples, machine, A_ROUND)
         both = len(set(examples.signs.tolist())) > 1
         picked = found.boundary if both else np.r_[found.coverage[: A_ROUND // 2], found.boundary, found.top]

@@ -94,19 +94,21 @@ def logistic(
     return LinearModel(weights[:-1] + share * prior.weights, intercept + share * prior.intercept)
 
 
-def fits_of(examples: Examples, matrix: Float32, prior: LinearModel | None) -> Fits:
-    """How a label of posts is fitted in this round, its cut taken from the rows of `matrix` that bear no label."""
-    first = _fit(examples.vectors, examples.signs, width_of(matrix), prior, 0.0)
-    if not first.separates:
-        return partial(_fit, gamma=width_of(matrix), prior=prior, cut=0.0)
+def fitted(examples: Examples, matrix: Float32, prior: LinearModel | None) -> tuple[Scorer, Fits]:
+    """The model of a label of posts in this round, its cut taken from the rows of `matrix` that bear no label; and how
+    other examples are fitted likewise. Without labels it is the prior itself; with labels of one sign, likeness to
+    them."""
+    gamma = width_of(matrix)
+    first = _fit(examples.vectors, examples.signs, gamma, prior, 0.0)
     free = np.ones(len(matrix), dtype=bool)
     free[examples.rows[examples.rows >= 0]] = False
-    cut = _best_cut(first.scores(matrix[free])) if free.any() else 0.0
-    return partial(_fit, gamma=width_of(matrix), prior=prior, cut=cut)
+    if not isinstance(first, LinearModel) or not free.any():
+        return first, partial(_fit, gamma=gamma, prior=prior, cut=0.0)
+    cut = _best_cut(first.scores(matrix[free]))
+    return replace(first, intercept=first.intercept - cut), partial(_fit, gamma=gamma, prior=prior, cut=cut)
 
 
 def _fit(vectors: Float32, signs: Signs, gamma: float, prior: LinearModel | None, cut: float) -> Scorer:
-    """Without labels it is the prior itself; with labels of one sign, likeness to them."""
     if not len(signs) and prior is not None:
         made = prior
     elif len(set(signs.tolist())) < 2:

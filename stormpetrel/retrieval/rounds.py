@@ -15,7 +15,7 @@ from stormpetrel.learning.cascade import Descent, Level, Told, descend
 from stormpetrel.learning.feedback import Advice, Examples, Fits, Round, Scorer, advice, examples_of, next_round
 from stormpetrel.learning.ledger import Judged, Ledger
 from stormpetrel.learning.machine import fits_by
-from stormpetrel.learning.relevance import Prior, fits_of, prior_of
+from stormpetrel.learning.relevance import Prior, fitted, prior_of
 from stormpetrel.learning.teaching import kind_of
 from stormpetrel.retrieval.knowledge import Condition, met
 from stormpetrel.retrieval.matrix import Items, Mask, Matrices, parents_of
@@ -113,9 +113,12 @@ class Rounds:
         prior = prior_of(self._prior, kind_of(scope.collection), label)
         if not len(examples.signs) and prior is None:
             raise BadQuery("label", f"nothing is known of {label!r} in {scope.collection!r} yet", NO_EXAMPLES)
-        posts = kind_of(scope.collection) == "posts"
-        fits = fits_of(examples, items.vectors, prior) if posts else fits_by(items.vectors)
-        machine = fits(examples.vectors, examples.signs)
+        machine: Scorer
+        if kind_of(scope.collection) == "posts":
+            machine, fits = fitted(examples, items.vectors, prior)
+        else:
+            fits = fits_by(items.vectors)
+            machine = fits(examples.vectors, examples.signs)
         return Taught(machine, examples, fits, judged, labels, provisional=not held)
 
     def next(

@@ -206,7 +206,7 @@ def test_a_label_begins_with_what_other_events_teach_and_a_prior_is_kept_to_the_
     assert again.version == prior.version and again.learned_from == ("one", "other")
     matrix = rng.standard_normal((50, 8)).astype(np.float32)
     none = Examples(np.empty(0, np.int64), np.empty((0, 8), np.float32), np.empty(0, np.int8))
-    begun = relevance.fits_of(none, matrix, again.model)(none.vectors, none.signs)
+    begun, _ = relevance.fitted(none, matrix, again.model)
     assert begun.separates and ((begun.scores(matrix) > 0) == (matrix[:, 0] > 0)).mean() > 0.8
     with pytest.raises(ModelUnavailable, match="train relevance"):
         relevance.Prior.load(tmp_path / "nothing.json")
