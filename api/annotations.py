@@ -18,7 +18,7 @@ from stormpetrel.events import Annotation, AnnotationUndone, CollectionId, Label
 from stormpetrel.learning.ledger import Ledger
 from stormpetrel.learning.teaching import kind_of
 from stormpetrel.ports import Document
-from stormpetrel.retrieval.matrix import square_of
+from stormpetrel.retrieval.squares import square_of
 
 router = APIRouter(prefix="/v1/annotations", tags=["annotation"])
 MOST = 1000

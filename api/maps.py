@@ -16,7 +16,7 @@ from stormpetrel.imagery.grid import Square
 from stormpetrel.learning.exchange import FORMS, Form, Kept, Places, read, written
 from stormpetrel.learning.teaching import kind_of
 from stormpetrel.retrieval.knowledge import Condition
-from stormpetrel.retrieval.matrix import square_of
+from stormpetrel.retrieval.squares import square_of
 from stormpetrel.retrieval.validating import classes_of
 from stormpetrel.stac import bounds_of
 

@@ -94,6 +94,16 @@ class Scored(NamedTuple):
     score: float
 
 
+@dataclass(frozen=True)
+class Walked:
+    """A page of points: the payloads and vectors (n, dimensions) of those that have the vector asked for, row by row;
+    and the payloads of those that have none."""
+
+    payloads: list[Document]
+    vectors: NDArray[np.float32]
+    without: list[Document]
+
+
 class VectorIndex(Protocol):
     """Points with named vectors, filtered and ranked by the index itself."""
 
@@ -111,11 +121,9 @@ class VectorIndex(Protocol):
     ) -> dict[str, dict[str, NDArray[np.float32]]]:
         """The dense vectors of these names that the entities among `ids` have, by id; unknown ones are left out."""
 
-    def walk(
-        self, collection: str, vector: str, payload: Sequence[str], within: Filter
-    ) -> Iterable[tuple[Document, NDArray[np.float32] | None]]:
-        """Every point that a filter lets through, in no order: the payload's fields and one dense vector (None where
-        the point has none of that name)."""
+    def walk(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterable[Walked]:
+        """Every point that a filter lets through, page by page, in no order: the payload's fields and one dense
+        vector."""
 
     def count(self, collection: str, within: Filter | None = None) -> int:
         """How many points there are, or how many a filter lets through."""

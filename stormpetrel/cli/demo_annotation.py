@@ -77,7 +77,7 @@ def _patches(client: httpx.Client, scene_id: str) -> dict[str, bool]:
     import numpy as np
 
     from stormpetrel.demo.scenes import MUD, WATER
-    from stormpetrel.retrieval.matrix import square_of
+    from stormpetrel.retrieval.squares import square_of
 
     ground = demo_ground()
     count = ground.size // SIDE

@@ -105,10 +105,10 @@ def _fields(items: Items, asked: Condition, said: Said, alike: Alike) -> Mask:
         found &= np.nan_to_num(km, nan=np.inf) <= asked.circle.radius_km
     for field, wanted in (("scene_id", asked.scene_id), ("language", asked.language), ("source", asked.source)):
         if wanted is not None:
-            found &= np.array([payload.get(field) == wanted for payload in items.payloads], dtype=bool)
+            found &= items.of_origin(lambda origin, field=field, wanted=wanted: origin[field] == wanted)  # type: ignore[misc]
     for field, wanted in (("products", asked.product), ("sensors", asked.sensor)):
         if wanted is not None:
-            found &= np.array([_any_with(payload.get(field), wanted) for payload in items.payloads], dtype=bool)
+            found &= items.of_origin(lambda origin, field=field, wanted=wanted: _any_with(origin[field], wanted))  # type: ignore[misc]
     if asked.label:
         found &= said(asked.label, asked.said_by)
     if asked.like:

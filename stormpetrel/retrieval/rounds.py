@@ -18,7 +18,8 @@ from stormpetrel.learning.machine import fits_by
 from stormpetrel.learning.relevance import Prior, fitted, prior_of
 from stormpetrel.learning.teaching import kind_of
 from stormpetrel.retrieval.knowledge import Condition, met
-from stormpetrel.retrieval.matrix import Items, Mask, Matrices, parents_of
+from stormpetrel.retrieval.matrix import Items, Mask, Matrices
+from stormpetrel.retrieval.squares import parents_of
 
 Float32 = NDArray[np.float32]
 NO_EXAMPLES = "Annotate one item first, or give an example, a text or a vector to begin with"

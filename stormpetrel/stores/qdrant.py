@@ -15,7 +15,7 @@ from qdrant_client.http.exceptions import ApiException
 
 from stormpetrel.errors import StoreUnavailable
 from stormpetrel.events import point_id
-from stormpetrel.ports import Filter, NearestQuery, Point, Query, Scored
+from stormpetrel.ports import Filter, NearestQuery, Point, Query, Scored, Walked
 from stormpetrel.stores.collections import Collection, Compression
 
 SCROLL_PAGE = 2000
@@ -195,9 +195,7 @@ class QdrantIndex:
             for point in found
         }
 
-    def walk(
-        self, collection: str, vector: str, payload: Sequence[str], within: Filter
-    ) -> Iterable[tuple[dict[str, Any], NDArray[np.float32] | None]]:
+    def walk(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterable[Walked]:
         asked = {"limit": WALK_PAGE, "with_payload": list(payload), "with_vector": [vector]}
         condition = _condition(within)
         if condition is not None:
@@ -205,9 +203,10 @@ class QdrantIndex:
         while True:
             with _told("reading vectors"):
                 page = self._posted(f"/collections/{collection}/points/scroll", asked)
-            for point in page["points"]:
-                values = (point.get("vector") or {}).get(vector)
-                yield point["payload"], None if values is None else np.asarray(values, dtype=np.float32)
+            have = [point for point in page["points"] if vector in (point.get("vector") or {})]
+            values = np.asarray([point["vector"][vector] for point in have], dtype=np.float32)
+            without = [point["payload"] for point in page["points"] if vector not in (point.get("vector") or {})]
+            yield Walked([point["payload"] for point in have], values, without)
             if page["next_page_offset"] is None:
                 return
             asked["offset"] = page["next_page_offset"]

@@ -21,7 +21,8 @@ from stormpetrel.learning.feedback import Examples, advice, next_round
 from stormpetrel.learning.machine import fit, width_of
 from stormpetrel.local.stack import this_python
 from stormpetrel.retrieval.knowledge import Condition, met
-from stormpetrel.retrieval.matrix import Items, parents_of
+from stormpetrel.retrieval.matrix import Items
+from stormpetrel.retrieval.squares import parents_of
 from tests.property.test_learning import NOW
 
 LEVEL_1 = {"agriculture", "bare-ground", "forest", "transportation", "urban-area", "water-bodies"}
@@ -81,7 +82,9 @@ def test_conditions_are_joined_by_and_or_and_not() -> None:
         ["x:a", "x:b", "x:c"], {"x:a": 0, "x:b": 1, "x:c": 2}, np.eye(3, dtype=np.float32),
         np.array([1, 2, 3]) * 86_400_000,
         np.array([179.0, -179.0, np.nan]), np.array([10.0, 10.0, np.nan]),
-        [{"products": ["S1A_X"], "sensors": ["sentinel-1"]}, {"products": ["S2A_Y"]}, {}],
+        np.arange(3),
+        [{"products": ["S1A_X"], "sensors": ["sentinel-1"]}, {"products": ["S2A_Y"], "sensors": None},
+         {"products": None, "sensors": None}],
     )  # fmt: skip
 
     def said(label: str, by: str) -> np.ndarray:
