@@ -15,6 +15,7 @@ from stormpetrel.learning.validation import average_precision
 Bools = NDArray[np.bool_]
 Rows = NDArray[np.int64]
 ROUNDS, LABELS_A_ROUND = 3, 10
+BOUNDARY = 0.7  # of a round's answers
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,13 @@ def session(matrix: Float32, truth: Bools, seed: int) -> Session:
 
 
 def _wanted(matrix: Float32, truth: Bools, pool: Rows, taken: list[int], gamma: float, count: int) -> list[int]:
-    """What the system asks next: the boundary; and while there is none, what is unlike all that is labelled."""
+    """What the analyst answers next: of ten, seven of the boundary and three of the top; and where none can be
+    told, the coverage."""
     places = np.searchsorted(pool, taken)
     signs = np.where(truth[places], 1, -1).astype(np.int8)
     found = next_round(matrix, Examples(places, matrix[places], signs), fit(matrix[places], signs, gamma), count)
-    parts = (found.boundary, found.top) if found.machine.separates else (found.coverage, found.top)
+    share = round(BOUNDARY * count)
+    parts = (found.boundary[:share], found.top) if found.machine.separates else (found.coverage, found.top)
     rows = list(dict.fromkeys(int(row) for part in parts for row in part))[:count]
     return [int(pool[row]) for row in rows]
 

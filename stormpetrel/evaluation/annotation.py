@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stormpetrel.evaluation.analyst import ROUNDS, Session, Told, session
 from stormpetrel.evaluation.generated_scene import generated_scene
 from stormpetrel.evaluation.labelled_scene import Grid, LabelledScene, grids_of, is_scene, read_scene
-from stormpetrel.evaluation.patches import FEW, read_labelled
+from stormpetrel.evaluation.patches import FEW, flood_tiles, read_labelled
 from stormpetrel.learning import cascade
 from stormpetrel.learning.catalogue import Catalogue
 from stormpetrel.learning.feedback import Examples, next_round
@@ -22,6 +22,7 @@ from stormpetrel.learning.machine import Float32, fit, width_of
 Bools = NDArray[np.bool_]
 SEEDS = 5
 CUTS = 4  # a side, of images of a small set: 120 px become 16 tiles of 30 px
+TILE = 32  # px, of larger images whose every pixel is labelled
 FEWEST_TILES = 20
 FEWEST_OF_A_SIDE = 6  # patches with and without a label: fewer cannot be halved and judged
 DESCRIPTORS = ("sar", "ms", "fused")
@@ -67,7 +68,7 @@ def _labelled(folder: Path, catalogue: Catalogue) -> tuple[dict[str, Float32], d
     """The vectors of a labelled folder's patches, and the first level of the catalogue as their truth."""
     patches = read_labelled(folder)
     if len({patch.image for patch in patches}) < FEW:
-        patches = read_labelled(folder, CUTS)
+        patches = read_labelled(folder, CUTS) or flood_tiles(folder, TILE)
     names = [name for name in DESCRIPTORS if any(name in patch.vectors for patch in patches)]
     whole = [patch for patch in patches if all(name in patch.vectors for name in names)]
     if len(whole) < FEWEST_TILES:

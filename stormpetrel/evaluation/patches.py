@@ -166,6 +166,26 @@ def flood_scenes(folder: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+def flood_tiles(folder: Path, side: int) -> list[Labelled]:
+    """Scenes like `s1s2_spain_flood_2019` cut in tiles of `side` px: water bodies where the mask says so of a third.
+    The mask is NDWI's, so that only the radar's descriptor is judged by what it has not seen."""
+    found = []
+    for path in sorted(folder.glob("*_S1.tif")):
+        name = path.stem.removesuffix("_S1")
+        masks, optical = sorted(folder.glob(f"{name}_*water*.tif")), folder / f"{name}_S2.tif"
+        if not masks or not optical.is_file():
+            continue
+        water_, radar = _read(masks[0]) == 1, (10 ** (_read(path) / 10)).astype(np.float32)
+        with rasterio.open(optical) as dataset:
+            bands = [np.clip(dataset.read(POSITIONS[band]), 0, 65535).astype(np.uint16) for band in BANDS]
+        for i in range(water_.shape[0] // side):
+            for j in range(water_.shape[1] // side):
+                cut = (slice(i * side, (i + 1) * side), slice(j * side, (j + 1) * side))
+                labels = frozenset({"Water bodies"}) if water_[cut].mean() >= 1 / 3 else frozenset[str]()
+                found.append(Labelled(name, labels, _describe([band[cut] for band in bands], 0, radar, cut, side)))
+    return found
+
+
 def lake_scenes(folder: Path) -> dict[str, dict[str, Any]]:
     """Scenes like `s2_boadella_gloria_2020`: two dates, each with hand-drawn water; what is scored is the water that
     the later one has and the earlier one has not."""

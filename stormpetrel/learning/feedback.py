@@ -1,7 +1,8 @@
 """One round of relevance feedback: score everything with a model of all labels, pick what to look at next.
 
 Three lists come back: the top of the ranking (what has been found), the boundary (where a label teaches most; ambiguous
-and unlike one another, after Ferecatu and Boujemaa 2007), and a coverage sample (what no label is near to).
+and unlike one another, after Ferecatu and Boujemaa 2007), and a coverage sample (what the collection is made of, where
+no label is yet).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from stormpetrel.learning.machine import Float32
 Rows = NDArray[np.int64]
 CANDIDATES = 6  # times as many ambiguous rows as are asked for, from which unlike ones are chosen
 SPREAD = 2000  # rows that the coverage sample is chosen from
+COVERED = 30  # clusters more, at most, for the labels that there are
 STABLE = 0.9  # share of the top that must stay for a ranking to be stable
 TOP_COMPARED = 100
 
@@ -68,7 +70,7 @@ def next_round(matrix: Float32, examples: Examples, machine: Scorer, ask: int) -
     boundary = ambiguous(matrix, scores, free, ask) if machine.separates else np.empty(0, np.int64)
     rest = free.copy()
     rest[top] = rest[boundary] = False
-    return Round(machine, scores, top, boundary, far_from(matrix, examples.vectors, rest, ask))
+    return Round(machine, scores, top, boundary, representatives(matrix, examples.vectors, rest, ask))
 
 
 def best(scores: Float32, free: NDArray[np.bool_], count: int) -> Rows:
@@ -100,20 +102,27 @@ def ambiguous(matrix: Float32, scores: Float32, free: NDArray[np.bool_], count: 
     return near[chosen]
 
 
-def far_from(matrix: Float32, known: Float32, free: NDArray[np.bool_], count: int) -> Rows:
-    """Free rows that are farthest from every label and from one another (Gonzalez 1985), among evenly spaced ones."""
+def representatives(matrix: Float32, known: Float32, free: NDArray[np.bool_], count: int) -> Rows:
+    """Free rows that stand for what the collection is made of, among evenly spaced ones: the middle of each cluster
+    (k-means: Arthur and Vassilvitskii 2007), those that no label lies in first, the larger ones first. What is farthest
+    from everything (Gonzalez 1985) is mostly odd, and teaches less."""
     rows = np.flatnonzero(free)
     rows = rows[:: max(1, len(rows) // SPREAD)][:SPREAD]
-    if not len(rows):
-        return rows
-    vectors = _unit(matrix[rows])
-    nearest = (vectors @ _unit(known).T).max(axis=1) if len(known) else np.full(len(rows), -1.0, np.float32)
-    chosen: list[int] = []
-    while len(chosen) < min(count, len(rows)):
-        chosen.append(int(nearest.argmin()))
-        nearest = np.maximum(nearest, vectors @ vectors[chosen[-1]])
-        nearest[chosen] = np.inf
-    return rows[chosen]
+    if len(rows) <= count or not count:
+        return rows[:count]
+    from sklearn.cluster import KMeans
+
+    vectors, labelled = _unit(matrix[rows]), _unit(known)
+    size = min(len(rows), count + min(len(known), COVERED))
+    made = KMeans(size, n_init=1, max_iter=20, random_state=0).fit(vectors)
+    covered = set(made.predict(labelled).tolist()) if len(known) else set()
+    away = made.transform(vectors)[np.arange(len(rows)), made.labels_]
+    middles = {
+        int(cluster): int(row) for row, cluster in sorted(enumerate(made.labels_), key=lambda one: -away[one[0]])
+    }
+    sizes = np.bincount(made.labels_, minlength=size)
+    order = sorted(middles, key=lambda cluster: (cluster in covered, -sizes[cluster], cluster))
+    return rows[[middles[cluster] for cluster in order[:count]]]
 
 
 def _unit(vectors: Float32) -> Float32:
