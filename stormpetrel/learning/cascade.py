@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from stormpetrel.learning.machine import Float32, Machine, fit, width_of
 
 Rows = NDArray[np.int64]
-SHARE = 0.6  # of each coarser level's patches at most are gone into: .6 * .6 of the finest grid for two levels above it
+SHARE = 0.9  # of each coarser level's patches at most are gone into; at .6 a frequent class loses 12 points of accuracy
 TURNS = 4  # of fitting and choosing witnesses
 SLACK = 0.5  # below the lowest known positive: descriptors of a coarse patch mix what is in it
 FINER_OF_NEGATIVE = 4  # of a coarse negative's finer patches, those that look most positive teach
@@ -68,7 +68,11 @@ def descend(levels: Sequence[Level], told: Sequence[Told], share: float = SHARE)
         found[open_rows] = machine.scores(level.matrix[open_rows])
         scored[level.side] = len(open_rows)
         if depth + 1 < len(levels):
-            open_rows = _children_of(levels[depth + 1], _accepted(found, open_rows, examples, share))
+            finer = levels[depth + 1]
+            # Where no coarser patch is known around one, nothing said no to it.
+            orphans = np.flatnonzero(finer.parents < 0)
+            accepted = _accepted(found, open_rows, examples, share)
+            open_rows = np.union1d(_children_of(finer, accepted), orphans)
         else:
             scores = found
     seen = np.isfinite(scores)
@@ -149,11 +153,10 @@ def _accepted(scores: Float32, rows: Rows, examples: Told, share: float) -> Rows
 
 
 def _children_of(level: Level, parents: Rows) -> Rows:
-    """The rows inside these parents, and those that no coarser patch is known around: nothing said no to them."""
+    """The rows inside these parents."""
     inside = np.zeros(int(level.parents.max(initial=-1)) + 2, dtype=bool)
     inside[parents[parents < len(inside) - 1]] = True
-    inside[-1] = True  # where a parent of -1 looks
-    return np.flatnonzero(inside[level.parents])
+    return np.flatnonzero(inside[level.parents])  # -1 looks at the last place, which is never inside
 
 
 def _above(levels: Sequence[Level], depth: int, row: int, above: int) -> int:
