@@ -11,8 +11,9 @@ from fastapi import APIRouter, Depends, Response
 from fastapi import Request as HttpRequest
 
 from api import paging
+from api.answers import Freshness, Hit, ModalityRank, SearchAnswer
 from api.questions import document_of, plain_question, question_of, says_something
-from api.requests import Freshness, Hit, ModalityRank, SearchAnswer, SearchRequest
+from api.requests import SearchRequest
 from api.services import Services
 from api.summaries import summaries
 from api.worlds import across_worlds

@@ -19,9 +19,10 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
+from api.answers import Subscribed
 from api.listening import Listener, Message
 from api.questions import question_of
-from api.requests import SearchRequest, Subscribed
+from api.requests import SearchRequest
 from api.services import Services
 from stormpetrel.enrichment import now
 from stormpetrel.errors import BadPicture, BadQuery, NotFound, StormpetrelError

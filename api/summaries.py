@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from api.requests import ListSummary
+from api.answers import ListSummary
 from api.services import Services
 from stormpetrel.errors import ModelUnavailable
 from stormpetrel.fusion import RankList

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from api.answers import CellMember, Hit, ModalityRank, SearchAnswer
 from api.questions import question_of
-from api.requests import CellMember, Hit, ModalityRank, SearchAnswer, SearchRequest
+from api.requests import SearchRequest
 from api.services import Services
 from api.summaries import summaries
 from stormpetrel.fusion import FusedItem

@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,22 +14,17 @@ import rasterio
 from PIL import Image
 
 from stormpetrel.demo.scenes import MUD, WATER
-from stormpetrel.events import Annotation, ModelUpdated, decode
+from stormpetrel.events import Annotation, decode
 from stormpetrel.learning.linear import LinearModel
 from stormpetrel.learning.teaching import Teacher
 from stormpetrel.stores.kafka import Publisher, read_dead_letters, read_whole
-from stormpetrel.topics import ANNOTATIONS, MODELS_UPDATED
+from stormpetrel.topics import ANNOTATIONS
+from tests.integration.annotating import COLLECTION, FLOOD, OTHER, annotate, lessons, listed, models, newest_model
 from tests.integration.running import RunningSystem, wait_until, write_posts
 from tests.integration.scenes import Products, make
 from tests.integration.test_scenes import announce
 
 pytestmark = pytest.mark.integration
-FLOOD = ["water rises in the streets, people on roofs", "the river broke its banks near the old bridge",
-         "flooded cellar, send pumps please", "rescue boats in the drowned market square",
-         "mud and water in every house of our road"]  # fmt: skip
-OTHER = ["my cat sleeps all day long", "great concert last night, what a band", "new phone arrived, love the camera",
-         "who wins the league this season", "best pasta recipe of my grandmother"]  # fmt: skip
-COLLECTION = "posts/annotation-test"
 
 
 @pytest.fixture(scope="module")
@@ -51,32 +45,6 @@ def posts(system: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> Ru
     system.replay(write_posts(tmp_path_factory.mktemp("lessons") / "posts.jsonl", told))
     system.wait_until_worked_through()
     return system
-
-
-def annotate(system: RunningSystem, items: list[tuple[str, str]], label: str, collection: str = COLLECTION,
-             annotator: str = "ada", **more: Any) -> dict[str, Any]:  # fmt: skip
-    body = {
-        "collection": collection, "annotator": annotator, **more,
-        "annotations": [{"item_id": item, "label": label, "sign": sign} for item, sign in items],
-    }  # fmt: skip
-    reply = system.api("POST", "/v1/annotations", json=body)
-    assert reply.status_code == 201, reply.text
-    found: dict[str, Any] = reply.json()
-    return found
-
-
-def lessons(count: int = 6) -> list[tuple[str, str]]:
-    """Posts of both kinds in turn."""
-    return [
-        pair
-        for n in range(count)
-        for pair in ((f"file:lesson-flood-{n}", "positive"), (f"file:lesson-other-{n}", "negative"))
-    ]
-
-
-def models(system: RunningSystem, label: str, collection: str = COLLECTION) -> dict[str, Any]:
-    found = system.api("GET", "/v1/models", params={"collection": collection}).json()["models"]
-    return next((one for one in found if one["label"] == label), {})
 
 
 @pytest.fixture(scope="module")
@@ -135,20 +103,6 @@ def test_a_kill_and_a_replay_make_the_same_model_bit_for_bit(taught: RunningSyst
     vector = np.linspace(-1, 1, 384).astype(np.float32)
     one, other = (LinearModel.read(model.weights).probability(vector) for model in (again, published))
     assert one.hex() == other.hex()
-
-
-def newest_model(system: RunningSystem) -> ModelUpdated:
-    found = [
-        decode(message.value(), ModelUpdated, schema=ModelUpdated.name())
-        for message in read_whole(system.bootstrap, MODELS_UPDATED.name)
-    ]
-    return [model for model in found if (model.collection, model.label) == (COLLECTION, "flood")][-1]
-
-
-def listed(system: RunningSystem, label: str = "flood", collection: str = COLLECTION) -> list[dict[str, Any]]:
-    reply = system.api("GET", "/v1/annotations", params={"collection": collection, "label": label, "limit": 1000})
-    found: list[dict[str, Any]] = reply.json()["annotations"]
-    return found
 
 
 def test_two_people_disagree_and_both_are_kept_and_an_undo_is_an_event(taught: RunningSystem) -> None:
