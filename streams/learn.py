@@ -25,6 +25,7 @@ from stormpetrel.events import (
     headers_of,
 )
 from stormpetrel.health import LABELS_LEARNED
+from stormpetrel.learning.incremental import load_learners
 from stormpetrel.learning.relevance import Prior
 from stormpetrel.learning.teaching import Key, Teacher
 from stormpetrel.stores.kafka import dead_letter_headers, read_whole
@@ -49,6 +50,7 @@ class Learning:
         self._bootstrap, self._prior = bootstrap, prior
         self._teacher: Teacher | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="learn")
+        self._thread.submit(load_learners)
 
     async def taken(self, messages: Sequence[Any]) -> tuple[list[ModelUpdated], list[tuple[Any, str]]]:
         """The models that these messages change, and the messages that cannot be read, with their reasons."""

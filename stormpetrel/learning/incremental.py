@@ -198,6 +198,13 @@ class Learner:
         return not self._fitted or count <= REFIT_EACH or count % (count // 50) == 0
 
 
+def load_learners() -> None:
+    """Loads the libraries that learners are made with; otherwise a process's first label waits seconds for them."""
+    learner = Learner()
+    for sign in (1, -1):
+        learner.learn("", np.array([sign, 1], dtype=np.float32), sign)
+
+
 def refit(vectors: NDArray[np.float32], signs: NDArray[np.int_]) -> LinearModel:
     """A linear support vector machine (C = 1, balanced) of all examples, both signs among them."""
     from sklearn.svm import SVC
