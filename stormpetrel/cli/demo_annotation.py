@@ -74,14 +74,12 @@ def _tell(what: str, curve: list[dict[str, Any]], count: int) -> None:
 
 def _patches(client: httpx.Client, scene_id: str) -> dict[str, bool]:
     """Whether at least a third of each patch of the scene is water."""
-    import numpy as np
-
     from stormpetrel.demo.scenes import MUD, WATER
+    from stormpetrel.evaluation.labelled_scene import LabelledClass, bears
     from stormpetrel.retrieval.squares import square_of
 
     ground = demo_ground()
-    count = ground.size // SIDE
-    wet = np.isin(ground.truth(flood=True), (WATER, MUD)).reshape(count, SIDE, count, SIDE).mean(axis=(1, 3)) >= 1 / 3
+    wet = bears(ground.truth(flood=True), SIDE, LabelledClass((WATER, MUD)))
     north, west = round(ground.north / (10 * SIDE)), round(ground.west / (10 * SIDE))
     reply = client.post(
         "/v1/knowledge", json={"collection": "patches/demo", "within": {"scene_id": scene_id}, "limit": 1000}

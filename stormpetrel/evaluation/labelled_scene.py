@@ -61,7 +61,7 @@ def grids_of(scene: LabelledScene) -> list[Grid]:
     """The patches that both images know, coarse to fine. A coarse patch bears a label where a finest one in it does."""
     assert scene.strip.radar is not None
     epsilon = float(weber.epsilon_of(scene.strip.radar))
-    finest = {label: _bears(scene.classes, GRIDS[-1], named) for label, named in scene.labels.items()}
+    finest = {label: bears(scene.classes, GRIDS[-1], named) for label, named in scene.labels.items()}
     grids: list[Grid] = []
     coarser: dict[tuple[int, int], int] = {}
     for side in GRIDS:
@@ -73,7 +73,7 @@ def grids_of(scene: LabelledScene) -> list[Grid]:
             raise SetupError("no patch of the scene is known to both of its images")
         places = np.array([patch.place for patch in patches])
         truth = {
-            label: _coarsened(bears, side // GRIDS[-1])[places[:, 0], places[:, 1]] for label, bears in finest.items()
+            label: _coarsened(known, side // GRIDS[-1])[places[:, 0], places[:, 1]] for label, known in finest.items()
         }
         vectors = {name: np.stack([getattr(patch, name) for patch in patches]) for name in ("sar", "ms", "fused")}
         ratio = GRIDS[len(grids) - 1] // side if grids else 1
@@ -83,15 +83,16 @@ def grids_of(scene: LabelledScene) -> list[Grid]:
     return grids
 
 
-def _bears(classes: NDArray[np.uint8], side: int, named: LabelledClass) -> Bools:
+def bears(classes: NDArray[np.uint8], side: int, named: LabelledClass) -> Bools:
+    """Which squares of `side` px bear a label, shape (height / side, width / side)."""
     rows, columns = classes.shape[0] // side, classes.shape[1] // side
     blocks = classes.reshape(rows, side, columns, side)
     return np.asarray(np.isin(blocks, named.codes).mean(axis=(1, 3)) >= named.share, dtype=np.bool_)
 
 
-def _coarsened(bears: Bools, step: int) -> Bools:
-    rows, columns = bears.shape[0] // step, bears.shape[1] // step
-    return np.asarray(bears.reshape(rows, step, columns, step).any(axis=(1, 3)), dtype=np.bool_)
+def _coarsened(finest: Bools, step: int) -> Bools:
+    rows, columns = finest.shape[0] // step, finest.shape[1] // step
+    return np.asarray(finest.reshape(rows, step, columns, step).any(axis=(1, 3)), dtype=np.bool_)
 
 
 def write_scene(scene: LabelledScene, folder: Path) -> None:

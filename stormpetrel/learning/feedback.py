@@ -112,17 +112,15 @@ def representatives(matrix: Float32, known: Float32, free: NDArray[np.bool_], co
         return rows[:count]
     from sklearn.cluster import KMeans
 
-    vectors, labelled = _unit(matrix[rows]), _unit(known)
+    vectors = _unit(matrix[rows])
     size = min(len(rows), count + min(len(known), COVERED))
     made = KMeans(size, n_init=1, max_iter=20, random_state=0).fit(vectors)
-    covered = set(made.predict(labelled).tolist()) if len(known) else set()
+    covered = made.predict(_unit(known)) if len(known) else []
     away = made.transform(vectors)[np.arange(len(rows)), made.labels_]
-    middles = {
-        int(cluster): int(row) for row, cluster in sorted(enumerate(made.labels_), key=lambda one: -away[one[0]])
-    }
-    sizes = np.bincount(made.labels_, minlength=size)
-    order = sorted(middles, key=lambda cluster: (cluster in covered, -sizes[cluster], cluster))
-    return rows[[middles[cluster] for cluster in order[:count]]]
+    nearest_first = np.lexsort((-np.arange(len(rows)), away, made.labels_))
+    clusters, first, sizes = np.unique(made.labels_[nearest_first], return_index=True, return_counts=True)
+    order = np.lexsort((clusters, -sizes, np.isin(clusters, covered)))[:count]
+    return rows[nearest_first[first[order]]]
 
 
 def _unit(vectors: Float32) -> Float32:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stormpetrel.events import LabelId, Latitude, Longitude
 from stormpetrel.places.cells import distance_km
+from stormpetrel.ports import Document
 from stormpetrel.retrieval.matrix import Items, Mask
 
 MOST_PARTS = 50
@@ -105,10 +106,10 @@ def _fields(items: Items, asked: Condition, said: Said, alike: Alike) -> Mask:
         found &= np.nan_to_num(km, nan=np.inf) <= asked.circle.radius_km
     for field, wanted in (("scene_id", asked.scene_id), ("language", asked.language), ("source", asked.source)):
         if wanted is not None:
-            found &= items.of_origin(lambda origin, field=field, wanted=wanted: origin[field] == wanted)  # type: ignore[misc]
+            found &= items.of_origin(_equal(field, wanted))
     for field, wanted in (("products", asked.product), ("sensors", asked.sensor)):
         if wanted is not None:
-            found &= items.of_origin(lambda origin, field=field, wanted=wanted: _any_with(origin[field], wanted))  # type: ignore[misc]
+            found &= items.of_origin(_any_with(field, wanted))
     if asked.label:
         found &= said(asked.label, asked.said_by)
     if asked.like:
@@ -116,8 +117,12 @@ def _fields(items: Items, asked: Condition, said: Said, alike: Alike) -> Mask:
     return found
 
 
-def _any_with(held: object, wanted: str) -> bool:
-    return isinstance(held, list) and any(wanted in str(value) for value in held)
+def _equal(field: str, wanted: str) -> Callable[[Document], bool]:
+    return lambda origin: bool(origin[field] == wanted)
+
+
+def _any_with(field: str, wanted: str) -> Callable[[Document], bool]:
+    return lambda origin: isinstance(origin[field], list) and any(wanted in str(value) for value in origin[field])
 
 
 def _in_box(items: Items, box: tuple[float, float, float, float]) -> Mask:

@@ -102,12 +102,12 @@ class Matrices:
         fresh = _Fresh()
         for page in self._index.walk(collection, vector, PAYLOAD, recent):
             _take(held, fresh, page)
-        known = {**held.written, **fresh.written}
+        known = {**held.written, **fresh.written} if fresh.written else held.written
         deleted: set[str] = set()
         if self._index.count(collection, within) != len(known):
             deleted = known.keys() - set(self._index.ids(collection, within))
         # Only now: a store that fails half-way leaves what is held as it was.
-        held.written = {own: at for own, at in known.items() if own not in deleted}
+        held.written = {own: at for own, at in known.items() if own not in deleted} if deleted else known
         if held.items is None or fresh.written or deleted:
             held.items = _merged(held, fresh, deleted | fresh.written.keys())
         held.seen_until = started
