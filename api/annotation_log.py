@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 import structlog
 
-from stormpetrel.errors import BadQuery, StoreUnavailable, StormpetrelError
-from stormpetrel.events import Annotation, AnnotationUndone, LabelDefined, decode, encode
-from stormpetrel.learning.catalogue import Catalogue
-from stormpetrel.learning.ledger import Ledger
-from stormpetrel.stores.kafka import Publisher, follow
-from stormpetrel.topics import ANNOTATIONS
+from stormpetrel.core.errors import BadQuery, StoreUnavailable, StormpetrelError
+from stormpetrel.core.events import Annotation, AnnotationUndone, LabelDefined, decode, encode
+from stormpetrel.core.topics import ANNOTATIONS
+from stormpetrel.learning.annotations.annotation_store import Ledger
+from stormpetrel.learning.annotations.label_catalogue import Catalogue
+from stormpetrel.log.kafka import Publisher, follow
 
 log = structlog.get_logger()
 FIRST_READ_S = 30.0

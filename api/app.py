@@ -16,13 +16,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 import stormpetrel
-from api import annotations as annotating
-from api import feedback, imagery, labels, maps, places, search, stac, subscriptions, validation
 from api.body_limit import BodyLimit
-from api.services import Services
-from stormpetrel.errors import BadQuery, ModelUnavailable, NotFound, StoreUnavailable, StormpetrelError
-from stormpetrel.health import set_up_log
-from stormpetrel.settings import Settings
+from api.dependencies import Services
+from api.routes import annotations as annotating
+from api.routes import feedback, imagery, labels, maps, places, search, stac, validation
+from api.routes import saved_searches as subscriptions
+from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound, StoreUnavailable, StormpetrelError
+from stormpetrel.core.settings import Settings
+from stormpetrel.process.process_log import set_up_log
 
 log = structlog.get_logger()
 LONGEST_BODY = 15_000_000  # bytes; a picture of 10 MB in base64

@@ -15,15 +15,15 @@ from typing import Any
 import structlog
 from starlette.concurrency import run_in_threadpool
 
-from api.questions import question_of
-from api.requests import SearchRequest
-from api.search import hits_of
-from api.services import Services
-from api.worlds import cell_hit
-from stormpetrel.errors import StoreUnavailable
-from stormpetrel.events import Subscription
-from stormpetrel.retrieval.standing import StandingQuery
-from stormpetrel.retrieval.standing_worlds import StandingWorlds
+from api.cross_source import cell_hit
+from api.dependencies import Services
+from api.query_builder import question_of
+from api.routes.search import hits_of
+from api.schemas.requests import SearchRequest
+from stormpetrel.core.errors import StoreUnavailable
+from stormpetrel.core.events import Subscription
+from stormpetrel.search.saved_cross_source import StandingWorlds
+from stormpetrel.search.saved_searches import StandingQuery
 
 log = structlog.get_logger()
 POLL_S = 0.5

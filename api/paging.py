@@ -17,8 +17,8 @@ from threading import Lock
 
 import orjson
 
-from stormpetrel.errors import BadQuery
-from stormpetrel.retrieval import Found
+from stormpetrel.core.errors import BadQuery
+from stormpetrel.search import Found
 
 KEPT = 64  # searches; each holds some hundred hits
 KEPT_S = 600.0

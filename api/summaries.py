@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from api.answers import ListSummary
-from api.services import Services
-from stormpetrel.errors import ModelUnavailable
+from api.dependencies import Services
+from api.schemas.responses import ListSummary
+from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.fusion import RankList
-from stormpetrel.retrieval import MEASURES
-from stormpetrel.retrieval.worlds import PATCH_MEASURES
+from stormpetrel.search import MEASURES
+from stormpetrel.search.cross_source import PATCH_MEASURES
 
 # The modalities that no model in a file stands behind, and what does.
 RULES = {

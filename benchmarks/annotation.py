@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.svm import SVC
 
 from benchmarks.ground import fresh_system, percentiles, say
-from stormpetrel.learning.feedback import Examples, next_round
-from stormpetrel.learning.machine import PENALTY, fit, width_of
+from stormpetrel.learning.active.selection import Examples, next_round
+from stormpetrel.learning.training.support_vector_ranker import PENALTY, fit, width_of
 from tests.integration.running import RunningSystem, wait_until, write_posts
 
 PATCHES, DIMENSIONS, LABELS, CLUSTERS = 340_587, 272, 300, 40

@@ -15,14 +15,14 @@ import qdrant_edge as edge
 from numpy.typing import NDArray
 
 from benchmarks.ground import model_directory, percentiles, post_files, records, say, texts_of
+from stormpetrel.core.ports import NearestQuery
+from stormpetrel.local.qdrant_codec import read_configuration
 from stormpetrel.local.stack import Part, Stack, answers, free_port, this_python
 from stormpetrel.local.vector_optimiser import Optimiser
-from stormpetrel.local.vector_words import read_configuration
-from stormpetrel.ports import NearestQuery
+from stormpetrel.posts.text.clean import clean
+from stormpetrel.posts.text.encoder import TextEncoder
 from stormpetrel.stores.collections import Collection, Compression
 from stormpetrel.stores.qdrant import QdrantIndex
-from stormpetrel.text.clean import clean
-from stormpetrel.text.encoder import TextEncoder
 from tests.integration.running import wait_until
 
 KINDS: tuple[Any, ...] = ("none", "scalar", "product", "binary")

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from stormpetrel.demo.night import flood_night, lines
-from stormpetrel.models import ensure_exported
+from stormpetrel.models.export import ensure_exported
 from tests.integration.running import RunningSystem
 
 CACHE = Path(__file__).resolve().parent.parent / ".stormpetrel" / "cache"

@@ -20,11 +20,11 @@ from benchmarks.ground import (
     texts_of,
 )
 from benchmarks.standing import produce_to_pushed
-from stormpetrel.enrichment import now
-from stormpetrel.events import Post, encode
-from stormpetrel.stores.kafka import Publisher
-from stormpetrel.text.clean import clean
-from stormpetrel.text.encoder import TextEncoder
+from stormpetrel.core.events import Post, encode
+from stormpetrel.log.kafka import Publisher
+from stormpetrel.posts.enrichment import now
+from stormpetrel.posts.text.clean import clean
+from stormpetrel.posts.text.encoder import TextEncoder
 from tests.integration.running import RunningSystem
 
 LATENCY_SAMPLES = 40

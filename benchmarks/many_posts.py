@@ -16,17 +16,17 @@ import qdrant_edge as edge
 from numpy.typing import NDArray
 
 from benchmarks.ground import model_directory, say
-from consumers.views import document_of, milliseconds, point_of
+from stormpetrel.core.cells import RESOLUTIONS, cells
+from stormpetrel.core.events import EnrichedPost, Place, Post, Vector, point_id
 from stormpetrel.demo.pictures import SCENES, picture
-from stormpetrel.events import EnrichedPost, Place, Post, Vector, point_id
+from stormpetrel.local.qdrant_codec import read_configuration
 from stormpetrel.local.stack import answers
 from stormpetrel.local.vector_optimiser import Optimiser
-from stormpetrel.local.vector_words import read_configuration
-from stormpetrel.places.cells import RESOLUTIONS, cells
-from stormpetrel.text.encoder import TextEncoder
-from stormpetrel.text.lexical import document_terms
-from stormpetrel.vision.concepts import colour_scores, terms_of
-from stormpetrel.vision.descriptor import Descriptor
+from stormpetrel.posts.text.encoder import TextEncoder
+from stormpetrel.posts.text.lexical import document_terms
+from stormpetrel.posts.vision.concepts import colour_scores, terms_of
+from stormpetrel.posts.vision.descriptor import Descriptor
+from stormpetrel.projections.posts import document_of, milliseconds, point_of
 from tests.integration.running import COLLECTION, RunningSystem, wait_until
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

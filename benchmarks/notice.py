@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.ground import fresh_system, percentiles, say
-from consumers.sources.notices import announce
-from stormpetrel.announcing import ProductPublisher
+from consumers.sources.product_files import announce
 from stormpetrel.demo.scenes import Ground, write_optical, write_radar
-from stormpetrel.stores.kafka import Publisher
+from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
+from stormpetrel.log.kafka import Publisher
 from tests.integration.running import RunningSystem, wait_until
 
 SIZE, PAIRS = 2400, 4

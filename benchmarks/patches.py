@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.ground import say
-from stormpetrel.imagery.histogram import histogram_plain, histograms
-from stormpetrel.imagery.weber import epsilon_of, weber, weber_plain
+from stormpetrel.imagery.patches.histogram import histogram_plain, histograms
+from stormpetrel.imagery.patches.weber import epsilon_of, weber, weber_plain
 
 TILE, SIDE = 10_980, 120
 GRD = (16_000, 25_000)  # rows, columns
@@ -88,7 +88,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from stormpetrel.imagery.describe import describe_scene
 from stormpetrel.imagery.pairing import Rules, scenes_of
-from stormpetrel.notices.folder import product_at
+from stormpetrel.imagery.catalogue.folder import product_at
 started = time.perf_counter()
 radar, optical = (product_at(Path(path), datetime.now(UTC)) for path in sys.argv[1:3])
 (scene,) = scenes_of(optical, [radar, optical], Rules())

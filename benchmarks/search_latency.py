@@ -10,9 +10,9 @@ from typing import Any
 
 from benchmarks.ground import anonymous_mib, fresh_system, memory_mib, percentiles, post_files, records, say, texts_of
 from benchmarks.many_posts import DAYS, START, fill
-from stormpetrel.assembly import concept_list
+from stormpetrel.bootstrap import concept_list
 from stormpetrel.demo.pictures import data_url
-from stormpetrel.text.clean import clean
+from stormpetrel.posts.text.clean import clean
 from tests.integration.running import RunningSystem
 
 QUERIES = 200

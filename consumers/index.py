@@ -10,24 +10,20 @@ from typing import Any
 
 import structlog
 
-from consumers.labelled import PredictionWriter
-from consumers.patches import PatchIndexer
-from consumers.runner import Dead, Runner, schema_of
-from consumers.views import document_of, located, milliseconds, point_of
-from stormpetrel.assembly import Makers, describers_of, makers_of, open_index, patches_of, posts_of
-from stormpetrel.errors import MalformedRecord, StormpetrelError
-from stormpetrel.events import EnrichedPost, PostDeleted, decode
-from stormpetrel.health import (
-    INDEX_SECONDS,
-    POSTS_INDEXED,
-    Readiness,
-    serve_probes,
-    set_up_log,
-)
-from stormpetrel.ports import DocumentStore, VectorIndex
-from stormpetrel.settings import Settings
+from stormpetrel.bootstrap import Makers, describers_of, makers_of, open_index, patches_of, posts_of
+from stormpetrel.core.errors import MalformedRecord, StormpetrelError
+from stormpetrel.core.events import EnrichedPost, PostDeleted, decode
+from stormpetrel.core.ports import DocumentStore, VectorIndex
+from stormpetrel.core.settings import Settings
+from stormpetrel.core.topics import ITEMS_LABELLED, PATCHES_DESCRIBED, POSTS_ENRICHED, PRODUCTS_ANNOUNCED
+from stormpetrel.log.batch_consumer import Dead, Runner, schema_of
+from stormpetrel.process.metrics import INDEX_SECONDS, POSTS_INDEXED
+from stormpetrel.process.probes import Readiness, serve_probes
+from stormpetrel.process.process_log import set_up_log
+from stormpetrel.projections.patches import PatchIndexer
+from stormpetrel.projections.posts import document_of, located, milliseconds, point_of
+from stormpetrel.projections.predictions import PredictionWriter
 from stormpetrel.stores.mongo import MongoStore
-from stormpetrel.topics import ITEMS_LABELLED, PATCHES_DESCRIBED, POSTS_ENRICHED, PRODUCTS_ANNOUNCED
 
 log = structlog.get_logger()
 STAGE = "index"

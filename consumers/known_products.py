@@ -7,11 +7,11 @@ from typing import Any
 
 from confluent_kafka import TopicPartition
 
-from consumers.runner import schema_of
-from stormpetrel.errors import StoreUnavailable, StormpetrelError
-from stormpetrel.events import ProductAnnounced, ProductWithdrawn, decode
-from stormpetrel.stores.kafka import bounds, whole_consumer
-from stormpetrel.topics import PRODUCTS_ANNOUNCED
+from stormpetrel.core.errors import StoreUnavailable, StormpetrelError
+from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, decode
+from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
+from stormpetrel.log.batch_consumer import schema_of
+from stormpetrel.log.kafka import bounds, whole_consumer
 
 POLL_S = 0.05  # the client waits for all of it where fewer messages come than are asked for
 SILENT_ROUNDS = 600

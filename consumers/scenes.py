@@ -14,21 +14,23 @@ import shapely
 import structlog
 
 from consumers.known_products import KnownProducts
-from consumers.runner import Dead, Runner, schema_of
-from stormpetrel.assembly import picture_folder
-from stormpetrel.enrichment import now
-from stormpetrel.errors import BadProduct, StormpetrelError
-from stormpetrel.events import ProductAnnounced, ProductWithdrawn, SceneWithdrawn, decode, encode
-from stormpetrel.health import SCENE_SECONDS, SCENES, Readiness, serve_probes, set_up_log
-from stormpetrel.imagery.embedding import EarthModel, read_earth_manifest
+from stormpetrel.bootstrap import picture_folder
+from stormpetrel.core.errors import BadProduct, StormpetrelError
+from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, SceneWithdrawn, decode, encode
+from stormpetrel.core.ports import DocumentStore
+from stormpetrel.core.settings import Imagery, Settings
+from stormpetrel.core.topics import PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED
 from stormpetrel.imagery.pairing import Rules, Scene, scenes_of
-from stormpetrel.ports import DocumentStore
-from stormpetrel.settings import Imagery, Settings
+from stormpetrel.imagery.patches.earth_model import EarthModel, read_earth_manifest
+from stormpetrel.log.batch_consumer import Dead, Runner, schema_of
+from stormpetrel.log.kafka import Publisher
+from stormpetrel.posts.enrichment import now
+from stormpetrel.process.metrics import SCENE_SECONDS, SCENES
+from stormpetrel.process.probes import Readiness, serve_probes
+from stormpetrel.process.process_log import set_up_log
 from stormpetrel.stores.downloads import Downloads
-from stormpetrel.stores.kafka import Publisher
 from stormpetrel.stores.mongo import MongoStore
-from stormpetrel.stores.remote import point_gdal_to
-from stormpetrel.topics import PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED
+from stormpetrel.stores.objects import point_gdal_to
 
 log = structlog.get_logger()
 STAGE = "scenes"
@@ -113,9 +115,9 @@ class SceneWork:
 
     def _describe(self, scene: Scene) -> None:
         # Rasters and compiled kernels weigh 200 MiB: who waits for products does without.
-        from consumers.scene_events import descriptors, patch_events, replaced, scene_event
         from stormpetrel.imagery.describe import describe_scene
-        from stormpetrel.imagery.masks import GroundMasks
+        from stormpetrel.imagery.scene_events import descriptors, patch_events, replaced, scene_event
+        from stormpetrel.imagery.water.exclusion_masks import GroundMasks
 
         before = self._documents.get("scenes", [scene.id]).get(scene.id)
         revisions, model = _revisions(scene), self._earth_model()

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stormpetrel.events import PostDeleted
-from stormpetrel.ports import DocumentStore, VectorIndex
-from stormpetrel.stores.kafka import read_dead_letters, read_whole
-from stormpetrel.topics import POSTS_ENRICHED, POSTS_RAW
+from stormpetrel.core.events import PostDeleted
+from stormpetrel.core.ports import DocumentStore, VectorIndex
+from stormpetrel.core.topics import POSTS_ENRICHED, POSTS_RAW
+from stormpetrel.log.kafka import read_dead_letters, read_whole
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,20 @@ from typing import Any
 
 import structlog
 
-from stormpetrel.assembly import open_place_finder, open_text_encoder, open_visual_model, relevance_prior
-from stormpetrel.enrichment import Enricher, Sight
-from stormpetrel.errors import ModelUnavailable, StormpetrelError
-from stormpetrel.events import EnrichedPost, PostDeleted, decode
-from stormpetrel.health import Readiness, serve_probes, set_up_log
-from stormpetrel.learning.live import LiveModels
-from stormpetrel.settings import Settings
-from stormpetrel.stores.kafka import read_whole
-from stormpetrel.stores.model_log import ModelLog
-from stormpetrel.text.duplicates import DuplicateWindow
-from stormpetrel.topics import POSTS_ENRICHED
-from streams import enrich, learn
+from stormpetrel.bootstrap import open_place_finder, open_text_encoder, open_visual_model, relevance_prior
+from stormpetrel.core.errors import ModelUnavailable, StormpetrelError
+from stormpetrel.core.events import EnrichedPost, PostDeleted, decode
+from stormpetrel.core.settings import Settings
+from stormpetrel.core.topics import POSTS_ENRICHED
+from stormpetrel.learning.inference.scorer import LiveModels
+from stormpetrel.log.kafka import read_whole
+from stormpetrel.log.model_log import ModelLog
+from stormpetrel.posts.enrichment import Enricher, Sight
+from stormpetrel.posts.text.duplicates import DuplicateWindow
+from stormpetrel.process.probes import Readiness, serve_probes
+from stormpetrel.process.process_log import set_up_log
+from streams import enrich
+from streams import train as learn
 from streams.photos import PhotoReader
 
 log = structlog.get_logger()

@@ -14,13 +14,14 @@ from typing import Any
 
 import structlog
 
-from stormpetrel.enrichment import Enricher, Failure
-from stormpetrel.errors import StormpetrelError
-from stormpetrel.events import EnrichedPost, Event, Post, PostDeleted, decode, encode, headers_of
-from stormpetrel.health import ENRICH_SECONDS, LAST_PROGRESS, POSTS_ENRICHED, Readiness
-from stormpetrel.stores.kafka import dead_letter_headers
-from stormpetrel.topics import POSTS_ENRICHED as ENRICHED_TOPIC
-from stormpetrel.topics import POSTS_RAW
+from stormpetrel.core.errors import StormpetrelError
+from stormpetrel.core.events import EnrichedPost, Event, Post, PostDeleted, decode, encode, headers_of
+from stormpetrel.core.topics import POSTS_ENRICHED as ENRICHED_TOPIC
+from stormpetrel.core.topics import POSTS_RAW
+from stormpetrel.log.kafka import dead_letter_headers
+from stormpetrel.posts.enrichment import Enricher, Failure
+from stormpetrel.process.metrics import ENRICH_SECONDS, LAST_PROGRESS, POSTS_ENRICHED
+from stormpetrel.process.probes import Readiness
 
 log = structlog.get_logger()
 STAGE = "enrich"

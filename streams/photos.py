@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from stormpetrel.errors import BadPicture
-from stormpetrel.events import Post
-from stormpetrel.vision.pictures import DATA_URL, MOST_BYTES, Picture, from_base64, read_picture
+from stormpetrel.core.errors import BadPicture
+from stormpetrel.core.events import Post
+from stormpetrel.posts.vision.pictures import DATA_URL, MOST_BYTES, Picture, from_base64, read_picture
 
 FETCHERS = 8
 

@@ -28,22 +28,22 @@ def cache() -> Path:
 @pytest.fixture(scope="session")
 def model_directory(cache: Path) -> Path:
     """The default text model, exported the first time (some minutes)."""
-    from stormpetrel.models import ensure_exported
+    from stormpetrel.models.export import ensure_exported
 
     return ensure_exported(cache / "models", "all-MiniLM-L6-v2", print)
 
 
 @pytest.fixture(scope="session")
 def encoder(model_directory: Path):
-    from stormpetrel.text.encoder import TextEncoder
+    from stormpetrel.posts.text.encoder import TextEncoder
 
     return TextEncoder(model_directory)
 
 
 @pytest.fixture(scope="session")
 def place_finder(cache: Path):
-    from stormpetrel.assembly import open_place_finder
-    from stormpetrel.settings import Settings
+    from stormpetrel.bootstrap import open_place_finder
+    from stormpetrel.core.settings import Settings
 
     return open_place_finder(Settings(cache=cache))
 

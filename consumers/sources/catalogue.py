@@ -17,15 +17,17 @@ import httpx
 import orjson
 import structlog
 
-from stormpetrel.announcing import ProductPublisher
-from stormpetrel.enrichment import now
-from stormpetrel.errors import MalformedRecord, SetupError, StoreUnavailable
-from stormpetrel.events import ProductAnnounced, ProductWithdrawn
-from stormpetrel.health import Readiness, serve_probes, set_up_log
-from stormpetrel.notices import cdse, stac
-from stormpetrel.ports import DocumentStore
-from stormpetrel.settings import Catalogue, Imagery, Settings
-from stormpetrel.stores.kafka import Publisher
+from stormpetrel.core.errors import MalformedRecord, SetupError, StoreUnavailable
+from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn
+from stormpetrel.core.ports import DocumentStore
+from stormpetrel.core.settings import Catalogue, Imagery, Settings
+from stormpetrel.imagery.catalogue import cdse
+from stormpetrel.imagery.catalogue import stac_api as stac
+from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
+from stormpetrel.log.kafka import Publisher
+from stormpetrel.posts.enrichment import now
+from stormpetrel.process.probes import Readiness, serve_probes
+from stormpetrel.process.process_log import set_up_log
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.tokens import Tokens
 
@@ -164,7 +166,7 @@ class WatchedFolder:
 
     def look(self, publisher: ProductPublisher) -> None:
         """One look. Raises SetupError where there is no such folder."""
-        from stormpetrel.notices.folder import product_at, revision_of
+        from stormpetrel.imagery.catalogue.folder import product_at, revision_of
 
         if not self._folder.is_dir():
             raise SetupError(f"catalogue.folder is {self._folder}: there is no such folder")

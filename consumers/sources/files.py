@@ -11,11 +11,11 @@ from typing import Any
 
 import orjson
 
-from consumers.sources.publish import PostPublisher
-from stormpetrel.enrichment import now
-from stormpetrel.errors import BadPicture, MalformedRecord, SetupError
-from stormpetrel.payloads import Passed, read
-from stormpetrel.vision.pictures import small_data_url
+from consumers.sources.post_publisher import PostPublisher
+from stormpetrel.core.errors import BadPicture, MalformedRecord, SetupError
+from stormpetrel.posts.enrichment import now
+from stormpetrel.posts.payloads import Passed, read
+from stormpetrel.posts.vision.pictures import small_data_url
 
 SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 

@@ -11,11 +11,12 @@ import structlog
 from tweepy.asynchronous import AsyncStreamingClient
 from tweepy.asynchronous.streaming import AsyncBaseStream
 
-from consumers.sources.publish import PostPublisher
-from stormpetrel.errors import SetupError
-from stormpetrel.health import Readiness, serve_probes, set_up_log
-from stormpetrel.settings import Settings
-from stormpetrel.stores.kafka import Publisher
+from consumers.sources.post_publisher import PostPublisher
+from stormpetrel.core.errors import SetupError
+from stormpetrel.core.settings import Settings
+from stormpetrel.log.kafka import Publisher
+from stormpetrel.process.probes import Readiness, serve_probes
+from stormpetrel.process.process_log import set_up_log
 
 log = structlog.get_logger()
 # What X leaves out unless it is asked for: the normaliser reads all of it.

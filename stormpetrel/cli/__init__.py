@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from stormpetrel.errors import StormpetrelError
+from stormpetrel.core.errors import StormpetrelError
 
 
 def assembled() -> typer.Typer:

@@ -15,13 +15,13 @@ def evaluate(
 ) -> None:
     """A simulated analyst labels patches (three rounds of ten) and posts (200 of each event); scored on what was never
     asked."""
-    from stormpetrel.assembly import label_catalogue, open_text_encoder
+    from stormpetrel.bootstrap import label_catalogue, open_text_encoder
     from stormpetrel.cli.console import print_json, say
+    from stormpetrel.core.settings import Settings
     from stormpetrel.evaluation.annotated_posts import evaluate_posts
     from stormpetrel.evaluation.annotation import evaluate_patches
     from stormpetrel.evaluation.labelled_events import has_events
-    from stormpetrel.models import ensure_exported
-    from stormpetrel.settings import Settings
+    from stormpetrel.models.export import ensure_exported
 
     catalogue = label_catalogue()
     report: dict[str, Any] = {"patches": evaluate_patches(data, catalogue, scene // 480 * 480, say), "posts": {}}
@@ -61,14 +61,14 @@ def train(
     out: Path = typer.Option(None, help="Where it goes. [default: config/relevance_prior.json]"),
 ) -> None:
     """Learn from labelled events what tells the posts of an event from others; API and workers begin with it."""
-    from stormpetrel.assembly import PRIOR_FILE, open_text_encoder
+    from stormpetrel.bootstrap import PRIOR_FILE, open_text_encoder
     from stormpetrel.cli.console import say
-    from stormpetrel.errors import SetupError
+    from stormpetrel.core.errors import SetupError
+    from stormpetrel.core.settings import Settings
     from stormpetrel.evaluation.annotated_posts import prior_from
     from stormpetrel.evaluation.labelled_events import read_events
-    from stormpetrel.learning.relevance import Prior
-    from stormpetrel.models import ensure_exported
-    from stormpetrel.settings import Settings
+    from stormpetrel.learning.training.relevance_model import Prior
+    from stormpetrel.models.export import ensure_exported
 
     settings = Settings()
     ensure_exported(settings.models, settings.text_model.name, say)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from stormpetrel.settings import Settings
+    from stormpetrel.core.settings import Settings
 
 START_PATIENCE_S = 300.0
 STALL_PATIENCE_S = 120.0
@@ -31,9 +31,9 @@ def demo(
     """Start everything, replay a flood night, ask, label, and leave it up (`make down` stops it)."""
     from stormpetrel.cli.console import ERROR, say
     from stormpetrel.cli.system import ensure_models
+    from stormpetrel.core.settings import Settings
     from stormpetrel.demo.night import write
     from stormpetrel.local.broker import fetch_libraries
-    from stormpetrel.settings import Settings
 
     settings = Settings()
     directory = settings.local.directory.resolve()
@@ -80,7 +80,7 @@ def _api_is_ready(settings: Settings) -> bool:
 def _start_supervisor(directory: Path, settings: Settings) -> subprocess.Popen[bytes]:
     """`stormpetrel up` in the background, in a session of its own so that it outlives this command."""
     from stormpetrel.cli.console import ERROR
-    from stormpetrel.errors import SetupError
+    from stormpetrel.core.errors import SetupError
     from stormpetrel.local.stack import stop_left_running, this_python
 
     stop_left_running(directory)
@@ -118,10 +118,10 @@ def _replay_and_wait(stream: Path, settings: Settings) -> None:
     from rich.progress import Progress
 
     from consumers.sources.files import files_in, replay
-    from consumers.sources.publish import PostPublisher
+    from consumers.sources.post_publisher import PostPublisher
     from stormpetrel.cli.console import ERROR, say
-    from stormpetrel.errors import SetupError
-    from stormpetrel.stores.kafka import POST_GROUPS, Publisher, consumer_lags
+    from stormpetrel.core.errors import SetupError
+    from stormpetrel.log.kafka import POST_GROUPS, Publisher, consumer_lags
 
     bootstrap = f"127.0.0.1:{settings.local.kafka_port}"
     publisher = PostPublisher(Publisher(bootstrap), "demo")

@@ -10,7 +10,7 @@ from stormpetrel.cli.demo_scenes import demo_ground
 if TYPE_CHECKING:
     import httpx
 
-    from stormpetrel.settings import Settings
+    from stormpetrel.core.settings import Settings
 
 ROUNDS, LABELS_A_ROUND = 3, 10
 SIDE = 120  # px
@@ -76,7 +76,7 @@ def _patches(client: httpx.Client, scene_id: str) -> dict[str, bool]:
     """Whether at least a third of each patch of the scene is water."""
     from stormpetrel.demo.scenes import MUD, WATER
     from stormpetrel.evaluation.labelled_scene import LabelledClass, bears
-    from stormpetrel.retrieval.squares import square_of
+    from stormpetrel.learning.active.patch_ids import square_of
 
     ground = demo_ground()
     wet = bears(ground.truth(flood=True), SIDE, LabelledClass((WATER, MUD)))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from stormpetrel.core.settings import Settings
     from stormpetrel.demo.scenes import Ground
-    from stormpetrel.settings import Settings
 
 BEFORE = datetime(2025, 10, 23, 17, 14, tzinfo=UTC)
 NIGHT = datetime(2025, 11, 4, 17, 14, tzinfo=UTC)
@@ -45,11 +45,11 @@ def show_scenes(settings: Settings, folder: Path) -> str:
     Gives the pair's scene."""
     import httpx
 
-    from consumers.sources.notices import announce
-    from stormpetrel.announcing import ProductPublisher
+    from consumers.sources.product_files import announce
     from stormpetrel.cli.console import ERROR, say
     from stormpetrel.cli.results import print_worlds
-    from stormpetrel.stores.kafka import Publisher
+    from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
+    from stormpetrel.log.kafka import Publisher
 
     with ERROR.status("generating two radar images and an optical one"):
         products = make_scenes(folder)
@@ -85,8 +85,8 @@ def show_scenes(settings: Settings, folder: Path) -> str:
 
 
 def _wait(bootstrap: str, settings: Settings) -> None:
-    from stormpetrel.errors import SetupError
-    from stormpetrel.stores.kafka import consumer_lags
+    from stormpetrel.core.errors import SetupError
+    from stormpetrel.log.kafka import consumer_lags
 
     deadline = time.monotonic() + PATIENCE_S
     quiet = 0

@@ -11,8 +11,8 @@ import typer
 from stormpetrel.cli import annotation, places
 
 if TYPE_CHECKING:
-    from stormpetrel.places.finder import PlaceFinder
-    from stormpetrel.text.encoder import TextEncoder
+    from stormpetrel.posts.places.geoparser.geoparser import PlaceFinder
+    from stormpetrel.posts.text.encoder import TextEncoder
 
 
 def attach(app: typer.Typer) -> None:
@@ -43,12 +43,12 @@ def train_fusion_weights(
     out: Path = typer.Option(None, help="Where the weights go. [default: config/fusion_weights.json]"),
 ) -> None:
     """Learn the weights of adaptive fusion from judged posts; the API takes them when it starts."""
-    from stormpetrel.assembly import FUSION_FILE
+    from stormpetrel.bootstrap import FUSION_FILE
     from stormpetrel.cli.console import say
-    from stormpetrel.errors import SetupError
-    from stormpetrel.evaluation.judged import read_sets
-    from stormpetrel.evaluation.lessons import train_fusion
+    from stormpetrel.core.errors import SetupError
     from stormpetrel.evaluation.retrieval import MODALITIES
+    from stormpetrel.evaluation.test_collections import read_sets
+    from stormpetrel.evaluation.training_queries import train_fusion
 
     wanted = {name.strip() for name in sets.split(",") if name.strip()}
     judged = [found for found in read_sets(data, queries) if not wanted or found.name in wanted]
@@ -62,9 +62,9 @@ def train_fusion_weights(
 
 
 def _tools(say: Callable[[str], None]) -> tuple[TextEncoder, PlaceFinder]:
-    from stormpetrel.assembly import open_place_finder, open_text_encoder
-    from stormpetrel.models import ensure_exported
-    from stormpetrel.settings import Settings
+    from stormpetrel.bootstrap import open_place_finder, open_text_encoder
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.models.export import ensure_exported
 
     settings = Settings()
     ensure_exported(settings.models, settings.text_model.name, say)
@@ -78,9 +78,9 @@ def retrieval(
 ) -> None:
     """Every modality and every fusion on judged queries: P@10, mAP, nDCG@10, significance, latency."""
     from stormpetrel.cli.console import print_json, say
-    from stormpetrel.evaluation.judged import read_sets
     from stormpetrel.evaluation.patch_retrieval import evaluate_patch_sets
     from stormpetrel.evaluation.retrieval import evaluate
+    from stormpetrel.evaluation.test_collections import read_sets
 
     sets = evaluate_patch_sets(data)
     judged_sets = read_sets(data, queries, may_be_none=bool(sets))

@@ -24,8 +24,8 @@ def export(
 
     from stormpetrel.cli.console import ERROR, say
     from stormpetrel.cli.system import ensure_models
-    from stormpetrel.models import model_directory
-    from stormpetrel.settings import Settings
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.models.export import model_directory
 
     settings = Settings()
     folders = [
@@ -49,7 +49,7 @@ def earth(
     size: int = typer.Option(120, help="Pixels a side that the graph takes."),
 ) -> None:
     """Bring an Earth-observation model, whose embedding every patch gets beside its descriptors."""
-    from stormpetrel.imagery.embedding import bring
+    from stormpetrel.imagery.patches.earth_model import bring
 
     manifest = bring(
         graph, directory, name=name, channels=_parts(channels), size=size, mean=_numbers("mean", mean),
@@ -75,9 +75,9 @@ def _numbers(option: str, given: str) -> list[float]:
 def check(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
     """Check the cached model against its checksums."""
     from stormpetrel.cli.console import print_json
-    from stormpetrel.models import model_directory
-    from stormpetrel.settings import Settings
-    from stormpetrel.text.encoder import read_manifest
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.models.export import model_directory
+    from stormpetrel.posts.text.encoder import read_manifest
 
     settings = Settings()
     manifest = read_manifest(model_directory(settings.models, settings.text_model.name))

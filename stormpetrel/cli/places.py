@@ -21,9 +21,9 @@ def attach(app: typer.Typer) -> None:
 def build() -> None:
     """Make the gazetteer's files, where they are not there yet; a first start does it too."""
     from stormpetrel.cli.console import ERROR
-    from stormpetrel.places.gazetteer import Gazetteer
-    from stormpetrel.places.gazetteer_build import ensure_gazetteer
-    from stormpetrel.settings import Settings
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
+    from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 
     settings = Settings()
     with ERROR.status("gazetteer"):
@@ -39,10 +39,10 @@ def resolve(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Show the places that a text names, the points they are given, and why."""
-    from stormpetrel.assembly import open_place_finder
+    from stormpetrel.bootstrap import open_place_finder
     from stormpetrel.cli.console import OUT, print_json
-    from stormpetrel.settings import Settings
-    from stormpetrel.text.language import detect
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.posts.text.language import detect
 
     finder = open_place_finder(Settings())
     spoken = language or detect(text, None)[0]
@@ -68,13 +68,13 @@ def train(
     card: bool = typer.Option(True, help="Hold whole events out first, for the figures of its card (an hour)."),
 ) -> None:
     """Train the tagger of place names on marked posts, some ten minutes, and write it with its card."""
-    from stormpetrel.assembly import TAGGER, open_gazetteer
+    from stormpetrel.bootstrap import TAGGER, open_gazetteer
     from stormpetrel.cli.console import say
+    from stormpetrel.core.settings import Settings
     from stormpetrel.evaluation.places import events_of, held_out
-    from stormpetrel.places.labelled import read_recognition
-    from stormpetrel.places.tagger_files import write_tagger
-    from stormpetrel.places.training import CONFIG_FILE, train_tagger
-    from stormpetrel.settings import Settings
+    from stormpetrel.posts.places.tagger.labelled_mentions import read_recognition
+    from stormpetrel.posts.places.tagger.tagger_files import write_tagger
+    from stormpetrel.posts.places.tagger.training import CONFIG_FILE, train_tagger
 
     gazetteer = open_gazetteer(Settings())
     posts = read_recognition(data)
@@ -96,11 +96,11 @@ def evaluate(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """How well names of places are found on events that the tagger never saw, and how near their points are."""
-    from stormpetrel.assembly import TAGGER
+    from stormpetrel.bootstrap import TAGGER
     from stormpetrel.cli.console import OUT, print_json, say
+    from stormpetrel.core.settings import Settings
     from stormpetrel.evaluation.places import evaluate as measured
-    from stormpetrel.places.gazetteer_build import ensure_gazetteer
-    from stormpetrel.settings import Settings
+    from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 
     settings = Settings()
     directory = ensure_gazetteer(settings.cache, settings.places.gazetteer)

@@ -39,8 +39,8 @@ def up(
 
     from stormpetrel.cli.console import say
     from stormpetrel.cli.system import start_system
+    from stormpetrel.core.settings import Settings
     from stormpetrel.local.stack import Stack
-    from stormpetrel.settings import Settings
 
     settings = Settings()
     told = threading.Event()
@@ -57,8 +57,8 @@ def up(
 
 def down() -> None:
     """Stop what `up` or `demo` left running; data stay."""
+    from stormpetrel.core.settings import Settings
     from stormpetrel.local.stack import stop_left_running
-    from stormpetrel.settings import Settings
 
     stopped = stop_left_running(Settings().local.directory.resolve())
     typer.echo(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
@@ -66,7 +66,7 @@ def down() -> None:
 
 def worker() -> None:
     """Run the stream worker: posts.raw to posts.enriched."""
-    from stormpetrel.settings import Settings
+    from stormpetrel.core.settings import Settings
     from streams.app import run
 
     run(Settings())
@@ -75,7 +75,7 @@ def worker() -> None:
 def consume_index() -> None:
     """Run the index consumer: posts.enriched to MongoDB and Qdrant."""
     from consumers.index import run
-    from stormpetrel.settings import Settings
+    from stormpetrel.core.settings import Settings
 
     run(Settings())
 
@@ -83,7 +83,7 @@ def consume_index() -> None:
 def consume_scenes() -> None:
     """Run the scenes consumer: products.announced to patches.described."""
     from consumers.scenes import run
-    from stormpetrel.settings import Settings
+    from stormpetrel.core.settings import Settings
 
     run(Settings())
 
@@ -91,7 +91,7 @@ def consume_scenes() -> None:
 def serve() -> None:
     """Run the HTTP API."""
     from api.app import run
-    from stormpetrel.settings import Settings
+    from stormpetrel.core.settings import Settings
 
     run(Settings())
 
@@ -100,8 +100,8 @@ def sources_run(
     name: str = typer.Argument(help="x (posts); stac, odata, cdse, folder (Sentinel products)."),
 ) -> None:
     """Run a live source until it is stopped."""
-    from stormpetrel.errors import SetupError
-    from stormpetrel.settings import Settings
+    from stormpetrel.core.errors import SetupError
+    from stormpetrel.core.settings import Settings
 
     if name == "x":
         from consumers.sources.x import run
@@ -126,11 +126,11 @@ def sources_announce(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Announce products, by themselves or by notices of a catalogue, onto products.announced."""
-    from consumers.sources.notices import announce
-    from stormpetrel.announcing import ProductPublisher
+    from consumers.sources.product_files import announce
     from stormpetrel.cli.console import print_json
-    from stormpetrel.settings import Settings
-    from stormpetrel.stores.kafka import Publisher
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
+    from stormpetrel.log.kafka import Publisher
 
     publisher = ProductPublisher(Publisher(Settings().kafka.bootstrap), "files")
     for path in paths:
@@ -150,10 +150,10 @@ def sources_replay(
 ) -> None:
     """Replay files of posts onto posts.raw."""
     from consumers.sources.files import files_in, replay
-    from consumers.sources.publish import PostPublisher
+    from consumers.sources.post_publisher import PostPublisher
     from stormpetrel.cli.console import ERROR, print_json
-    from stormpetrel.settings import Settings
-    from stormpetrel.stores.kafka import Publisher
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.log.kafka import Publisher
 
     publisher = PostPublisher(Publisher(Settings().kafka.bootstrap), "files")
     with ERROR.status("replaying") as status:
@@ -200,8 +200,8 @@ def bench(
     import subprocess
     import sys
 
-    from stormpetrel.errors import SetupError
-    from stormpetrel.models import ROOT
+    from stormpetrel.core.errors import SetupError
+    from stormpetrel.models.export import ROOT
 
     if not (ROOT / "benchmarks").is_dir():
         raise SetupError("the benchmarks are not part of the installed package; run this in a checkout")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stormpetrel.assembly import concept_list
+from stormpetrel.bootstrap import concept_list
+from stormpetrel.core.settings import Settings
+from stormpetrel.core.topics import all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
 from stormpetrel.local.stack import Part, Stack, this_python
-from stormpetrel.models import ensure_exported, ensure_visual_exported
-from stormpetrel.places.gazetteer_build import ensure_gazetteer
-from stormpetrel.settings import Settings
-from stormpetrel.stores.kafka import apply_topics
-from stormpetrel.topics import all_topics
+from stormpetrel.log.kafka import apply_topics
+from stormpetrel.models.export import ensure_exported, ensure_visual_exported
+from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 
 
 def _ready(port: int) -> bool:

@@ -25,9 +25,9 @@ def attach(app: typer.Typer) -> None:
 def topics_apply(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
     """Create the topics and set how long they keep; safe to repeat."""
     from stormpetrel.cli.console import print_json
-    from stormpetrel.settings import Settings
-    from stormpetrel.stores.kafka import apply_topics
-    from stormpetrel.topics import all_topics
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.core.topics import all_topics
+    from stormpetrel.log.kafka import apply_topics
 
     settings = Settings()
     done = apply_topics(settings.kafka.bootstrap, all_topics(), settings.kafka.replication_factor)
@@ -40,7 +40,7 @@ def topics_apply(as_json: bool = typer.Option(False, "--json", help="Print JSON.
 def topics_list(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
     """The topics as they should stand: key, partitions, retention."""
     from stormpetrel.cli.console import print_json
-    from stormpetrel.topics import DAY_MS, all_topics
+    from stormpetrel.core.topics import DAY_MS, all_topics
 
     rows = [
         {
@@ -63,8 +63,8 @@ def dead_list(
 ) -> None:
     """List dead letters with their reasons."""
     from stormpetrel.cli.console import print_json
-    from stormpetrel.settings import Settings
-    from stormpetrel.stores.kafka import read_dead_letters
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.log.kafka import read_dead_letters
 
     _require_topic(topic)
     letters = list(read_dead_letters(Settings().kafka.bootstrap, topic))
@@ -84,12 +84,12 @@ def dead_list(
 
 def dead_replay(topic: str = typer.Argument(help="The topic whose dead letters go through again.")) -> None:
     """Send dead letters through again, after what killed them is mended."""
-    from consumers.sources.notices import notice
-    from consumers.sources.publish import PostPublisher
-    from stormpetrel.announcing import ProductPublisher
-    from stormpetrel.settings import Settings
-    from stormpetrel.stores.kafka import Publisher, read_dead_letters
-    from stormpetrel.topics import POSTS_RAW, PRODUCTS_ANNOUNCED
+    from consumers.sources.post_publisher import PostPublisher
+    from consumers.sources.product_files import notice
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.core.topics import POSTS_RAW, PRODUCTS_ANNOUNCED
+    from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
+    from stormpetrel.log.kafka import Publisher, read_dead_letters
 
     _require_topic(topic)
     bootstrap = Settings().kafka.bootstrap
@@ -110,8 +110,8 @@ def dead_replay(topic: str = typer.Argument(help="The topic whose dead letters g
 
 
 def _require_topic(name: str) -> None:
-    from stormpetrel.errors import SetupError
-    from stormpetrel.topics import LIVE_TOPICS
+    from stormpetrel.core.errors import SetupError
+    from stormpetrel.core.topics import LIVE_TOPICS
 
     names = [topic.name for topic in LIVE_TOPICS]
     if name not in names:
@@ -122,7 +122,7 @@ def schemas_export(
     directory: Path = typer.Argument(Path("docs/schemas"), help="Where the files go."),
 ) -> None:
     """Write the events' JSON Schemas and the AsyncAPI document."""
-    from stormpetrel.schemas import export
+    from stormpetrel.core.schemas import export
 
     for file in export(directory):
         typer.echo(file)

@@ -30,8 +30,8 @@ def search(
 
     from stormpetrel.cli.console import print_json
     from stormpetrel.cli.results import print_answer
-    from stormpetrel.errors import StoreUnavailable, StormpetrelError
-    from stormpetrel.settings import Settings
+    from stormpetrel.core.errors import StoreUnavailable, StormpetrelError
+    from stormpetrel.core.settings import Settings
 
     settings = Settings()
     question: dict[str, object] = {"limit": limit, "fusion": fusion}
@@ -54,7 +54,7 @@ def search(
 
 
 def _place(near: str) -> dict[str, float]:
-    from stormpetrel.errors import SetupError
+    from stormpetrel.core.errors import SetupError
 
     try:
         numbers = [float(part) for part in near.split(",")]
@@ -68,10 +68,10 @@ def verify(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) ->
     """Compare the log with both stores by id: exit 3 where a post is lost, doubled or unknown."""
     from dataclasses import asdict
 
-    from stormpetrel.assembly import open_index, posts_of
+    from stormpetrel.bootstrap import open_index, posts_of
     from stormpetrel.cli.console import ERROR, print_json
-    from stormpetrel.errors import LostOrDoubled
-    from stormpetrel.settings import Settings
+    from stormpetrel.core.errors import LostOrDoubled
+    from stormpetrel.core.settings import Settings
     from stormpetrel.stores.mongo import MongoStore
     from stormpetrel.verification import verify as compare
 
@@ -99,8 +99,8 @@ def verify(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) ->
 def lag(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
     """How many records each consumer group has still to work on."""
     from stormpetrel.cli.console import print_json
-    from stormpetrel.settings import Settings
-    from stormpetrel.stores.kafka import consumer_lags
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.log.kafka import consumer_lags
 
     settings = Settings()
     found = consumer_lags(settings.kafka.bootstrap, settings.kafka.group_prefix)

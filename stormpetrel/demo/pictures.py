@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.vision.pictures import jpeg_data_url
+from stormpetrel.posts.vision.pictures import jpeg_data_url
 
 Scene = Literal["flood", "meadow", "night"]
 SCENES: tuple[Scene, ...] = ("flood", "meadow", "night")

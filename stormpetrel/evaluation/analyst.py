@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.learning.feedback import Examples, next_round
-from stormpetrel.learning.machine import Float32, fit, width_of
-from stormpetrel.learning.validation import average_precision
+from stormpetrel.learning.active.selection import Examples, next_round
+from stormpetrel.learning.evaluation.reports import average_precision
+from stormpetrel.learning.training.support_vector_ranker import Float32, fit, width_of
 
 Bools = NDArray[np.bool_]
 Rows = NDArray[np.int64]

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from stormpetrel.evaluation.humanitarian import humanitarian_report
 from stormpetrel.evaluation.labelled_events import Bools, Event, Rows, read_events
-from stormpetrel.learning.catalogue import Catalogue
-from stormpetrel.learning.feedback import Examples, next_round
-from stormpetrel.learning.incremental import NAMES, Learner
-from stormpetrel.learning.linear import LinearModel
-from stormpetrel.learning.relevance import fitted, learn_prior
-from stormpetrel.learning.validation import binary_report
-from stormpetrel.text.encoder import TextEncoder
+from stormpetrel.learning.active.selection import Examples, next_round
+from stormpetrel.learning.annotations.label_catalogue import Catalogue
+from stormpetrel.learning.evaluation.reports import binary_report
+from stormpetrel.learning.training.linear_model import LinearModel
+from stormpetrel.learning.training.online_learners import NAMES, Learner
+from stormpetrel.learning.training.relevance_model import fitted, learn_prior
+from stormpetrel.posts.text.encoder import TextEncoder
 
 LABELS, A_ROUND, SEEDS = 200, 20, 5
 FEWEST_UNRELATED = 20

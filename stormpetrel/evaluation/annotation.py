@@ -14,10 +14,10 @@ from stormpetrel.evaluation.analyst import ROUNDS, Session, Told, session
 from stormpetrel.evaluation.generated_scene import generated_scene
 from stormpetrel.evaluation.labelled_scene import Grid, LabelledScene, grids_of, is_scene, read_scene
 from stormpetrel.evaluation.patches import FEW, flood_tiles, read_labelled
-from stormpetrel.learning import cascade
-from stormpetrel.learning.catalogue import Catalogue
-from stormpetrel.learning.feedback import Examples, next_round
-from stormpetrel.learning.machine import Float32, fit, width_of
+from stormpetrel.learning.active import cascade
+from stormpetrel.learning.active.selection import Examples, next_round
+from stormpetrel.learning.annotations.label_catalogue import Catalogue
+from stormpetrel.learning.training.support_vector_ranker import Float32, fit, width_of
 
 Bools = NDArray[np.bool_]
 SEEDS = 5

@@ -24,8 +24,8 @@ from stormpetrel.demo.scenes import (
     Ground,
 )
 from stormpetrel.evaluation.labelled_scene import LabelledClass, LabelledScene
-from stormpetrel.imagery.grid import Frame
-from stormpetrel.imagery.patches import Strip
+from stormpetrel.imagery.patches.cutting import Strip
+from stormpetrel.imagery.patches.geobox import Frame
 
 BARE, ROAD = 6, 7
 BACKSCATTER = np.array([*DECIBELS, -14.0, -17.0])

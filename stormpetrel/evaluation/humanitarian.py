@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.evaluation.labelled_events import Event, Rows
-from stormpetrel.learning.catalogue import Catalogue
-from stormpetrel.learning.feedback import Examples, Scorer, next_round
-from stormpetrel.learning.relevance import fitted
-from stormpetrel.learning.validation import binary_report
+from stormpetrel.learning.active.selection import Examples, Scorer, next_round
+from stormpetrel.learning.annotations.label_catalogue import Catalogue
+from stormpetrel.learning.evaluation.reports import binary_report
+from stormpetrel.learning.training.relevance_model import fitted
 
 ABOVE = "humanitarian/"
 LABELS, A_ROUND, SEEDS = 200, 20, 3

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.text.clean import canonical, clean
-from stormpetrel.text.encoder import TextEncoder
+from stormpetrel.posts.text.clean import canonical, clean
+from stormpetrel.posts.text.encoder import TextEncoder
 
 Bools = NDArray[np.bool_]
 Rows = NDArray[np.int64]

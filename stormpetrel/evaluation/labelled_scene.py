@@ -18,11 +18,11 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from stormpetrel.errors import SetupError
-from stormpetrel.imagery import weber
-from stormpetrel.imagery.descriptors import BANDS
-from stormpetrel.imagery.grid import GRIDS, Frame
-from stormpetrel.imagery.patches import Strip, describe
+from stormpetrel.core.errors import SetupError
+from stormpetrel.imagery.patches import weber
+from stormpetrel.imagery.patches.cutting import Strip, describe
+from stormpetrel.imagery.patches.descriptors import BANDS
+from stormpetrel.imagery.patches.geobox import GRIDS, Frame
 
 FILES = ("radar.tif", "optical.tif", "truth.tif", "classes.json")
 OFFSET_TAG = "BOA_ADD_OFFSET"

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.enrichment import Encodes
-from stormpetrel.evaluation.judged import JudgedPost
+from stormpetrel.core.cells import distance_km
+from stormpetrel.evaluation.test_collections import JudgedPost
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.adaptive import FEEDBACK
-from stormpetrel.places.cells import distance_km
-from stormpetrel.places.finder import PlaceFinder
-from stormpetrel.text.lexical import document_terms, query_terms
+from stormpetrel.posts.enrichment import Encodes
+from stormpetrel.posts.places.geoparser.geoparser import PlaceFinder
+from stormpetrel.posts.text.lexical import document_terms, query_terms
 
 AT_ONCE = 64  # queries of one pass
 

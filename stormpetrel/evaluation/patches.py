@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from rasterio.features import geometry_mask
 from rasterio.warp import transform_geom
 
-from stormpetrel.errors import SetupError
-from stormpetrel.imagery import histogram, water, weber
-from stormpetrel.imagery.descriptors import BANDS
-from stormpetrel.imagery.patches import fused, unit
-from stormpetrel.imagery.sentinel2 import POSITIONS, offset_in_name
+from stormpetrel.core.errors import SetupError
+from stormpetrel.imagery.patches import histogram, weber
+from stormpetrel.imagery.patches.cutting import fused, unit
+from stormpetrel.imagery.patches.descriptors import BANDS
+from stormpetrel.imagery.readers.sentinel2 import POSITIONS, offset_in_name
+from stormpetrel.imagery.water import detection as water
 
 FEW = 30  # patches; with fewer, each is cut in four
 Mask = NDArray[np.bool_]

@@ -11,17 +11,22 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from stormpetrel.errors import SetupError
+from stormpetrel.core.cells import distance_km
+from stormpetrel.core.errors import SetupError
 from stormpetrel.evaluation.place_scores import NEAR_KM, PointTally, SpanTally
-from stormpetrel.places.cells import distance_km
-from stormpetrel.places.gazetteer import Candidate, Gazetteer
-from stormpetrel.places.labelled import GoldMention, LabelledPost, read_recognition, read_resolution
-from stormpetrel.places.pipeline import load_tagger
-from stormpetrel.places.recent import RecentPlaces
-from stormpetrel.places.recogniser import Mention, PlaceRecogniser
-from stormpetrel.places.resolver import Context, Resolver
-from stormpetrel.places.tagger_files import has_seen
-from stormpetrel.places.training import train_tagger
+from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer
+from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
+from stormpetrel.posts.places.geoparser.toponym_resolver import Context, Resolver
+from stormpetrel.posts.places.tagger.labelled_mentions import (
+    GoldMention,
+    LabelledPost,
+    read_recognition,
+    read_resolution,
+)
+from stormpetrel.posts.places.tagger.pipeline import load_tagger
+from stormpetrel.posts.places.tagger.recogniser import Mention, PlaceRecogniser
+from stormpetrel.posts.places.tagger.tagger_files import has_seen
+from stormpetrel.posts.places.tagger.training import train_tagger
 
 FOLDS = 4
 SURE = 0.6

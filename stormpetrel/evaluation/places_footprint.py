@@ -22,10 +22,10 @@ BATCH = 64
 def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    from stormpetrel.places.finder import PlaceFinder
-    from stormpetrel.places.gazetteer import Gazetteer
-    from stormpetrel.places.pipeline import load_tagger
-    from stormpetrel.places.recogniser import PlaceRecogniser
+    from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
+    from stormpetrel.posts.places.geoparser.geoparser import PlaceFinder
+    from stormpetrel.posts.places.tagger.pipeline import load_tagger
+    from stormpetrel.posts.places.tagger.recogniser import PlaceRecogniser
 
     gazetteer = Gazetteer(Path(sys.argv[1]))
     finder = PlaceFinder(gazetteer, PlaceRecogniser(gazetteer, load_tagger(Path(sys.argv[2]), gazetteer)))

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from stormpetrel.enrichment import Encodes
-from stormpetrel.evaluation.judged import JudgedSet
-from stormpetrel.evaluation.lessons import DEPTH, FOLDS, Asked, ask, learned_from
 from stormpetrel.evaluation.measures import average_precision, ndcg_at, paired_p, precision_at
 from stormpetrel.evaluation.modalities import Collection
+from stormpetrel.evaluation.test_collections import JudgedSet
+from stormpetrel.evaluation.training_queries import DEPTH, FOLDS, Asked, ask, learned_from
 from stormpetrel.fusion.adaptive import FEEDBACK_FROM
 from stormpetrel.fusion.methods import METHODS
-from stormpetrel.places.finder import PlaceFinder
+from stormpetrel.posts.enrichment import Encodes
+from stormpetrel.posts.places.geoparser.geoparser import PlaceFinder
 
 JUDGED_DEPTH = 100
 MODALITIES = ("text", "lexical", "space", "time")

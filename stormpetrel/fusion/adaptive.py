@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.errors import ModelUnavailable
+from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.fusion.baselines import by_score
 from stormpetrel.fusion.explained import FusedItem
-from stormpetrel.fusion.ranks import RankList
+from stormpetrel.fusion.rank_list import RankList
 
 FEEDBACK = "feedback"  # the list of the question moved to its best answers
 FEEDBACK_FROM = 5  # best answers

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from stormpetrel.fusion.explained import FusedItem
-from stormpetrel.fusion.ranks import RankList
+from stormpetrel.fusion.rank_list import RankList
 
 RRF_K = 60  # Cormack, Clarke, Buettcher 2009
 RERANKED = 50  # items of the first list that sequential re-ranking takes a second look at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from stormpetrel.fusion.ranks import RankList
+from stormpetrel.fusion.rank_list import RankList
 from stormpetrel.fusion.tensor import Merge, Position, Surfaces
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from stormpetrel.errors import BadQuery
+from stormpetrel.core.errors import BadQuery
 from stormpetrel.fusion import baselines
 from stormpetrel.fusion.explained import FusedItem, fuse
-from stormpetrel.fusion.ranks import RankList
+from stormpetrel.fusion.rank_list import RankList
 from stormpetrel.fusion.tensor import MERGES, Merge
 
 Fusion = Callable[[Sequence[RankList], Mapping[str, float] | None], list[FusedItem]]

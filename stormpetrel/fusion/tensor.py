@@ -31,7 +31,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.errors import BadQuery
+from stormpetrel.core.errors import BadQuery
 
 Position = Literal["sum", "max"]
 Merge = Literal["min", "interleave", "rrf"]

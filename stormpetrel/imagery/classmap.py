@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 
-from stormpetrel.imagery.grid import RESOLUTION, Square, outlines_of
+from stormpetrel.imagery.patches.geobox import RESOLUTION, Square, outlines_of
 
 # Told apart by most people who do not see all colours (Okabe and Ito 2008), then more of like kind.
 COLOURS = (

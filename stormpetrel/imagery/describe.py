@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from rasterio.features import shapes
 from rasterio.warp import transform_geom
 
-from stormpetrel.errors import BadProduct
-from stormpetrel.imagery import water
-from stormpetrel.imagery.embedding import EarthModel
-from stormpetrel.imagery.grid import GRIDS, RESOLUTION, Frame, outlines_of
-from stormpetrel.imagery.images import Before, Images, frame_of, ndwi, read_strip
-from stormpetrel.imagery.masks import GroundMasks
+from stormpetrel.core.errors import BadProduct
 from stormpetrel.imagery.pairing import Scene
-from stormpetrel.imagery.patches import Patch, Strip, describe
+from stormpetrel.imagery.patches.cutting import Patch, Strip, describe
+from stormpetrel.imagery.patches.earth_model import EarthModel
+from stormpetrel.imagery.patches.geobox import GRIDS, RESOLUTION, Frame, outlines_of
+from stormpetrel.imagery.patches.weber import epsilon_of
 from stormpetrel.imagery.quicklook import PictureWriter, radar_grey, true_colour
+from stormpetrel.imagery.readers.images import Before, Images, frame_of, ndwi, read_strip
+from stormpetrel.imagery.readers.sentinel1 import RadarImage
 from stormpetrel.imagery.registration import BLOCK, MOST_BLOCKS, Shift, agreed, block_shift
-from stormpetrel.imagery.sentinel1 import RadarImage
-from stormpetrel.imagery.water import Water
-from stormpetrel.imagery.weber import epsilon_of
+from stormpetrel.imagery.water import detection as water
+from stormpetrel.imagery.water.detection import Water
+from stormpetrel.imagery.water.exclusion_masks import GroundMasks
 
 STRIP = 960  # px
 BLOCK_CACHE = 400_000_000  # bytes: JPEG2000 tiles that two strips need are decoded once

@@ -15,8 +15,8 @@ import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from stormpetrel.errors import BadProduct
-from stormpetrel.events import ProductAnnounced
+from stormpetrel.core.errors import BadProduct
+from stormpetrel.core.events import ProductAnnounced
 
 SMALLEST_SHARE = 0.01  # of a product's ground in the area of interest; less is not worth a scene of its own
 SAME_GROUND = 0.05  # of the smaller footprint: less overlap makes no pair

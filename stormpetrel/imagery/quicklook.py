@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from rasterio.windows import Window
 
-from stormpetrel.errors import NotFound
-from stormpetrel.imagery.files import opened, readable
-from stormpetrel.imagery.grid import RESOLUTION, Frame, Square
+from stormpetrel.core.errors import NotFound
+from stormpetrel.imagery.patches.geobox import RESOLUTION, Frame, Square
+from stormpetrel.imagery.readers.files import opened, readable
 
 UInt8 = NDArray[np.uint8]
 DECIBELS = (-25.0, 0.0)  # black and white of the radar picture

@@ -8,7 +8,7 @@ import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
-from stormpetrel.errors import SetupError
+from stormpetrel.core.errors import SetupError
 
 POM = Path(__file__).with_name("pom.xml")
 JAVA_FLAGS = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from stormpetrel.errors import SetupError
+from stormpetrel.core.errors import SetupError
+from stormpetrel.core.settings import Settings
 from stormpetrel.local.broker import prepare
 from stormpetrel.local.stack import Part, answers, port_is_free, this_python
-from stormpetrel.settings import Settings
-from stormpetrel.stores.kafka import broker_answers
+from stormpetrel.log.kafka import broker_answers
 
 
 def server_parts(settings: Settings) -> list[Part]:

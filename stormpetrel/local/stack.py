@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stormpetrel.errors import SetupError
+from stormpetrel.core.errors import SetupError
 
 STATE_FILE = "processes.json"
 # glibc keeps a heap a thread, and thread pools would hold a multiple of what they use.

@@ -18,8 +18,7 @@ from typing import Any
 import qdrant_edge as edge
 import structlog
 
-from stormpetrel.local.vector_generation import Generation
-from stormpetrel.local.vector_words import (
+from stormpetrel.local.qdrant_codec import (
     SCHEMAS,
     Json,
     Refused,
@@ -30,6 +29,7 @@ from stormpetrel.local.vector_words import (
     read_query,
     read_vector,
 )
+from stormpetrel.local.vector_generation import Generation
 
 log = structlog.get_logger()
 FLUSH_EVERY = 5000  # points; the write-ahead log holds what comes between

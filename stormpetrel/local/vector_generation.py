@@ -10,7 +10,7 @@ from pathlib import Path
 
 import qdrant_edge as edge
 
-from stormpetrel.local.vector_words import Json, read_configuration
+from stormpetrel.local.qdrant_codec import Json, read_configuration
 
 
 def give_memory_back() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import orjson
 import qdrant_edge as edge
 
+from stormpetrel.local.qdrant_codec import Json, read_configuration
 from stormpetrel.local.stack import this_python
-from stormpetrel.local.vector_words import Json, read_configuration
 
 PRIORITY = 10  # nice: the worker and the API go first
 

@@ -17,9 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from stormpetrel.local.qdrant_codec import Json, Refused, only
 from stormpetrel.local.vector_engine import Engine, Shard
 from stormpetrel.local.vector_optimiser import Optimiser
-from stormpetrel.local.vector_words import Json, Refused, only
 
 # What the engine works with where a collection says nothing else.
 ENGINE_DEFAULTS = {

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from stormpetrel.errors import BadProduct
-from stormpetrel.events import Checksum, ProductAnnounced
+from stormpetrel.core.errors import BadProduct
+from stormpetrel.core.events import Checksum, ProductAnnounced
+from stormpetrel.core.settings import Imagery
 from stormpetrel.imagery.pairing import Scene
-from stormpetrel.settings import Imagery
-from stormpetrel.stores.remote import RemoteFiles
+from stormpetrel.stores.objects import RemoteFiles
 
 RASTERS = (".tif", ".tiff", ".jp2")
 CHUNK = 1 << 20

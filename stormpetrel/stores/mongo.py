@@ -13,8 +13,8 @@ from typing import Any
 import pymongo
 from pymongo.errors import PyMongoError
 
-from stormpetrel.errors import StoreUnavailable
-from stormpetrel.ports import Document
+from stormpetrel.core.errors import StoreUnavailable
+from stormpetrel.core.ports import Document
 
 LARGEST_BATCH = 500  # statements a command: more than this and some servers hang
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException
 
-from stormpetrel.errors import StoreUnavailable
-from stormpetrel.events import point_id
-from stormpetrel.ports import Filter, NearestQuery, Point, Query, Scored, Walked
+from stormpetrel.core.errors import StoreUnavailable
+from stormpetrel.core.events import point_id
+from stormpetrel.core.ports import Filter, NearestQuery, Point, Query, Scored, Walked
 from stormpetrel.stores.collections import Collection, Compression
 
 SCROLL_PAGE = 2000

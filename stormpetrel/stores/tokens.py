@@ -6,8 +6,8 @@ import time
 
 import httpx
 
-from stormpetrel.errors import SetupError, StoreUnavailable
-from stormpetrel.settings import Catalogue
+from stormpetrel.core.errors import SetupError, StoreUnavailable
+from stormpetrel.core.settings import Catalogue
 
 EARLY_S = 30.0
 TIMEOUT_S = 30.0

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from stormpetrel.settings import Settings
+from stormpetrel.core.settings import Settings
 from stormpetrel.stores import mongo, qdrant
 
 ROOT = Path(__file__).resolve().parent.parent.parent

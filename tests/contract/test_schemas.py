@@ -9,11 +9,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from stormpetrel.core.events import EVENTS, EnrichedPost, Place, PostDeleted, TermWeights, encode
+from stormpetrel.core.schemas import documents
+from stormpetrel.core.topics import LIVE_TOPICS, all_topics
 from stormpetrel.demo.night import flood_night
-from stormpetrel.events import EVENTS, EnrichedPost, Place, PostDeleted, TermWeights, encode
-from stormpetrel.payloads import Passed, read
-from stormpetrel.schemas import documents
-from stormpetrel.topics import LIVE_TOPICS, all_topics
+from stormpetrel.posts.payloads import Passed, read
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "schemas"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from stormpetrel.events import ModelUpdated, decode
-from stormpetrel.stores.kafka import read_whole
-from stormpetrel.topics import MODELS_UPDATED
+from stormpetrel.core.events import ModelUpdated, decode
+from stormpetrel.core.topics import MODELS_UPDATED
+from stormpetrel.log.kafka import read_whole
 from tests.integration.running import RunningSystem
 
 FLOOD = ["water rises in the streets, people on roofs", "the river broke its banks near the old bridge",

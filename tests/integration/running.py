@@ -12,14 +12,14 @@ from typing import Any
 
 import httpx
 
+from stormpetrel.core.settings import Settings
+from stormpetrel.core.topics import all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
 from stormpetrel.local.stack import SPARING, Stack, free_port, this_python
-from stormpetrel.settings import Settings
+from stormpetrel.log.kafka import POST_GROUPS, apply_topics, consumer_lags
 from stormpetrel.stores.collections import posts_collection
-from stormpetrel.stores.kafka import POST_GROUPS, apply_topics, consumer_lags
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
-from stormpetrel.topics import all_topics
 from stormpetrel.verification import Verification, verify
 
 COLLECTION = posts_collection("", ("all-MiniLM-L6-v2", 384), ("descriptor", 128)).name

@@ -13,12 +13,12 @@ import pytest
 import rasterio
 from PIL import Image
 
+from stormpetrel.core.events import Annotation, decode
+from stormpetrel.core.topics import ANNOTATIONS
 from stormpetrel.demo.scenes import MUD, WATER
-from stormpetrel.events import Annotation, decode
-from stormpetrel.learning.linear import LinearModel
-from stormpetrel.learning.teaching import Teacher
-from stormpetrel.stores.kafka import Publisher, read_dead_letters, read_whole
-from stormpetrel.topics import ANNOTATIONS
+from stormpetrel.learning.training.linear_model import LinearModel
+from stormpetrel.learning.training.trainer import Teacher
+from stormpetrel.log.kafka import Publisher, read_dead_letters, read_whole
 from tests.integration.annotating import COLLECTION, FLOOD, OTHER, annotate, lessons, listed, models, newest_model
 from tests.integration.running import RunningSystem, wait_until, write_posts
 from tests.integration.scenes import Products, make

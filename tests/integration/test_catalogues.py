@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from stormpetrel.events import ProductAnnounced, ProductWithdrawn, decode
-from stormpetrel.stores.kafka import read_dead_letters, read_whole
-from stormpetrel.topics import PRODUCTS_ANNOUNCED
+from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, decode
+from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
+from stormpetrel.log.kafka import read_dead_letters, read_whole
 from tests.integration.running import RunningSystem, wait_until
 
 pytestmark = pytest.mark.integration

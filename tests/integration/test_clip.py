@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.demo.pictures import SCENES, picture
-from stormpetrel.errors import ModelUnavailable
-from stormpetrel.models import ensure_visual_exported, exporting_python, is_visual_cached, model_directory
-from stormpetrel.vision.concepts import Concept, ConceptList
-from stormpetrel.vision.model import visual_model
+from stormpetrel.models.export import ensure_visual_exported, exporting_python, is_visual_cached, model_directory
+from stormpetrel.posts.vision.concepts import Concept, ConceptList
+from stormpetrel.posts.vision.model import visual_model
 
 pytestmark = pytest.mark.integration
 CONCEPTS = ["flooded street", "fire", "dog"]

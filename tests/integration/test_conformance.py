@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stormpetrel.errors import StoreUnavailable
-from stormpetrel.ports import DocumentStore, Filter, NearestQuery, OrderQuery, Point, VectorIndex
+from stormpetrel.core.errors import StoreUnavailable
+from stormpetrel.core.ports import DocumentStore, Filter, NearestQuery, OrderQuery, Point, VectorIndex
 from stormpetrel.stores.collections import Collection, Compression
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stormpetrel.imagery.embedding import bring
+from stormpetrel.imagery.patches.earth_model import bring
 from tests.integration.running import RunningSystem
 from tests.integration.scenes import Products, make
 from tests.integration.test_scenes import announce

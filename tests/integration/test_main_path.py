@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from stormpetrel.demo.night import flood_night
-from stormpetrel.stores.kafka import Publisher, read_dead_letters
+from stormpetrel.log.kafka import Publisher, read_dead_letters
 from tests.integration.running import COLLECTION, RunningSystem, wait_until, write_posts
 
 pytestmark = pytest.mark.integration

@@ -15,15 +15,15 @@ import httpx
 import numpy as np
 import pytest
 
+from stormpetrel.core.errors import BadProduct
+from stormpetrel.core.events import Checksum, ProductAnnounced
 from stormpetrel.demo.scenes import Ground, write_optical, write_radar
-from stormpetrel.errors import BadProduct
-from stormpetrel.events import Checksum, ProductAnnounced
+from stormpetrel.imagery.catalogue.folder import product_at
 from stormpetrel.imagery.describe import describe_scene
 from stormpetrel.imagery.pairing import Rules, Scene, scenes_of
 from stormpetrel.local.stack import answers, free_port
-from stormpetrel.notices.folder import product_at
 from stormpetrel.stores.downloads import Downloads
-from stormpetrel.stores.remote import RemoteFiles
+from stormpetrel.stores.objects import RemoteFiles
 from tests.integration.running import wait_until
 
 NOW = datetime(2025, 11, 4, 12, tzinfo=UTC)
@@ -96,9 +96,9 @@ def test_a_product_on_s3_is_listed_and_read_as_it_is_on_disk(
 
 
 def test_only_the_part_that_is_needed_is_read(products: tuple[Path, Path], web: Web) -> None:
-    from stormpetrel.imagery.files import files_of
-    from stormpetrel.imagery.grid import Frame
-    from stormpetrel.imagery.sentinel1 import RadarImage
+    from stormpetrel.imagery.patches.geobox import Frame
+    from stormpetrel.imagery.readers.files import files_of
+    from stormpetrel.imagery.readers.sentinel1 import RadarImage
 
     measurement = next(products[0].rglob("*-vv-*.tiff"))
     address = f"{web.url}/{measurement.relative_to(web.folder)}"

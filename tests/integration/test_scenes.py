@@ -18,12 +18,12 @@ import pytest
 from PIL import Image
 from websockets.sync.client import connect
 
+from stormpetrel.core.ports import Filter, OrderQuery
+from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
 from stormpetrel.demo.scenes import MUD, WATER, write_radar
 from stormpetrel.local.stack import this_python
-from stormpetrel.ports import Filter, OrderQuery
+from stormpetrel.log.kafka import read_dead_letters, read_whole
 from stormpetrel.stores.collections import patches_collection
-from stormpetrel.stores.kafka import read_dead_letters, read_whole
-from stormpetrel.topics import PRODUCTS_ANNOUNCED
 from tests.integration.running import RunningSystem, wait_until, write_posts
 from tests.integration.scenes import Products, make
 

@@ -13,9 +13,9 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from stormpetrel.enrichment import now
-from stormpetrel.events import Post, encode
-from stormpetrel.stores.kafka import Publisher
+from stormpetrel.core.events import Post, encode
+from stormpetrel.log.kafka import Publisher
+from stormpetrel.posts.enrichment import now
 from tests.integration.running import RunningSystem, wait_until
 
 pytestmark = pytest.mark.integration

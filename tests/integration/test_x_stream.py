@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from consumers.sources.publish import PostPublisher
+from consumers.sources.post_publisher import PostPublisher
 from consumers.sources.x import XStream, stream
-from stormpetrel.health import Readiness
-from stormpetrel.stores.kafka import Publisher, read_dead_letters, read_whole
+from stormpetrel.log.kafka import Publisher, read_dead_letters, read_whole
+from stormpetrel.process.probes import Readiness
 from tests.integration.running import RunningSystem, wait_until
 
 pytestmark = pytest.mark.integration

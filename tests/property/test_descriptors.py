@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from stormpetrel.imagery.descriptors import EXCITATIONS
-from stormpetrel.imagery.histogram import bins_of, histogram_plain, histograms
-from stormpetrel.imagery.patches import fused, unit
-from stormpetrel.imagery.weber import epsilon_of, weber, weber_plain
+from stormpetrel.imagery.patches.cutting import fused, unit
+from stormpetrel.imagery.patches.descriptors import EXCITATIONS
+from stormpetrel.imagery.patches.histogram import bins_of, histogram_plain, histograms
+from stormpetrel.imagery.patches.weber import epsilon_of, weber, weber_plain
 
 SIDE = 40
 QUARTER_TURN = 2 * EXCITATIONS

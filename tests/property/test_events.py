@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stormpetrel import events
-from stormpetrel.errors import MalformedRecord, StormpetrelError, UnknownSchema
-from stormpetrel.events import EnrichedPost, NativePlace, Post, PostDeleted, TermWeights, Vector, decode, encode
-from stormpetrel.payloads import read
+from stormpetrel.core import events
+from stormpetrel.core.errors import MalformedRecord, StormpetrelError, UnknownSchema
+from stormpetrel.core.events import EnrichedPost, NativePlace, Post, PostDeleted, TermWeights, Vector, decode, encode
+from stormpetrel.posts.payloads import read
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 moments = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))

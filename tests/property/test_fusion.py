@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stormpetrel.errors import BadQuery
+from stormpetrel.core.errors import BadQuery
 from stormpetrel.fusion import RankList, fuse, tensor_fuse
 from stormpetrel.fusion.methods import METHODS, method
 from stormpetrel.fusion.tensor import MERGES, POSITIONS

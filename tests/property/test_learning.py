@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-from stormpetrel.errors import BadQuery, ModelUnavailable
-from stormpetrel.events import Annotation, AnnotationUndone, ModelUpdated, Vector, decode, encode
-from stormpetrel.learning import relevance
-from stormpetrel.learning.exchange import FORMS, Kept, read, written
-from stormpetrel.learning.feedback import Examples, next_round
-from stormpetrel.learning.incremental import Learner
-from stormpetrel.learning.ledger import Ledger, cohens_kappa
-from stormpetrel.learning.linear import LinearModel
-from stormpetrel.learning.machine import PENALTY, fit, width_of
-from stormpetrel.learning.teaching import Teacher
-from stormpetrel.learning.thresholds import best_cut
+from stormpetrel.core.errors import BadQuery, ModelUnavailable
+from stormpetrel.core.events import Annotation, AnnotationUndone, ModelUpdated, Vector, decode, encode
+from stormpetrel.learning.active.selection import Examples, next_round
+from stormpetrel.learning.annotations.annotation_store import Ledger, cohens_kappa
+from stormpetrel.learning.annotations.exchange import FORMS, Kept, read, written
+from stormpetrel.learning.training import relevance_model as relevance
+from stormpetrel.learning.training.linear_model import LinearModel
+from stormpetrel.learning.training.online_learners import Learner
+from stormpetrel.learning.training.support_vector_ranker import PENALTY, fit, width_of
+from stormpetrel.learning.training.thresholds import best_cut
+from stormpetrel.learning.training.trainer import Teacher
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SIZE = 8

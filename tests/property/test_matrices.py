@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stormpetrel.errors import StoreUnavailable
-from stormpetrel.ports import Document, Filter, Walked
-from stormpetrel.retrieval import matrix
-from stormpetrel.retrieval.matrix import Matrices
+from stormpetrel.core.errors import StoreUnavailable
+from stormpetrel.core.ports import Document, Filter, Walked
+from stormpetrel.learning.active import embedding_cache as matrix
+from stormpetrel.learning.active.embedding_cache import Matrices
 
 # (what is done, item, value): a point is written with a vector or without one, or deleted; then it is looked at,
 # looked at while the index fails half-way, or not looked at.

@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stormpetrel.assembly import label_catalogue
-from stormpetrel.errors import BadQuery, SetupError
+from stormpetrel.bootstrap import label_catalogue
+from stormpetrel.core.errors import BadQuery, SetupError
+from stormpetrel.core.events import LabelDefined
 from stormpetrel.evaluation.annotation import cascade_report, evaluate_patches
 from stormpetrel.evaluation.generated_scene import generated_scene
 from stormpetrel.evaluation.labelled_scene import grids_of, is_scene, read_scene, write_scene
-from stormpetrel.events import LabelDefined
-from stormpetrel.learning.cascade import Level, Told, descend
-from stormpetrel.learning.feedback import Examples, advice, next_round
-from stormpetrel.learning.machine import fit, width_of
+from stormpetrel.learning.active.cascade import Level, Told, descend
+from stormpetrel.learning.active.embedding_cache import Items
+from stormpetrel.learning.active.patch_ids import parents_of
+from stormpetrel.learning.active.selection import Examples, advice, next_round
+from stormpetrel.learning.active.structured_query import Condition, met
+from stormpetrel.learning.training.support_vector_ranker import fit, width_of
 from stormpetrel.local.stack import this_python
-from stormpetrel.retrieval.knowledge import Condition, met
-from stormpetrel.retrieval.matrix import Items
-from stormpetrel.retrieval.squares import parents_of
 from tests.property.test_learning import NOW
 
 LEVEL_1 = {"agriculture", "bare-ground", "forest", "transportation", "urban-area", "water-bodies"}

@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from stormpetrel.cli import assembled
-from stormpetrel.errors import ModelUnavailable
-from stormpetrel.imagery.embedding import EarthModel, bring, read_earth_manifest
-from stormpetrel.imagery.grid import Frame
-from stormpetrel.imagery.patches import Strip, describe
+from stormpetrel.core.errors import ModelUnavailable
+from stormpetrel.imagery.patches.cutting import Strip, describe
+from stormpetrel.imagery.patches.earth_model import EarthModel, bring, read_earth_manifest
+from stormpetrel.imagery.patches.geobox import Frame
 from tests.tiny_graph import write_graph
 
 MEAN, STD = (0.1, -12.0), (0.05, 4.0)

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stormpetrel.errors import ModelUnavailable, SetupError
-from stormpetrel.evaluation.judged import read_sets
+from stormpetrel.core.errors import ModelUnavailable, SetupError
 from stormpetrel.evaluation.measures import average_precision, ndcg_at, paired_p, precision_at
 from stormpetrel.evaluation.retrieval import FUSED, MODALITIES, evaluate
+from stormpetrel.evaluation.test_collections import read_sets
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.adaptive import LearnedFusion, learn
 from stormpetrel.fusion.methods import METHODS
-from stormpetrel.places.finder import PlaceFinder
+from stormpetrel.posts.places.geoparser.geoparser import PlaceFinder
 
 
 def test_measures_are_those_worked_by_hand() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from stormpetrel.errors import ModelUnavailable
-from stormpetrel.models import is_cached, model_directory
-from stormpetrel.text.encoder import TextEncoder, read_manifest
+from stormpetrel.core.errors import ModelUnavailable
+from stormpetrel.models.export import is_cached, model_directory
+from stormpetrel.posts.text.encoder import TextEncoder, read_manifest
 
 
 def test_a_damaged_model_is_not_loaded(model_directory: Path, tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import shapely
 
-from consumers.sources.notices import notice
-from stormpetrel.errors import MalformedRecord
-from stormpetrel.events import ProductAnnounced, ProductWithdrawn
-from stormpetrel.imagery.names import plain_name, read_name
+from consumers.sources.product_files import notice
+from stormpetrel.core.errors import MalformedRecord
+from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn
+from stormpetrel.imagery.catalogue import cdse
+from stormpetrel.imagery.catalogue import stac_api as stac
 from stormpetrel.imagery.pairing import Rules, footprint_of, scenes_of
-from stormpetrel.notices import cdse, stac
+from stormpetrel.imagery.product_names import plain_name, read_name
 
 NOW = datetime(2025, 11, 4, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from stormpetrel.errors import MalformedRecord
-from stormpetrel.events import Post, PostDeleted
-from stormpetrel.payloads import Passed, read
+from stormpetrel.core.errors import MalformedRecord
+from stormpetrel.core.events import Post, PostDeleted
+from stormpetrel.posts.payloads import Passed, read
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

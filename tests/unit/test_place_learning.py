@@ -7,15 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from stormpetrel.errors import SetupError
+from stormpetrel.core.errors import SetupError
 from stormpetrel.evaluation.place_scores import PointTally, SpanTally
 from stormpetrel.evaluation.places import evaluate, events_of, recognise
-from stormpetrel.places.gazetteer import Gazetteer
-from stormpetrel.places.gazetteer_build import ensure_gazetteer
-from stormpetrel.places.labelled import GoldMention, LabelledPost, read_recognition, read_resolution
-from stormpetrel.places.swapping import swapped
-from stormpetrel.places.tagger_files import has_seen, write_tagger
-from stormpetrel.places.training import CONFIG_FILE, train_tagger
+from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
+from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
+from stormpetrel.posts.places.tagger.labelled_mentions import (
+    GoldMention,
+    LabelledPost,
+    read_recognition,
+    read_resolution,
+)
+from stormpetrel.posts.places.tagger.mention_replacement import swapped
+from stormpetrel.posts.places.tagger.tagger_files import has_seen, write_tagger
+from stormpetrel.posts.places.tagger.training import CONFIG_FILE, train_tagger
 
 TOWNS = ["Houston", "Genova", "Porto", "Chennai", "Valencia", "Tampere", "Dresden", "Lyon", "Galle", "Austin"]
 
@@ -97,7 +102,7 @@ def test_an_evaluation_reports_names_points_and_the_footprint(tmp_path: Path, di
         ]  # fmt: skip
         (data / part / "en_e.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + "broken\n")
     assert len(read_recognition(tmp_path)) == len(read_resolution(data)) == 20
-    from stormpetrel.assembly import TAGGER
+    from stormpetrel.bootstrap import TAGGER
 
     report = evaluate(data, directory, TAGGER, print, plain=False)
     assert report["recognition"]["exact"]["r"] == 1.0

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stormpetrel.errors import ModelUnavailable, SetupError
-from stormpetrel.events import NativePlace
-from stormpetrel.places.cells import distance_km, rings
-from stormpetrel.places.finder import PlaceFinder
-from stormpetrel.places.gazetteer import Gazetteer, fold
-from stormpetrel.places.gazetteer_file import PlaceRow, write_gazetteer
-from stormpetrel.places.geonames_dump import division_rows, dump_rows
-from stormpetrel.places.marks import GazetteerMarks
-from stormpetrel.places.pipeline import load_tagger
-from stormpetrel.places.recent import RecentPlaces
-from stormpetrel.places.recogniser import Mention, PlaceRecogniser
-from stormpetrel.places.resolver import Context, Resolver
+from stormpetrel.core.cells import distance_km, rings
+from stormpetrel.core.errors import ModelUnavailable, SetupError
+from stormpetrel.core.events import NativePlace
+from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer, fold
+from stormpetrel.posts.places.gazetteer.gazetteer_file import PlaceRow, write_gazetteer
+from stormpetrel.posts.places.gazetteer.geonames_dump import division_rows, dump_rows
+from stormpetrel.posts.places.geoparser.geoparser import PlaceFinder
+from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
+from stormpetrel.posts.places.geoparser.toponym_resolver import Context, Resolver
+from stormpetrel.posts.places.tagger.gazetteer_features import GazetteerMarks
+from stormpetrel.posts.places.tagger.pipeline import load_tagger
+from stormpetrel.posts.places.tagger.recogniser import Mention, PlaceRecogniser
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -14,16 +14,16 @@ from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from scipy.ndimage import binary_erosion
 
+from stormpetrel.core.errors import BadProduct
 from stormpetrel.demo.scenes import DECIBELS, Ground, write_optical, write_radar
-from stormpetrel.errors import BadProduct
+from stormpetrel.imagery.catalogue.folder import product_at
 from stormpetrel.imagery.describe import describe_scene
-from stormpetrel.imagery.files import files_of, gdal_path
-from stormpetrel.imagery.grid import Frame, frame_around
-from stormpetrel.imagery.masks import GroundMasks
 from stormpetrel.imagery.pairing import Rules, scenes_of
-from stormpetrel.imagery.sentinel1 import RadarImage
-from stormpetrel.imagery.sentinel2 import OpticalImage
-from stormpetrel.notices.folder import product_at
+from stormpetrel.imagery.patches.geobox import Frame, frame_around
+from stormpetrel.imagery.readers.files import files_of, gdal_path
+from stormpetrel.imagery.readers.sentinel1 import RadarImage
+from stormpetrel.imagery.readers.sentinel2 import OpticalImage
+from stormpetrel.imagery.water.exclusion_masks import GroundMasks
 
 NOW = datetime(2025, 11, 4, 12, tzinfo=UTC)
 GROUND = Ground(32632, 499_200, 4_924_800, 480)
@@ -236,7 +236,7 @@ def test_the_real_samples_of_every_format_are_read(data: Path) -> None:
 
 
 def test_every_local_image_of_the_catalogue_is_described(data: Path) -> None:
-    from consumers.sources.notices import notice
+    from consumers.sources.product_files import notice
 
     lines = (data / "sentinel_catalogue" / "notifications_for_local_images.jsonl").read_bytes().splitlines()
     products = [product for line in lines if (product := notice(line, data)) is not None]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from consumers.sources.files import files_in, lines, replay
-from consumers.sources.publish import PostPublisher
-from stormpetrel.errors import SetupError
+from consumers.sources.post_publisher import PostPublisher
+from stormpetrel.core.errors import SetupError
 
 
 class Recording:

@@ -10,9 +10,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stormpetrel.ports import Filter, NearestQuery, OrderQuery, Query, Scored
-from stormpetrel.retrieval import PostSearch, Question
-from stormpetrel.retrieval.standing import StandingQuery
+from stormpetrel.core.ports import Filter, NearestQuery, OrderQuery, Query, Scored
+from stormpetrel.search import PostSearch, Question
+from stormpetrel.search.saved_searches import StandingQuery
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from stormpetrel.text.clean import canonical, clean
-from stormpetrel.text.duplicates import DuplicateWindow
-from stormpetrel.text.language import detect
-from stormpetrel.text.lexical import document_terms, query_terms
+from stormpetrel.posts.text.clean import canonical, clean
+from stormpetrel.posts.text.duplicates import DuplicateWindow
+from stormpetrel.posts.text.language import detect
+from stormpetrel.posts.text.lexical import document_terms, query_terms
 
 
 def test_cleaning_keeps_words_and_drops_addresses_mentions_and_invisible_characters() -> None:

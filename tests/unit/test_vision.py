@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 
 from consumers.sources.files import with_photos
+from stormpetrel.core.errors import BadPicture, ModelUnavailable, SetupError
+from stormpetrel.core.events import Media, Post
+from stormpetrel.core.settings import CONFIG_DIRECTORY
 from stormpetrel.demo.pictures import SCENES, data_url, picture
-from stormpetrel.errors import BadPicture, ModelUnavailable, SetupError
-from stormpetrel.events import Media, Post
-from stormpetrel.settings import CONFIG_DIRECTORY
-from stormpetrel.vision.concepts import Concept, read_concepts, terms_of
-from stormpetrel.vision.descriptor import DIMENSIONS, Descriptor, colour_histogram, edge_histogram
-from stormpetrel.vision.model import visual_model
-from stormpetrel.vision.pictures import from_base64, read_picture
+from stormpetrel.posts.vision.concepts import Concept, read_concepts, terms_of
+from stormpetrel.posts.vision.descriptor import DIMENSIONS, Descriptor, colour_histogram, edge_histogram
+from stormpetrel.posts.vision.model import visual_model
+from stormpetrel.posts.vision.pictures import from_base64, read_picture
 from streams.photos import PhotoReader
 
 CONCEPTS = CONFIG_DIRECTORY / "concepts.yaml"

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.crs import CRS
 
-from stormpetrel.errors import SetupError
+from stormpetrel.core.errors import SetupError
 from stormpetrel.evaluation.patch_retrieval import evaluate_patch_sets
 from stormpetrel.evaluation.patches import evaluate
-from stormpetrel.imagery import water
 from stormpetrel.imagery.registration import agreed, block_shift
+from stormpetrel.imagery.water import detection as water
 
 
 def scene(water_db: float, land_db: float, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from stormpetrel.core.ports import Filter, OrderQuery, Query, Scored
 from stormpetrel.fusion import RankList
-from stormpetrel.ports import Filter, OrderQuery, Query, Scored
-from stormpetrel.retrieval import Area, PostSearch, Question
-from stormpetrel.retrieval.standing_worlds import StandingWorlds
-from stormpetrel.retrieval.worlds import PatchQuestion, WorldSearch, by_cell, cell_at, patch_filter
+from stormpetrel.search import Area, PostSearch, Question
+from stormpetrel.search.cross_source import PatchQuestion, WorldSearch, by_cell, cell_at, patch_filter
+from stormpetrel.search.saved_cross_source import StandingWorlds
 
 AT = datetime(2025, 11, 4, 18, tzinfo=UTC)
 HERE, THERE = (8.93, 44.41), (15.1, 37.5)

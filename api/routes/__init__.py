@@ -1,0 +1,1 @@
+"""One module a resource; each route parses, calls one function, and answers."""

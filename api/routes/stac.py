@@ -1,0 +1,118 @@
+"""Products, scenes and patches as a STAC API: a client of catalogues finds them as it finds anybody's."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import JSONResponse
+
+from api.dependencies import Services
+from api.routes.search import services
+from stormpetrel.core.errors import NotFound
+from stormpetrel.core.ports import Document
+from stormpetrel.imagery import stac_items as stac
+
+router = APIRouter(prefix="/v1/stac", tags=["stac"])
+CONFORMS = [
+    "https://api.stacspec.org/v1.0.0/core",
+    "https://api.stacspec.org/v1.0.0/collections",
+    "https://api.stacspec.org/v1.0.0/ogcapi-features",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+]
+GEOJSON = "application/geo+json"
+Limit = Annotated[int, Query(ge=1, le=500)]
+Before = Annotated[int | None, Query(description="milliseconds since 1970: where the last page ended")]
+
+
+def _address(request: Request) -> str:
+    return str(request.base_url).rstrip("/")
+
+
+def _link(rel: str, href: str, kind: str = "application/json") -> dict[str, str]:
+    return {"rel": rel, "href": href, "type": kind}
+
+
+@router.get("")
+def landing(request: Request) -> dict[str, Any]:
+    """The catalogue's root."""
+    at = f"{_address(request)}/v1/stac"
+    found = stac.catalogue().to_dict(include_self_link=False)
+    links = [_link("self", at), _link("root", at), _link("data", f"{at}/collections"),
+             _link("conformance", f"{at}/conformance"),
+             _link("service-desc", f"{_address(request)}/openapi.json", "application/vnd.oai.openapi+json;version=3.0"),
+             *(_link("child", f"{at}/collections/{name}") for name in stac.COLLECTIONS)]  # fmt: skip
+    return {**found, "conformsTo": CONFORMS, "links": links}
+
+
+@router.get("/conformance")
+def conformance() -> dict[str, Any]:
+    """What of the STAC API specification is here: core, collections, items."""
+    return {"conformsTo": CONFORMS}
+
+
+@router.get("/collections")
+def collections(request: Request) -> dict[str, Any]:
+    at = f"{_address(request)}/v1/stac"
+    return {"collections": [_collection(name, at) for name in stac.COLLECTIONS],
+            "links": [_link("self", f"{at}/collections"), _link("root", at)]}  # fmt: skip
+
+
+@router.get("/collections/{name}")
+def one_collection(name: str, request: Request) -> dict[str, Any]:
+    _known(name)
+    return _collection(name, f"{_address(request)}/v1/stac")
+
+
+def _collection(name: str, at: str) -> dict[str, Any]:
+    found = stac.collection(name).to_dict(include_self_link=False)
+    here = f"{at}/collections/{name}"
+    return {**found, "links": [_link("self", here), _link("root", at), _link("parent", at),
+                               _link("items", f"{here}/items", GEOJSON)]}  # fmt: skip
+
+
+@router.get("/collections/{name}/items")
+def items(name: str, request: Request, limit: Limit = 50, before: Before = None,
+          have: Services = Depends(services)) -> JSONResponse:  # fmt: skip
+    """The newest items, falling by the time they were sensed; `next` goes on."""
+    _known(name)
+    found = have.documents.newest(name, "time", limit, before=before)
+    here = f"{_address(request)}/v1/stac/collections/{name}"
+    links = [_link("self", f"{here}/items", GEOJSON), _link("collection", here)]
+    if len(found) == limit:
+        links.append(_link("next", f"{here}/items?limit={limit}&before={found[-1]['time']}", GEOJSON))
+    features = [_item(name, document, _address(request)) for document in found]
+    body = {"type": "FeatureCollection", "features": features, "links": links, "numberReturned": len(features)}
+    return JSONResponse(body, media_type=GEOJSON)
+
+
+@router.get("/collections/{name}/items/{item_id:path}")
+def one_item(name: str, item_id: str, request: Request, have: Services = Depends(services)) -> JSONResponse:
+    _known(name)
+    found = have.documents.get(name, [item_id]).get(item_id)
+    if found is None:
+        raise NotFound(f"there is no item {item_id!r} in {name}")
+    return JSONResponse(_item(name, found, _address(request)), media_type=GEOJSON)
+
+
+def _known(name: str) -> None:
+    if name not in stac.COLLECTIONS:
+        raise NotFound(f"there is no collection {name!r}; there are {', '.join(stac.COLLECTIONS)}")
+
+
+def _item(name: str, document: Document, address: str) -> dict[str, Any]:
+    if name == "products":
+        made = stac.product_item(document)
+    elif name == "scenes":
+        made = stac.scene_item(document, address)
+    else:
+        made = stac.patch_item(document, address)
+    at = f"{address}/v1/stac"
+    found = made.to_dict(include_self_link=False, transform_hrefs=False)
+    kept = [link for link in found["links"] if link["rel"] == "derived_from"]
+    own = f"{at}/collections/{name}/items/{quote(document['_id'], safe='')}"
+    links = [_link("self", own, GEOJSON), _link("root", at), _link("parent", f"{at}/collections/{name}"),
+             _link("collection", f"{at}/collections/{name}")]  # fmt: skip
+    return {**found, "links": links + kept}

@@ -1,0 +1,1 @@
+"""What every part shares: events, topics, settings, errors, identifiers, cells, and the ports to the outside."""

@@ -1,0 +1,101 @@
+"""What people say of patches and posts, and the models that learn from it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from stormpetrel.core.events.values import Event, Moment, Vector
+
+CollectionId = Annotated[str, Field(max_length=80, pattern=r"^(posts|patches)(/[a-z0-9][a-z0-9_.-]*)?$")]
+LabelId = Annotated[str, Field(max_length=120, pattern=r"^[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)*$")]
+AnnotationId = Annotated[str, Field(min_length=3, max_length=80)]
+Annotator = Annotated[str, Field(min_length=1, max_length=120)]
+Sign = Literal["positive", "negative", "skip"]
+
+
+class Annotation(Event):
+    """One person's judgement of one item (topic `annotations`, key `collection`).
+
+    `collection` says what is annotated, and for which work: `patches`, `posts`, `posts/genova-2025`. `vectors` are the
+    item's own as they were when it was judged, so that models can be rebuilt from the topic alone, whatever becomes of
+    the item. `grid` is a patch's side in pixels; `round` the round of feedback that asked for it, from 1.
+    """
+
+    annotation_id: AnnotationId
+    collection: CollectionId
+    item_id: Annotated[str, Field(min_length=3, max_length=512)]
+    label: LabelId
+    sign: Sign
+    annotator: Annotator
+    grid: int | None = None
+    round: Annotated[int, Field(ge=1, le=10_000)] = 1
+    vectors: dict[str, Vector] = Field(default_factory=dict)
+    catalogue_version: str | None = None
+    annotated_at: Moment
+
+
+class AnnotationUndone(Event):
+    """An annotation is taken back; what its annotator said of the item before holds again (topic `annotations`)."""
+
+    annotation_id: AnnotationId
+    collection: CollectionId
+    annotator: Annotator
+    undone_at: Moment
+
+
+class LabelDefined(Event):
+    """A user's own label below one of the catalogue (topic `annotations`, key `catalogue`)."""
+
+    label: LabelId
+    title: Annotated[str, Field(min_length=1, max_length=120)]
+    description: Annotated[str, Field(max_length=2000)] = ""
+    annotator: Annotator
+    defined_at: Moment
+
+
+class ItemsLabelled(Event):
+    """What a label's model says of items, to be kept (topic `items.labelled`, key `collection:label`).
+
+    `scores` are the decision values of `item_ids`, in their order: positive is the label's side. `annotations` counts
+    the labels that the model was fitted on; `part` of `parts` belong to one asking.
+    """
+
+    collection: CollectionId
+    label: LabelId
+    vector: str
+    grid: int | None = None
+    model_version: str
+    annotations: int
+    item_ids: Annotated[tuple[str, ...], Field(min_length=1, max_length=5000)]
+    scores: Vector
+    part: int
+    parts: int
+    labelled_at: Moment
+
+
+class ModelUpdated(Event):
+    """A model of a label in a collection has learned (topic `models.updated`, key `model_id`).
+
+    `model_version` is made of all that it learned from: the same labels in the same order give the same version.
+    `annotations` counts them, `last_annotation_id` is the newest. `serving` is which of the learners predicts;
+    `weights` are its own, `state` all that is needed to go on learning from `position` on (partition, next offset).
+    `prequential` is how well each learner foresaw the labels before it learned them.
+    """
+
+    model_id: Annotated[str, Field(min_length=3, max_length=240)]
+    model_version: str
+    collection: CollectionId
+    label: LabelId
+    vector: str
+    vector_model: str
+    annotations: Annotated[int, Field(ge=0)]
+    last_annotation_id: str
+    serving: Literal["logistic", "refitted", "incremental", "none"]
+    weights: dict[str, Any]
+    prequential: dict[str, Any]
+    drifts: int = 0
+    state: dict[str, Any]
+    position: tuple[int, int]
+    updated_at: Moment

@@ -1,0 +1,100 @@
+"""Events as bytes and back: JSON on the wire, old versions upgraded.
+
+An event's Kafka headers carry `schema` (its name), `version` and `trace`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from stormpetrel.core.errors import MalformedRecord, UnknownSchema
+from stormpetrel.core.events.annotations import Annotation, AnnotationUndone, ItemsLabelled, LabelDefined, ModelUpdated
+from stormpetrel.core.events.imagery import (
+    PatchDescribed,
+    PatchWithdrawn,
+    ProductAnnounced,
+    ProductWithdrawn,
+    SceneDescribed,
+    SceneWithdrawn,
+)
+from stormpetrel.core.events.posts import EnrichedPost, Post, PostDeleted, Subscription, SubscriptionEnded
+from stormpetrel.core.events.values import Event
+
+PostEvent = Post | PostDeleted
+EnrichedEvent = EnrichedPost | PostDeleted
+EVENT_TYPES: tuple[type[Event], ...] = (
+    Post, PostDeleted, EnrichedPost, Subscription, SubscriptionEnded, ProductAnnounced, ProductWithdrawn,
+    PatchDescribed, PatchWithdrawn, SceneDescribed, SceneWithdrawn,
+    Annotation, AnnotationUndone, LabelDefined, ItemsLabelled, ModelUpdated,
+)  # fmt: skip
+EVENTS: Mapping[str, type[Event]] = {model.name(): model for model in EVENT_TYPES}
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+# (schema name, version it reads) -> a function that makes the next version out of it.
+UPGRADES: dict[tuple[str, int], Upgrade] = {
+    ("EnrichedPost", 1): lambda fields: {**fields, "schema_version": 2},  # 2 adds what its photo shows
+    ("EnrichedPost", 2): lambda fields: {**fields, "schema_version": 3},  # 3 adds what is known of its places
+    ("EnrichedPost", 3): lambda fields: {**fields, "schema_version": 4},  # 4 adds what models say of it
+    ("PatchDescribed", 1): lambda fields: {**fields, "schema_version": 2},  # 2 adds an embedding
+}
+
+
+def encode(event: Event) -> bytes:
+    """The event as UTF-8 JSON."""
+    return orjson.dumps(event.model_dump(mode="json", exclude_none=True))
+
+
+def headers_of(event: Event, trace: str | None = None) -> list[tuple[str, bytes]]:
+    """Kafka headers: schema name, schema version and a trace id (a new one if none is given)."""
+    return [
+        ("schema", event.name().encode()),
+        ("version", str(event.version).encode()),
+        ("trace", (trace or uuid.uuid4().hex).encode()),
+    ]
+
+
+def decode(raw: bytes, *accepted: type[Event], schema: str | None = None) -> Any:
+    """The event in `raw`, upgraded to this release's version.
+
+    `schema` is the header's name; without it there must be one accepted type. Raises MalformedRecord or
+    UnknownSchema, whose text goes to the dead letters.
+    """
+    name = schema or (accepted[0].name() if len(accepted) == 1 else None)
+    model = EVENTS.get(name or "")
+    if model is None or model not in accepted:
+        wanted = ", ".join(m.name() for m in accepted)
+        raise UnknownSchema(f"schema {name!r} is not read here (expected {wanted}); check the `schema` header")
+    try:
+        fields = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise MalformedRecord(f"{name} is not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise MalformedRecord(f"{name} must be a JSON object, not {type(fields).__name__}")
+    version = fields.get("schema_version", 1)
+    while isinstance(version, int) and version < model.version and (name, version) in UPGRADES:
+        fields = UPGRADES[(str(name), version)](fields)
+        version = fields["schema_version"]
+    if version != model.version:
+        raise UnknownSchema(f"{name} version {version!r} cannot be read; this release reads up to {model.version}")
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the record"
+        raise MalformedRecord(f"{name}: {where}: {first['msg']}") from error
+
+
+POINT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "stormpetrel")
+
+
+def point_id(entity_id: str) -> str:
+    """The id of an entity's point in the vector index: UUIDv5 of its own id.
+
+    >>> point_id("x:1460") == point_id("x:1460")
+    True
+    """
+    return str(uuid.uuid5(POINT_NAMESPACE, entity_id))

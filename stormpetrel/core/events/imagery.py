@@ -1,0 +1,145 @@
+"""Sentinel products, and the scenes and patches that are made of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from stormpetrel.core.events.values import Event, Frozen, Latitude, Longitude, Moment, Vector
+
+ProductName = Annotated[str, Field(min_length=3, max_length=200, pattern=r"^[A-Za-z0-9_.-]+$")]
+Platform = Literal["sentinel-1", "sentinel-2"]
+
+
+class Checksum(Frozen):
+    """What a product's file must hash to."""
+
+    algorithm: Literal["md5", "sha256", "blake3"]
+    value: str
+
+
+class ProductAnnounced(Event):
+    """A Sentinel product exists, or has changed (topic `products.announced`, key `product_name`).
+
+    `product_name` is the same whichever source tells of it. `footprint` is a GeoJSON (Multi)Polygon, split where it
+    crosses the antimeridian. `location` is a folder, file or archive (a path, `https://` or `s3://`); `assets` names
+    its files one by one where the source does. `cloud_cover` is in per cent. `reflectance_offset` is what is to be
+    added to a Sentinel-2 product's digital numbers, where the source knows better than the product's own metadata.
+    `revision` changes when the product does.
+    """
+
+    product_name: ProductName
+    platform: Platform
+    product_type: str
+    sensed_from: Moment
+    sensed_until: Moment
+    footprint: dict[str, Any]
+    published_at: Moment | None = None
+    cloud_cover: Annotated[float, Field(ge=0, le=100)] | None = None
+    relative_orbit: int | None = None
+    orbit_direction: Literal["ascending", "descending"] | None = None
+    location: str | None = None
+    assets: dict[str, str] = Field(default_factory=dict)
+    reflectance_offset: int | None = None
+    checksum: Checksum | None = None
+    size: int | None = None
+    revision: str = ""
+    source: str
+    announced_at: Moment
+
+
+class ProductWithdrawn(Event):
+    """A product was taken back: its patches leave every view (topic `products.announced`)."""
+
+    product_name: ProductName
+    source: str
+    withdrawn_at: Moment
+
+
+class NewWater(Frozen):
+    """Water that an earlier image of the same ground does not have: share of the known pixels, and how sure (0 to
+    1)."""
+
+    share: Annotated[float, Field(ge=0, le=1)]
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    sensor: Platform
+    before: ProductName
+
+
+class PatchDescribed(Event):
+    """A square of ground as one scene saw it (topic `patches.described`, key `scene_id`).
+
+    `sar_vector` (144), `ms_vector` (128) and `fused_vector` (272) are unit vectors; a half that was not there has none.
+    `earth_vector` is the embedding of an Earth-observation model, where one is configured.
+    `side` is in pixels of 10 m, `row` and `column` count squares of that side from the corner of the UTM zone,
+    northwards and eastwards, so that the same ground is the same square in every scene. `ring` is (longitude,
+    latitude), closed.
+    """
+
+    version: ClassVar[int] = 2
+    schema_version: int = 2
+    patch_id: Annotated[str, Field(min_length=3, max_length=512)]
+    scene_id: str
+    s1_product: ProductName | None = None
+    s2_product: ProductName | None = None
+    sensed_at: Moment
+    epsg: int
+    side: Annotated[int, Field(gt=0)]
+    row: int
+    column: int
+    longitude: Longitude
+    latitude: Latitude
+    ring: tuple[tuple[float, float], ...]
+    nodata_share: Annotated[float, Field(ge=0, le=1)]
+    cloud_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    water_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    new_water: NewWater | None = None
+    statistics: dict[str, float] = Field(default_factory=dict)
+    sar_vector: Vector | None = None
+    ms_vector: Vector | None = None
+    fused_vector: Vector | None = None
+    earth_vector: Vector | None = None
+    described_at: Moment
+
+
+class PatchWithdrawn(Event):
+    """A patch is gone, or a better one (of a pair) stands for its ground (topic `patches.described`)."""
+
+    patch_id: Annotated[str, Field(min_length=3, max_length=512)]
+    withdrawn_at: Moment
+
+
+class SceneDescribed(Event):
+    """All patches of a scene are on the log (topic `patches.described`, key `scene_id`).
+
+    `shift_m` is what is left between the two images after registration, eastwards and northwards, in metres; `problems`
+    says what could not be had (a before-image that is gone, a cloud mask). `new_water` is GeoJSON, degrees.
+    `revisions` are the products' own: the same ones again are no new work.
+    """
+
+    scene_id: str
+    s1_product: ProductName | None = None
+    s2_product: ProductName | None = None
+    before: ProductName | None = None
+    sensed_at: Moment
+    epsg: int
+    bounds: tuple[float, float, float, float]
+    footprint: dict[str, Any]
+    patches: dict[str, int]
+    shift_m: tuple[float, float] | None = None
+    shift_certainty: float | None = None
+    problems: tuple[str, ...] = ()
+    new_water: dict[str, Any] | None = None
+    new_water_confidence: float | None = None
+    pictures: dict[str, str] = Field(default_factory=dict)
+    descriptors: tuple[str, ...] = ()
+    revisions: dict[str, str] = Field(default_factory=dict)
+    described_at: Moment
+
+
+class SceneWithdrawn(Event):
+    """A scene is gone with its product (topic `patches.described`)."""
+
+    scene_id: str
+    withdrawn_at: Moment

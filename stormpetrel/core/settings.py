@@ -1,0 +1,198 @@
+"""One typed settings tree: `config/stormpetrel.yaml`, then `STORMPETREL_*` variables on top.
+
+A nested value is set by two underscores: `STORMPETREL_KAFKA__BOOTSTRAP=broker:9092`. Another file is named by
+`STORMPETREL_CONFIG`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+CONFIG_DIRECTORY = Path(__file__).resolve().parents[2] / "config"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Kafka(Section):
+    bootstrap: str = "127.0.0.1:9092"
+    replication_factor: int = Field(1, ge=1)
+    group_prefix: str = "stormpetrel"
+
+
+class Mongo(Section):
+    url: str = "mongodb://127.0.0.1:27017"
+    database: str = "stormpetrel"
+
+
+class Compressed(Section):
+    """How dense vectors are searched: see the table in docs/retrieval.md."""
+
+    kind: Literal["none", "scalar", "product", "binary"] = "none"
+    rescore: bool = True
+    oversampling: float = Field(2.0, ge=1, le=20)
+    ef: int = Field(128, ge=10, le=4096)
+
+
+class Qdrant(Section):
+    url: str = "http://127.0.0.1:6333"
+    api_key: str | None = None
+    collection_prefix: str = ""
+    timeout_s: float = Field(30, gt=0)
+    compression: Compressed = Compressed()
+
+
+class VisualModel(Section):
+    name: str = "descriptor"
+    threads: int = Field(2, ge=1)
+
+
+class Photos(Section):
+    """Pictures of posts are fetched from these hosts alone; `data:` URLs need none."""
+
+    hosts: tuple[str, ...] = ()
+    within_s: float = Field(1.0, gt=0, le=30)
+
+
+class TextModel(Section):
+    name: str = "all-MiniLM-L6-v2"
+    batch_size: int = Field(16, ge=1, le=256)
+    threads: int = Field(2, ge=1)
+
+
+class Worker(Section):
+    batch: int = Field(64, ge=1, le=1000)
+    batch_within_s: float = Field(0.05, gt=0)
+    duplicate_window: int = Field(20_000, ge=1)
+    duplicate_similarity: float = Field(0.8, gt=0, le=1)
+    probe_port: int = Field(6066, ge=0)
+
+
+class Index(Section):
+    batch: int = Field(500, ge=1, le=5000)
+    batch_within_s: float = Field(0.25, gt=0)
+    probe_port: int = Field(6067, ge=0)
+
+
+class Api(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0)
+    list_depth: int = Field(100, ge=10, le=1000)
+
+
+class X(Section):
+    bearer_token: str | None = None
+    stream_url: str = "https://api.x.com/2/tweets/search/stream"
+    probe_port: int = Field(6068, ge=0)
+
+
+class Places(Section):
+    """How names of places are found and resolved. `gazetteer` is a folder with a dump of GeoNames, beside the installed
+    one; `tagger` a spaCy pipeline of your own; `recent_h` how long the posts before speak for those after."""
+
+    gazetteer: Path | None = None
+    tagger: Path | None = None
+    recent_h: float = Field(24.0, gt=0)
+
+
+class Imagery(Section):
+    """Which Sentinel products are worked on, and how. `area` is west, south, east, north in degrees; none: everywhere.
+    `earth_model` is the folder of a model whose embedding every patch gets too."""
+
+    area: tuple[float, float, float, float] | None = None
+    most_cloud: float = Field(80.0, ge=0, le=100)
+    pair_within_h: float = Field(72.0, gt=0)
+    before_within_days: float = Field(60.0, gt=0)
+    grids: tuple[int, ...] = (480, 240, 120)
+    directory: Path = Path(".stormpetrel/imagery")
+    permanent_water: Path | None = None
+    slope: Path | None = None
+    earth_model: Path | None = None
+    largest_download_gb: float = Field(12.0, gt=0)
+    token: str | None = None
+    s3_endpoint: str | None = "https://eodata.dataspace.copernicus.eu"
+    probe_port: int = Field(6069, ge=0)
+
+
+class Catalogue(Section):
+    """Where notices of new products are fetched. `user` and `password` are those of the Data Space; `secret` is what a
+    push must carry."""
+
+    stac_url: str = "https://stac.dataspace.copernicus.eu/v1"
+    stac_collections: tuple[str, ...] = ("sentinel-1-grd", "sentinel-2-l2a")
+    odata_url: str = "https://catalogue.dataspace.copernicus.eu/odata/v1"
+    subscriptions_url: str = "https://catalogue.dataspace.copernicus.eu/odata/v1"
+    identity_url: str = "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token"
+    subscription_id: str | None = None
+    user: str | None = None
+    password: str | None = None
+    token: str | None = None
+    secret: str | None = None
+    folder: Path | None = None
+    every_s: float = Field(60.0, gt=0)
+    since_h: float = Field(24.0, gt=0)
+    probe_port: int = Field(6070, ge=0)
+
+
+class Local(Section):
+    directory: Path = Path(".stormpetrel")
+    kafka_port: int = 9092
+    kafka_controller_port: int = 9093
+    mongo_port: int = 27017
+    qdrant_port: int = 6333
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, with what holds if nothing is."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="STORMPETREL_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        nested_model_default_partial_update=True,
+    )
+
+    kafka: Kafka = Kafka()
+    mongo: Mongo = Mongo()
+    qdrant: Qdrant = Qdrant()
+    text_model: TextModel = TextModel()
+    visual_model: VisualModel = VisualModel()
+    photos: Photos = Photos()
+    worker: Worker = Worker()
+    index: Index = Index()
+    api: Api = Api()
+    x: X = X()
+    places: Places = Places()
+    imagery: Imagery = Imagery()
+    catalogue: Catalogue = Catalogue()
+    local: Local = Local()
+    cache: Path = Path(".stormpetrel/cache")
+    probe_host: str = "127.0.0.1"
+
+    @property
+    def models(self) -> Path:
+        """Where exported models lie."""
+        return self.cache / "models"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        chosen = os.environ.get("STORMPETREL_CONFIG", str(CONFIG_DIRECTORY / "stormpetrel.yaml"))
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=chosen)

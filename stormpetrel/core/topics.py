@@ -1,0 +1,78 @@
+"""The topics: their keys, partitions, retention and the events that each one carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stormpetrel.core.events import (
+    Annotation,
+    AnnotationUndone,
+    EnrichedPost,
+    Event,
+    ItemsLabelled,
+    LabelDefined,
+    ModelUpdated,
+    PatchDescribed,
+    PatchWithdrawn,
+    Post,
+    PostDeleted,
+    ProductAnnounced,
+    ProductWithdrawn,
+    SceneDescribed,
+    SceneWithdrawn,
+    Subscription,
+    SubscriptionEnded,
+)
+
+DAY_MS = 86_400_000
+FOR_EVER = -1
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic as it must stand on the broker. `retention_ms` of -1 keeps for ever."""
+
+    name: str
+    key: str
+    partitions: int
+    retention_ms: int
+    events: tuple[type[Event], ...]
+    compacted: bool = False
+
+    def configuration(self) -> dict[str, str]:
+        """The broker's own names for how the topic is kept."""
+        policy = "compact" if self.compacted else "delete"
+        return {"cleanup.policy": policy, "retention.ms": str(self.retention_ms)}
+
+    def dead(self) -> Topic:
+        """Where records of this topic go that cannot be worked on: raw bytes, the reason in the headers."""
+        return Topic(dead_letter_name(self.name), f"as in {self.name}", 3, 30 * DAY_MS, ())
+
+
+def dead_letter_name(topic: str) -> str:
+    return f"{topic}.dead"
+
+
+POSTS_RAW = Topic("posts.raw", "post_id", 12, 7 * DAY_MS, (Post, PostDeleted))
+POSTS_ENRICHED = Topic("posts.enriched", "post_id", 12, 30 * DAY_MS, (EnrichedPost, PostDeleted))
+SUBSCRIPTIONS = Topic(
+    "subscriptions", "subscription_id", 1, FOR_EVER, (Subscription, SubscriptionEnded), compacted=True
+)
+PRODUCTS_ANNOUNCED = Topic(
+    "products.announced", "product_name", 6, FOR_EVER, (ProductAnnounced, ProductWithdrawn), compacted=True
+)
+PATCHES_DESCRIBED = Topic(
+    "patches.described", "scene_id", 12, 30 * DAY_MS, (PatchDescribed, PatchWithdrawn, SceneDescribed, SceneWithdrawn)
+)
+ANNOTATIONS = Topic("annotations", "collection", 6, FOR_EVER, (Annotation, AnnotationUndone, LabelDefined))
+ITEMS_LABELLED = Topic("items.labelled", "collection:label", 6, FOR_EVER, (ItemsLabelled,))
+MODELS_UPDATED = Topic("models.updated", "model_id", 1, FOR_EVER, (ModelUpdated,), compacted=True)
+LIVE_TOPICS = (
+    POSTS_RAW, POSTS_ENRICHED, SUBSCRIPTIONS, PRODUCTS_ANNOUNCED, PATCHES_DESCRIBED, ANNOTATIONS, ITEMS_LABELLED,
+    MODELS_UPDATED,
+)  # fmt: skip
+
+
+def all_topics() -> tuple[Topic, ...]:
+    """Every topic this release works with, the dead-letter ones included."""
+    return LIVE_TOPICS + tuple(topic.dead() for topic in LIVE_TOPICS)

@@ -1,0 +1,1 @@
+"""Cuts geo boxes into patches and describes each of them."""

@@ -1,0 +1,161 @@
+"""The files of a product, wherever it lies: a folder, a zip archive, a web address, or files named one by one.
+
+Rasters are opened by GDAL itself through its virtual file systems, so that only what is needed is read; credentials
+come from the environment, as GDAL takes them (AWS_ACCESS_KEY_ID, AWS_S3_ENDPOINT, GDAL_HTTP_HEADERS).
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+import rasterio
+from rasterio.crs import CRS
+from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.warp import transform
+
+from stormpetrel.core.errors import BadProduct
+
+LARGEST_PIXELS = 2_000_000_000  # of one raster; a GRD has 420 million
+LARGEST_TEXT = 64_000_000  # bytes of one annotation file
+MOST_FILES = 20_000
+LARGEST_UNPACKED = 30_000_000_000  # bytes of all files of an archive
+
+
+@dataclass(frozen=True)
+class ProductFiles:
+    """`paths` maps a file's name within the product to what GDAL opens it by; `archive` holds them, if one does."""
+
+    paths: dict[str, str]
+    archive: Path | None = None
+
+    def matching(self, *ends: str) -> list[str]:
+        """Names that end with one of these, whatever their case, the shortest first."""
+        lowered = tuple(end.lower() for end in ends)
+        return sorted(
+            (name for name in self.paths if name.lower().endswith(lowered)), key=lambda name: (len(name), name)
+        )
+
+    def text(self, name: str) -> bytes:
+        """A small file's bytes. Raises BadProduct where it is too large or cannot be read."""
+        try:
+            if self.archive is not None:
+                with zipfile.ZipFile(self.archive) as packed:
+                    entry = packed.getinfo(name)
+                    if entry.file_size > LARGEST_TEXT:
+                        raise BadProduct(f"{name} claims {entry.file_size} bytes; annotations have at most 64 MB")
+                    return packed.read(entry)
+            file = Path(self.paths[name])
+            if file.stat().st_size > LARGEST_TEXT:
+                raise BadProduct(f"{name} has {file.stat().st_size} bytes; annotations have at most 64 MB")
+            return file.read_bytes()
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            raise BadProduct(f"{name} cannot be read: {error}") from error
+
+
+def gdal_path(address: str) -> str:
+    """What GDAL opens a path, `https://` or `s3://` address by.
+
+    >>> gdal_path("s3://eodata/a/B02.jp2")
+    '/vsis3/eodata/a/B02.jp2'
+    """
+    parts = urlsplit(address)
+    if parts.scheme in ("http", "https"):
+        return f"/vsicurl/{address}"
+    if parts.scheme == "s3":
+        return f"/vsis3/{parts.netloc}{parts.path}"
+    if parts.scheme in ("", "file"):
+        return parts.path if parts.scheme == "file" else address
+    raise BadProduct(f"{address!r} is no address that rasters are read from; give a path, https:// or s3://")
+
+
+def files_of(location: str | None, assets: dict[str, str]) -> ProductFiles:
+    """The files of an announced product. Raises BadProduct where there are none, or where an archive is not to be
+    trusted."""
+    if assets:
+        # The address' own name says more than the asset's: T31TDF_..._B02_10m.jp2.
+        return ProductFiles({f"{key}/{urlsplit(href).path.rsplit('/', 1)[-1]}": gdal_path(href)
+                             for key, href in assets.items()})  # fmt: skip
+    if location is None:
+        raise BadProduct("its notice names no files; give the product's path or assets")
+    if "://" in location and not location.startswith("file://"):
+        return ProductFiles({location.rsplit("/", 1)[-1]: gdal_path(location)})
+    path = Path(location.removeprefix("file://"))
+    if not path.exists():
+        raise BadProduct(f"nothing is at {path}: is the volume mounted, and the download whole?")
+    if path.is_dir():
+        return _folder(path)
+    if path.suffix.lower() == ".zip":
+        return _archive(path)
+    return ProductFiles({path.name: str(path)})
+
+
+def _folder(path: Path) -> ProductFiles:
+    found: dict[str, str] = {}
+    for file in sorted(path.rglob("*")):
+        if file.is_file() and file.resolve().is_relative_to(path.resolve()):
+            found[str(file.relative_to(path))] = str(file)
+        if len(found) > MOST_FILES:
+            raise BadProduct(f"{path} holds more than {MOST_FILES} files; a product has some hundred")
+    if not found:
+        raise BadProduct(f"{path} is an empty folder; is the download whole?")
+    return ProductFiles(found)
+
+
+def _archive(path: Path) -> ProductFiles:
+    try:
+        with zipfile.ZipFile(path) as packed:
+            entries = [entry for entry in packed.infolist() if not entry.is_dir()]
+    except (OSError, zipfile.BadZipFile) as error:
+        raise BadProduct(f"{path.name} is no whole zip archive: {error}") from error
+    if len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > LARGEST_UNPACKED:
+        raise BadProduct(f"{path.name} claims {len(entries)} files and more than a product can have; it is not opened")
+    for entry in entries:
+        inner = PurePosixPath(entry.filename.replace("\\", "/"))
+        if inner.is_absolute() or ".." in inner.parts:
+            raise BadProduct(f"{path.name} has a file that climbs out of its folder ({entry.filename!r}); not opened")
+    paths = {entry.filename: f"/vsizip/{path.resolve()}/{entry.filename}" for entry in entries}
+    return ProductFiles(paths, path)
+
+
+@contextmanager
+def opened(path: str) -> Iterator[rasterio.DatasetReader]:
+    """A raster, open. Raises BadProduct where it cannot be read or claims more pixels than a product can have."""
+    try:
+        with rasterio.open(path) as dataset:
+            if dataset.width * dataset.height > LARGEST_PIXELS:
+                raise BadProduct(
+                    f"{path.rsplit('/', 1)[-1]} claims {dataset.width} x {dataset.height} pixels; not opened"
+                )
+            yield dataset
+    except (RasterioIOError, RasterioError) as error:
+        raise BadProduct(f"{path.rsplit('/', 1)[-1]} cannot be read: {error}") from error
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turns GDAL's errors of reading pixels into ours."""
+    try:
+        yield
+    except RasterioError as error:
+        raise BadProduct(f"a raster ends early or is broken: {error}; fetch the product again") from error
+
+
+def edge_in_degrees(dataset: rasterio.DatasetReader, points: int = 8) -> list[tuple[float, float]]:
+    """The edge of a raster on a map as (longitude, latitude), counter-clockwise, not closed, with points along its
+    sides; longitudes run on over the antimeridian."""
+    width, height = dataset.width, dataset.height
+    steps = [k / points for k in range(points)]
+    columns = [width * k for k in steps] + [width] * points + [width * (1 - k) for k in steps] + [0] * points
+    rows = [height] * points + [height * (1 - k) for k in steps] + [0] * points + [height * k for k in steps]
+    xs, ys = zip(
+        *(dataset.xy(row, column, offset="ul") for column, row in zip(columns, rows, strict=True)), strict=True
+    )
+    lons, lats = transform(dataset.crs, CRS.from_epsg(4326), list(xs), list(ys))
+    if max(lons) - min(lons) > 180:
+        lons = [lon % 360 for lon in lons]
+    return list(zip(lons, lats, strict=True))

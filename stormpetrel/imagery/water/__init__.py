@@ -1,0 +1,1 @@
+"""Detects water and new water, and masks what cannot be judged."""

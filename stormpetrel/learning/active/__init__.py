@@ -1,0 +1,1 @@
+"""Active learning: rounds, the cascade, structured queries and the embedding cache."""

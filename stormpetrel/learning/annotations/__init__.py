@@ -1,0 +1,1 @@
+"""What people said: labels, annotations, consensus, and their exchange with other tools."""

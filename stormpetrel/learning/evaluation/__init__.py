@@ -1,0 +1,1 @@
+"""How good the model of a label is."""

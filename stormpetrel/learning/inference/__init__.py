@@ -1,0 +1,1 @@
+"""Scores new items with trained models."""

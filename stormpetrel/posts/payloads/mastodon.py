@@ -1,0 +1,64 @@
+"""Mastodon: streaming frames (`event`, `payload`) and plain statuses, whose content is HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from stormpetrel.core.events import Media, Post, PostDeleted, PostEvent
+from stormpetrel.posts.payloads.times import moment
+from stormpetrel.posts.text.clean import from_html
+
+Json = dict[str, Any]
+KINDS = {"image": "photo", "video": "video", "gifv": "video"}
+
+
+def recognises(record: Json) -> bool:
+    return ("event" in record and "payload" in record) or ("account" in record and "content" in record)
+
+
+def normalise(record: Json, ingested_at: datetime) -> Iterator[PostEvent]:
+    """The status of an `update`, the deletion of a `delete`; nothing for other events (filters, notices)."""
+    if "event" not in record:
+        yield _post(record, ingested_at)
+    elif record["event"] in ("update", "status.update"):
+        payload = record["payload"]
+        yield _post(orjson.loads(payload) if isinstance(payload, str) else payload, ingested_at)
+    elif record["event"] == "delete":
+        yield PostDeleted(post_id=_id(record["payload"]), source="mastodon", deleted_at=ingested_at)
+
+
+def _id(status_id: Any) -> str:
+    """Ids are the streaming server's own: a deletion names nothing else."""
+    if not str(status_id):
+        raise ValueError("the id is empty")
+    return f"mastodon:{status_id}"
+
+
+def _post(status: Json, ingested_at: datetime) -> Post:
+    boosted = status.get("reblog")
+    said = boosted or status
+    warning = f"{said['spoiler_text']}\n" if said.get("spoiler_text") else ""
+    account = status.get("account") or {}
+    return Post(
+        post_id=_id(status["id"]),
+        source="mastodon",
+        text=warning + from_html(said["content"]),
+        created_at=moment(status["created_at"]),
+        ingested_at=ingested_at,
+        author_id=f"mastodon:{account['id']}" if account.get("id") else None,
+        declared_language=said.get("language"),
+        media=tuple(_media(said)),
+        repost_of=_id(boosted["id"]) if boosted else None,
+        reply_to=_id(status["in_reply_to_id"]) if status.get("in_reply_to_id") else None,
+        url=status.get("url") or status.get("uri"),
+    )
+
+
+def _media(status: Json) -> Iterator[Media]:
+    for found in status.get("media_attachments") or []:
+        kind: Any = KINDS.get(str(found.get("type")), "other")
+        yield Media(kind=kind, url=found.get("url"), alt_text=found.get("description"))

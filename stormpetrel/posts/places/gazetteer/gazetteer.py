@@ -1,0 +1,169 @@
+"""Names of places and what they may stand for: a file that is mapped, not loaded, so that it weighs little and opens
+at once. `gazetteer_sources.py` makes its rows, `gazetteer_file.py` writes it."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import marisa_trie
+import numpy as np
+from numpy.typing import NDArray
+
+from stormpetrel.core.errors import SetupError
+
+Kind = Literal["city", "admin2", "admin1", "country", "region"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+FORM = 1  # of the files; another one is made anew
+NAMES, PLACES, STARTS, MEMBERS, TEXTS, MANIFEST = (
+    "names.marisa", "places.npy", "starts.npy", "members.npy", "texts.bin", "manifest.json",
+)  # fmt: skip
+ALTERNATE = np.uint32(1 << 31)  # set on a member: the name is not the place's own
+ROW = np.dtype([
+    ("geonames_id", "<u4"), ("longitude", "<f4"), ("latitude", "<f4"), ("population", "<u4"), ("radius_km", "<f4"),
+    ("country", "S2"), ("admin1", "S8"), ("admin2", "S16"), ("kind", "u1"), ("text", "<u4"), ("length", "u1"),
+])  # fmt: skip
+KEPT = 5000  # names whose candidates are kept: an event names the same places over and over
+SPACES = re.compile(r"[\s_\-‐‑–’'`.]+")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One place that a name may stand for: its point and what of the ground is within `radius_km`. Degrees, WGS 84.
+
+    `alternate` tells that the name is not the place's own but one of its others.
+    """
+
+    geonames_id: int
+    name: str
+    longitude: float
+    latitude: float
+    country_code: str
+    admin1_code: str | None
+    admin2_code: str | None
+    population: int
+    kind: Kind
+    radius_km: float
+    alternate: bool = False
+
+
+def fold(name: str) -> str:
+    """How names are compared: case, compatibility forms and accents of Latin letters folded, marks and hyphens as
+    spaces.
+
+    >>> fold("São-Tomé"), fold("St. John’s"), fold("ΑΘΉΝΑ")
+    ('sao tome', 'st john s', 'αθηνα')
+    """
+    decomposed = unicodedata.normalize("NFKD", name).casefold()
+    plain = "".join(letter for letter in decomposed if unicodedata.category(letter) not in ("Mn", "Cf"))
+    return SPACES.sub(" ", plain).strip()
+
+
+class Gazetteer:
+    """Folded name -> the places it may stand for, the most populous first. Safe to share between threads."""
+
+    def __init__(self, directory: Path) -> None:
+        """Opens a gazetteer that was written. Raises SetupError where there is none of this form."""
+        try:
+            manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+            if manifest["form"] != FORM:
+                raise ValueError(f"its form is {manifest['form']}, not {FORM}")
+            self._names = marisa_trie.Trie()
+            self._names.mmap(str(directory / NAMES))
+            # Plain views of the mapped files: numpy's own class for them is slow to index.
+            places, starts, members = (
+                np.load(directory / name, mmap_mode="r").view(np.ndarray) for name in (PLACES, STARTS, MEMBERS)
+            )
+            self._texts = np.memmap(directory / TEXTS, np.uint8, "r").view(np.ndarray)
+            self._places: NDArray[Any] = places
+            self._starts: NDArray[np.uint32] = starts
+            self._members: NDArray[np.uint32] = members
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            remedy = "Make it with: stormpetrel places build"
+            raise SetupError(f"no gazetteer in {directory} ({error}). {remedy}") from error
+        self.version = str(manifest["version"])
+        self._known = lru_cache(KEPT)(self._candidates)
+        self._speakers = {language: frozenset(codes) for language, codes in manifest["speakers"].items()}
+
+    def __contains__(self, folded: object) -> bool:
+        return folded in self._names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def prefixes(self, folded: str) -> list[str]:
+        """The names that a folded text begins with, the shortest first; they may end within a word."""
+        found: list[str] = self._names.prefixes(folded)
+        return found
+
+    def rows(self, folded: str) -> NDArray[np.uint32]:
+        """Of the places of a name: rows, the most populous first, with the mark `ALTERNATE`."""
+        try:
+            number = self._names[folded]
+        except KeyError:
+            return np.empty(0, dtype=np.uint32)
+        return self._members[self._starts[number] : self._starts[number + 1]]
+
+    def candidates(self, name: str, most: int = 30) -> list[Candidate]:
+        """The places of a name, as written in any way that folds alike; none where it is unknown."""
+        return list(self._known(name, most))
+
+    def _candidates(self, name: str, most: int) -> tuple[Candidate, ...]:
+        return tuple(self._candidate(int(row)) for row in self.rows(fold(name))[:most])
+
+    def _candidate(self, member: int) -> Candidate:
+        row = self._places[member & ~int(ALTERNATE)]
+        start = int(row["text"])
+        return Candidate(
+            int(row["geonames_id"]), bytes(self._texts[start : start + int(row["length"])]).decode(),
+            float(row["longitude"]), float(row["latitude"]), row["country"].decode(),
+            row["admin1"].decode() or None, row["admin2"].decode(errors="ignore") or None, int(row["population"]),
+            KINDS[row["kind"]], float(row["radius_km"]), bool(member & int(ALTERNATE)),
+        )  # fmt: skip
+
+    def speakers(self, language: str | None) -> frozenset[str]:
+        """The countries that a language is spoken in; none for English, which is written everywhere."""
+        return frozenset() if language in (None, "en") else self._speakers.get(str(language), frozenset())
+
+    @cached_property
+    def _divisions(self) -> dict[tuple[str, str], int]:
+        kinds = np.asarray(self._places["kind"])
+        rows = np.flatnonzero((kinds == KINDS.index("country")) | (kinds == KINDS.index("admin1")))
+        keys = zip(self._places["country"][rows], self._places["admin1"][rows], strict=True)
+        return {
+            (country.decode(), admin1.decode()): int(row) for (country, admin1), row in zip(keys, rows, strict=True)
+        }
+
+    def division(self, country: str, admin1: str = "") -> Candidate | None:
+        """A country, or its first division, by code."""
+        row = self._divisions.get((country, admin1))
+        return None if row is None else self._candidate(row)
+
+    def names_of(self, kind: Kind) -> tuple[list[str], NDArray[np.float64]]:
+        """(names, people) of all places of a kind; cities of 1,000 people and more."""
+        people = np.asarray(self._places["population"], dtype=np.float64)
+        rows = np.flatnonzero((self._places["kind"] == KINDS.index(kind)) & (people >= (1000 if kind == "city" else 0)))
+        return [self._candidate(int(row)).name for row in rows], people[rows]
+
+    def features(self, folded: str) -> tuple[str, int, bool]:
+        """(kind, population, whether the name is the place's own) of the largest place that bears a name, else of the
+        largest that has it as another one; ("", 0, False) where it is unknown."""
+        rows = self.rows(folded)
+        return self._feature(int(rows[0])) if len(rows) else ("", 0, False)
+
+    def largest(self, folded: str) -> tuple[str, int, bool]:
+        """The same of the largest place of all, whether it bears the name or has it as another one."""
+        rows = self.rows(folded)
+        if not len(rows):
+            return "", 0, False
+        people = self._places["population"][rows & ~ALTERNATE]
+        return self._feature(int(rows[int(people.argmax())]))
+
+    def _feature(self, member: int) -> tuple[str, int, bool]:
+        row = self._places[member & ~int(ALTERNATE)]
+        return KINDS[row["kind"]], int(row["population"]), not member & int(ALTERNATE)

@@ -1,0 +1,1 @@
+"""Finds the names of places in a text."""

@@ -1,0 +1,108 @@
+"""Texts to unit vectors, with ONNX Runtime: the same vectors as sentence-transformers, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stormpetrel.core.errors import ModelUnavailable
+from stormpetrel.models.model_store import REMEDY, open_graph, read_checked
+
+FILES = ("model.onnx", "tokenizer.json")
+MOST_TOKENS = 1024  # of a batch with its padding: the model's memory grows with them
+MOST_PADDING = 1.25  # the longest text of a batch, in lengths of its shortest
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an exported model is. `version` names its exact weights: events and answers carry it."""
+
+    model: str
+    dimensions: int
+    max_length: int
+    inputs: tuple[str, ...]
+    pad_id: int
+    pad_token: str
+    sha256: dict[str, str]
+
+    @property
+    def version(self) -> str:
+        return f"{self.model}@{self.sha256['model.onnx'][:12]}"
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """The manifest of an exported model, once its files are shown to be the exported ones.
+
+    Raises ModelUnavailable where a file is missing or its checksum differs.
+    """
+    fields = read_checked(directory, FILES)
+    try:
+        return Manifest(
+            **{key: fields[key] for key in ("model", "dimensions", "max_length", "pad_id", "pad_token", "sha256")},
+            inputs=tuple(fields["inputs"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise ModelUnavailable(f"{directory} holds no text model ({error!r}). {REMEDY}") from error
+
+
+class TextEncoder:
+    """An exported text model, ready to encode. Not bound to a thread: one call at a time uses all its threads."""
+
+    def __init__(self, directory: Path, batch_size: int = 16, threads: int = 2) -> None:
+        from tokenizers import Tokenizer
+
+        self.manifest = read_manifest(directory)
+        self.batch_size = batch_size
+        self._session = open_graph(directory / "model.onnx", threads)
+        self._tokenizer: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))
+        self._tokenizer.enable_truncation(self.manifest.max_length)
+        self._tokenizer.no_padding()
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    @property
+    def dimensions(self) -> int:
+        return self.manifest.dimensions
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors, float32, shape (len(texts), dimensions), in the order of the texts."""
+        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        tokens: list[list[int]] = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        for rows in batches_of_like_length([len(ids) for ids in tokens], self.batch_size):
+            vectors[rows] = self._session.run(None, self._feed([tokens[row] for row in rows]))[0]
+        return vectors
+
+    def _feed(self, tokens: Sequence[Sequence[int]]) -> dict[str, NDArray[np.int64]]:
+        """The model's inputs, int64, shape (texts, longest of them)."""
+        shape = (len(tokens), max(map(len, tokens)))
+        ids = np.full(shape, self.manifest.pad_id, dtype=np.int64)
+        mask = np.zeros(shape, dtype=np.int64)
+        for row, text in enumerate(tokens):
+            ids[row, : len(text)] = text
+            mask[row, : len(text)] = 1
+        columns = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros(shape, dtype=np.int64)}
+        return {name: columns[name] for name in self.manifest.inputs}
+
+
+def batches_of_like_length(lengths: Sequence[int], largest: int) -> Iterator[list[int]]:
+    """Rows grouped by length: padding is work that nobody reads, and one long text would pad all its batch.
+
+    >>> list(batches_of_like_length([9, 90, 10, 8], largest=16))
+    [[3, 0, 2], [1]]
+    """
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        padded = lengths[row] > MOST_PADDING * lengths[batch[0]] if batch else False
+        if batch and (len(batch) == largest or padded or lengths[row] * (len(batch) + 1) > MOST_TOKENS):
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch

@@ -1,0 +1,23 @@
+"""The Prometheus metrics of all processes, by name."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+POSTS_TAKEN = Counter("stormpetrel_posts_taken_total", "Posts read from a source", ["source", "outcome"])
+POSTS_ENRICHED = Counter("stormpetrel_posts_enriched_total", "Posts through the enrich processor", ["outcome"])
+ENRICH_SECONDS = Histogram("stormpetrel_enrich_batch_seconds", "Time of one micro-batch of the enrich processor")
+POSTS_INDEXED = Counter("stormpetrel_posts_indexed_total", "Posts written to both stores", ["outcome"])
+INDEX_SECONDS = Histogram("stormpetrel_index_batch_seconds", "Time of one bulk write to both stores")
+LABELS_LEARNED = Counter("stormpetrel_labels_learned_total", "Annotations through the learn processor")
+SCENES = Counter("stormpetrel_scenes_total", "Products through the scenes consumer", ["outcome"])
+PRODUCTS_TOLD = Counter("stormpetrel_products_told_total", "Notices read from a catalogue", ["source", "outcome"])
+SCENE_SECONDS = Histogram(
+    "stormpetrel_scene_seconds", "Time of one scene, from its files to its events",
+    buckets=(1, 2, 5, 10, 20, 40, 80, 160, 320),
+)  # fmt: skip
+LAST_PROGRESS = Gauge("stormpetrel_last_progress_timestamp_seconds", "When this process last finished a batch")
+SEARCH_SECONDS = Histogram(
+    "stormpetrel_search_seconds", "Time of one search, by part", ["part"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+)  # fmt: skip

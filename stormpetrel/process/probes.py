@@ -1,0 +1,71 @@
+"""What every process tells about itself: /healthz (it lives), /readyz (it can work), /metrics."""
+
+from __future__ import annotations
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import orjson
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+
+class Readiness:
+    """Whether a process can do its work. `why` says what it waits for, or nothing once it is ready."""
+
+    def __init__(self, waiting_for: str) -> None:
+        self.why: str | None = waiting_for
+        self._beat = time.monotonic()
+        self._patience_s: float | None = None
+
+    def ready(self) -> None:
+        self.why = None
+
+    def waits_for(self, what: str) -> None:
+        self.why = what
+
+    def beat(self, patience_s: float = 60.0) -> None:
+        """The main loop is alive. If it does not beat again within `patience_s`, /healthz fails.
+
+        Kafka consumers have been seen to fall silent after a rebalance; a silent process must not look well.
+        """
+        self._beat, self._patience_s = time.monotonic(), patience_s
+
+    def silent_for(self) -> float | None:
+        """Seconds since the last beat where that is longer than promised."""
+        silence = time.monotonic() - self._beat
+        return silence if self._patience_s is not None and silence > self._patience_s else None
+
+
+def serve_probes(port: int, readiness: Readiness, host: str) -> ThreadingHTTPServer:
+    """Answers the three addresses from a thread of its own until the process ends. Port 0 takes a free one."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = self.path.split("?")[0]
+            if path == "/metrics":
+                self._answer(200, generate_latest(), CONTENT_TYPE_LATEST)
+            elif path == "/healthz":
+                silence = readiness.silent_for()
+                state = {"status": "ok"} if silence is None else {"status": f"silent for {silence:.0f} s"}
+                self._answer(200 if silence is None else 503, orjson.dumps(state), "application/json")
+            elif path == "/readyz":
+                why = readiness.why
+                state = {"status": "ready"} if why is None else {"status": "waiting", "for": why}
+                self._answer(200 if why is None else 503, orjson.dumps(state), "application/json")
+            else:
+                self._answer(404, b'{"status":"unknown address"}', "application/json")
+
+        def _answer(self, status: int, body: bytes, kind: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Probes come every few seconds; they are not news."""
+
+    server = ThreadingHTTPServer((host, port), Handler)
+    threading.Thread(target=server.serve_forever, name="probes", daemon=True).start()
+    return server

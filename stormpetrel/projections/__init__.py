@@ -1,0 +1,1 @@
+"""What an event becomes in the stores: documents and points."""
