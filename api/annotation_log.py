@@ -16,7 +16,7 @@ import structlog
 from stormpetrel.core.errors import BadQuery, StoreUnavailable, StormpetrelError
 from stormpetrel.core.events import Annotation, AnnotationUndone, LabelDefined, decode, encode
 from stormpetrel.core.topics import ANNOTATIONS
-from stormpetrel.learning.annotations.annotation_store import Ledger
+from stormpetrel.learning.annotations.annotation_store import AnnotationStore
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
 from stormpetrel.log.kafka import Publisher, follow
 
@@ -33,7 +33,7 @@ class AnnotationLog:
 
     def __init__(self, bootstrap: str, catalogue: Catalogue) -> None:
         self._bootstrap, self.catalogue = bootstrap, catalogue
-        self._ledgers: dict[str, Ledger] = {}
+        self._annotation_stores: dict[str, AnnotationStore] = {}
         self._changed = threading.Condition()
         self._stop, self._read = threading.Event(), threading.Event()
         self._publisher = Publisher(bootstrap)
@@ -52,27 +52,27 @@ class AnnotationLog:
                 if left <= 0 or not self._changed.wait(left):
                     raise StoreUnavailable("the annotations are on the log, but it cannot be read; they are kept")
 
-    def reading(self, collection: str, work: Callable[[Ledger], Result]) -> Result:
+    def reading(self, collection: str, work: Callable[[AnnotationStore], Result]) -> Result:
         """What `work` makes of a collection's ledger; nothing changes meanwhile."""
         self._read.wait(FIRST_READ_S)
         with self._changed:
-            return work(self._ledgers.get(collection) or Ledger(collection))
+            return work(self._annotation_stores.get(collection) or AnnotationStore(collection))
 
-    def ledger(self, collection: str) -> Ledger:
+    def annotation_store(self, collection: str) -> AnnotationStore:
         """A collection's ledger as it stands now; what comes meanwhile does not change it."""
-        return self.reading(collection, lambda ledger: ledger.copy())
+        return self.reading(collection, lambda annotation_store: annotation_store.copy())
 
     def collections(self) -> list[str]:
         """The collections that anything was said of."""
         self._read.wait(FIRST_READ_S)
         with self._changed:
-            return sorted(self._ledgers)
+            return sorted(self._annotation_stores)
 
     def find(self, annotation_id: str) -> Annotation | None:
         """An annotation of any collection, undone or not."""
         self._read.wait(FIRST_READ_S)
         with self._changed:
-            found = (ledger.get(annotation_id) for ledger in self._ledgers.values())
+            found = (annotation_store.get(annotation_id) for annotation_store in self._annotation_stores.values())
             return next((held for held in found if held is not None), None)
 
     def close(self) -> None:
@@ -81,12 +81,12 @@ class AnnotationLog:
     def _holds(self, event: Said) -> bool:
         if isinstance(event, LabelDefined):
             return any(label.id == event.label and label.title == event.title for label in self.catalogue.labels)
-        ledger = self._ledgers.get(event.collection)
-        if ledger is None:
+        annotation_store = self._annotation_stores.get(event.collection)
+        if annotation_store is None:
             return False
         if isinstance(event, AnnotationUndone):
-            return ledger.is_undone(event.annotation_id)
-        return ledger.get(event.annotation_id) is not None
+            return annotation_store.is_undone(event.annotation_id)
+        return annotation_store.get(event.annotation_id) is not None
 
     def _follow(self) -> None:
         for message in follow(self._bootstrap, ANNOTATIONS.name, self._stop.is_set):
@@ -108,5 +108,5 @@ class AnnotationLog:
                 except BadQuery as error:  # the catalogue of this release has it otherwise
                     log.warning("a user's label is left out", label=event.label, reason=str(error))
             else:
-                self._ledgers.setdefault(event.collection, Ledger(event.collection)).take(event)
+                self._annotation_stores.setdefault(event.collection, AnnotationStore(event.collection)).take(event)
             self._changed.notify_all()

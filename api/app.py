@@ -20,7 +20,7 @@ from api.body_limit import BodyLimit
 from api.dependencies import Services
 from api.routes import annotations as annotating
 from api.routes import feedback, imagery, labels, maps, places, search, stac, validation
-from api.routes import saved_searches as subscriptions
+from api.routes import saved_searches as saved_searches
 from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound, StoreUnavailable, StormpetrelError
 from stormpetrel.core.settings import Settings
 from stormpetrel.process.process_log import set_up_log
@@ -46,7 +46,7 @@ def create_app(services: Callable[[], Services]) -> FastAPI:
     )
     app.add_middleware(BodyLimit, most=LONGEST_BODY)
     app.include_router(search.router)
-    app.include_router(subscriptions.router)
+    app.include_router(saved_searches.router)
     app.include_router(imagery.router)
     app.include_router(stac.router)
     app.include_router(places.router)
@@ -95,11 +95,7 @@ def _told(found: dict[str, Any]) -> dict[str, str]:
     if found["type"] == "missing":
         return {"field": field, "problem": "it is missing", "remedy": "Give it; /docs shows the whole form"}
     if found["type"] == "extra_forbidden":
-        return {
-            "field": field,
-            "problem": "no field has this name",
-            "remedy": "Leave it out; /docs shows the names",
-        }
+        return {"field": field, "problem": "no field has this name", "remedy": "Leave it out; /docs shows the names"}
     if found["type"] == "json_invalid":
         return {"field": "body", "problem": f"it is not JSON: {said}", "remedy": "Send a JSON object"}
     problem, _, remedy = said.partition("; ")
@@ -155,8 +151,12 @@ def run(settings: Settings) -> None:
 
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(services), host=settings.api.host, port=settings.api.port, log_level="warning",
-            timeout_graceful_shutdown=4, access_log=False,
+            create_app(services),
+            host=settings.api.host,
+            port=settings.api.port,
+            log_level="warning",
+            timeout_graceful_shutdown=4,
+            access_log=False,
         )
-    )  # fmt: skip
+    )
     server.run()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from api.dependencies import Services
-from api.query_builder import question_of
+from api.query_builder import query_of
 from api.schemas.requests import SearchRequest
 from api.schemas.responses import CellMember, Hit, ModalityRank, SearchAnswer
 from api.summaries import summaries
 from stormpetrel.fusion import FusedItem
-from stormpetrel.search.cross_source import Member, WorldsFound
+from stormpetrel.search.cross_source import CrossSourceResult, Member
 
 
 def across_worlds(asked: SearchRequest, have: Services) -> SearchAnswer:
     """The answer of one page: each hit is the best member of its place-and-time cell, with all the cell's members."""
-    made = question_of(asked, have)
-    found = have.worlds.run(made.question, made.patch, asked.searched)
+    made = query_of(asked, have)
+    found = have.sources.run(made.question, made.patch, asked.searched)
     return SearchAnswer(
         hits=[cell_hit(item, rank, found) for rank, item in enumerate(found.items[: asked.limit], start=1)],
         found=len(found.items),
@@ -22,13 +22,13 @@ def across_worlds(asked: SearchRequest, have: Services) -> SearchAnswer:
         lists=summaries(have, found.lists),
         fusion=asked.fusion,
         weights={ranked.modality: asked.weights.get(ranked.modality, 1.0) for ranked in found.lists},  # type: ignore[call-overload]
-        silent=list(found.silent),
+        empty_modalities=list(found.empty_modalities),
         unavailable=made.unavailable,
         as_of={},
     )
 
 
-def cell_hit(item: FusedItem, rank: int, found: WorldsFound) -> Hit:
+def cell_hit(item: FusedItem, rank: int, found: CrossSourceResult) -> Hit:
     """A cell as a hit: its best member stands for it."""
     members = found.members[item.id]
     best = members[0]
@@ -42,7 +42,7 @@ def cell_hit(item: FusedItem, rank: int, found: WorldsFound) -> Hit:
             modality: ModalityRank(rank=place, score=round(by_name[modality].scores[place - 1], 6))
             for modality, place in item.ranks.items()
         },
-        decided_by=list(item.pair or ()),
+        best_pair=list(item.pair or ()),
         score=None if item.score is None else round(item.score, 6),
         post=_shown(best) if best.kind == "post" else None,
         patch=_shown(best) if best.kind == "patch" else None,

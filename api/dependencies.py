@@ -11,18 +11,18 @@ import structlog
 
 from api.annotation_log import AnnotationLog
 from api.paging import RecentSearches
-from api.saved_search_log import Subscriptions
+from api.saved_search_log import SavedSearchLog
 from stormpetrel.bootstrap import (
-    DESCRIBERS,
     FUSION_FILE,
+    PATCH_DESCRIPTORS,
     concept_list,
-    describers_of,
     label_catalogue,
     open_gazetteer,
+    open_geoparser,
     open_index,
-    open_place_finder,
     open_text_encoder,
     open_visual_model,
+    patch_descriptors_of,
     patches_or_what_is_there,
     posts_or_what_is_there,
     relevance_prior,
@@ -30,16 +30,16 @@ from stormpetrel.bootstrap import (
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.core.settings import Settings
 from stormpetrel.fusion.adaptive import LearnedFusion
-from stormpetrel.learning.active.embedding_cache import Matrices
-from stormpetrel.learning.inference.scorer import LiveModels
+from stormpetrel.learning.active.embedding_cache import EmbeddingCache
+from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.learning.training.relevance_model import Prior
 from stormpetrel.log.model_log import ModelLog
-from stormpetrel.posts.places.geoparser.geoparser import PlaceFinder
+from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.text.encoder import TextEncoder
 from stormpetrel.posts.vision.concepts import ConceptList
 from stormpetrel.posts.vision.model import VisualModel
 from stormpetrel.search import PostSearch
-from stormpetrel.search.cross_source import WorldSearch
+from stormpetrel.search.cross_source import CrossSourceSearch
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
 
@@ -58,13 +58,13 @@ class Services:
     visual: VisualModel | ModelUnavailable
     concepts: ConceptList
     learned: LearnedFusion | None
-    subscriptions: Subscriptions
+    saved_searches: SavedSearchLog
     annotations: AnnotationLog
     prior: Prior | None
     # (version, dimensions) of every vector of a patch, by its name.
-    describers: dict[str, tuple[str, int]]
-    matrices: Matrices
-    models: LiveModels
+    patch_descriptors: dict[str, tuple[str, int]]
+    embedding_cache: EmbeddingCache
+    models: Scorer
     models_log: ModelLog
     recent: RecentSearches = field(default_factory=RecentSearches)
     # One question at a time in each model: it uses all its threads for one.
@@ -75,7 +75,7 @@ class Services:
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, thread_name_prefix="counts"))
     stopping: Callable[[], bool] = lambda: False
     _collection: str | None = None
-    _places: tuple[PlaceFinder, str] | None = None
+    _places: tuple[Geoparser, str] | None = None
 
     @classmethod
     def connect(cls, settings: Settings) -> Services:
@@ -99,11 +99,11 @@ class Services:
             log.warning("adaptive fusion is not offered", reason=str(error))
             learned = None
         try:
-            describers = describers_of(settings)
+            patch_descriptors = patch_descriptors_of(settings)
         except ModelUnavailable as error:
             log.warning("searches go on without the Earth-observation model", reason=str(error))
-            describers = DESCRIBERS
-        vectors, models = open_index(settings), LiveModels()
+            patch_descriptors = PATCH_DESCRIPTORS
+        vectors, models = open_index(settings), Scorer()
         return cls(
             settings,
             documents,
@@ -112,11 +112,11 @@ class Services:
             visual,
             concept_list(),
             learned,
-            Subscriptions(settings.kafka.bootstrap),
+            SavedSearchLog(settings.kafka.bootstrap),
             AnnotationLog(settings.kafka.bootstrap, label_catalogue()),
             relevance_prior(settings),
-            describers,
-            Matrices(vectors),
+            patch_descriptors,
+            EmbeddingCache(vectors),
             models,
             ModelLog(settings.kafka.bootstrap, models.take),
         )
@@ -133,12 +133,12 @@ class Services:
         """The patches' collection."""
         return patches_or_what_is_there(self.settings, self.vectors)
 
-    def place_finder(self) -> tuple[PlaceFinder, str]:
+    def geoparser(self) -> tuple[Geoparser, str]:
         """(the finder of places, the gazetteer's version); opened with the first request, since it weighs 100 MiB.
         Raises ModelUnavailable."""
         with self.finding:
             if self._places is None:
-                self._places = open_place_finder(self.settings), open_gazetteer(self.settings).version
+                self._places = open_geoparser(self.settings), open_gazetteer(self.settings).version
             return self._places
 
     @property
@@ -146,11 +146,11 @@ class Services:
         return PostSearch(self.vectors, self.collection, self.learned)
 
     @property
-    def worlds(self) -> WorldSearch:
-        return WorldSearch(self.search, self.vectors, self.patches, self.documents)
+    def sources(self) -> CrossSourceSearch:
+        return CrossSourceSearch(self.search, self.vectors, self.patches, self.documents)
 
     def close(self) -> None:
-        self.subscriptions.close()
+        self.saved_searches.close()
         self.annotations.close()
         self.models_log.close()
         self.threads.shutdown(wait=False)

@@ -17,13 +17,13 @@ from starlette.concurrency import run_in_threadpool
 
 from api.cross_source import cell_hit
 from api.dependencies import Services
-from api.query_builder import question_of
+from api.query_builder import query_of
 from api.routes.search import hits_of
 from api.schemas.requests import SearchRequest
 from stormpetrel.core.errors import StoreUnavailable
-from stormpetrel.core.events import Subscription
-from stormpetrel.search.saved_cross_source import StandingWorlds
-from stormpetrel.search.saved_searches import StandingQuery
+from stormpetrel.core.events import SavedSearch
+from stormpetrel.search.saved_cross_source import SavedCrossSourceSearch
+from stormpetrel.search.saved_searches import SavedSearchMatcher
 
 log = structlog.get_logger()
 POLL_S = 0.5
@@ -42,11 +42,11 @@ class Message:
 class Listener:
     """Listens from `since_ms` on; None: from now."""
 
-    def __init__(self, have: Services, subscription: Subscription, since_ms: int | None) -> None:
-        self._have, self._subscription = have, subscription
+    def __init__(self, have: Services, saved_search: SavedSearch, since_ms: int | None) -> None:
+        self._have, self._saved_search = have, saved_search
         self._first_ms, self._since_ms = since_ms, int(time.time() * 1000) if since_ms is None else since_ms
-        self._standing: StandingQuery | None = None
-        self._worlds: StandingWorlds | None = None
+        self._standing: SavedSearchMatcher | None = None
+        self._worlds: SavedCrossSourceSearch | None = None
 
     async def messages(self) -> AsyncIterator[Message]:
         """Until the subscription ends or the process stops."""
@@ -54,12 +54,12 @@ class Listener:
         try:
             # The first poll tells news from what is there already; who is told to be listened to may then publish.
             first = await run_in_threadpool(self._poll)
-            yield Message(self._since_ms, "listening", {"subscription_id": self._subscription.subscription_id})
+            yield Message(self._since_ms, "listening", {"saved_search_id": self._saved_search.saved_search_id})
             for message in first:
                 yield message
             last_sent = time.monotonic()
             while not self._have.stopping():
-                if not self._have.subscriptions.knows(self._subscription.subscription_id):
+                if not self._have.saved_searches.knows(self._saved_search.saved_search_id):
                     yield Message(self._since_ms, "ended", {})
                     return
                 started = time.monotonic()
@@ -75,7 +75,7 @@ class Listener:
 
     def _poll(self) -> list[Message]:
         try:
-            asked = SearchRequest.model_validate(self._subscription.request)
+            asked = SearchRequest.model_validate(self._saved_search.request)
             return self._reranked(asked) if asked.across else self._matches(asked)
         except StoreUnavailable as error:
             # The moment does not move: what comes meanwhile is asked for when the store is back.
@@ -85,8 +85,8 @@ class Listener:
     def _matches(self, asked: SearchRequest) -> list[Message]:
         """New posts that match."""
         if self._standing is None:
-            question = question_of(asked, self._have).question
-            self._standing = StandingQuery(self._have.search, question, self._subscription.within, self._first_ms)
+            question = query_of(asked, self._have).question
+            self._standing = SavedSearchMatcher(self._have.search, question, self._saved_search.within, self._first_ms)
         news = self._standing.news()
         ranks = {item.id: rank for rank, item in news.matches}
         hits = hits_of(self._have, [item for _, item in news.matches], news.lists, 1)
@@ -99,9 +99,16 @@ class Listener:
     def _reranked(self, asked: SearchRequest) -> list[Message]:
         """Places and days that stand elsewhere since posts or patches came."""
         if self._worlds is None:
-            made, have = question_of(asked, self._have), self._have
-            self._worlds = StandingWorlds(have.worlds, have.vectors, [have.collection, have.patches], made.question,
-                                          made.patch, asked.searched, self._subscription.within)  # fmt: skip
+            made, have = query_of(asked, self._have), self._have
+            self._worlds = SavedCrossSourceSearch(
+                have.sources,
+                have.vectors,
+                [have.collection, have.patches],
+                made.question,
+                made.patch,
+                asked.searched,
+                self._saved_search.within,
+            )
         changed, found = self._worlds.news()
         if found is None:
             return []

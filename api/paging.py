@@ -18,7 +18,7 @@ from threading import Lock
 import orjson
 
 from stormpetrel.core.errors import BadQuery
-from stormpetrel.search import Found
+from stormpetrel.search import SearchResult
 
 KEPT = 64  # searches; each holds some hundred hits
 KEPT_S = 600.0
@@ -61,7 +61,7 @@ def decode(text: str, request: str) -> Cursor:
 class Kept:
     """What a search found, and why some modalities could not speak."""
 
-    found: Found
+    found: SearchResult
     unavailable: dict[str, str]
 
 

@@ -27,13 +27,13 @@ from stormpetrel.posts.vision.concepts import terms_of
 from stormpetrel.posts.vision.model import Seen
 from stormpetrel.posts.vision.pictures import from_base64, read_picture
 from stormpetrel.process.metrics import SEARCH_SECONDS
-from stormpetrel.search import Area, Question
+from stormpetrel.search import Area, Query
 from stormpetrel.search.cross_source import (
     DESCRIPTORS,
     WATER_LANGUAGES,
     WATER_SENTENCE,
     WATER_WORDS,
-    PatchQuestion,
+    PatchQuery,
     shows_new_water,
 )
 
@@ -44,8 +44,8 @@ WORDS, LOOKS = ("text", "lexical"), ("visual", "concepts")
 class Asked:
     """A question, and why some modalities cannot speak."""
 
-    question: Question = field(default_factory=Question)
-    patch: PatchQuestion = field(default_factory=PatchQuestion)
+    question: Query = field(default_factory=Query)
+    patch: PatchQuery = field(default_factory=PatchQuery)
     problems: dict[str, StormpetrelError] = field(default_factory=dict)
 
     def add(self, modalities: Iterable[str], parts: Callable[[], dict[str, Any]]) -> None:
@@ -67,10 +67,10 @@ class Asked:
         return {name: str(error) for name, error in self.problems.items()}
 
 
-def question_of(asked: SearchRequest, have: Services, plain: Question | None = None) -> Asked:
+def query_of(asked: SearchRequest, have: Services, plain: Query | None = None) -> Asked:
     """The question that a request asks; `plain` is its `plain_question` where that is made already. Raises its first
     problem where nothing is left to ask."""
-    made = Asked(plain or plain_question(asked, have))
+    made = Asked(plain or plain_query(asked, have))
     looks = have.threads.submit(_like_picture, asked.picture, have) if asked.picture else None
     if asked.post_id:
         made.add((*WORDS, *LOOKS), lambda: _like_post(str(asked.post_id), have))
@@ -96,15 +96,17 @@ def question_of(asked: SearchRequest, have: Services, plain: Question | None = N
     return made
 
 
-def plain_question(asked: SearchRequest, have: Services, until_ms: int | None = None) -> Question:
+def plain_query(asked: SearchRequest, have: Services, until_ms: int | None = None) -> Query:
     """The parts of a question that need neither a model nor a document: words, place and time of a request that
     names no post. No part where it names one."""
-    plain = Question(
-        filter=filter_of(asked, until_ms), depth=have.settings.api.list_depth, fusion=asked.fusion,
+    plain = Query(
+        filter=filter_of(asked, until_ms),
+        depth=have.settings.api.list_depth,
+        fusion=asked.fusion,
         weights={str(name): weight for name, weight in asked.weights.items()},
-        floors={str(name): floor for name, floor in asked.min_scores.items()},
+        score_threshold={str(name): floor for name, floor in asked.min_scores.items()},
         only=frozenset(asked.modalities) if asked.modalities else None,
-    )  # fmt: skip
+    )
     if asked.post_id or asked.patch_id:
         return plain
     text = (clean(asked.text) or asked.text) if asked.text else None
@@ -117,7 +119,7 @@ def _place_and_time(asked: SearchRequest) -> dict[str, Any]:
     return {name: part for name, part in given.items() if part is not None}
 
 
-def says_something(question: Question) -> bool:
+def says_something(question: Query) -> bool:
     return any(
         part is not None
         for part in (question.text, question.terms, question.visual, question.concepts, question.area, question.at)
@@ -150,8 +152,8 @@ def _like_picture(picture: str, have: Services) -> dict[str, Any]:
 
 
 def _given_vector(name: str, values: list[float], have: Services) -> NDArray[np.float32]:
-    if name in have.describers:
-        dimensions = have.describers[name][1]
+    if name in have.patch_descriptors:
+        dimensions = have.patch_descriptors[name][1]
     elif name in DESCRIPTORS:
         raise ModelUnavailable("no Earth-observation model is there: set imagery.earth_model to the folder of one")
     elif name == "text":
@@ -191,7 +193,7 @@ def _document(have: Services, collection: str, own: str, remedy: str) -> Documen
 def _like_post(post_id: str, have: Services) -> dict[str, Any]:
     """A query by example: the post's own vectors, words, place and time. A copy asks as its original."""
     document = document_of(have, post_id)
-    original = document.get("copy_of")
+    original = document.get("duplicate_of")
     if original:
         document = have.documents.get("posts", [original]).get(original, document)
     held = have.vectors.vectors(have.collection, [document["_id"]], ["text", "visual"]).get(document["_id"], {})
@@ -218,8 +220,8 @@ def _like_patch(patch_id: str, made: Asked, have: Services) -> dict[str, Any]:
     """A query by patch: its descriptors, its place and its time; and, where it shows new water, what people write
     then."""
     document = patch_document(have, patch_id)
-    held = have.vectors.vectors(have.patches, [patch_id], list(have.describers)).get(patch_id, {})
-    made.patch = PatchQuestion(held, str(document["side"]), patch_id)
+    held = have.vectors.vectors(have.patches, [patch_id], list(have.patch_descriptors)).get(patch_id, {})
+    made.patch = PatchQuery(held, str(document["scale_level"]), patch_id)
     parts: dict[str, Any] = {
         "area": Area(document["longitude"], document["latitude"]),
         "at": datetime.fromisoformat(document["sensed_at"]),

@@ -35,8 +35,8 @@ def summaries(have: Services, lists: Iterable[RankList]) -> dict[str, ListSummar
 def _model(have: Services, modality: str) -> str:
     if modality in RULES:
         return RULES[modality]
-    if modality in have.describers:
-        return have.describers[modality][0]
+    if modality in have.patch_descriptors:
+        return have.patch_descriptors[modality][0]
     if modality == "text":
         return "none" if isinstance(have.encoder, ModelUnavailable) else have.encoder.version
     if isinstance(have.visual, ModelUnavailable):

@@ -26,9 +26,12 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     report: dict[str, object] = {
-        "machine": {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine(),
-                    "python": platform.python_version()}
-    }  # fmt: skip
+        "machine": {
+            "cores": os.cpu_count(),
+            "processor": platform.processor() or platform.machine(),
+            "python": platform.python_version(),
+        }
+    }
     if chosen.only in (None, "fusion"):
         report["fusion"] = fusion.run()
     if chosen.only in (None, "patches", "pair"):

@@ -37,24 +37,29 @@ def _round() -> dict[str, Any]:
     took = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
-        machine = fit(matrix[rows], signs, gamma)
-        next_round(matrix, Examples(rows, matrix[rows], signs), machine, 20)
+        ranker = fit(matrix[rows], signs, gamma)
+        next_round(matrix, Examples(rows, matrix[rows], signs), ranker, 20)
         took.append(time.perf_counter() - started)
     made = SVC(C=PENALTY, gamma=gamma, class_weight="balanced").fit(matrix[rows].astype(np.float64), signs)
     started = time.perf_counter()
     theirs = made.decision_function(matrix)
     own = time.perf_counter() - started
     started = time.perf_counter()
-    ours = machine.scores(matrix)
+    ours = ranker.scores(matrix)
     scoring = time.perf_counter() - started
     return {
-        "patches": PATCHES, "values": DIMENSIONS, "labels": LABELS, "supports": len(machine.supports),
-        "round_s": round(statistics.median(took), 3), "slowest_round_s": round(max(took), 3),
-        "scoring_s": round(scoring, 3), "scikit_learn_decision_function_s": round(own, 3),
+        "patches": PATCHES,
+        "values": DIMENSIONS,
+        "labels": LABELS,
+        "supports": len(ranker.supports),
+        "round_s": round(statistics.median(took), 3),
+        "slowest_round_s": round(max(took), 3),
+        "scoring_s": round(scoring, 3),
+        "scikit_learn_decision_function_s": round(own, 3),
         "times_faster": round(own / scoring, 1),
         "whole_round_times_faster_than_their_scoring": round(own / statistics.median(took), 1),
         "largest_difference": float(np.abs(ours - theirs).max()),
-    }  # fmt: skip
+    }
 
 
 def _label_to_live() -> dict[str, float]:

@@ -21,7 +21,7 @@ from stormpetrel.local.stack import Part, Stack, answers, free_port, this_python
 from stormpetrel.local.vector_optimiser import Optimiser
 from stormpetrel.posts.text.clean import clean
 from stormpetrel.posts.text.encoder import TextEncoder
-from stormpetrel.stores.collections import Collection, Compression
+from stormpetrel.stores.collections import Compression, VectorCollection
 from stormpetrel.stores.qdrant import QdrantIndex
 from tests.integration.running import wait_until
 
@@ -74,7 +74,7 @@ def _measure(
         part = Part("vectors", command, lambda: answers(port))
         stack.start(part)
         index = QdrantIndex(url, compression=Compression(kind))
-        index.migrate(Collection(NAME, {"text": vectors.shape[1]}))
+        index.migrate(VectorCollection(NAME, {"text": vectors.shape[1]}))
         stack.processes["vectors"].terminate()
         stack.processes["vectors"].wait(20)
         started = time.monotonic()

@@ -9,20 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ground import (
-    fresh_system,
-    memory_mib,
-    model_directory,
-    percentiles,
-    post_files,
-    records,
-    say,
-    texts_of,
-)
+from benchmarks.ground import fresh_system, memory_mib, model_directory, percentiles, post_files, records, say, texts_of
 from benchmarks.standing import produce_to_pushed
+from stormpetrel.core.clock import now
 from stormpetrel.core.events import Post, encode
 from stormpetrel.log.kafka import Publisher
-from stormpetrel.posts.enrichment import now
 from stormpetrel.posts.text.clean import clean
 from stormpetrel.posts.text.encoder import TextEncoder
 from tests.integration.running import RunningSystem
@@ -45,7 +36,7 @@ def run(data: Path | None) -> dict[str, Any]:
         check = system.verify()
         after = memory_mib(system)
         documents = [system.documents.get("posts", [entity])[entity] for entity in system.documents.ids("posts")]
-        originals = [document for document in documents if document["copy_of"] is None]
+        originals = [document for document in documents if document["duplicate_of"] is None]
         rate = len(originals) / seconds
         say("the bare encoder on the same texts again, the system idle beside it")
         texts = [document["clean_text"] for document in originals if document["clean_text"]]
@@ -63,7 +54,7 @@ def run(data: Path | None) -> dict[str, Any]:
         "lost": len(check.lost),
         "doubled": len(check.doubled),
         "unknown": len(check.extra),
-        "copies": len(documents) - len(originals),
+        "duplicate_count": len(documents) - len(originals),
         "seconds": round(seconds, 1),
         "unique_posts_per_s": round(rate, 1),
         "bare_encoder_texts_per_s": round(bare, 1),

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from benchmarks.ground import model_directory, say
 from stormpetrel.core.cells import RESOLUTIONS, cells
-from stormpetrel.core.events import EnrichedPost, Place, Post, Vector, point_id
+from stormpetrel.core.clock import milliseconds
+from stormpetrel.core.events import EnrichedPost, Place, Post, Vector
+from stormpetrel.core.ids import point_id
 from stormpetrel.demo.pictures import SCENES, picture
 from stormpetrel.local.qdrant_codec import read_configuration
 from stormpetrel.local.stack import answers
@@ -26,7 +28,7 @@ from stormpetrel.posts.text.encoder import TextEncoder
 from stormpetrel.posts.text.lexical import document_terms
 from stormpetrel.posts.vision.concepts import colour_scores, terms_of
 from stormpetrel.posts.vision.descriptor import Descriptor
-from stormpetrel.projections.posts import document_of, milliseconds, point_of
+from stormpetrel.projections.posts import document_of, point_of
 from tests.integration.running import COLLECTION, RunningSystem, wait_until
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -55,11 +57,17 @@ class Fill:
 
     def _templates(self) -> tuple[dict[str, Any], dict[str, Any]]:
         post = Post(post_id="file:bench-0", source="file", text=self.texts[0], created_at=START, ingested_at=START)
-        place = Place(name="spot", longitude=0, latitude=0, confidence=1, kind="city", origin="gazetteer")
+        place = Place(name="spot", longitude=0, latitude=0, confidence=1, kind="city", resolution_method="gazetteer")
         event = EnrichedPost(
-            post=post, clean_text=self.texts[0], language="en", language_confidence=1, places=(place,),
-            text_vector=Vector.of(self.base[0], self.version), terms=self.terms[0], enriched_at=START,
-        )  # fmt: skip
+            post=post,
+            clean_text=self.texts[0],
+            language="en",
+            language_confidence=1,
+            places=(place,),
+            text_vector=Vector.of(self.base[0], self.version),
+            terms=self.terms[0],
+            enriched_at=START,
+        )
         return point_of(event, 0).payload, document_of(event)
 
     def batches(self, count: int) -> Iterator[tuple[list[Any], list[dict[str, Any]]]]:
@@ -81,10 +89,13 @@ class Fill:
         at = START + timedelta(seconds=seconds)
         where = cells(place[0], place[1])
         payload = {
-            **self.payload, "id": own, "event_time": milliseconds(at), "ingested_at": milliseconds(at),
+            **self.payload,
+            "id": own,
+            "event_time": milliseconds(at),
+            "ingested_at": milliseconds(at),
             "location": [{"lon": place[0], "lat": place[1]}],
             **{f"cells_{resolution}": [where[resolution]] for resolution in RESOLUTIONS},
-        }  # fmt: skip
+        }
         held: dict[str, Any] = {"text": vector.tolist()}
         terms = self.terms[row]
         if terms is not None:

@@ -55,9 +55,14 @@ def descriptors() -> dict[str, Any]:
         assert (histogram_plain([band[cut] for band in bands]) == ms[0, column]).all()
     twin = (time.perf_counter() - started) / TWIN_PATCHES * patches
     both = statistics.median(times["sar"]) + statistics.median(times["ms"])
-    return {"patches": patches, "sar_s": round(statistics.median(times["sar"]), 2),
-            "ms_s": round(statistics.median(times["ms"]), 2), "both_s": round(both, 2), "twin_s": round(twin, 1),
-            "times_faster": round(twin / both, 1)}  # fmt: skip
+    return {
+        "patches": patches,
+        "sar_s": round(statistics.median(times["sar"]), 2),
+        "ms_s": round(statistics.median(times["ms"]), 2),
+        "both_s": round(both, 2),
+        "twin_s": round(twin, 1),
+        "times_faster": round(twin / both, 1),
+    }
 
 
 def whole_pair() -> dict[str, Any]:
@@ -75,11 +80,17 @@ def whole_pair() -> dict[str, Any]:
         say("describing it")
         done = subprocess.run(
             [sys.executable, "-c", DESCRIBE, str(radar), str(optical), str(folder / "pictures")],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         seconds, memory, patches, east, north = (float(part) for part in done.stdout.split())
-        return {"seconds": round(seconds, 1), "most_memory_mib": round(memory), "patches": int(patches),
-                "shift_px": [east, north]}  # fmt: skip
+        return {
+            "seconds": round(seconds, 1),
+            "most_memory_mib": round(memory),
+            "patches": int(patches),
+            "shift_px": [east, north],
+        }
 
 
 DESCRIBE = """

@@ -19,7 +19,7 @@ PATIENCE_S = 20.0
 def produce_to_pushed(system: RunningSystem, publish: Callable[[str, str], None]) -> dict[str, float]:
     """`publish(post_id, text)` produces and flushes; one marked post at a time, the next when it was pushed."""
     question = {"text": "Watcher reports that the water at the gauge is above the mark", "within": 100}
-    made = system.api("POST", "/v1/subscriptions", json=question).json()
+    made = system.api("POST", "/v1/saved-searches", json=question).json()
     heard: dict[str, float] = {}
     listening, stop = threading.Event(), threading.Event()
     thread = threading.Thread(target=_listen, args=(system.url(made["events"]), heard, listening, stop), daemon=True)

@@ -10,18 +10,26 @@ from typing import Any
 
 import structlog
 
-from stormpetrel.bootstrap import Makers, describers_of, makers_of, open_index, patches_of, posts_of
+from stormpetrel.bootstrap import (
+    EmbeddingSpecs,
+    embedding_specs_of,
+    open_index,
+    patch_descriptors_of,
+    patches_of,
+    posts_of,
+)
+from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.errors import MalformedRecord, StormpetrelError
 from stormpetrel.core.events import EnrichedPost, PostDeleted, decode
 from stormpetrel.core.ports import DocumentStore, VectorIndex
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import ITEMS_LABELLED, PATCHES_DESCRIBED, POSTS_ENRICHED, PRODUCTS_ANNOUNCED
-from stormpetrel.log.batch_consumer import Dead, Runner, schema_of
+from stormpetrel.log.batch_consumer import BatchConsumer, Dead, schema_of
 from stormpetrel.process.metrics import INDEX_SECONDS, POSTS_INDEXED
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 from stormpetrel.projections.patches import PatchIndexer
-from stormpetrel.projections.posts import document_of, located, milliseconds, point_of
+from stormpetrel.projections.posts import document_of, located, point_of
 from stormpetrel.projections.predictions import PredictionWriter
 from stormpetrel.stores.mongo import MongoStore
 
@@ -38,7 +46,7 @@ class Batch:
     dead: Dead = field(default_factory=list)
 
 
-def sort_out(messages: Sequence[Any], makers: Makers) -> Batch:
+def sort_out(messages: Sequence[Any], embedding_specs: EmbeddingSpecs) -> Batch:
     """Decodes the messages in order: a later event of a post takes the place of an earlier one."""
     batch = Batch()
     for message in messages:
@@ -49,12 +57,12 @@ def sort_out(messages: Sequence[Any], makers: Makers) -> Batch:
                 batch.posts.pop(event.post_id, None)
                 batch.deleted[event.post_id] = event
                 continue
-            if event.text_vector and not makers.text.made(event.text_vector):
+            if event.text_vector and not embedding_specs.text.made(event.text_vector):
                 raise MalformedRecord(
                     f"its vector is of {event.text_vector.model} ({event.text_vector.dimensions} values), this index "
-                    f"of {makers.text}; send the post through the enrich worker again"
+                    f"of {embedding_specs.text}; send the post through the enrich worker again"
                 )
-            if event.visual_vector and not makers.visual.made(event.visual_vector):
+            if event.visual_vector and not embedding_specs.visual.made(event.visual_vector):
                 # The post can still be found by all its other modalities.
                 log.warning("a photo's vector is of another model; left out", model=event.visual_vector.model)
                 event = event.model_copy(update={"visual_vector": None})
@@ -103,10 +111,7 @@ class Indexer:
                 }
                 before = known.get(modality, {})
                 changed.append(
-                    {
-                        "_id": modality,
-                        **{name: max(value, before.get(name, value)) for name, value in newest.items()},
-                    }
+                    {"_id": modality, **{name: max(value, before.get(name, value)) for name, value in newest.items()}}
                 )
         self._documents.upsert("freshness", changed)
 
@@ -114,13 +119,22 @@ class Indexer:
 class Work:
     """One read of the log to both stores: posts, then what is seen from above."""
 
-    def __init__(self, posts: Indexer, patches: PatchIndexer, predictions: PredictionWriter, makers: Makers) -> None:
-        self._posts, self._patches, self._predictions, self._makers = posts, patches, predictions, makers
+    def __init__(
+        self, posts: Indexer, patches: PatchIndexer, predictions: PredictionWriter, embedding_specs: EmbeddingSpecs
+    ) -> None:
+        self._posts, self._patches, self._predictions, self._embedding_specs = (
+            posts,
+            patches,
+            predictions,
+            embedding_specs,
+        )
 
     def __call__(self, messages: Sequence[Any]) -> Dead:
         """The messages that cannot be read. Raises StoreUnavailable; doing it again is harmless."""
         started = time.perf_counter()
-        batch = sort_out([message for message in messages if message.topic() == POSTS_ENRICHED.name], self._makers)
+        batch = sort_out(
+            [message for message in messages if message.topic() == POSTS_ENRICHED.name], self._embedding_specs
+        )
         if batch.posts or batch.deleted:
             self._posts.write(batch)
         dead = self._predictions.write([message for message in messages if message.topic() == ITEMS_LABELLED.name])
@@ -144,10 +158,12 @@ def run(settings: Settings) -> None:
     vectors.migrate(patches)
     work = Work(
         Indexer(documents, vectors, posts.name),
-        PatchIndexer(documents, vectors, patches.name, describers_of(settings)),
+        PatchIndexer(documents, vectors, patches.name, patch_descriptors_of(settings)),
         PredictionWriter(documents),
-        makers_of(settings),
+        embedding_specs_of(settings),
     )
     topics = [topic.name for topic in (POSTS_ENRICHED, PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED, ITEMS_LABELLED)]
     log.info("index consumer is set up", posts=posts.name, patches=patches.name)
-    Runner(settings.kafka, STAGE, topics, work, readiness, settings.index.batch, settings.index.batch_within_s).run()
+    BatchConsumer(
+        settings.kafka, STAGE, topics, work, readiness, settings.index.batch, settings.index.batch_within_s
+    ).run()

@@ -15,6 +15,7 @@ import structlog
 
 from consumers.known_products import KnownProducts
 from stormpetrel.bootstrap import picture_folder
+from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadProduct, StormpetrelError
 from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, SceneWithdrawn, decode, encode
 from stormpetrel.core.ports import DocumentStore
@@ -22,9 +23,8 @@ from stormpetrel.core.settings import Imagery, Settings
 from stormpetrel.core.topics import PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED
 from stormpetrel.imagery.pairing import Rules, Scene, scenes_of
 from stormpetrel.imagery.patches.earth_model import EarthModel, read_earth_manifest
-from stormpetrel.log.batch_consumer import Dead, Runner, schema_of
+from stormpetrel.log.batch_consumer import BatchConsumer, Dead, schema_of
 from stormpetrel.log.kafka import Publisher
-from stormpetrel.posts.enrichment import now
 from stormpetrel.process.metrics import SCENE_SECONDS, SCENES
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
@@ -38,7 +38,7 @@ STAGE = "scenes"
 
 def rules_of(settings: Imagery) -> Rules:
     area = shapely.box(*settings.area) if settings.area else None
-    return Rules(timedelta(hours=settings.pair_within_h), timedelta(days=settings.before_within_days), area)
+    return Rules(timedelta(hours=settings.pair_within_h), timedelta(days=settings.reference_within_days), area)
 
 
 class SceneWork:
@@ -132,7 +132,9 @@ class SceneWork:
         with SCENE_SECONDS.time():
             here = self._downloads.brought_here(scene)
             masks = GroundMasks(self._settings.permanent_water, self._settings.slope)
-            found = describe_scene(here, picture_folder(self._settings, scene.id), self._settings.grids, masks, model)
+            found = describe_scene(
+                here, picture_folder(self._settings, scene.id), self._settings.scale_levels, masks, model
+            )
             at = now()
             for event in patch_events(scene, found, at, earth):
                 self._publisher.publish(PATCHES_DESCRIBED.name, scene.id, event, encode(event))
@@ -193,5 +195,5 @@ def run(settings: Settings) -> None:
     work = SceneWork(
         settings.imagery, Publisher(settings.kafka.bootstrap), known, documents, Downloads.of(settings.imagery)
     )
-    Runner(settings.kafka, STAGE, [PRODUCTS_ANNOUNCED.name], work, readiness, batch=1, within_s=0.5).run()
+    BatchConsumer(settings.kafka, STAGE, [PRODUCTS_ANNOUNCED.name], work, readiness, batch=1, within_s=0.5).run()
     known.close()

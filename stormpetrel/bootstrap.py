@@ -26,7 +26,7 @@ from stormpetrel.learning.training.relevance_model import Prior
 from stormpetrel.models.export import model_directory
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
-from stormpetrel.posts.places.geoparser.geoparser import PlaceFinder
+from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
 from stormpetrel.posts.places.tagger.pipeline import load_tagger
 from stormpetrel.posts.places.tagger.recogniser import PlaceRecogniser
@@ -35,7 +35,7 @@ from stormpetrel.posts.vision.clip import read_clip_manifest
 from stormpetrel.posts.vision.concepts import ConceptList, read_concepts
 from stormpetrel.posts.vision.descriptor import DIMENSIONS, VERSION
 from stormpetrel.posts.vision.model import DESCRIPTOR, VisualModel, visual_model
-from stormpetrel.stores.collections import Collection, Compression, patches_collection, posts_collection
+from stormpetrel.stores.collections import Compression, VectorCollection, patches_collection, posts_collection
 from stormpetrel.stores.qdrant import QdrantIndex
 
 log = structlog.get_logger()
@@ -87,7 +87,7 @@ def open_index(settings: Settings) -> QdrantIndex:
 
 
 @dataclass(frozen=True)
-class Maker:
+class EmbeddingSpec:
     """A model as vectors name it, without the mark of its exact weights, and its dimensions."""
 
     model: str
@@ -102,34 +102,34 @@ class Maker:
 
 
 @dataclass(frozen=True)
-class Makers:
+class EmbeddingSpecs:
     """The models whose vectors an index holds."""
 
-    text: Maker
-    visual: Maker
+    text: EmbeddingSpec
+    visual: EmbeddingSpec
 
 
-def makers_of(settings: Settings) -> Makers:
+def embedding_specs_of(settings: Settings) -> EmbeddingSpecs:
     """Raises ModelUnavailable where a configured model is not in the cache."""
     text = read_manifest(model_directory(settings.models, settings.text_model.name))
     if settings.visual_model.name == DESCRIPTOR:
-        visual = Maker(VERSION.split("@")[0], DIMENSIONS)
+        visual = EmbeddingSpec(VERSION.split("@")[0], DIMENSIONS)
     else:
         clip = read_clip_manifest(model_directory(settings.models, settings.visual_model.name))
-        visual = Maker(clip.model, clip.dimensions)
-    return Makers(Maker(text.model, text.dimensions), visual)
+        visual = EmbeddingSpec(clip.model, clip.dimensions)
+    return EmbeddingSpecs(EmbeddingSpec(text.model, text.dimensions), visual)
 
 
-def posts_of(settings: Settings) -> Collection:
+def posts_of(settings: Settings) -> VectorCollection:
     """The posts' collection of the configured models. Raises ModelUnavailable where one is not in the cache."""
-    makers = makers_of(settings)
-    text = (settings.text_model.name, makers.text.dimensions)
-    visual = (settings.visual_model.name, makers.visual.dimensions)
+    embedding_specs = embedding_specs_of(settings)
+    text = (settings.text_model.name, embedding_specs.text.dimensions)
+    visual = (settings.visual_model.name, embedding_specs.visual.dimensions)
     return posts_collection(settings.qdrant.collection_prefix, text, visual)
 
 
 # What describes patches in this release: (version, dimensions) by the vector's name.
-DESCRIBERS = {
+PATCH_DESCRIPTORS = {
     "sar": (SAR_DESCRIPTOR, SAR_DIMENSIONS),
     "ms": (MS_DESCRIPTOR, MS_DIMENSIONS),
     "fused": (FUSED_DESCRIPTOR, FUSED_DIMENSIONS),
@@ -141,29 +141,29 @@ def open_gazetteer(settings: Settings) -> Gazetteer:
     return Gazetteer(ensure_gazetteer(settings.cache, settings.places.gazetteer))
 
 
-def open_place_finder(settings: Settings, *, learns: bool = False) -> PlaceFinder:
+def open_geoparser(settings: Settings, *, learns: bool = False) -> Geoparser:
     """What finds places: the trained tagger over the gazetteer. Where it `learns`, the posts before speak for those
     after. Raises ModelUnavailable where there is no tagger."""
     gazetteer = open_gazetteer(settings)
     tagger = load_tagger(settings.places.tagger or TAGGER, gazetteer)
     recent = RecentPlaces(timedelta(hours=settings.places.recent_h)) if learns else None
-    return PlaceFinder(gazetteer, PlaceRecogniser(gazetteer, tagger), recent)
+    return Geoparser(gazetteer, PlaceRecogniser(gazetteer, tagger), recent)
 
 
-def describers_of(settings: Settings) -> dict[str, tuple[str, int]]:
+def patch_descriptors_of(settings: Settings) -> dict[str, tuple[str, int]]:
     """(version, dimensions) of every vector of a patch, by its name; `earth` where a model of it is configured.
 
     Raises ModelUnavailable where that model is not whole.
     """
     if settings.imagery.earth_model is None:
-        return DESCRIBERS
+        return PATCH_DESCRIPTORS
     earth = read_earth_manifest(settings.imagery.earth_model)
-    return {**DESCRIBERS, "earth": (earth.version, earth.dimensions)}
+    return {**PATCH_DESCRIPTORS, "earth": (earth.version, earth.dimensions)}
 
 
-def patches_of(settings: Settings) -> Collection:
+def patches_of(settings: Settings) -> VectorCollection:
     """The patches' collection of what describes them. Raises ModelUnavailable as `describers_of` does."""
-    made = describers_of(settings)
+    made = patch_descriptors_of(settings)
     return patches_collection(settings.qdrant.collection_prefix, made["sar"], made["ms"], made.get("earth"))
 
 
@@ -175,8 +175,9 @@ def posts_or_what_is_there(settings: Settings, index: QdrantIndex) -> str:
     try:
         return posts_of(settings).name
     except ModelUnavailable as missing:
-        shape = posts_collection(settings.qdrant.collection_prefix, (settings.text_model.name, 0),
-                                 (settings.visual_model.name, 0)).name  # fmt: skip
+        shape = posts_collection(
+            settings.qdrant.collection_prefix, (settings.text_model.name, 0), (settings.visual_model.name, 0)
+        ).name
         first, second = shape.removesuffix("-0").split("-0-", 1)
         fitting = [name for name in index.collections() if name.startswith(f"{first}-") and f"-{second}-" in name]
         if len(fitting) != 1:
@@ -190,7 +191,9 @@ def patches_or_what_is_there(settings: Settings, index: QdrantIndex) -> str:
     try:
         return patches_of(settings).name
     except ModelUnavailable:
-        shape = patches_collection(settings.qdrant.collection_prefix, DESCRIBERS["sar"], DESCRIBERS["ms"]).name
+        shape = patches_collection(
+            settings.qdrant.collection_prefix, PATCH_DESCRIPTORS["sar"], PATCH_DESCRIPTORS["ms"]
+        ).name
         fitting = [name for name in index.collections() if name.startswith(f"{shape}-")]
         if len(fitting) != 1:
             raise

@@ -8,15 +8,15 @@ from typing import Any
 
 import structlog
 
-from stormpetrel.bootstrap import open_place_finder, open_text_encoder, open_visual_model, relevance_prior
+from stormpetrel.bootstrap import open_geoparser, open_text_encoder, open_visual_model, relevance_prior
 from stormpetrel.core.errors import ModelUnavailable, StormpetrelError
 from stormpetrel.core.events import EnrichedPost, PostDeleted, decode
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import POSTS_ENRICHED
-from stormpetrel.learning.inference.scorer import LiveModels
+from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.log.kafka import read_whole
 from stormpetrel.log.model_log import ModelLog
-from stormpetrel.posts.enrichment import Enricher, Sight
+from stormpetrel.posts.enrichment import Enricher, PhotoFeatures
 from stormpetrel.posts.text.duplicates import DuplicateWindow
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
@@ -66,21 +66,21 @@ def warm_window(enricher: Enricher, bootstrap: str, capacity: int) -> int:
             event = decode(message.value(), EnrichedPost, PostDeleted, schema=schema)
         except StormpetrelError:
             continue  # an unreadable record is the index consumer's to bury; here it is only no memory
-        if isinstance(event, EnrichedPost) and event.copy_of is None:
+        if isinstance(event, EnrichedPost) and event.duplicate_of is None:
             recent.append(event)
     for event in sorted(recent, key=lambda event: event.enriched_at):
         enricher.remember(event)
     return len(enricher.window)
 
 
-def _sight(settings: Settings) -> Sight | None:
+def _sight(settings: Settings) -> PhotoFeatures | None:
     try:
         model = open_visual_model(settings)
     except ModelUnavailable as error:
         # Posts go on without what their photos show; text, places and times do not wait for a model.
         log.warning("photos are not looked at", reason=str(error))
         return None
-    return Sight(model, PhotoReader(settings.photos.hosts, settings.photos.within_s))
+    return PhotoFeatures(model, PhotoReader(settings.photos.hosts, settings.photos.within_s))
 
 
 def run(settings: Settings) -> None:
@@ -92,11 +92,9 @@ def run(settings: Settings) -> None:
     serve_probes(settings.worker.probe_port, readiness, settings.probe_host)
     encoder = open_text_encoder(settings)
     window = DuplicateWindow(settings.worker.duplicate_window, settings.worker.duplicate_similarity)
-    models = LiveModels()
+    models = Scorer()
     models_log = ModelLog(settings.kafka.bootstrap, models.take)
-    enricher = Enricher(
-        encoder, open_place_finder(settings, learns=True), window, _sight(settings), judges=models.judged
-    )
+    enricher = Enricher(encoder, open_geoparser(settings, learns=True), window, _sight(settings), judges=models.judged)
     known = warm_window(enricher, settings.kafka.bootstrap, settings.worker.duplicate_window)
     app = build_app(settings, settings.local.directory / "faust")
     enrich.attach(app, enricher, readiness, settings.worker.batch, settings.worker.batch_within_s)

@@ -90,7 +90,7 @@ class EnrichBatch:
     def _outcome(result: EnrichedPost | PostDeleted) -> str:
         if isinstance(result, PostDeleted):
             return "deleted"
-        return "copy" if result.copy_of else "original"
+        return "near_duplicate" if result.duplicate_of else "original"
 
 
 def attach(app: Any, enricher: Enricher, readiness: Readiness, batch: int, within_s: float) -> Any:

@@ -15,19 +15,11 @@ from typing import Any
 import structlog
 
 from stormpetrel.core.errors import StormpetrelError
-from stormpetrel.core.events import (
-    Annotation,
-    AnnotationUndone,
-    LabelDefined,
-    ModelUpdated,
-    decode,
-    encode,
-    headers_of,
-)
+from stormpetrel.core.events import Annotation, AnnotationUndone, LabelDefined, ModelUpdated, decode, encode, headers_of
 from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED
 from stormpetrel.learning.training.online_learners import load_learners
 from stormpetrel.learning.training.relevance_model import Prior
-from stormpetrel.learning.training.trainer import Key, Teacher
+from stormpetrel.learning.training.trainer import Key, Trainer
 from stormpetrel.log.kafka import dead_letter_headers, read_whole
 from stormpetrel.process.metrics import LABELS_LEARNED
 
@@ -48,7 +40,7 @@ class Learning:
 
     def __init__(self, bootstrap: str, prior: Prior | None) -> None:
         self._bootstrap, self._prior = bootstrap, prior
-        self._teacher: Teacher | None = None
+        self._trainer: Trainer | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="learn")
         self._thread.submit(load_learners)
 
@@ -56,17 +48,17 @@ class Learning:
         """The models that these messages change, and the messages that cannot be read, with their reasons."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._take, messages)
 
-    def _read(self) -> tuple[Teacher, set[Key]]:
+    def _read(self) -> tuple[Trainer, set[Key]]:
         """A teacher of the whole log as it stands, and the models of it that were never published."""
-        teacher, published = Teacher(self._prior), self._published()
-        teacher.remember(published.values())
+        trainer, published = Trainer(self._prior), self._published()
+        trainer.remember(published.values())
         for message in read_whole(self._bootstrap, ANNOTATIONS.name):
             place = (message.partition(), message.offset())
             try:
-                teacher.take(_decoded(message.value(), message.headers()), place)
+                trainer.take(_decoded(message.value(), message.headers()), place)
             except StormpetrelError:
-                teacher.pass_over(*place)  # the agent buries it when it comes to it
-        return teacher, {key for key in teacher.keys if not teacher.is_published(key, published.get(key))}
+                trainer.pass_over(*place)  # the agent buries it when it comes to it
+        return trainer, {key for key in trainer.keys if not trainer.is_published(key, published.get(key))}
 
     def _published(self) -> dict[Key, ModelUpdated]:
         found: dict[Key, ModelUpdated] = {}
@@ -82,17 +74,17 @@ class Learning:
     def _take(self, messages: Sequence[Any]) -> tuple[list[ModelUpdated], list[tuple[Any, str]]]:
         changed: set[Key] = set()
         places = [(event.message.partition, event.message.offset) for event in messages]
-        if self._teacher is None or any(self._teacher.misses(*place) for place in _first_of_each(places)):
+        if self._trainer is None or any(self._trainer.misses(*place) for place in _first_of_each(places)):
             # A process that has just started, or that got another's partitions, does not know what came before.
-            self._teacher, changed = self._read()
+            self._trainer, changed = self._read()
         dead: list[tuple[Any, str]] = []
         for event, place in zip(messages, places, strict=True):
             try:
-                changed |= self._teacher.take(_decoded(event.value, event.headers), place)
+                changed |= self._trainer.take(_decoded(event.value, event.headers), place)
             except StormpetrelError as error:
-                self._teacher.pass_over(*place)
+                self._trainer.pass_over(*place)
                 dead.append((event, str(error)))
-        return [self._teacher.model(key, datetime.now(UTC)) for key in sorted(changed)], dead
+        return [self._trainer.model(key, datetime.now(UTC)) for key in sorted(changed)], dead
 
 
 def _first_of_each(places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

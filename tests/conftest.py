@@ -41,11 +41,11 @@ def encoder(model_directory: Path):
 
 
 @pytest.fixture(scope="session")
-def place_finder(cache: Path):
-    from stormpetrel.bootstrap import open_place_finder
+def geoparser(cache: Path):
+    from stormpetrel.bootstrap import open_geoparser
     from stormpetrel.core.settings import Settings
 
-    return open_place_finder(Settings(cache=cache))
+    return open_geoparser(Settings(cache=cache))
 
 
 @pytest.fixture(scope="session")

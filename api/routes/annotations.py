@@ -12,13 +12,12 @@ from pydantic import Field
 from api.dependencies import Services
 from api.routes.search import services
 from api.schemas.requests import Request, Words
+from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadQuery, NotFound, StormpetrelError
 from stormpetrel.core.events import Annotation, AnnotationUndone, CollectionId, LabelId, Sign, Vector
+from stormpetrel.core.ids import Collection, PatchId
 from stormpetrel.core.ports import Document
-from stormpetrel.learning.active.patch_ids import square_of
-from stormpetrel.learning.annotations.annotation_store import Ledger
-from stormpetrel.learning.training.trainer import kind_of
-from stormpetrel.posts.enrichment import now
+from stormpetrel.learning.annotations.annotation_store import AnnotationStore
 
 router = APIRouter(prefix="/v1/annotations", tags=["annotation"])
 MOST = 1000
@@ -49,7 +48,7 @@ class AnnotationRequest(Request):
 def annotate(asked: AnnotationRequest, have: Services = Depends(services)) -> dict[str, Any]:
     """Keeps what is said. What cannot be kept is told item by item, and the rest is; 422 where nothing can be."""
     contradicted = _contradicted(asked)
-    kind = kind_of(asked.collection)
+    kind = Collection.parse(asked.collection).kind
     wanted = list(dict.fromkeys(one.item_id for one in asked.annotations))
     there = have.documents.get(kind, wanted)
     vectors = _vectors(have, kind, there)
@@ -61,7 +60,9 @@ def annotate(asked: AnnotationRequest, have: Services = Depends(services)) -> di
             refused.append({"item_id": one.item_id, "label": one.label, "problem": str(error)})
     if not events:
         raise BadQuery("annotations", f"none of them can be kept: {refused[0]['problem']}", "Nothing was written")
-    before = have.annotations.reading(asked.collection, lambda ledger: [_before(ledger, event) for event in events])
+    before = have.annotations.reading(
+        asked.collection, lambda annotation_store: [_before(annotation_store, event) for event in events]
+    )
     have.annotations.write(events)
     return {"collection": asked.collection, "kept": before, "refused": refused}
 
@@ -84,52 +85,71 @@ def _vectors(have: Services, kind: str, there: dict[str, Document]) -> dict[str,
 
 
 def _event(
-    have: Services, asked: AnnotationRequest, one: OneAnnotation, contradicted: set[tuple[str, str]],
-    there: dict[str, Document], vectors: dict[str, dict[str, Vector]],
-) -> Annotation:  # fmt: skip
+    have: Services,
+    asked: AnnotationRequest,
+    one: OneAnnotation,
+    contradicted: set[tuple[str, str]],
+    there: dict[str, Document],
+    vectors: dict[str, dict[str, Vector]],
+) -> Annotation:
     """Raises where it cannot be kept, and says why."""
-    kind = kind_of(asked.collection)
+    kind = Collection.parse(asked.collection).kind
     have.annotations.catalogue.of_kind(one.label, kind)
     if (one.item_id, one.label) in contradicted:
         raise BadQuery("sign", "this request says two things of the item", "Say one; two people send two requests")
     if one.item_id not in there:
         raise NotFound(f"{one.item_id!r} is not among the {kind}: it was deleted, or never was")
-    if there[one.item_id].get("copy_of"):
-        raise BadQuery("item_id", f"it is a copy of {there[one.item_id]['copy_of']!r}", "Annotate the original")
+    if there[one.item_id].get("duplicate_of"):
+        raise BadQuery("item_id", f"it is a copy of {there[one.item_id]['duplicate_of']!r}", "Annotate the original")
     known = have.annotations.find(one.annotation_id) if one.annotation_id else None
     if known and (known.item_id, known.label, known.sign) != (one.item_id, one.label, one.sign):
         raise BadQuery("annotation_id", "another annotation has this id", "Take a new one, or leave it out")
-    square = square_of(one.item_id) if kind == "patches" else None
-    last = have.annotations.reading(asked.collection, lambda ledger: ledger.last_round(one.label))
+    patch = PatchId.parse(one.item_id) if kind == "patches" else None
+    last = have.annotations.reading(asked.collection, lambda annotation_store: annotation_store.last_round(one.label))
     return Annotation(
-        annotation_id=one.annotation_id or f"ann-{uuid.uuid4().hex}", collection=asked.collection,
-        item_id=one.item_id, label=one.label, sign=one.sign, annotator=asked.annotator,
-        grid=square["side"] if square else None, round=asked.round or max(1, last),
-        vectors=vectors.get(one.item_id, {}), catalogue_version=have.annotations.catalogue.version, annotated_at=now(),
-    )  # fmt: skip
+        annotation_id=one.annotation_id or f"ann-{uuid.uuid4().hex}",
+        collection=asked.collection,
+        item_id=one.item_id,
+        label=one.label,
+        sign=one.sign,
+        annotator=asked.annotator,
+        scale_level=patch.scale_level if patch else None,
+        round=asked.round or max(1, last),
+        vectors=vectors.get(one.item_id, {}),
+        catalogue_version=have.annotations.catalogue.version,
+        annotated_at=now(),
+    )
 
 
-def _before(ledger: Ledger, event: Annotation) -> dict[str, Any]:
+def _before(annotation_store: AnnotationStore, event: Annotation) -> dict[str, Any]:
     """What a kept annotation meets: the same person's earlier word, and others who say otherwise."""
-    voices = ledger.voices(event.label, event.item_id)
-    own = voices.get(event.annotator)
-    other = {name: held.sign for name, held in voices.items() if name != event.annotator}
+    votes = annotation_store.votes(event.label, event.item_id)
+    own = votes.get(event.annotator)
+    other = {name: held.sign for name, held in votes.items() if name != event.annotator}
     opposed = sorted(name for name, sign in other.items() if {sign, event.sign} == {"positive", "negative"})
     return {
-        "annotation_id": event.annotation_id, "item_id": event.item_id, "label": event.label, "sign": event.sign,
-        "round": event.round, "replaces": own.annotation_id if own else None,
+        "annotation_id": event.annotation_id,
+        "item_id": event.item_id,
+        "label": event.label,
+        "sign": event.sign,
+        "round": event.round,
+        "replaces": own.annotation_id if own else None,
         "disagrees_with": opposed,
-    }  # fmt: skip
+    }
 
 
 @router.get("")
 def listed(
-    collection: Annotated[CollectionId, Query()], label: LabelId | None = None, annotator: str | None = None,
-    item_id: str | None = None, after: Annotated[int, Query(ge=0)] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100, have: Services = Depends(services),
-) -> dict[str, Any]:  # fmt: skip
+    collection: Annotated[CollectionId, Query()],
+    label: LabelId | None = None,
+    annotator: str | None = None,
+    item_id: str | None = None,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    have: Services = Depends(services),
+) -> dict[str, Any]:
     """What stands, the oldest first. `after` is how many to pass over; `next` goes on."""
-    standing = have.annotations.reading(collection, lambda ledger: list(ledger.all))
+    standing = have.annotations.reading(collection, lambda annotation_store: list(annotation_store.all))
     kept = [
         held
         for held in standing
@@ -147,15 +167,16 @@ def agreement(
     collection: Annotated[CollectionId, Query()], label: LabelId, have: Services = Depends(services)
 ) -> dict[str, Any]:
     """How far the annotators of a label agree (Cohen's kappa, pair by pair), and what they dispute."""
-    have.annotations.catalogue.of_kind(label, kind_of(collection))
+    have.annotations.catalogue.of_kind(label, Collection.parse(collection).kind)
     judged, pairs = have.annotations.reading(collection, lambda held: (held.judged(label), held.agreement(label)))
     disputed = [{"item_id": item.item_id, "said": item.by} for item in judged if item.disputed]
     return {"items": len(judged), "pairs": pairs, "disputed": disputed}
 
 
 @router.delete("/{annotation_id}")
-def undo(annotation_id: str, annotator: Annotated[str, Query(min_length=1)],
-         have: Services = Depends(services)) -> dict[str, str]:  # fmt: skip
+def undo(
+    annotation_id: str, annotator: Annotated[str, Query(min_length=1)], have: Services = Depends(services)
+) -> dict[str, str]:
     """Takes an annotation back; it stays on the log, and what its annotator said before holds again."""
     known = have.annotations.find(annotation_id)
     if known is None:
@@ -163,7 +184,7 @@ def undo(annotation_id: str, annotator: Annotated[str, Query(min_length=1)],
     if known.annotator != annotator:
         problem = f"it is {known.annotator!r} who said it"
         raise BadQuery("annotator", problem, "Say the opposite in your own name: both are kept")
-    if have.annotations.reading(known.collection, lambda ledger: ledger.is_undone(annotation_id)):
+    if have.annotations.reading(known.collection, lambda annotation_store: annotation_store.is_undone(annotation_id)):
         return {"annotation_id": annotation_id, "outcome": "was undone before"}
     event = AnnotationUndone(
         annotation_id=annotation_id, collection=known.collection, annotator=annotator, undone_at=now()

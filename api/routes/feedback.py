@@ -16,14 +16,14 @@ from api.routes.search import services
 from api.schemas.requests import Request, SearchRequest, Text, Words
 from stormpetrel.core.errors import BadQuery, NotFound
 from stormpetrel.core.events import CollectionId, LabelId
+from stormpetrel.core.ids import Collection
 from stormpetrel.learning.active.embedding_cache import Items
-from stormpetrel.learning.active.rounds import Rounds, Scope, Taught, cosines
-from stormpetrel.learning.active.structured_query import Condition
+from stormpetrel.learning.active.rounds import ActiveLearning, Scope, TrainedModel, cosines
+from stormpetrel.learning.active.structured_query import Predicate
 from stormpetrel.learning.training.support_vector_ranker import probability
-from stormpetrel.learning.training.trainer import kind_of
 
 router = APIRouter(prefix="/v1", tags=["annotation"])
-Grid = Literal[120, 240, 480]
+ScaleLevel = Literal[120, 240, 480]
 Descriptor = Literal["text", "sar", "ms", "fused"]
 MOST_NAMED = 1000  # annotations that an answer names one by one
 Begin = list[tuple[str, int, NDArray[np.float32] | None]]
@@ -35,21 +35,21 @@ class Scoped(Request):
 
     collection: CollectionId
     vector: Descriptor | None = None
-    grid: Grid = 120
-    within: Condition = Field(default_factory=Condition)
+    scale_level: ScaleLevel = 120
+    within: Predicate = Field(default_factory=Predicate)
 
     @model_validator(mode="after")
     def fitting(self) -> Self:
-        kind = kind_of(self.collection)
+        kind = Collection.parse(self.collection).kind
         if self.vector is not None and (self.vector == "text") != (kind == "posts"):
             raise ValueError(f"{kind} have no vector {self.vector}; text is of posts, fused, sar and ms are of patches")
         return self
 
     @property
     def scope(self) -> Scope:
-        kind = kind_of(self.collection)
+        kind = Collection.parse(self.collection).kind
         own = self.vector or ("text" if kind == "posts" else "fused")
-        return Scope(self.collection, own, self.grid if kind == "patches" else None, self.within)
+        return Scope(self.collection, own, self.scale_level if kind == "patches" else None, self.within)
 
 
 class FeedbackRequest(Scoped):
@@ -67,7 +67,7 @@ class DescendRequest(Scoped):
     """The cascade of a label through grids."""
 
     label: LabelId
-    grids: Annotated[list[Grid], Field(min_length=2, max_length=3)] = Field(default=[480, 240, 120])
+    scale_levels: Annotated[list[ScaleLevel], Field(min_length=2, max_length=3)] = Field(default=[480, 240, 120])
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
 
 
@@ -79,31 +79,33 @@ class KnowledgeRequest(Scoped):
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
 
 
-def rounds(have: Services, scope: Scope) -> Rounds:
+def rounds(have: Services, scope: Scope) -> ActiveLearning:
     """The rounds over posts or patches."""
-    kind = kind_of(scope.collection)
-    return Rounds(have.matrices, {kind: have.collection if kind == "posts" else have.patches}, have.prior)
+    kind = Collection.parse(scope.collection).kind
+    return ActiveLearning(
+        have.embedding_cache, {kind: have.collection if kind == "posts" else have.patches}, have.prior
+    )
 
 
 @router.post("/feedback")
 def feedback(asked: FeedbackRequest, have: Services = Depends(services)) -> dict[str, Any]:
     """Fits the label's model on all that was said, ranks everything, and says what to look at next: the `top`, the
     `boundary` (where a label teaches most) and a `coverage` sample; and whether to go on."""
-    have.annotations.catalogue.of_kind(asked.label, kind_of(asked.collection))
+    have.annotations.catalogue.of_kind(asked.label, Collection.parse(asked.collection).kind)
     scope = asked.scope
     begin = _begin(asked, have, scope)
-    ledger = have.annotations.ledger(asked.collection)
-    answer = rounds(have, scope).next(scope, ledger, asked.label, asked.ask, begin)
+    annotation_store = have.annotations.annotation_store(asked.collection)
+    answer = rounds(have, scope).next(scope, annotation_store, asked.label, asked.ask, begin)
     told = answer.round
 
     def shown(rows: NDArray[np.int64]) -> list[dict[str, Any]]:
         return [item_of(answer.items, int(row), float(told.scores[row])) for row in rows]
 
     return {
-        "round": ledger.last_round(asked.label) + 1,
+        "round": annotation_store.last_round(asked.label) + 1,
         "model": model_of(answer.taught, scope),
         "scored": len(answer.items),
-        "positive_share": round(float((told.scores > 0).mean()), 6) if told.machine.separates else None,
+        "positive_share": round(float((told.scores > 0).mean()), 6) if told.ranker.separates else None,
         "top": shown(told.top),
         "boundary": shown(told.boundary),
         "coverage": shown(told.coverage),
@@ -111,30 +113,38 @@ def feedback(asked: FeedbackRequest, have: Services = Depends(services)) -> dict
     }
 
 
-def model_of(taught: Taught, scope: Scope) -> dict[str, Any]:
+def model_of(taught: TrainedModel, scope: Scope) -> dict[str, Any]:
     """Which model spoke, and the annotations behind it."""
     behind = [one.newest.annotation_id for one in taught.judged if one.sign]
     return {
-        "version": taught.machine.version, "vector": scope.vector, "grid": scope.grid,
-        "separates": taught.machine.separates, "provisional": taught.provisional, "labels": dict(taught.labels),
-        "annotations": behind[:MOST_NAMED], "annotations_left_out": max(0, len(behind) - MOST_NAMED),
-    }  # fmt: skip
+        "version": taught.ranker.version,
+        "vector": scope.vector,
+        "scale_level": scope.scale_level,
+        "separates": taught.ranker.separates,
+        "provisional": taught.provisional,
+        "labels": dict(taught.labels),
+        "annotations": behind[:MOST_NAMED],
+        "annotations_left_out": max(0, len(behind) - MOST_NAMED),
+    }
 
 
 def item_of(items: Items, row: int, score: float) -> dict[str, Any]:
     """An item as an answer names it."""
     place = None if np.isnan(items.longitudes[row]) else [float(items.longitudes[row]), float(items.latitudes[row])]
     return {
-        "item_id": items.ids[row], "score": round(score, 6), "probability": round(probability(score), 6),
-        "time_ms": int(items.times[row]), "point": place,
-    }  # fmt: skip
+        "item_id": items.ids[row],
+        "score": round(score, 6),
+        "probability": round(probability(score), 6),
+        "time_ms": int(items.times[row]),
+        "point": place,
+    }
 
 
 def _begin(asked: FeedbackRequest, have: Services, scope: Scope) -> Begin:
     """What a label begins with: an example, a vector, or what a text finds."""
     found: Begin = []
     if asked.item_id:
-        kind = kind_of(asked.collection)
+        kind = Collection.parse(asked.collection).kind
         index = have.collection if kind == "posts" else have.patches
         held = have.vectors.vectors(index, [asked.item_id], [scope.vector]).get(asked.item_id, {})
         if scope.vector not in held:
@@ -142,7 +152,7 @@ def _begin(asked: FeedbackRequest, have: Services, scope: Scope) -> Begin:
         found.append((asked.item_id, 1, held[scope.vector]))
     if asked.values:
         found.append(("", 1, _given(asked.values, rounds(have, scope).everything(scope))))
-    if asked.text and kind_of(asked.collection) == "posts":
+    if asked.text and Collection.parse(asked.collection).kind == "posts":
         found.append(("", 1, encoded(asked.text, have)))
     elif asked.text:
         found += _shown_by_posts(asked.text, have, scope)
@@ -163,7 +173,7 @@ def _given(values: list[float], items: Items) -> NDArray[np.float32]:
 
 def _shown_by_posts(text: str, have: Services, scope: Scope) -> Begin:
     """A text says nothing of pixels; the patches of the places and days that it is written of do."""
-    found = across_worlds(SearchRequest(text=text, worlds=["posts", "patches"], limit=20), have)
+    found = across_worlds(SearchRequest(text=text, sources=["posts", "patches"], limit=20), have)
     items = rounds(have, scope).everything(scope)
     patches = [member.id for hit in found.hits for member in hit.members if member.kind == "patch"]
     there = [own for own in dict.fromkeys(patches) if own in items.rows][:3]
@@ -176,21 +186,26 @@ def _shown_by_posts(text: str, have: Services, scope: Scope) -> Begin:
 @router.post("/feedback/descend")
 def descend(asked: DescendRequest, have: Services = Depends(services)) -> dict[str, Any]:
     """A classifier a grid, coarse to fine; the finer grid is scored only inside what the coarser one accepted."""
-    have.annotations.catalogue.of_kind(asked.label, kind_of(asked.collection))
-    if kind_of(asked.collection) != "patches":
+    have.annotations.catalogue.of_kind(asked.label, Collection.parse(asked.collection).kind)
+    if Collection.parse(asked.collection).kind != "patches":
         raise BadQuery("collection", "posts have no grids", "Ask for patches")
     scope = asked.scope
-    ledger = have.annotations.ledger(asked.collection)
-    held, found = rounds(have, scope).descend(scope, ledger, asked.label, asked.grids)
+    annotation_store = have.annotations.annotation_store(asked.collection)
+    held, found = rounds(have, scope).descend(scope, annotation_store, asked.label, asked.scale_levels)
     finest = held[-1]
     order = np.argsort(-found.scores, kind="stable")[: asked.limit]
     return {
         "label": asked.label,
-        "grids": sorted(asked.grids, reverse=True),
-        "patches": {str(grid): len(items) for grid, items in zip(sorted(asked.grids, reverse=True), held, strict=True)},
-        "scored": {str(grid): count for grid, count in found.scored.items()},
+        "scale_levels": sorted(asked.scale_levels, reverse=True),
+        "patches": {
+            str(scale_level): len(items)
+            for scale_level, items in zip(sorted(asked.scale_levels, reverse=True), held, strict=True)
+        },
+        "scored": {str(scale_level): count for scale_level, count in found.scored.items()},
         "saved": round(found.saved, 6),
-        "models": {str(g): m.version for g, m in zip(sorted(asked.grids, reverse=True), found.machines, strict=True)},
+        "models": {
+            str(g): m.version for g, m in zip(sorted(asked.scale_levels, reverse=True), found.rankers, strict=True)
+        },
         "positive": int((found.scores[found.seen] > 0).sum()),
         "top": [item_of(finest, int(row), float(found.scores[row])) for row in order if found.seen[row]],
     }
@@ -201,8 +216,8 @@ def knowledge(asked: KnowledgeRequest, have: Services = Depends(services)) -> di
     """One question over what is known of products, features, labels, place and time, joined by AND, OR and NOT."""
     scope = asked.scope
     made = rounds(have, scope)
-    ledger = have.annotations.ledger(asked.collection)
-    items = made.within(scope, ledger)
+    annotation_store = have.annotations.annotation_store(asked.collection)
+    items = made.within(scope, annotation_store)
     model = None
     scores = items.times.astype(np.float64)
     if asked.like:
@@ -211,9 +226,9 @@ def knowledge(asked: KnowledgeRequest, have: Services = Depends(services)) -> di
             raise NotFound(f"{asked.like!r} has no {scope.vector} vector in this collection and grid")
         scores = cosines(items.vectors, whole.vectors[whole.rows[asked.like]]).astype(np.float64)
     elif asked.label:
-        have.annotations.catalogue.of_kind(asked.label, kind_of(asked.collection))
-        taught = made.taught(scope, ledger, asked.label, made.everything(scope))
-        model, scores = model_of(taught, scope), taught.machine.scores(items.vectors).astype(np.float64)
+        have.annotations.catalogue.of_kind(asked.label, Collection.parse(asked.collection).kind)
+        taught = made.taught(scope, annotation_store, asked.label, made.everything(scope))
+        model, scores = model_of(taught, scope), taught.ranker.scores(items.vectors).astype(np.float64)
     order = np.lexsort((np.arange(len(items)), -scores))[: asked.limit]
     ranked_by = "likeness" if asked.like else "label" if asked.label else "time"
     return {

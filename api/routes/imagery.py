@@ -14,13 +14,13 @@ from api.dependencies import Services
 from api.query_builder import patch_document
 from api.routes.search import services
 from stormpetrel.bootstrap import picture_folder
+from stormpetrel.core.clock import now
 from stormpetrel.core.errors import NotFound
 from stormpetrel.core.ports import Document, Filter, OrderQuery
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
-from stormpetrel.imagery.patches.geobox import Square
+from stormpetrel.imagery.patches.geobox import PatchFootprint
 from stormpetrel.log.kafka import Publisher
-from stormpetrel.posts.enrichment import now
 
 router = APIRouter(prefix="/v1", tags=["imagery"])
 Kind = Literal["s1", "s2", "change"]
@@ -69,7 +69,7 @@ def new_water(scene_id: SceneId, have: Services = Depends(services)) -> JSONResp
     found = _scene(have, scene_id)
     if found.get("new_water") is None:
         raise NotFound(f"scene {scene_id} has no before-image: what water is new is not known")
-    told = {"before": found.get("before"), "confidence": found.get("new_water_confidence")}
+    told = {"reference": found.get("reference"), "confidence": found.get("new_water_confidence")}
     return JSONResponse({**found["new_water"], "properties": told}, media_type="application/geo+json")
 
 
@@ -79,18 +79,20 @@ def patch_picture(kind: Kind, patch_id: PatchId, have: Services = Depends(servic
     from stormpetrel.imagery.quicklook import square_png
 
     found = patch_document(have, patch_id)
-    square = Square(found["epsg"], found["side"], found["row"], found["column"])
+    footprint = PatchFootprint(found["epsg"], found["scale_level"], found["row"], found["column"])
     path = picture_folder(have.settings.imagery, found["scene_id"]) / f"{kind}.tif"
-    return Response(square_png(path, square), media_type="image/png")
+    return Response(square_png(path, footprint), media_type="image/png")
 
 
 @router.get("/patches")
 def patches(
-    scene_id: Annotated[str | None, Query(min_length=3)] = None, grid: Literal["120", "240", "480"] = "120",
-    limit: Annotated[int, Query(ge=1, le=100)] = 20, have: Services = Depends(services),
-) -> dict[str, Any]:  # fmt: skip
+    scene_id: Annotated[str | None, Query(min_length=3)] = None,
+    scale_level: Literal["120", "240", "480"] = "120",
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    have: Services = Depends(services),
+) -> dict[str, Any]:
     """The patches with the most new water, of a scene or of all."""
-    within = Filter(any_of={"grid": [grid], **({"scene_id": [scene_id]} if scene_id else {})})
+    within = Filter(any_of={"scale_level": [scale_level], **({"scene_id": [scene_id]} if scene_id else {})})
     (hits,) = have.vectors.query(have.patches, [OrderQuery("new_water", "desc", None, within, limit)])
     ids = [hit.payload["id"] for hit in hits]
     found = have.documents.get("patches", ids)

@@ -10,8 +10,8 @@ from pydantic import Field
 from api.dependencies import Services
 from api.routes.search import services
 from api.schemas.requests import Request, Words
+from stormpetrel.core.clock import now
 from stormpetrel.core.events import LabelDefined, LabelId
-from stormpetrel.posts.enrichment import now
 
 router = APIRouter(prefix="/v1/labels", tags=["annotation"])
 

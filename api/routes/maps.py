@@ -8,17 +8,16 @@ from fastapi import APIRouter, Body, Depends, Query
 from fastapi.responses import JSONResponse, Response
 
 from api.dependencies import Services
-from api.routes.feedback import Descriptor, Grid, Scoped, rounds
+from api.routes.feedback import Descriptor, ScaleLevel, Scoped, rounds
 from api.routes.search import services
 from stormpetrel.core.errors import BadQuery, NotFound
 from stormpetrel.core.events import CollectionId, LabelId
-from stormpetrel.imagery.patches.geobox import Square
+from stormpetrel.core.ids import Collection, PatchId
+from stormpetrel.imagery.patches.geobox import PatchFootprint
 from stormpetrel.imagery.stac_items import bounds_of
-from stormpetrel.learning.active.patch_ids import square_of
-from stormpetrel.learning.active.structured_query import Condition
+from stormpetrel.learning.active.structured_query import Predicate
 from stormpetrel.learning.annotations.exchange import FORMS, Form, Kept, Places, read, written
 from stormpetrel.learning.evaluation.validation import classes_of
-from stormpetrel.learning.training.trainer import kind_of
 
 router = APIRouter(prefix="/v1", tags=["annotation"])
 MEDIA = {"csv": "text/csv; charset=utf-8", "coco": "application/json", "stac": "application/geo+json"}
@@ -26,10 +25,14 @@ MEDIA = {"csv": "text/csv; charset=utf-8", "coco": "application/json", "stac": "
 
 @router.get("/maps/{form}")
 def classification_map(
-    form: str, scene_id: Annotated[str, Query(min_length=3)], labels: Annotated[list[LabelId], Query(max_length=12)],
-    collection: CollectionId = "patches", grid: Grid = 120, vector: Descriptor = "fused",
+    form: str,
+    scene_id: Annotated[str, Query(min_length=3)],
+    labels: Annotated[list[LabelId], Query(max_length=12)],
+    collection: CollectionId = "patches",
+    scale_level: ScaleLevel = 120,
+    vector: Descriptor = "fused",
     have: Services = Depends(services),
-) -> Response:  # fmt: skip
+) -> Response:
     """A scene's patches by the label whose model is surest: `tif` (GeoTIFF), `geojson`, or `png` with its legend."""
     from stormpetrel.imagery.classmap import ClassMap
 
@@ -37,19 +40,19 @@ def classification_map(
         raise NotFound(f"there is no map of form {form!r}; there are tif, geojson, png")
     catalogue = have.annotations.catalogue
     titles = [catalogue.of_kind(label, "patches").title for label in labels]
-    asked = Scoped(collection=collection, vector=vector, grid=grid, within=Condition(scene_id=scene_id))
-    made, ledger = rounds(have, asked.scope), have.annotations.ledger(collection)
-    items = made.within(asked.scope, ledger)
+    asked = Scoped(collection=collection, vector=vector, scale_level=scale_level, within=Predicate(scene_id=scene_id))
+    made, annotation_store = rounds(have, asked.scope), have.annotations.annotation_store(collection)
+    items = made.within(asked.scope, annotation_store)
     if not len(items):
-        raise NotFound(f"scene {scene_id!r} has no patches of {grid} px with a {vector} vector")
+        raise NotFound(f"scene {scene_id!r} has no patches of {scale_level} px with a {vector} vector")
     # A model is that of the whole collection; the map shows what it says of one scene.
     whole = made.everything(asked.scope)
-    classes, scores = classes_of(made, asked.scope, ledger, labels, whole)
+    classes, scores = classes_of(made, asked.scope, annotation_store, labels, whole)
     rows = [whole.rows[own] for own in items.ids]
-    squares = [square_of(own) for own in items.ids]
+    footprints = [PatchId.parse(own) for own in items.ids]
     found = ClassMap(
         tuple(labels),
-        tuple(Square(one["epsg"], one["side"], one["row"], one["column"]) for one in squares if one),
+        tuple(PatchFootprint(one.epsg, one.scale_level, one.row, one.column) for one in footprints if one),
         classes[rows],
         scores[rows],
     )
@@ -65,7 +68,9 @@ def export(form: str, collection: Annotated[CollectionId, Query()], have: Servic
     """All annotations of a collection, the undone ones too: `csv`, `coco` (JSON) or `stac` (items with the label
     extension)."""
     chosen = _form(form)
-    kept = have.annotations.reading(collection, lambda ledger: [Kept(held, undone) for held, undone in ledger.history])
+    kept = have.annotations.reading(
+        collection, lambda annotation_store: [Kept(held, undone) for held, undone in annotation_store.history]
+    )
     return Response(written(kept, chosen, _places(have, collection, kept)), media_type=MEDIA[chosen])
 
 
@@ -80,7 +85,7 @@ def bring_in(
     except UnicodeDecodeError as error:
         raise BadQuery("body", f"it is not UTF-8: {error}", "Send what the export gave") from error
     for one in kept:
-        have.annotations.catalogue.of_kind(one.annotation.label, kind_of(one.annotation.collection))
+        have.annotations.catalogue.of_kind(one.annotation.label, Collection.parse(one.annotation.collection).kind)
     known = [one for one in kept if have.annotations.find(one.annotation.annotation_id) is not None]
     new = [one for one in kept if have.annotations.find(one.annotation.annotation_id) is None]
     undone = [one.undone for one in kept if one.undone is not None]
@@ -98,7 +103,7 @@ def _form(name: str) -> Form:
 
 def _places(have: Services, collection: str, kept: list[Kept]) -> Places:
     """Where and when the annotated items are, of those that are still there."""
-    kind = kind_of(collection)
+    kind = Collection.parse(collection).kind
     ids = list(dict.fromkeys(one.annotation.item_id for one in kept))
     found: dict[str, tuple[dict[str, Any] | None, list[float] | None, str | None]] = {}
     for own, document in have.documents.get(kind, ids).items():

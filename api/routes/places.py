@@ -39,14 +39,18 @@ def resolve(
     have: Services = Depends(services),
 ) -> PlacesAnswer:
     """The places that a text names. Nothing of the posts before it is known here: a worker knows where they were."""
-    finder, gazetteer = have.place_finder()
+    geoparser, gazetteer = have.geoparser()
     spoken = language or detect(text, None)[0]
     with have.finding:
-        found, unresolved = finder.resolved(text, finder.mentions([text], [spoken])[0], None, author_place, spoken)
+        found, unresolved = geoparser.resolved(
+            text, geoparser.mentions([text], [spoken])[0], None, author_place, spoken
+        )
     return PlacesAnswer(
-        language=spoken, places=[_with_cells(place) for place in found], unresolved_names=list(unresolved),
+        language=spoken,
+        places=[_with_cells(place) for place in found],
+        unresolved_names=list(unresolved),
         gazetteer=gazetteer,
-    )  # fmt: skip
+    )
 
 
 def _with_cells(place: Place) -> ResolvedPlace:

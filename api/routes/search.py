@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Depends, Response
@@ -13,10 +12,11 @@ from fastapi import Request as HttpRequest
 from api import paging
 from api.cross_source import across_worlds
 from api.dependencies import Services
-from api.query_builder import document_of, plain_question, question_of, says_something
+from api.query_builder import document_of, plain_query, query_of, says_something
 from api.schemas.requests import SearchRequest
 from api.schemas.responses import Freshness, Hit, ModalityRank, SearchAnswer
 from api.summaries import summaries
+from stormpetrel.core.clock import moment_of
 from stormpetrel.core.ports import Document, Filter, OrderQuery
 from stormpetrel.fusion import FusedItem, RankList
 from stormpetrel.process.metrics import SEARCH_SECONDS
@@ -56,14 +56,14 @@ def _found(
 ) -> paging.Kept:
     """The fused list. The modalities that need no model ask the index while the models are at work; none asks before
     the freshness is read, so that nothing an answer says it has seen is missing from its lists."""
-    plain = plain_question(asked, have, until_ms)
+    plain = plain_query(asked, have, until_ms)
 
     def plain_lists() -> list[RankList]:
         fresh.result()
         return have.search.lists(plain)
 
     early = have.threads.submit(plain_lists) if says_something(plain) else None
-    made = question_of(asked, have, plain)
+    made = query_of(asked, have, plain)
     fresh.result()
     with SEARCH_SECONDS.labels("lists and fusion").time():
         rest = replace(made.question, terms=None, area=None, at=None) if early else made.question
@@ -84,10 +84,10 @@ def _answer(
         lists=summaries(have, found.lists),
         fusion=asked.fusion,
         weights={ranked.modality: asked.weights.get(ranked.modality, 1.0) for ranked in found.lists},  # type: ignore[call-overload]
-        silent=list(found.silent),
+        empty_modalities=list(found.empty_modalities),
         unavailable=kept.unavailable,
         as_of={
-            name: Freshness(event_time=_moment(fresh["event_time"]), ingested_at=_moment(fresh["ingested_at"]))
+            name: Freshness(event_time=moment_of(fresh["event_time"]), ingested_at=moment_of(fresh["ingested_at"]))
             for name, fresh in as_of.items()
         },
     )
@@ -97,9 +97,9 @@ def hits_of(have: Services, page: list[FusedItem], lists: list[RankList], first:
     """The fused items with their documents, each with its rank and score in every list; `first` is the first's rank."""
     with SEARCH_SECONDS.labels("documents").time():
         ids = [item.id for item in page]
-        counting = have.threads.submit(have.vectors.count_by, have.collection, "copy_of", ids)
+        counting = have.threads.submit(have.vectors.count_by, have.collection, "duplicate_of", ids)
         documents = have.documents.get("posts", ids)
-        copies = counting.result()
+        duplicate_count = counting.result()
     by_name = {ranked.modality: ranked for ranked in lists}
     return [
         Hit(
@@ -110,19 +110,15 @@ def hits_of(have: Services, page: list[FusedItem], lists: list[RankList], first:
                 for modality, place in item.ranks.items()
                 if modality in by_name
             },
-            decided_by=list(item.pair or ()),
+            best_pair=list(item.pair or ()),
             score=None if item.score is None else round(item.score, 6),
-            copies=copies.get(item.id, 0),
+            duplicate_count=duplicate_count.get(item.id, 0),
             post=_shown(documents[item.id]),
         )
         for rank, item in enumerate(page, start=first)
         # A post that was deleted between the two reads is no hit any more.
         if item.id in documents
     ]
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _shown(document: Document) -> Document:
@@ -133,11 +129,11 @@ def _shown(document: Document) -> Document:
 def post(post_id: str, have: Services = Depends(services)) -> dict[str, Any]:
     """One post with all that is known of it, and the posts that repeat it (the newest 100)."""
     document = document_of(have, post_id)
-    counted = have.vectors.count_by(have.collection, "copy_of", [post_id])
-    newest = OrderQuery("event_time", "desc", filter=Filter(any_of={"copy_of": [post_id]}))
-    (copies,) = have.vectors.query(have.collection, [newest]) if counted else ([],)
+    counted = have.vectors.count_by(have.collection, "duplicate_of", [post_id])
+    newest = OrderQuery("event_time", "desc", filter=Filter(any_of={"duplicate_of": [post_id]}))
+    (duplicate_count,) = have.vectors.query(have.collection, [newest]) if counted else ([],)
     return {
         **_shown(document),
-        "copies": counted.get(post_id, 0),
-        "copy_ids": [copy.payload["id"] for copy in copies],
+        "duplicate_count": counted.get(post_id, 0),
+        "duplicate_ids": [copy.payload["id"] for copy in duplicate_count],
     }

@@ -40,10 +40,14 @@ def landing(request: Request) -> dict[str, Any]:
     """The catalogue's root."""
     at = f"{_address(request)}/v1/stac"
     found = stac.catalogue().to_dict(include_self_link=False)
-    links = [_link("self", at), _link("root", at), _link("data", f"{at}/collections"),
-             _link("conformance", f"{at}/conformance"),
-             _link("service-desc", f"{_address(request)}/openapi.json", "application/vnd.oai.openapi+json;version=3.0"),
-             *(_link("child", f"{at}/collections/{name}") for name in stac.COLLECTIONS)]  # fmt: skip
+    links = [
+        _link("self", at),
+        _link("root", at),
+        _link("data", f"{at}/collections"),
+        _link("conformance", f"{at}/conformance"),
+        _link("service-desc", f"{_address(request)}/openapi.json", "application/vnd.oai.openapi+json;version=3.0"),
+        *(_link("child", f"{at}/collections/{name}") for name in stac.COLLECTIONS),
+    ]
     return {**found, "conformsTo": CONFORMS, "links": links}
 
 
@@ -56,8 +60,10 @@ def conformance() -> dict[str, Any]:
 @router.get("/collections")
 def collections(request: Request) -> dict[str, Any]:
     at = f"{_address(request)}/v1/stac"
-    return {"collections": [_collection(name, at) for name in stac.COLLECTIONS],
-            "links": [_link("self", f"{at}/collections"), _link("root", at)]}  # fmt: skip
+    return {
+        "collections": [_collection(name, at) for name in stac.COLLECTIONS],
+        "links": [_link("self", f"{at}/collections"), _link("root", at)],
+    }
 
 
 @router.get("/collections/{name}")
@@ -69,13 +75,21 @@ def one_collection(name: str, request: Request) -> dict[str, Any]:
 def _collection(name: str, at: str) -> dict[str, Any]:
     found = stac.collection(name).to_dict(include_self_link=False)
     here = f"{at}/collections/{name}"
-    return {**found, "links": [_link("self", here), _link("root", at), _link("parent", at),
-                               _link("items", f"{here}/items", GEOJSON)]}  # fmt: skip
+    return {
+        **found,
+        "links": [
+            _link("self", here),
+            _link("root", at),
+            _link("parent", at),
+            _link("items", f"{here}/items", GEOJSON),
+        ],
+    }
 
 
 @router.get("/collections/{name}/items")
-def items(name: str, request: Request, limit: Limit = 50, before: Before = None,
-          have: Services = Depends(services)) -> JSONResponse:  # fmt: skip
+def items(
+    name: str, request: Request, limit: Limit = 50, before: Before = None, have: Services = Depends(services)
+) -> JSONResponse:
     """The newest items, falling by the time they were sensed; `next` goes on."""
     _known(name)
     found = have.documents.newest(name, "time", limit, before=before)
@@ -113,6 +127,10 @@ def _item(name: str, document: Document, address: str) -> dict[str, Any]:
     found = made.to_dict(include_self_link=False, transform_hrefs=False)
     kept = [link for link in found["links"] if link["rel"] == "derived_from"]
     own = f"{at}/collections/{name}/items/{quote(document['_id'], safe='')}"
-    links = [_link("self", own, GEOJSON), _link("root", at), _link("parent", f"{at}/collections/{name}"),
-             _link("collection", f"{at}/collections/{name}")]  # fmt: skip
+    links = [
+        _link("self", own, GEOJSON),
+        _link("root", at),
+        _link("parent", f"{at}/collections/{name}"),
+        _link("collection", f"{at}/collections/{name}"),
+    ]
     return {**found, "links": links + kept}

@@ -11,14 +11,15 @@ from api.dependencies import Services
 from api.routes.feedback import Scoped, model_of, rounds
 from api.routes.search import services
 from api.schemas.requests import Words
+from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadQuery, NotFound
 from stormpetrel.core.events import CollectionId, ItemsLabelled, LabelId, Vector, encode
+from stormpetrel.core.ids import Collection, model_id
 from stormpetrel.core.ports import Filter, OrderQuery
 from stormpetrel.core.topics import ITEMS_LABELLED
 from stormpetrel.learning.evaluation.validation import Validation, truth_of
-from stormpetrel.learning.training.trainer import examples_of, kind_of, model_id, version_of
+from stormpetrel.learning.training.trainer import examples_of, version_of
 from stormpetrel.log.kafka import Publisher
-from stormpetrel.posts.enrichment import now
 
 router = APIRouter(prefix="/v1", tags=["annotation"])
 PART = 2000  # items an event: some hundred kilobytes
@@ -43,13 +44,13 @@ class StoreRequest(Scoped):
 @router.post("/validation")
 def validate(asked: ValidationRequest, have: Services = Depends(services)) -> dict[str, Any]:
     """Precision, recall, F1, confusion, precision at k, average precision, and the learning curve by round."""
-    catalogue, kind = have.annotations.catalogue, kind_of(asked.collection)
+    catalogue, kind = have.annotations.catalogue, Collection.parse(asked.collection).kind
     for label in asked.labels:
         catalogue.of_kind(label, kind)
-    scope, ledger = asked.scope, have.annotations.ledger(asked.collection)
+    scope, annotation_store = asked.scope, have.annotations.annotation_store(asked.collection)
     made = rounds(have, scope)
-    items = made.within(scope, ledger)
-    validation = Validation(made, scope, ledger, items)
+    items = made.within(scope, annotation_store)
+    validation = Validation(made, scope, annotation_store, items)
     if asked.truth is None:
         return {"against": "held labels", "labels": {own: validation.held(own, asked.folds) for own in asked.labels}}
     truths = {label: truth_of(asked.truth, label, catalogue) for label in asked.labels}
@@ -61,26 +62,33 @@ def validate(asked: ValidationRequest, have: Services = Depends(services)) -> di
 @router.post("/feedback/store", status_code=202)
 def store(asked: StoreRequest, have: Services = Depends(services)) -> dict[str, Any]:
     """Keeps what the label's model says of everything in the scope; GET /v1/predictions has it when it is indexed."""
-    have.annotations.catalogue.of_kind(asked.label, kind_of(asked.collection))
-    scope, ledger = asked.scope, have.annotations.ledger(asked.collection)
+    have.annotations.catalogue.of_kind(asked.label, Collection.parse(asked.collection).kind)
+    scope, annotation_store = asked.scope, have.annotations.annotation_store(asked.collection)
     made = rounds(have, scope)
-    items = made.within(scope, ledger)
+    items = made.within(scope, annotation_store)
     if not len(items):
         raise BadQuery("within", "nothing in this collection and grid meets it", "Ask for less")
-    taught = made.taught(scope, ledger, asked.label, items)
-    if not taught.machine.separates:
+    taught = made.taught(scope, annotation_store, asked.label, items)
+    if not taught.ranker.separates:
         raise BadQuery("label", "all its labels have one sign: there is no boundary yet", "Give one of the other sign")
-    scores = taught.machine.scores(items.vectors)
+    scores = taught.ranker.scores(items.vectors)
     parts = -(-len(items) // PART)
     publisher = Publisher(have.settings.kafka.bootstrap)
     for part in range(parts):
         rows = slice(part * PART, (part + 1) * PART)
         event = ItemsLabelled(
-            collection=asked.collection, label=asked.label, vector=scope.vector, grid=scope.grid,
-            model_version=taught.machine.version, annotations=len(taught.examples.signs),
-            item_ids=tuple(items.ids[rows]), scores=Vector.of(scores[rows], taught.machine.version),
-            part=part + 1, parts=parts, labelled_at=now(),
-        )  # fmt: skip
+            collection=asked.collection,
+            label=asked.label,
+            vector=scope.vector,
+            scale_level=scope.scale_level,
+            model_version=taught.ranker.version,
+            annotations=len(taught.examples.signs),
+            item_ids=tuple(items.ids[rows]),
+            scores=Vector.of(scores[rows], taught.ranker.version),
+            part=part + 1,
+            parts=parts,
+            labelled_at=now(),
+        )
         publisher.publish(ITEMS_LABELLED.name, model_id(asked.collection, asked.label), event, encode(event))
     publisher.flush()
     return {"items": len(items), "positive": int((scores > 0).sum()), "model": model_of(taught, scope)}
@@ -88,10 +96,12 @@ def store(asked: StoreRequest, have: Services = Depends(services)) -> dict[str, 
 
 @router.get("/predictions")
 def predictions(
-    collection: Annotated[CollectionId, Query()], label: LabelId,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100, before: int | None = None,
+    collection: Annotated[CollectionId, Query()],
+    label: LabelId,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    before: int | None = None,
     have: Services = Depends(services),
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """What was kept of a label, the surest first; `before` is the `rank` of the last one of the page before."""
     found = have.documents.newest("predictions", "rank", limit, {"key": model_id(collection, label)}, before)
     told = [{key: value for key, value in one.items() if key not in ("_id", "key")} for one in found]
@@ -116,7 +126,7 @@ def model(own: str, have: Services = Depends(services)) -> dict[str, Any]:
     found = next((one for one in have.models.all() if one.model_id == own), None)
     if found is None:
         raise NotFound(f"there is no model {own!r}; GET /v1/models lists those there are")
-    examples = examples_of(have.annotations.ledger(found.collection), found.label)
+    examples = examples_of(have.annotations.annotation_store(found.collection), found.label)
     return {
         **found.model_dump(mode="json", exclude={"weights", "state", "schema_version"}),
         "annotation_ids": [one.annotation_id for one in examples],
@@ -126,16 +136,18 @@ def model(own: str, have: Services = Depends(services)) -> dict[str, Any]:
 
 @router.get("/questions")
 def questions(
-    collection: Annotated[CollectionId, Query()], label: LabelId,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20, have: Services = Depends(services),
-) -> dict[str, Any]:  # fmt: skip
+    collection: Annotated[CollectionId, Query()],
+    label: LabelId,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    have: Services = Depends(services),
+) -> dict[str, Any]:
     """The newest posts that the label's model would rather ask a person about; not those that were asked already."""
-    if kind_of(collection) != "posts":
+    if Collection.parse(collection).kind != "posts":
         raise BadQuery("collection", "the stream asks about posts alone", "For patches: POST /v1/feedback, `boundary`")
     own = model_id(collection, label)
     if not any(model.model_id == own for model in have.models.all()):
         raise NotFound(f"there is no model {own!r} yet; annotate some posts, GET /v1/models lists those there are")
-    judged = {one.item_id for one in have.annotations.ledger(collection).judged(label)}
+    judged = {one.item_id for one in have.annotations.annotation_store(collection).judged(label)}
     query = OrderQuery("event_time", "desc", filter=Filter(any_of={"unsure": [own]}), limit=limit + len(judged))
     (hits,) = have.vectors.query(have.collection, [query])
     ids = [hit.payload["id"] for hit in hits if hit.payload["id"] not in judged][:limit]
@@ -144,10 +156,12 @@ def questions(
         "model": own,
         "questions": [
             {
-                "item_id": post, "text": found[post]["text"], "created_at": found[post]["created_at"],
+                "item_id": post,
+                "text": found[post]["text"],
+                "created_at": found[post]["created_at"],
                 "said": [one for one in found[post].get("relevance", []) if one["label"] == label],
             }
             for post in ids
             if post in found
         ],
-    }  # fmt: skip
+    }

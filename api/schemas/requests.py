@@ -37,7 +37,7 @@ Modality = Literal[
     "earth",
     "overhead",
 ]
-World = Literal["posts", "patches"]
+SearchSource = Literal["posts", "patches"]
 OF_PATCHES = ("sar", "ms", "fused", "earth", "overhead")
 LONGEST_PICTURE = 14_000_000  # characters of base64: a picture of 10 MB
 Words = Annotated[str, AfterValidator(_encodable)]
@@ -82,8 +82,7 @@ class PolygonGeometry(Request):
 
     type: Literal["Polygon"]
     coordinates: Annotated[
-        list[Annotated[list[Corner], Field(min_length=4, max_length=MOST_CORNERS)]],
-        Field(min_length=1, max_length=1),
+        list[Annotated[list[Corner], Field(min_length=4, max_length=MOST_CORNERS)]], Field(min_length=1, max_length=1)
     ]
 
     @model_validator(mode="after")
@@ -126,8 +125,7 @@ class FilterRequest(Request):
     until: Moment | None = None
     box: Box | None = None
     labels: Annotated[list[Words], Field(min_length=1, max_length=20)] | None = Field(
-        default=None,
-        description="What a taught model says of a post, as /v1/models names it: collection:label",
+        default=None, description="What a taught model says of a post, as /v1/models names it: collection:label"
     )
     without_labels: Annotated[list[Words], Field(min_length=1, max_length=20)] | None = None
 
@@ -148,10 +146,12 @@ class SearchRequest(Request):
     """What to look for: a post, a patch, or a text, and/or a picture, a place, a time, or vectors of the models'
     own."""
 
-    worlds: list[World] = Field(
-        default=[], max_length=2, description="posts, patches, or both, joined by place and day. If empty: posts; both "
-        "for a patch or a patch's vectors"
-    )  # fmt: skip
+    sources: list[SearchSource] = Field(
+        default=[],
+        max_length=2,
+        description="posts, patches, or both, joined by place and day. If empty: posts; both "
+        "for a patch or a patch's vectors",
+    )
     patch_id: Annotated[Words, Field(min_length=3, max_length=512)] | None = None
     post_id: Annotated[Words, Field(min_length=3, max_length=512)] | None = None
     text: Text | None = None
@@ -205,10 +205,10 @@ class SearchRequest(Request):
         return "patches" in self.searched
 
     @property
-    def searched(self) -> tuple[World, ...]:
+    def searched(self) -> tuple[SearchSource, ...]:
         """The worlds that are searched."""
-        if self.worlds:
-            return tuple(dict.fromkeys(self.worlds))
+        if self.sources:
+            return tuple(dict.fromkeys(self.sources))
         about_patches = self.patch_id is not None or any(name in OF_PATCHES for name in self.vectors)
         return ("posts", "patches") if about_patches else ("posts",)
 
@@ -223,7 +223,7 @@ class SearchRequest(Request):
             (self.place, ("space", *(("overhead",) if self.across else ()))),
             (self.time, ("time",)),
             (self.place and self.time, ("spatiotemporal",)),
-        ]  # fmt: skip
+        ]
         found = {name for part, names in parts if part is not None for name in names}
         wanted = set(self.modalities) or set(get_args(Modality)) - {"spatiotemporal"}
         return sorted(found & wanted)

@@ -31,9 +31,9 @@ class Hit(BaseModel):
     patch_id: str | None = None
     rank: int
     ranks: dict[str, ModalityRank]
-    decided_by: list[str] = Field(description="The pair of modalities whose ranks decided; empty for one list alone")
+    best_pair: list[str] = Field(description="The pair of modalities whose ranks decided; empty for one list alone")
     score: float | None = Field(description="What the fusion ranked it by, where it is one that scores")
-    copies: int = Field(default=0, description="How many other posts repeat this one")
+    duplicate_count: int = Field(default=0, description="How many other posts repeat this one")
     post: dict[str, Any] | None = None
     patch: dict[str, Any] | None = None
     cell: str | None = Field(
@@ -43,10 +43,10 @@ class Hit(BaseModel):
     members: list[CellMember] = Field(default=[], description="All that was found in the cell, the best first")
 
 
-class Subscribed(BaseModel):
+class SavedSearchResponse(BaseModel):
     """A standing query, and where to listen to it."""
 
-    subscription_id: str
+    saved_search_id: str
     created_at: datetime
     within: int
     request: dict[str, Any]
@@ -76,6 +76,6 @@ class SearchAnswer(BaseModel):
     lists: dict[str, ListSummary]
     fusion: str
     weights: dict[str, float]
-    silent: list[str] = Field(description="Modalities that were asked and found nothing")
+    empty_modalities: list[str] = Field(description="Modalities that were asked and found nothing")
     unavailable: dict[str, str] = Field(description="Modalities that were asked and cannot answer, and why")
     as_of: dict[str, Freshness]

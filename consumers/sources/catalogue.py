@@ -17,6 +17,7 @@ import httpx
 import orjson
 import structlog
 
+from stormpetrel.core.clock import now
 from stormpetrel.core.errors import MalformedRecord, SetupError, StoreUnavailable
 from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn
 from stormpetrel.core.ports import DocumentStore
@@ -25,7 +26,6 @@ from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue import stac_api as stac
 from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
 from stormpetrel.log.kafka import Publisher
-from stormpetrel.posts.enrichment import now
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 from stormpetrel.stores.mongo import MongoStore
@@ -65,9 +65,11 @@ def poll_stac(
     try:
         client = Client.open(settings.stac_url, headers=tokens.headers())
         found = client.search(
-            collections=list(settings.stac_collections), bbox=list(imagery.area) if imagery.area else None,
-            datetime=f"{(since - timedelta(days=2)).isoformat()}/..", limit=PAGE,
-        ).items_as_dicts()  # fmt: skip
+            collections=list(settings.stac_collections),
+            bbox=list(imagery.area) if imagery.area else None,
+            datetime=f"{(since - timedelta(days=2)).isoformat()}/..",
+            limit=PAGE,
+        ).items_as_dicts()
         for record in found:
             told = publisher.take(
                 record, lambda item: stac.item(item, now()), f"{settings.stac_url}#{record.get('id')}"
@@ -93,8 +95,12 @@ def poll_odata(
         ring = f"{west} {south},{east} {south},{east} {north},{west} {north},{west} {south}"
         wanted.append(f"OData.CSC.Intersects(area=geography'SRID=4326;POLYGON(({ring}))')")
     address: str | None = f"{settings.odata_url}/Products"
-    query: dict[str, Any] | None = {"$filter": " and ".join(wanted), "$orderby": "PublicationDate asc", "$top": PAGE,
-                                    "$expand": "Attributes"}  # fmt: skip
+    query: dict[str, Any] | None = {
+        "$filter": " and ".join(wanted),
+        "$orderby": "PublicationDate asc",
+        "$top": PAGE,
+        "$expand": "Attributes",
+    }
     while address:
         answer = _get(address, query, tokens)
         for record in answer.get("value") or []:

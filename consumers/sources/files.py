@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 
 from consumers.sources.post_publisher import PostPublisher
+from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadPicture, MalformedRecord, SetupError
-from stormpetrel.posts.enrichment import now
 from stormpetrel.posts.payloads import Passed, read
 from stormpetrel.posts.vision.pictures import small_data_url
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from stormpetrel.core.clock import now
 from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import encode
 from stormpetrel.core.topics import POSTS_RAW
 from stormpetrel.log.kafka import Publisher, dead_letter_headers
-from stormpetrel.posts.enrichment import now
 from stormpetrel.posts.payloads import Passed, read
 from stormpetrel.process.metrics import POSTS_TAKEN
 

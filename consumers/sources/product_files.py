@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 
+from stormpetrel.core.clock import now
 from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue import stac_api as stac
 from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher, Told
-from stormpetrel.posts.enrichment import now
 
 SUFFIXES = (".jsonl", ".ndjson")
 

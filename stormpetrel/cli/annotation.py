@@ -40,16 +40,32 @@ def _print(report: dict[str, Any]) -> None:
 
     from stormpetrel.cli.console import OUT
 
-    table = Table("set", "descriptor", "accuracy by round", "by chance", "AP by round", "by chance", "one shot",
-                  title="patches: 10 labels a round")  # fmt: skip
+    table = Table(
+        "set",
+        "descriptor",
+        "accuracy by round",
+        "by chance",
+        "AP by round",
+        "by chance",
+        "one shot",
+        title="patches: 10 labels a round",
+    )
     for name, found in report["patches"].items():
         for descriptor, one in found["descriptors"].items():
             keys = ("accuracy_by_round", "random_by_round", "ap_by_round", "random_ap_by_round")
             shown = (" ".join(f"{value:.3f}" for value in one[key]) for key in keys)
             table.add_row(name, descriptor, *shown, f"{one['one_shot']:.3f}" if one["one_shot"] is not None else "-")
     OUT.print(table)
-    table = Table("set", "events", "macro F1", "labels by chance", "no label", "all of the half", "asked ones counted",
-                  title="posts: 200 labels an event")  # fmt: skip
+    table = Table(
+        "set",
+        "events",
+        "macro F1",
+        "labels by chance",
+        "no label",
+        "all of the half",
+        "asked ones counted",
+        title="posts: 200 labels an event",
+    )
     for name, one in report["posts"].items():
         columns = ("macro_f1", "chance", "unlabelled", "supervised", "whole_event")
         table.add_row(name, str(one["events"]), *(f"{one[key]:.3f}" for key in columns))

@@ -88,9 +88,13 @@ def _start_supervisor(directory: Path, settings: Settings) -> subprocess.Popen[b
     log = directory / "logs" / "up.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            this_python("up"), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+            this_python("up"),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
             env=dict(os.environ),
-        )  # fmt: skip
+        )
     deadline = time.monotonic() + START_PATIENCE_S
     with ERROR.status("starting the local stack") as status:
         try:
@@ -155,9 +159,11 @@ def _ask(settings: Settings, truth_file: Path | None) -> None:
     genoa = {"longitude": 8.934, "latitude": 44.407, "radius_km": 40}
     questions: list[tuple[str, dict[str, Any]]] = [
         ("a text: people trapped by flood water", {"text": "people trapped by flood water, streets under water"}),
-        ("a text, a place and a time: strade allagate, 40 km around Genoa, at 20:00", {
-            "text": "strade allagate, servono soccorsi", "place": genoa, "time": "2025-11-04T20:00:00Z"}),
-    ]  # fmt: skip
+        (
+            "a text, a place and a time: strade allagate, 40 km around Genoa, at 20:00",
+            {"text": "strade allagate, servono soccorsi", "place": genoa, "time": "2025-11-04T20:00:00Z"},
+        ),
+    ]
     with httpx.Client(timeout=30) as client:
         for title, question in questions:
             answer = client.post(address, json={**question, "limit": 10}).raise_for_status().json()

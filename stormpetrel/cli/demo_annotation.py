@@ -74,9 +74,9 @@ def _tell(what: str, curve: list[dict[str, Any]], count: int) -> None:
 
 def _patches(client: httpx.Client, scene_id: str) -> dict[str, bool]:
     """Whether at least a third of each patch of the scene is water."""
+    from stormpetrel.core.ids import PatchId
     from stormpetrel.demo.scenes import MUD, WATER
     from stormpetrel.evaluation.labelled_scene import LabelledClass, bears
-    from stormpetrel.learning.active.patch_ids import square_of
 
     ground = demo_ground()
     wet = bears(ground.truth(flood=True), SIDE, LabelledClass((WATER, MUD)))
@@ -86,7 +86,7 @@ def _patches(client: httpx.Client, scene_id: str) -> dict[str, bool]:
     )
     found: dict[str, bool] = {}
     for item in reply.raise_for_status().json()["items"]:
-        square = square_of(item["item_id"])
-        if square is not None:
-            found[item["item_id"]] = bool(wet[north - 1 - square["row"], square["column"] - west])
+        footprint = PatchId.parse(item["item_id"])
+        if footprint is not None:
+            found[item["item_id"]] = bool(wet[north - 1 - footprint.row, footprint.column - west])
     return found

@@ -11,7 +11,7 @@ import typer
 from stormpetrel.cli import annotation, places
 
 if TYPE_CHECKING:
-    from stormpetrel.posts.places.geoparser.geoparser import PlaceFinder
+    from stormpetrel.posts.places.geoparser.geoparser import Geoparser
     from stormpetrel.posts.text.encoder import TextEncoder
 
 
@@ -55,20 +55,20 @@ def train_fusion_weights(
     missing = wanted - {found.name for found in judged}
     if missing:
         raise SetupError(f"no judged posts in {data} are called {', '.join(sorted(missing))}")
-    encoder, finder = _tools(say)
+    encoder, geoparser = _tools(say)
     file = out or FUSION_FILE
-    train_fusion(judged, encoder, finder, MODALITIES, say).save(file)
+    train_fusion(judged, encoder, geoparser, MODALITIES, say).save(file)
     typer.echo(f"learned from {', '.join(found.name for found in judged)}: {file}")
 
 
-def _tools(say: Callable[[str], None]) -> tuple[TextEncoder, PlaceFinder]:
-    from stormpetrel.bootstrap import open_place_finder, open_text_encoder
+def _tools(say: Callable[[str], None]) -> tuple[TextEncoder, Geoparser]:
+    from stormpetrel.bootstrap import open_geoparser, open_text_encoder
     from stormpetrel.core.settings import Settings
     from stormpetrel.models.export import ensure_exported
 
     settings = Settings()
     ensure_exported(settings.models, settings.text_model.name, say)
-    return open_text_encoder(settings), open_place_finder(settings)
+    return open_text_encoder(settings), open_geoparser(settings)
 
 
 def retrieval(
@@ -86,9 +86,9 @@ def retrieval(
     judged_sets = read_sets(data, queries, may_be_none=bool(sets))
     version = None
     if judged_sets:
-        encoder, finder = _tools(say)
+        encoder, geoparser = _tools(say)
         version = encoder.version
-        sets |= {judged.name: evaluate(judged, encoder, finder, say) for judged in judged_sets}
+        sets |= {judged.name: evaluate(judged, encoder, geoparser, say) for judged in judged_sets}
     if as_json:
         print_json({"sets": sets, "text_model": version})
     else:

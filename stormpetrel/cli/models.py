@@ -16,9 +16,7 @@ def attach(app: typer.Typer) -> None:
     app.add_typer(models, name="model")
 
 
-def export(
-    force: bool = typer.Option(False, help="Export again even where the cache holds the models."),
-) -> None:
+def export(force: bool = typer.Option(False, help="Export again even where the cache holds the models.")) -> None:
     """Bring the configured models into the cache as ONNX."""
     import shutil
 
@@ -52,9 +50,14 @@ def earth(
     from stormpetrel.imagery.patches.earth_model import bring
 
     manifest = bring(
-        graph, directory, name=name, channels=_parts(channels), size=size, mean=_numbers("mean", mean),
+        graph,
+        directory,
+        name=name,
+        channels=_parts(channels),
+        size=size,
+        mean=_numbers("mean", mean),
         std=_numbers("std", std),
-    )  # fmt: skip
+    )
     typer.echo(f"{manifest.version}: {manifest.dimensions} dimensions")
     typer.echo(
         f"use it: STORMPETREL_IMAGERY__EARTH_MODEL={directory} for `consume scenes`, `consume index` and `serve`"

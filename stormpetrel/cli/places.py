@@ -39,17 +39,21 @@ def resolve(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Show the places that a text names, the points they are given, and why."""
-    from stormpetrel.bootstrap import open_place_finder
+    from stormpetrel.bootstrap import open_geoparser
     from stormpetrel.cli.console import OUT, print_json
     from stormpetrel.core.settings import Settings
     from stormpetrel.posts.text.language import detect
 
-    finder = open_place_finder(Settings())
+    geoparser = open_geoparser(Settings())
     spoken = language or detect(text, None)[0]
-    places, unresolved = finder.resolved(text, finder.mentions([text], [spoken])[0], None, author_place, spoken)
+    places, unresolved = geoparser.resolved(text, geoparser.mentions([text], [spoken])[0], None, author_place, spoken)
     if as_json:
-        print_json({"places": [place.model_dump(mode="json") for place in places],
-                    "unresolved_names": [name.model_dump(mode="json") for name in unresolved]})  # fmt: skip
+        print_json(
+            {
+                "places": [place.model_dump(mode="json") for place in places],
+                "unresolved_names": [name.model_dump(mode="json") for name in unresolved],
+            }
+        )
         return
     for place in places:
         point = f"{place.latitude:.3f}, {place.longitude:.3f} within {place.radius_km} km"
@@ -119,8 +123,11 @@ def evaluate(
     OUT.print(table)
     if report["resolution"]:
         points = report["resolution"]
-        OUT.print(f"points: {points['acc161']:.3f} within 161 km of the {points['answered']:.0%} answered "
-                  f"({points['acc161_of_all']:.3f} of all), median {points['median_km']} km, "
-                  f"in the box {points['in_box']}, MRR@5 {points['mrr5']}")  # fmt: skip
-    OUT.print(f"{report['posts_per_s']:.0f} posts/s on one core, {report['rss_mib']:.0f} MiB, ready in "
-              f"{report['ready_s']} s")  # fmt: skip
+        OUT.print(
+            f"points: {points['acc161']:.3f} within 161 km of the {points['answered']:.0%} answered "
+            f"({points['acc161_of_all']:.3f} of all), median {points['median_km']} km, "
+            f"in the box {points['in_box']}, MRR@5 {points['mrr5']}"
+        )
+    OUT.print(
+        f"{report['posts_per_s']:.0f} posts/s on one core, {report['rss_mib']:.0f} MiB, ready in {report['ready_s']} s"
+    )

@@ -30,9 +30,7 @@ def attach(app: typer.Typer) -> None:
     app.add_typer(local, name="local")
 
 
-def up(
-    servers_only: bool = typer.Option(False, help="Only broker and stores, none of our own processes."),
-) -> None:
+def up(servers_only: bool = typer.Option(False, help="Only broker and stores, none of our own processes.")) -> None:
     """Run the whole system with the local stack until Ctrl-C; what dies is started again."""
     import signal
     import threading
@@ -96,9 +94,7 @@ def serve() -> None:
     run(Settings())
 
 
-def sources_run(
-    name: str = typer.Argument(help="x (posts); stac, odata, cdse, folder (Sentinel products)."),
-) -> None:
+def sources_run(name: str = typer.Argument(help="x (posts); stac, odata, cdse, folder (Sentinel products).")) -> None:
     """Run a live source until it is stopped."""
     from stormpetrel.core.errors import SetupError
     from stormpetrel.core.settings import Settings

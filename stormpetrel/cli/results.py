@@ -17,13 +17,13 @@ def print_answer(title: str, answer: dict[str, Any]) -> None:
     table.add_column("#", justify="right")
     table.add_column("post", max_width=76, overflow="ellipsis", no_wrap=True)
     table.add_column("place", max_width=24)
-    for name in [*names, "copies"]:
+    for name in [*names, "duplicate_count"]:
         table.add_column(name, justify="right", min_width=len(name))
     for hit in answer["hits"]:
         ranks = [str(hit["ranks"][name]["rank"]) if name in hit["ranks"] else "-" for name in names]
         places = ", ".join(place["name"] for place in hit["post"].get("places", []))
         text = Text(" ".join(hit["post"]["clean_text"].split()))
-        table.add_row(str(hit["rank"]), text, Text(places), *ranks, str(hit["copies"] or ""))
+        table.add_row(str(hit["rank"]), text, Text(places), *ranks, str(hit["duplicate_count"] or ""))
     OUT.print(table)
     for name, why in answer["unavailable"].items():
         OUT.print(Text(f"{name} cannot speak: {why}"))

@@ -71,11 +71,17 @@ def dead_list(
     if as_json:
         print_json(
             [
-                {"partition": d.partition, "offset": d.offset, "stage": d.stage, "origin": d.origin,
-                 "reason": d.reason, "raw": d.raw.decode(errors="replace")}
+                {
+                    "partition": d.partition,
+                    "offset": d.offset,
+                    "stage": d.stage,
+                    "origin": d.origin,
+                    "reason": d.reason,
+                    "raw": d.raw.decode(errors="replace"),
+                }
                 for d in letters
             ]
-        )  # fmt: skip
+        )
     else:
         for letter in letters:
             typer.echo(f"{letter.partition}/{letter.offset}  {letter.stage}  {letter.origin}: {letter.reason}")
@@ -118,9 +124,7 @@ def _require_topic(name: str) -> None:
         raise SetupError(f"no topic is called {name!r}; there are: {', '.join(names)}")
 
 
-def schemas_export(
-    directory: Path = typer.Argument(Path("docs/schemas"), help="Where the files go."),
-) -> None:
+def schemas_export(directory: Path = typer.Argument(Path("docs/schemas"), help="Where the files go.")) -> None:
     """Write the events' JSON Schemas and the AsyncAPI document."""
     from stormpetrel.core.schemas import export
 

@@ -84,7 +84,7 @@ class OrderQuery:
     payload: Sequence[str] = ("id",)
 
 
-Query = NearestQuery | OrderQuery
+IndexQuery = NearestQuery | OrderQuery
 
 
 class Scored(NamedTuple):
@@ -113,7 +113,7 @@ class VectorIndex(Protocol):
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         """Removes points by entity id; unknown ids are no error."""
 
-    def query(self, collection: str, queries: Sequence[Query]) -> list[list[Scored]]:
+    def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
         """One list a query, in one round trip."""
 
     def vectors(

@@ -90,10 +90,7 @@ def _message(name: str) -> Json:
     return {
         "name": name,
         "summary": summary,
-        "headers": {
-            "type": "object",
-            "properties": {"schema": {"const": name}, "version": text, "trace": text},
-        },
+        "headers": {"type": "object", "properties": {"schema": {"const": name}, "version": text, "trace": text}},
         "payload": {"$ref": f"#/components/schemas/{name}"},
         "bindings": {"kafka": {"key": {"type": "string"}, "bindingVersion": "0.5.0"}},
     }

@@ -11,12 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    YamlConfigSettingsSource,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 CONFIG_DIRECTORY = Path(__file__).resolve().parents[2] / "config"
 
@@ -113,8 +108,8 @@ class Imagery(Section):
     area: tuple[float, float, float, float] | None = None
     most_cloud: float = Field(80.0, ge=0, le=100)
     pair_within_h: float = Field(72.0, gt=0)
-    before_within_days: float = Field(60.0, gt=0)
-    grids: tuple[int, ...] = (480, 240, 120)
+    reference_within_days: float = Field(60.0, gt=0)
+    scale_levels: tuple[int, ...] = (480, 240, 120)
     directory: Path = Path(".stormpetrel/imagery")
     permanent_water: Path | None = None
     slope: Path | None = None
@@ -157,10 +152,7 @@ class Settings(BaseSettings):
     """Everything that can be set, with what holds if nothing is."""
 
     model_config = SettingsConfigDict(
-        env_prefix="STORMPETREL_",
-        env_nested_delimiter="__",
-        extra="ignore",
-        nested_model_default_partial_update=True,
+        env_prefix="STORMPETREL_", env_nested_delimiter="__", extra="ignore", nested_model_default_partial_update=True
     )
 
     kafka: Kafka = Kafka()

@@ -18,10 +18,10 @@ from stormpetrel.core.events import (
     PostDeleted,
     ProductAnnounced,
     ProductWithdrawn,
+    SavedSearch,
+    SavedSearchDeleted,
     SceneDescribed,
     SceneWithdrawn,
-    Subscription,
-    SubscriptionEnded,
 )
 
 DAY_MS = 86_400_000
@@ -55,8 +55,8 @@ def dead_letter_name(topic: str) -> str:
 
 POSTS_RAW = Topic("posts.raw", "post_id", 12, 7 * DAY_MS, (Post, PostDeleted))
 POSTS_ENRICHED = Topic("posts.enriched", "post_id", 12, 30 * DAY_MS, (EnrichedPost, PostDeleted))
-SUBSCRIPTIONS = Topic(
-    "subscriptions", "subscription_id", 1, FOR_EVER, (Subscription, SubscriptionEnded), compacted=True
+SAVED_SEARCHES = Topic(
+    "saved_searches", "saved_search_id", 3, FOR_EVER, (SavedSearch, SavedSearchDeleted), compacted=True
 )
 PRODUCTS_ANNOUNCED = Topic(
     "products.announced", "product_name", 6, FOR_EVER, (ProductAnnounced, ProductWithdrawn), compacted=True
@@ -68,9 +68,15 @@ ANNOTATIONS = Topic("annotations", "collection", 6, FOR_EVER, (Annotation, Annot
 ITEMS_LABELLED = Topic("items.labelled", "collection:label", 6, FOR_EVER, (ItemsLabelled,))
 MODELS_UPDATED = Topic("models.updated", "model_id", 1, FOR_EVER, (ModelUpdated,), compacted=True)
 LIVE_TOPICS = (
-    POSTS_RAW, POSTS_ENRICHED, SUBSCRIPTIONS, PRODUCTS_ANNOUNCED, PATCHES_DESCRIBED, ANNOTATIONS, ITEMS_LABELLED,
+    POSTS_RAW,
+    POSTS_ENRICHED,
+    SAVED_SEARCHES,
+    PRODUCTS_ANNOUNCED,
+    PATCHES_DESCRIBED,
+    ANNOTATIONS,
+    ITEMS_LABELLED,
     MODELS_UPDATED,
-)  # fmt: skip
+)
 
 
 def all_topics() -> tuple[Topic, ...]:

@@ -61,9 +61,11 @@ def _original(chance: random.Random, number: int, moment: datetime, flood: bool)
     place = chance.choices(list(FLOODED), [6, 2, 1, 1])[0] if flood else chance.choice(ELSEWHERE)
     names = FLOODED[place][0] if flood else {}
     text = phrase.format(
-        place=names.get(language, place), street=chance.choice(STREETS), hour=moment.strftime("%H:%M"),
+        place=names.get(language, place),
+        street=chance.choice(STREETS),
+        hour=moment.strftime("%H:%M"),
         n=chance.randint(3, 180),
-    )  # fmt: skip
+    )
     point = FLOODED[place][1] if flood and chance.random() < 0.1 else None
     post_id, record = _form(chance, number, moment, text, language, point)
     if post_id.startswith("x:") and chance.random() < PHOTO_SHARE:
@@ -96,12 +98,7 @@ def _text(record: dict[str, Any]) -> str:
 
 
 def _form(
-    chance: random.Random,
-    number: int,
-    moment: datetime,
-    text: str,
-    language: str,
-    point: tuple[float, float] | None,
+    chance: random.Random, number: int, moment: datetime, text: str, language: str, point: tuple[float, float] | None
 ) -> tuple[str, dict[str, Any]]:
     """The post in the form of one network: X, Bluesky, Mastodon or a plain line. Only X and lines carry points."""
     network = "x" if point else chance.choices(["x", "bluesky", "mastodon", "plain"], [5, 2, 2, 1])[0]
@@ -112,22 +109,27 @@ def _form(
     if network == "bluesky":
         did, key = f"did:plc:demo{number % 97:02d}", f"k{number:06d}"
         commit = {
-            "rev": "1", "operation": "create", "collection": "app.bsky.feed.post", "rkey": key,
+            "rev": "1",
+            "operation": "create",
+            "collection": "app.bsky.feed.post",
+            "rkey": key,
             "record": {"$type": "app.bsky.feed.post", "createdAt": stamp, "langs": [language], "text": text},
-        }  # fmt: skip
+        }
         event = {"did": did, "time_us": int(moment.timestamp() * 1e6), "kind": "commit", "commit": commit}
         return f"bsky:{did}/{key}", event
     if network == "mastodon":
         own = str(110_000_000 + number)
-        status: dict[str, Any] = {"id": own, "created_at": stamp, "language": language, "content": f"<p>{text}</p>",
-                  "account": {"id": str(number % 89)}, "media_attachments": [], "reblog": None}  # fmt: skip
+        status: dict[str, Any] = {
+            "id": own,
+            "created_at": stamp,
+            "language": language,
+            "content": f"<p>{text}</p>",
+            "account": {"id": str(number % 89)},
+            "media_attachments": [],
+            "reblog": None,
+        }
         return f"mastodon:{own}", {"stream": ["public"], "event": "update", "payload": json.dumps(status)}
-    return f"file:demo-{number}", {
-        "id": f"demo-{number}",
-        "created_at": stamp,
-        "text": text,
-        "lang": language,
-    }
+    return f"file:demo-{number}", {"id": f"demo-{number}", "created_at": stamp, "text": text, "lang": language}
 
 
 def _x(

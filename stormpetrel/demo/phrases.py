@@ -43,29 +43,27 @@ NOISE = {
         "Selling my bike, {n} euros, pick up in {place}",
         "Reading a book on the history of {place}, page {n} already",
     ],
-    "es": [
-        "Qué buen partido en {place}, {n} goles y mucha emoción",
-        "Vendo bicicleta en {place} por {n} euros",
-    ],
-    "fr": [
-        "Très beau concert à {place} ce soir, {n} musiciens sur scène",
-        "Marché de Noël à {place}, {n} stands",
-    ],
-    "de": [
-        "Tolles Konzert in {place}, {n} Lieder und kein schwaches",
-        "Verkaufe Fahrrad in {place} für {n} Euro",
-    ],
+    "es": ["Qué buen partido en {place}, {n} goles y mucha emoción", "Vendo bicicleta en {place} por {n} euros"],
+    "fr": ["Très beau concert à {place} ce soir, {n} musiciens sur scène", "Marché de Noël à {place}, {n} stands"],
+    "de": ["Tolles Konzert in {place}, {n} Lieder und kein schwaches", "Verkaufe Fahrrad in {place} für {n} Euro"],
 }
 STREETS = [
-    "via Fereggiano", "via XX Settembre", "corso Sardegna", "piazza della Vittoria", "via Canevari", "corso Galliera",
-    "via Bobbio", "piazza Martinez", "via Tolemaide", "via Archimede", "via Casaregis", "corso Torino",
-]  # fmt: skip
+    "via Fereggiano",
+    "via XX Settembre",
+    "corso Sardegna",
+    "piazza della Vittoria",
+    "via Canevari",
+    "corso Galliera",
+    "via Bobbio",
+    "piazza Martinez",
+    "via Tolemaide",
+    "via Archimede",
+    "via Casaregis",
+    "corso Torino",
+]
 # Where it floods: name by language where people write another one, and the point (longitude, latitude).
 FLOODED = {
-    "Genova": (
-        {"en": "Genoa", "es": "Génova", "fr": "Gênes", "de": "Genua", "it": "Genova"},
-        (8.934, 44.407),
-    ),
+    "Genova": ({"en": "Genoa", "es": "Génova", "fr": "Gênes", "de": "Genua", "it": "Genova"}, (8.934, 44.407)),
     "Savona": ({}, (8.481, 44.307)),
     "Rapallo": ({}, (9.233, 44.350)),
     "Chiavari": ({}, (9.322, 44.317)),

@@ -27,9 +27,15 @@ WATER, FIELD, MEADOW, WOOD, TOWN, MUD = range(6)
 DECIBELS = np.array([-22.0, -12.5, -14.5, -9.0, -4.0, -21.0])
 # Reflectance of B02, B03, B04, B08 of each class; flood water is muddy.
 REFLECTANCE = np.array(
-    [[0.05, 0.06, 0.04, 0.02], [0.08, 0.10, 0.13, 0.24], [0.05, 0.09, 0.06, 0.38], [0.03, 0.05, 0.03, 0.28],
-     [0.14, 0.15, 0.17, 0.22], [0.09, 0.13, 0.12, 0.06]]
-)  # fmt: skip
+    [
+        [0.05, 0.06, 0.04, 0.02],
+        [0.08, 0.10, 0.13, 0.24],
+        [0.05, 0.09, 0.06, 0.38],
+        [0.03, 0.05, 0.03, 0.28],
+        [0.14, 0.15, 0.17, 0.22],
+        [0.09, 0.13, 0.12, 0.06],
+    ]
+)
 LOOKS = 4.4
 CELL = 40.0  # metres of the made-up ground's own grid
 OFFSET = -1000
@@ -141,9 +147,16 @@ def write_radar(
     (safe / "annotation" / "calibration").mkdir(parents=True)
     rng = np.random.default_rng(seed)
     with rasterio.open(
-        safe / "measurement" / f"{stem}.tiff", "w", driver="GTiff", width=geometry.columns, height=geometry.rows,
-        count=1, dtype="uint16", gcps=geometry.control_points(), crs=CRS.from_epsg(4326),
-    ) as out:  # fmt: skip
+        safe / "measurement" / f"{stem}.tiff",
+        "w",
+        driver="GTiff",
+        width=geometry.columns,
+        height=geometry.rows,
+        count=1,
+        dtype="uint16",
+        gcps=geometry.control_points(),
+        crs=CRS.from_epsg(4326),
+    ) as out:
         for first in range(0, geometry.rows, 512):
             last = min(geometry.rows, first + 512)
             rows, columns = np.mgrid[first:last, 0 : geometry.columns].astype(np.float64)
@@ -151,8 +164,11 @@ def write_radar(
             classes = ground.classes(xs, ys, flood)
             sigma = 10 ** (DECIBELS[classes] / 10) * rng.gamma(LOOKS, 1 / LOOKS, classes.shape)
             numbers = np.sqrt(sigma * NUMBER_OF**2 + NOISE)
-            out.write(np.clip(np.round(numbers), 1, 65535).astype(np.uint16), 1,
-                      window=Window(0, first, geometry.columns, last - first))  # fmt: skip
+            out.write(
+                np.clip(np.round(numbers), 1, 65535).astype(np.uint16),
+                1,
+                window=Window(0, first, geometry.columns, last - first),
+            )
     for kind, text in (("calibration", _calibration(geometry)), ("noise", _noise(geometry))):
         (safe / "annotation" / "calibration" / f"{kind}-{stem}.xml").write_text(text, encoding="utf-8")
     return safe
@@ -211,8 +227,18 @@ def write_optical(folder: Path, ground: Ground, sensed: datetime, flood: bool, s
 def _write_jp2(path: Path, ground: Ground, numbers: NDArray[np.generic], resolution: float) -> None:
     height, width = numbers.shape
     with rasterio.open(
-        path, "w", driver="JP2OpenJPEG", width=width, height=height, count=1, dtype=numbers.dtype.name,
-        crs=CRS.from_epsg(ground.epsg), transform=Affine(resolution, 0, ground.west, 0, -resolution, ground.north),
-        quality=100, reversible="yes", blockxsize=1024, blockysize=1024,
-    ) as out:  # fmt: skip
+        path,
+        "w",
+        driver="JP2OpenJPEG",
+        width=width,
+        height=height,
+        count=1,
+        dtype=numbers.dtype.name,
+        crs=CRS.from_epsg(ground.epsg),
+        transform=Affine(resolution, 0, ground.west, 0, -resolution, ground.north),
+        quality=100,
+        reversible="yes",
+        blockxsize=1024,
+        blockysize=1024,
+    ) as out:
         out.write(numbers, 1)

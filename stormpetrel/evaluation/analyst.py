@@ -66,15 +66,15 @@ def _wanted(matrix: Float32, truth: Bools, pool: Rows, taken: list[int], gamma: 
     signs = np.where(truth[places], 1, -1).astype(np.int8)
     found = next_round(matrix, Examples(places, matrix[places], signs), fit(matrix[places], signs, gamma), count)
     share = round(BOUNDARY * count)
-    parts = (found.boundary[:share], found.top) if found.machine.separates else (found.coverage, found.top)
+    parts = (found.boundary[:share], found.top) if found.ranker.separates else (found.coverage, found.top)
     rows = list(dict.fromkeys(int(row) for part in parts for row in part))[:count]
     return [int(pool[row]) for row in rows]
 
 
 def _judged(matrix: Float32, truth: Bools, rows: Rows, held: Rows, gamma: float) -> Told:
     signs = np.where(truth[rows], 1, -1).astype(np.int8)
-    machine = fit(matrix[rows], signs, gamma)
-    scores = machine.scores(matrix[held])
-    said = scores > 0 if machine.separates else np.full(len(held), bool((signs > 0).all()))
+    ranker = fit(matrix[rows], signs, gamma)
+    scores = ranker.scores(matrix[held])
+    said = scores > 0 if ranker.separates else np.full(len(held), bool((signs > 0).all()))
     ranked = truth[held][np.argsort(-scores, kind="stable")]
     return Told(float((said == truth[held]).mean()), average_precision(ranked))

@@ -55,9 +55,13 @@ def _report(events: list[Event], able: list[Event], catalogue: Catalogue) -> dic
     means = _mean(list(by_event.values()))
     stream = _mean([found for found in streamed if found])
     return {
-        **means, "labels": LABELS, "events": len(able), "stream": stream,
-        "humanitarian": humanitarian_report(events, catalogue), "by_event": by_event,
-    }  # fmt: skip
+        **means,
+        "labels": LABELS,
+        "events": len(able),
+        "stream": stream,
+        "humanitarian": humanitarian_report(events, catalogue),
+        "by_event": by_event,
+    }
 
 
 def _mean(runs: Sequence[dict[str, float]]) -> dict[str, float]:
@@ -76,7 +80,7 @@ def _stream(event: Event, prior: LinearModel | None) -> dict[str, float]:
         learner.learn(str(number), vector, 1 if belongs else -1)
     if not all(seen[side] for side in (True, False)):
         return {}
-    told: dict[str, float] = {name: float(learner.foresight[name].told()["balanced_accuracy"]) for name in NAMES}
+    told: dict[str, float] = {name: float(learner.prequential[name].told()["balanced_accuracy"]) for name in NAMES}
     return {**told, "served": float(np.mean([hits[side] / seen[side] for side in (True, False)]))}
 
 
@@ -127,8 +131,8 @@ def _asked(event: Event, prior: LinearModel | None, pool: Rows, seed: int) -> Ro
     taken = [] if prior is not None else [int(np.random.default_rng(seed).choice(some))]
     while len(taken) < min(LABELS, len(pool)):
         examples = _examples(matrix, truth, np.array(taken, dtype=np.int64))
-        machine, _ = fitted(examples, matrix, prior)
-        found = next_round(matrix, examples, machine, A_ROUND)
+        ranker, _ = fitted(examples, matrix, prior)
+        found = next_round(matrix, examples, ranker, A_ROUND)
         both = len(set(examples.signs.tolist())) > 1
         picked = found.boundary if both else np.r_[found.coverage[: A_ROUND // 2], found.boundary, found.top]
         new = list(dict.fromkeys(picked.tolist()))[: min(A_ROUND, LABELS - len(taken))]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stormpetrel.evaluation.analyst import ROUNDS, Session, Told, session
 from stormpetrel.evaluation.generated_scene import generated_scene
-from stormpetrel.evaluation.labelled_scene import Grid, LabelledScene, grids_of, is_scene, read_scene
+from stormpetrel.evaluation.labelled_scene import LabelledScene, ScaleLevel, grids_of, is_scene, read_scene
 from stormpetrel.evaluation.patches import FEW, flood_tiles, read_labelled
 from stormpetrel.learning.active import cascade
 from stormpetrel.learning.active.selection import Examples, next_round
@@ -60,8 +60,8 @@ def evaluate_patches(data: Path, catalogue: Catalogue, size: int, say: Callable[
 
 
 def _scene_report(scene: LabelledScene) -> dict[str, Any]:
-    grids = grids_of(scene)
-    return {**rounds_report(grids[-1].vectors, grids[-1].truth), "cascade": cascade_report(grids)}
+    scale_levels = grids_of(scene)
+    return {**rounds_report(scale_levels[-1].vectors, scale_levels[-1].truth), "cascade": cascade_report(scale_levels)}
 
 
 def _labelled(folder: Path, catalogue: Catalogue) -> tuple[dict[str, Float32], dict[str, Bools]]:
@@ -125,37 +125,40 @@ def _means(sessions: Sequence[Session]) -> dict[str, Any]:
     return made
 
 
-def cascade_report(grids: Sequence[Grid]) -> dict[str, Any]:
+def cascade_report(scale_levels: Sequence[ScaleLevel]) -> dict[str, Any]:
     """For each class: a few labels a grid, coarse to fine; the cascade's accuracy on the finest grid and the share of
     it that it scored, against one machine that scored all of it with the same finest labels."""
     found = {}
-    for label in grids[-1].truth:
-        runs = [run for seed in range(SEEDS) if (run := _cascade(grids, label, seed)) is not None]
+    for label in scale_levels[-1].truth:
+        runs = [run for seed in range(SEEDS) if (run := _cascade(scale_levels, label, seed)) is not None]
         if runs:
             found[label] = {key: round(float(np.mean([run[key] for run in runs])), 4) for key in runs[0]}
     keys = ("accuracy", "full_accuracy", "scored_share") if found else ()
     return {**{key: round(float(np.mean([one[key] for one in found.values()])), 4) for key in keys}, "by_class": found}
 
 
-def _cascade(grids: Sequence[Grid], label: str, seed: int) -> dict[str, float] | None:
+def _cascade(scale_levels: Sequence[ScaleLevel], label: str, seed: int) -> dict[str, float] | None:
     rng = np.random.default_rng(seed)
-    levels = [cascade.Level(grid.side, grid.vectors["fused"], grid.parents) for grid in grids]
+    levels = [
+        cascade.Level(scale_level.side, scale_level.vectors["fused"], scale_level.parents)
+        for scale_level in scale_levels
+    ]
     told = []
-    for depth, grid in enumerate(grids):
-        truth, matrix = grid.truth[label], grid.vectors["fused"]
+    for depth, scale_level in enumerate(scale_levels):
+        truth, matrix = scale_level.truth[label], scale_level.vectors["fused"]
         if not truth.any() or truth.all():
             return None
         taken = [int(rng.choice(np.flatnonzero(truth)))]
-        wanted = COARSE_LABELS if depth + 1 < len(grids) else ROUNDS * COARSE_LABELS
+        wanted = COARSE_LABELS if depth + 1 < len(scale_levels) else ROUNDS * COARSE_LABELS
         while len(taken) < min(wanted, len(matrix)):
             signs = np.where(truth[taken], 1, -1).astype(np.int8)
             step = min(COARSE_LABELS // 2, wanted - len(taken))
-            machine = fit(matrix[taken], signs, width_of(matrix))
-            asked = next_round(matrix, Examples(np.array(taken), matrix[taken], signs), machine, step)
-            picked = asked.boundary if asked.machine.separates else np.r_[asked.coverage[:3], asked.top[:2]]
+            ranker = fit(matrix[taken], signs, width_of(matrix))
+            asked = next_round(matrix, Examples(np.array(taken), matrix[taken], signs), ranker, step)
+            picked = asked.boundary if asked.ranker.separates else np.r_[asked.coverage[:3], asked.top[:2]]
             taken += [int(row) for row in dict.fromkeys(picked.tolist())][:step]
         told.append(cascade.Told(taken, [1 if truth[row] else -1 for row in taken]))
-    finest, last = grids[-1], told[-1]
+    finest, last = scale_levels[-1], told[-1]
     made = cascade.descend(levels, told)
     matrix, truth = finest.vectors["fused"], finest.truth[label]
     whole = fit(matrix[last.rows], np.array(last.signs, np.int8), width_of(matrix)).scores(matrix)

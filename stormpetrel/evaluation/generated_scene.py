@@ -10,41 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from stormpetrel.demo.scenes import (
-    DECIBELS,
-    FIELD,
-    LOOKS,
-    MEADOW,
-    MUD,
-    OFFSET,
-    REFLECTANCE,
-    TOWN,
-    WATER,
-    WOOD,
-    Ground,
-)
+from stormpetrel.demo.scenes import DECIBELS, FIELD, LOOKS, MEADOW, MUD, OFFSET, REFLECTANCE, TOWN, WATER, WOOD, Ground
 from stormpetrel.evaluation.labelled_scene import LabelledClass, LabelledScene
 from stormpetrel.imagery.patches.cutting import Strip
-from stormpetrel.imagery.patches.geobox import Frame
+from stormpetrel.imagery.patches.geobox import GeoBox
 
 BARE, ROAD = 6, 7
 BACKSCATTER = np.array([*DECIBELS, -14.0, -17.0])
 REFLECTANCES = np.vstack([REFLECTANCE, [[0.09, 0.12, 0.16, 0.23], [0.10, 0.11, 0.12, 0.15]]])
 CLASSES = {
-    "agriculture": LabelledClass((FIELD, MEADOW)), "bare-ground": LabelledClass((BARE,)),
-    "forest": LabelledClass((WOOD,)), "transportation": LabelledClass((ROAD,), 0.06),
-    "urban-area": LabelledClass((TOWN,), 1 / 4), "water-bodies": LabelledClass((WATER, MUD)),
+    "agriculture": LabelledClass((FIELD, MEADOW)),
+    "bare-ground": LabelledClass((BARE,)),
+    "forest": LabelledClass((WOOD,)),
+    "transportation": LabelledClass((ROAD,), 0.06),
+    "urban-area": LabelledClass((TOWN,), 1 / 4),
+    "water-bodies": LabelledClass((WATER, MUD)),
     "water-bodies/flood-water": LabelledClass((MUD,)),
-}  # fmt: skip
+}
 CELL = 4  # px of 10 m of the fields that the rare classes are cut from
 
 
 def generated_scene(size: int, seed: int = 3) -> LabelledScene:
     """A flooded scene of `size` x `size` px (whole squares of 480)."""
     ground = Ground(32632, 499_200, 4_924_800, size, seed)
-    frame = Frame(ground.epsg, ground.west, ground.north, size, size)
+    geobox = GeoBox(ground.epsg, ground.west, ground.north, size, size)
     classes = _with_rare(ground.truth(flood=True), seed)
-    return LabelledScene(Strip(frame, _radar(classes, seed), _optical(classes, seed)), classes, CLASSES, OFFSET)
+    return LabelledScene(Strip(geobox, _radar(classes, seed), _optical(classes, seed)), classes, CLASSES, OFFSET)
 
 
 def _with_rare(classes: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
@@ -58,11 +49,7 @@ def _with_rare(classes: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
 
     land = np.isin(classes, (FIELD, MEADOW))
     out = classes.copy()
-    for kind, where in (
-        (BARE, smooth(15) > 2.0),
-        (TOWN, smooth(9) > 2.3),
-        (ROAD, np.abs(smooth(60)) < 0.012),
-    ):
+    for kind, where in ((BARE, smooth(15) > 2.0), (TOWN, smooth(9) > 2.3), (ROAD, np.abs(smooth(60)) < 0.012)):
         out[land & where.repeat(CELL, axis=0).repeat(CELL, axis=1)] = kind
     return out
 

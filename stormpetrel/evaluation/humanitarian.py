@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.evaluation.labelled_events import Event, Rows
-from stormpetrel.learning.active.selection import Examples, Scorer, next_round
+from stormpetrel.learning.active.selection import Examples, Ranker, next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
 from stormpetrel.learning.evaluation.reports import binary_report
 from stormpetrel.learning.training.relevance_model import fitted
@@ -50,13 +50,10 @@ def _run(vectors: Float32, classes: NDArray[np.object_], able: Sequence[str], se
     order = np.random.default_rng(seed).permutation(len(classes))
     held, pool = order[: len(order) // 2], order[len(order) // 2 :]
     asked = _asked(vectors, classes, able, pool)
-    return (
-        _macro_f1(vectors, classes, able, asked, held),
-        _macro_f1(vectors, classes, able, pool[:LABELS], held),
-    )
+    return (_macro_f1(vectors, classes, able, asked, held), _macro_f1(vectors, classes, able, pool[:LABELS], held))
 
 
-def _model(vectors: Float32, classes: NDArray[np.object_], own: str, rows: Rows) -> tuple[Examples, Scorer]:
+def _model(vectors: Float32, classes: NDArray[np.object_], own: str, rows: Rows) -> tuple[Examples, Ranker]:
     examples = Examples(rows, vectors[rows], np.where(classes[rows] == own, 1, -1).astype(np.int8))
     return examples, fitted(examples, vectors, None)[0]
 
@@ -69,9 +66,9 @@ def _asked(vectors: Float32, classes: NDArray[np.object_], able: Sequence[str], 
     while len(taken) < min(LABELS, len(pool)):
         new: dict[int, None] = {}
         for own in able:
-            examples, machine = _model(matrix, own_classes, own, np.array(taken))
-            found = next_round(matrix, examples, machine, -(-A_ROUND // len(able)))
-            new |= dict.fromkeys((found.boundary if machine.separates else found.coverage).tolist())
+            examples, ranker = _model(matrix, own_classes, own, np.array(taken))
+            found = next_round(matrix, examples, ranker, -(-A_ROUND // len(able)))
+            new |= dict.fromkeys((found.boundary if ranker.separates else found.coverage).tolist())
         taken += list(new)[: min(A_ROUND, LABELS - len(taken))]
     return pool[taken]
 
@@ -80,9 +77,9 @@ def _macro_f1(vectors: Float32, classes: NDArray[np.object_], able: Sequence[str
     """Each post is said to be of the class whose model is surest, or of none."""
     scores = np.full((len(able), len(held)), -1.0, dtype=np.float32)
     for place, own in enumerate(able):
-        machine = _model(vectors, classes, own, rows)[1]
-        if machine.separates:
-            scores[place] = machine.scores(vectors[held])
+        ranker = _model(vectors, classes, own, rows)[1]
+        if ranker.separates:
+            scores[place] = ranker.scores(vectors[held])
     surest = np.where(scores.max(axis=0) > 0, scores.argmax(axis=0), -1)
     told = [binary_report(classes[held] == own, surest == place)["f1"] or 0.0 for place, own in enumerate(able)]
     return float(np.mean(told))

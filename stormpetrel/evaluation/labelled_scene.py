@@ -22,7 +22,7 @@ from stormpetrel.core.errors import SetupError
 from stormpetrel.imagery.patches import weber
 from stormpetrel.imagery.patches.cutting import Strip, describe
 from stormpetrel.imagery.patches.descriptors import BANDS
-from stormpetrel.imagery.patches.geobox import GRIDS, Frame
+from stormpetrel.imagery.patches.geobox import SCALE_LEVELS, GeoBox
 
 FILES = ("radar.tif", "optical.tif", "truth.tif", "classes.json")
 OFFSET_TAG = "BOA_ADD_OFFSET"
@@ -48,7 +48,7 @@ class LabelledScene:
 
 
 @dataclass(frozen=True)
-class Grid:
+class ScaleLevel:
     """A grid's patches: vectors by descriptor, truth by label, and the row of the coarser patch around each, or -1."""
 
     side: int
@@ -57,14 +57,14 @@ class Grid:
     parents: NDArray[np.int64]
 
 
-def grids_of(scene: LabelledScene) -> list[Grid]:
+def grids_of(scene: LabelledScene) -> list[ScaleLevel]:
     """The patches that both images know, coarse to fine. A coarse patch bears a label where a finest one in it does."""
     assert scene.strip.radar is not None
     epsilon = float(weber.epsilon_of(scene.strip.radar))
-    finest = {label: bears(scene.classes, GRIDS[-1], named) for label, named in scene.labels.items()}
-    grids: list[Grid] = []
+    finest = {label: bears(scene.classes, SCALE_LEVELS[-1], named) for label, named in scene.labels.items()}
+    scale_levels: list[ScaleLevel] = []
     coarser: dict[tuple[int, int], int] = {}
-    for side in GRIDS:
+    for side in SCALE_LEVELS:
         found = [
             one for one in describe(scene.strip, side, epsilon, (scene.offset,) * len(BANDS)) if one.fused is not None
         ]
@@ -73,14 +73,15 @@ def grids_of(scene: LabelledScene) -> list[Grid]:
             raise SetupError("no patch of the scene is known to both of its images")
         places = np.array([patch.place for patch in patches])
         truth = {
-            label: _coarsened(known, side // GRIDS[-1])[places[:, 0], places[:, 1]] for label, known in finest.items()
+            label: _coarsened(known, side // SCALE_LEVELS[-1])[places[:, 0], places[:, 1]]
+            for label, known in finest.items()
         }
         vectors = {name: np.stack([getattr(patch, name) for patch in patches]) for name in ("sar", "ms", "fused")}
-        ratio = GRIDS[len(grids) - 1] // side if grids else 1
+        ratio = SCALE_LEVELS[len(scale_levels) - 1] // side if scale_levels else 1
         parents = [coarser.get((row // ratio, column // ratio), -1) for row, column in places.tolist()]
-        grids.append(Grid(side, vectors, truth, np.array(parents, dtype=np.int64)))
+        scale_levels.append(ScaleLevel(side, vectors, truth, np.array(parents, dtype=np.int64)))
         coarser = {patch.place: row for row, patch in enumerate(patches)}
-    return grids
+    return scale_levels
 
 
 def bears(classes: NDArray[np.uint8], side: int, named: LabelledClass) -> Bools:
@@ -99,15 +100,22 @@ def write_scene(scene: LabelledScene, folder: Path) -> None:
     """Writes the scene's folder; `classes.json` comes last."""
     assert scene.strip.radar is not None and scene.strip.optical is not None
     folder.mkdir(parents=True, exist_ok=True)
-    frame = scene.strip.frame
+    geobox = scene.strip.geobox
     form = {
-        "driver": "GTiff", "width": frame.width, "height": frame.height, "crs": frame.crs,
-        "transform": frame.transform, "tiled": True, "compress": "deflate", "num_threads": 2,
-    }  # fmt: skip
+        "driver": "GTiff",
+        "width": geobox.width,
+        "height": geobox.height,
+        "crs": geobox.crs,
+        "transform": geobox.transform,
+        "tiled": True,
+        "compress": "deflate",
+        "num_threads": 2,
+    }
     rasters: dict[str, NDArray[Any]] = {
-        "radar.tif": scene.strip.radar[None], "optical.tif": np.stack(scene.strip.optical),
+        "radar.tif": scene.strip.radar[None],
+        "optical.tif": np.stack(scene.strip.optical),
         "truth.tif": scene.classes[None],
-    }  # fmt: skip
+    }
     for name, bands in rasters.items():
         with rasterio.open(folder / name, "w", count=len(bands), dtype=bands.dtype, **form) as opened:
             opened.write(bands)
@@ -134,12 +142,12 @@ def read_scene(folder: Path) -> LabelledScene:
         raise SetupError(
             f'{folder / "classes.json"} is not {{label: {{"codes": [..], "share": ..}}}}: {error!r}'
         ) from error
-    (radar,), frame, _ = _read(folder / "radar.tif", 1)
+    (radar,), geobox, _ = _read(folder / "radar.tif", 1)
     optical, other, tags = _read(folder / "optical.tif", len(BANDS))
     (classes,), third, _ = _read(folder / "truth.tif", 1)
-    if not frame == other == third:
+    if not geobox == other == third:
         raise SetupError(f"the rasters of {folder} lie on different grids; write them on one")
-    strip = Strip(frame, radar.astype(np.float32), [band.astype(np.uint16) for band in optical])
+    strip = Strip(geobox, radar.astype(np.float32), [band.astype(np.uint16) for band in optical])
     try:
         offset = int(tags.get(OFFSET_TAG, 0))
     except ValueError as error:
@@ -149,17 +157,17 @@ def read_scene(folder: Path) -> LabelledScene:
     return LabelledScene(strip, classes.astype(np.uint8), labels, offset)
 
 
-def _read(file: Path, count: int) -> tuple[Sequence[NDArray[Any]], Frame, dict[str, str]]:
+def _read(file: Path, count: int) -> tuple[Sequence[NDArray[Any]], GeoBox, dict[str, str]]:
     try:
         with rasterio.open(file) as opened:
-            step, epsg = GRIDS[0], opened.crs.to_epsg() if opened.crs else None
+            step, epsg = SCALE_LEVELS[0], opened.crs.to_epsg() if opened.crs else None
             height, width = (size // step * step for size in opened.shape)
             if opened.count != count or epsg is None or not height or not width:
                 raise SetupError(
                     f"{file} has {opened.count} bands of {opened.shape[1]} x {opened.shape[0]} px, EPSG {epsg}; "
                     f"it needs {count} of at least {step} x {step} px, and a CRS"
                 )
-            frame = Frame(epsg, opened.transform.c, opened.transform.f, width, height)
-            return list(opened.read(window=((0, height), (0, width)))), frame, dict(opened.tags())
+            geobox = GeoBox(epsg, opened.transform.c, opened.transform.f, width, height)
+            return list(opened.read(window=((0, height), (0, width)))), geobox, dict(opened.tags())
     except rasterio.errors.RasterioError as error:
         raise SetupError(f"{file} cannot be read: {error}") from error

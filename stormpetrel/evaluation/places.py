@@ -195,8 +195,11 @@ def footprint(texts: Sequence[str], gazetteer: Path, tagger: Path) -> dict[str, 
     """{"posts_per_s", "rss_mib", "ready_s"} of recognition and resolution in a process of their own, on one core."""
     done = subprocess.run(
         [sys.executable, "-m", "stormpetrel.evaluation.places_footprint", str(gazetteer), str(tagger)],
-        input=json.dumps(list(texts[:FOOTPRINT_POSTS])), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        input=json.dumps(list(texts[:FOOTPRINT_POSTS])),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode != 0:
         raise SetupError(f"the footprint could not be measured: {done.stderr.strip()[-800:]}")
     found: dict[str, Any] = json.loads(done.stdout)

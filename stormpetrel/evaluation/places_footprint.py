@@ -23,25 +23,31 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
-    from stormpetrel.posts.places.geoparser.geoparser import PlaceFinder
+    from stormpetrel.posts.places.geoparser.geoparser import Geoparser
     from stormpetrel.posts.places.tagger.pipeline import load_tagger
     from stormpetrel.posts.places.tagger.recogniser import PlaceRecogniser
 
     gazetteer = Gazetteer(Path(sys.argv[1]))
-    finder = PlaceFinder(gazetteer, PlaceRecogniser(gazetteer, load_tagger(Path(sys.argv[2]), gazetteer)))
-    finder.places("Flood in Houston")
+    geoparser = Geoparser(gazetteer, PlaceRecogniser(gazetteer, load_tagger(Path(sys.argv[2]), gazetteer)))
+    geoparser.places("Flood in Houston")
     ready = time.perf_counter() - STARTED
     texts = json.load(sys.stdin)
     started = time.perf_counter()
     for first in range(0, len(texts), BATCH):
         batch = texts[first : first + BATCH]
-        for text, mentions in zip(batch, finder.mentions(batch), strict=True):
-            finder.resolved(text, mentions)
+        for text, mentions in zip(batch, geoparser.mentions(batch), strict=True):
+            geoparser.resolved(text, mentions)
     taken = time.perf_counter() - started
     weight = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({
-        "posts_per_s": round(len(texts) / max(taken, 1e-9), 1), "rss_mib": round(weight, 1), "ready_s": round(ready, 2),
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "posts_per_s": round(len(texts) / max(taken, 1e-9), 1),
+                "rss_mib": round(weight, 1),
+                "ready_s": round(ready, 2),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

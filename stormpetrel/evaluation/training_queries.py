@@ -11,7 +11,7 @@ from stormpetrel.evaluation.test_collections import JudgedSet
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.adaptive import FEEDBACK, FEEDBACK_FROM, LearnedFusion, learn
 from stormpetrel.posts.enrichment import Encodes
-from stormpetrel.posts.places.geoparser.geoparser import PlaceFinder
+from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 
 DEPTH = 200  # of each list; measures look at the first 100 of the fused one
 FOLDS = 4
@@ -65,7 +65,7 @@ def learned_from(lessons: Sequence[Asked], names: Sequence[str]) -> LearnedFusio
 def train_fusion(
     sets: Sequence[JudgedSet],
     encoder: Encodes,
-    places: PlaceFinder,
+    places: Geoparser,
     names: Sequence[str],
     say: Callable[[str], None] = lambda _: None,
 ) -> LearnedFusion:

@@ -133,9 +133,10 @@ def learn(judged: Sequence[tuple[Sequence[RankList], Collection[str]]], modaliti
         if 0 < truth.sum() < len(rows):
             parts = [
                 _columns(present[name], [other for other in present.values() if other.modality != name], rows)
-                if name in present else np.zeros((len(rows), SIGNALS * TRAITS))
+                if name in present
+                else np.zeros((len(rows), SIGNALS * TRAITS))
                 for name in modalities
-            ]  # fmt: skip
+            ]
             blocks.append(np.hstack(parts))
             answers.append(truth)
     solution = _newton(blocks, answers, len(modalities) * SIGNALS * TRAITS)

@@ -14,13 +14,23 @@ from PIL import Image, ImageDraw, ImageFont
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 
-from stormpetrel.imagery.patches.geobox import RESOLUTION, Square, outlines_of
+from stormpetrel.imagery.patches.geobox import RESOLUTION, PatchFootprint, outlines_of
 
 # Told apart by most people who do not see all colours (Okabe and Ito 2008), then more of like kind.
 COLOURS = (
-    (0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0), (240, 228, 66),
-    (120, 94, 240), (120, 120, 120), (0, 90, 50), (150, 75, 0), (255, 176, 196),
-)  # fmt: skip
+    (0, 114, 178),
+    (230, 159, 0),
+    (0, 158, 115),
+    (204, 121, 167),
+    (86, 180, 233),
+    (213, 94, 0),
+    (240, 228, 66),
+    (120, 94, 240),
+    (120, 120, 120),
+    (0, 90, 50),
+    (150, 75, 0),
+    (255, 176, 196),
+)
 NONE = (235, 235, 235)
 BLOCK, LINE = 8, 22  # px of a square in the picture at least, and of a line of the legend
 
@@ -31,32 +41,40 @@ class ClassMap:
     sure. Rows of the arrays are north up."""
 
     labels: tuple[str, ...]
-    squares: tuple[Square, ...]
+    footprints: tuple[PatchFootprint, ...]
     classes: NDArray[np.int64]
     scores: NDArray[np.float32]
 
     @property
-    def grid(self) -> tuple[NDArray[np.uint8], Affine]:
+    def scale_level(self) -> tuple[NDArray[np.uint8], Affine]:
         """The classes as a raster of a pixel a square: 0 is no data, 1 is none of the labels, n + 2 is label n; and its
         transform in metres."""
-        rows = [square.row for square in self.squares]
-        columns = [square.column for square in self.squares]
-        top, left, size = max(rows), min(columns), self.squares[0].side * RESOLUTION
+        rows = [footprint.row for footprint in self.footprints]
+        columns = [footprint.column for footprint in self.footprints]
+        top, left, size = max(rows), min(columns), self.footprints[0].side * RESOLUTION
         out = np.zeros((top - min(rows) + 1, max(columns) - left + 1), dtype=np.uint8)
         out[[top - row for row in rows], [column - left for column in columns]] = (self.classes + 2).astype(np.uint8)
         return out, Affine(size, 0, left * size, 0, -size, (top + 1) * size)
 
     def geotiff(self) -> bytes:
         """One band, uint8, with a colour table and the labels' names in its tags."""
-        values, transform = self.grid
+        values, transform = self.scale_level
         with MemoryFile() as file:
             with file.open(
-                driver="GTiff", width=values.shape[1], height=values.shape[0], count=1, dtype="uint8",
-                crs=CRS.from_epsg(self.squares[0].epsg), transform=transform, nodata=0, compress="DEFLATE",
-            ) as out:  # fmt: skip
+                driver="GTiff",
+                width=values.shape[1],
+                height=values.shape[0],
+                count=1,
+                dtype="uint8",
+                crs=CRS.from_epsg(self.footprints[0].epsg),
+                transform=transform,
+                nodata=0,
+                compress="DEFLATE",
+            ) as out:
                 out.write(values, 1)
-                out.write_colormap(1, {0: (0, 0, 0, 0), 1: (*NONE, 255),
-                                       **{n + 2: (*colour(n), 255) for n in range(len(self.labels))}})  # fmt: skip
+                out.write_colormap(
+                    1, {0: (0, 0, 0, 0), 1: (*NONE, 255), **{n + 2: (*colour(n), 255) for n in range(len(self.labels))}}
+                )
                 out.update_tags(**{f"CLASS_{n + 2}": label for n, label in enumerate(self.labels)}, CLASS_1="none")
             found: bytes = file.read()
         return found
@@ -64,17 +82,17 @@ class ClassMap:
     def geojson(self) -> dict[str, Any]:
         """A polygon a square, degrees; squares of none of the labels have `label` null."""
         features = []
-        told = zip(self.squares, outlines_of(self.squares), self.classes, self.scores, strict=True)
-        for square, outline, own, score in told:
+        told = zip(self.footprints, outlines_of(self.footprints), self.classes, self.scores, strict=True)
+        for footprint, outline, own, score in told:
             label = self.labels[own] if own >= 0 else None
             geometry = {"type": "Polygon", "coordinates": [[list(point) for point in outline.ring]]}
-            properties = {"square": square.name, "label": label, "score": round(float(score), 6)}
+            properties = {"square": footprint.name, "label": label, "score": round(float(score), 6)}
             features.append({"type": "Feature", "geometry": geometry, "properties": properties})
         return {"type": "FeatureCollection", "features": features}
 
     def png(self, titles: Sequence[str]) -> bytes:
         """A picture with its legend below: `titles` are the labels' names for people."""
-        values, _ = self.grid
+        values, _ = self.scale_level
         palette = np.array([(255, 255, 255), NONE, *(colour(n) for n in range(len(self.labels)))], dtype=np.uint8)
         block = max(BLOCK, 640 // max(values.shape))
         picture = Image.fromarray(palette[values], "RGB").resize(

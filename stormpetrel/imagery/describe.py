@@ -20,7 +20,7 @@ from stormpetrel.core.errors import BadProduct
 from stormpetrel.imagery.pairing import Scene
 from stormpetrel.imagery.patches.cutting import Patch, Strip, describe
 from stormpetrel.imagery.patches.earth_model import EarthModel
-from stormpetrel.imagery.patches.geobox import GRIDS, RESOLUTION, Frame, outlines_of
+from stormpetrel.imagery.patches.geobox import RESOLUTION, SCALE_LEVELS, GeoBox, outlines_of
 from stormpetrel.imagery.patches.weber import epsilon_of
 from stormpetrel.imagery.quicklook import PictureWriter, radar_grey, true_colour
 from stormpetrel.imagery.readers.images import Before, Images, frame_of, ndwi, read_strip
@@ -40,7 +40,7 @@ SIMPLIFY = 10.0  # metres
 class Described:
     """All that was found out about a scene. `new` is new water of each sensor that has a before-image."""
 
-    frame: Frame
+    geobox: GeoBox
     patches: list[Patch]
     problems: list[str]
     shift: Shift | None = None
@@ -53,13 +53,13 @@ class Described:
         if not self.new:
             return None
         mask = merged(self.new)[0]
-        found = shapes(mask.astype(np.uint8), mask=mask, transform=self.frame.transform)
+        found = shapes(mask.astype(np.uint8), mask=mask, transform=self.geobox.transform)
         polygons = [shapely.geometry.shape(geometry) for geometry, _ in found]
         polygons.sort(key=lambda polygon: -polygon.area)
         features = []
         for polygon in polygons[:LARGEST_POLYGONS]:
             simple = shapely.geometry.mapping(polygon.simplify(SIMPLIFY))
-            geometry = transform_geom(self.frame.crs, "EPSG:4326", simple, precision=6)
+            geometry = transform_geom(self.geobox.crs, "EPSG:4326", simple, precision=6)
             features.append({"type": "Feature", "geometry": geometry, "properties": {"area_m2": round(polygon.area)}})
         return {"type": "FeatureCollection", "features": features}
 
@@ -79,11 +79,11 @@ def merged(found: dict[str, Water]) -> tuple[NDArray[np.bool_], NDArray[np.bool_
 class Levels:
     """One byte a pixel of the whole frame, filled strip by strip."""
 
-    def __init__(self, frame: Frame) -> None:
-        self._frame = frame
-        self.values = np.full((frame.height, frame.width), water.UNKNOWN, dtype=np.uint8)
+    def __init__(self, geobox: GeoBox) -> None:
+        self._frame = geobox
+        self.values = np.full((geobox.height, geobox.width), water.UNKNOWN, dtype=np.uint8)
 
-    def put(self, strip: Frame, values: NDArray[np.uint8]) -> None:
+    def put(self, strip: GeoBox, values: NDArray[np.uint8]) -> None:
         top = round((self._frame.north - strip.north) / RESOLUTION)
         self.values[top : top + strip.height] = values
 
@@ -91,7 +91,7 @@ class Levels:
 def describe_scene(
     scene: Scene,
     pictures: Path | None,
-    grids: tuple[int, ...] = GRIDS,
+    scale_levels: tuple[int, ...] = SCALE_LEVELS,
     masks: GroundMasks | None = None,
     model: EarthModel | None = None,
 ) -> Described:
@@ -102,12 +102,12 @@ def describe_scene(
     """
     with rasterio.Env(GDAL_CACHEMAX=BLOCK_CACHE), ExitStack() as stack:
         images = Images(scene, stack)
-        frame = frame_of(scene, images.optical)
-        found = Described(frame, [], images.problems)
-        epsilon = _epsilon(images.radar, frame) if images.radar else 0.0
-        writers = _writers(pictures, images, frame)
+        geobox = frame_of(scene, images.optical)
+        found = Described(geobox, [], images.problems)
+        epsilon = _epsilon(images.radar, geobox) if images.radar else 0.0
+        writers = _writers(pictures, images, geobox)
         try:
-            levels = _walk(images, frame, grids, epsilon, found, writers, model)
+            levels = _walk(images, geobox, scale_levels, epsilon, found, writers, model)
             found.patches = _within(scene.ground, found.patches)
             if not found.patches:
                 raise BadProduct("all of it is nodata: no square of ground has half of its pixels")
@@ -130,48 +130,63 @@ def _within(ground: Any, patches: list[Patch]) -> list[Patch]:
     """The patches whose centre is on the scene's ground: what lies beyond belongs to another scene."""
     if not patches:
         return []
-    outlines = outlines_of([patch.square for patch in patches])
+    outlines = outlines_of([patch.footprint for patch in patches])
     inside = shapely.contains_xy(ground, np.array([outline.centre for outline in outlines]))
     for patch, outline in zip(patches, outlines, strict=True):
         patch.outline = outline
     return [patch for patch, kept in zip(patches, inside, strict=True) if kept]
 
 
-def _writers(pictures: Path | None, images: Images, frame: Frame) -> dict[str, PictureWriter]:
+def _writers(pictures: Path | None, images: Images, geobox: GeoBox) -> dict[str, PictureWriter]:
     kinds = {"s1": images.radar, "s2": images.optical}
     if pictures is None:
         return {}
-    return {kind: PictureWriter(pictures / f"{kind}.tif", kind, frame) for kind, image in kinds.items() if image}
+    return {kind: PictureWriter(pictures / f"{kind}.tif", kind, geobox) for kind, image in kinds.items() if image}
 
 
-def _samples(frame: Frame, most: int) -> Iterator[Frame]:
+def _samples(geobox: GeoBox, most: int) -> Iterator[GeoBox]:
     """Coarse squares spread over a frame, in a chequered order that any number of them covers."""
-    rows, columns = frame.height // frame.step, frame.width // frame.step
+    rows, columns = geobox.height // geobox.step, geobox.width // geobox.step
     order = np.random.default_rng(7).permutation(rows * columns)
     for place in order[:most]:
         i, j = divmod(int(place), columns)
-        yield Frame(frame.epsg, frame.west + j * frame.step * RESOLUTION, frame.north - i * frame.step * RESOLUTION,
-                    frame.step, frame.step, frame.step)  # fmt: skip
+        yield GeoBox(
+            geobox.epsg,
+            geobox.west + j * geobox.step * RESOLUTION,
+            geobox.north - i * geobox.step * RESOLUTION,
+            geobox.step,
+            geobox.step,
+            geobox.step,
+        )
 
 
-def _epsilon(radar: RadarImage, frame: Frame) -> float:
-    looked_at = [radar.onto(sample)[::4, ::4].ravel() for sample in _samples(frame, 4)]
+def _epsilon(radar: RadarImage, geobox: GeoBox) -> float:
+    looked_at = [radar.onto(sample)[::4, ::4].ravel() for sample in _samples(geobox, 4)]
     return float(epsilon_of(np.concatenate(looked_at)))
 
 
 def _walk(
-    images: Images, frame: Frame, grids: tuple[int, ...], epsilon: float, found: Described,
-    writers: dict[str, PictureWriter], model: EarthModel | None,
-) -> dict[str, Levels]:  # fmt: skip
+    images: Images,
+    geobox: GeoBox,
+    scale_levels: tuple[int, ...],
+    epsilon: float,
+    found: Described,
+    writers: dict[str, PictureWriter],
+    model: EarthModel | None,
+) -> dict[str, Levels]:
     """Goes over the strips once; what water needs of the whole scene comes back."""
-    open_images = {"radar": images.radar, "optical": images.optical,
-                   "radar before": images.radar_before, "optical before": images.optical_before}  # fmt: skip
-    levels = {name: Levels(frame) for name, image in open_images.items() if image is not None}
+    open_images = {
+        "radar": images.radar,
+        "optical": images.optical,
+        "radar before": images.radar_before,
+        "optical before": images.optical_before,
+    }
+    levels = {name: Levels(geobox) for name, image in open_images.items() if image is not None}
     shifts: list[tuple[float, float]] = []
-    for place in frame.strips(STRIP):
+    for place in geobox.strips(STRIP):
         strip, before = read_strip(images, place)
-        for side in grids:
-            found.patches += _placed(describe(strip, side, epsilon, images.offsets, model), place, frame, side)
+        for side in scale_levels:
+            found.patches += _placed(describe(strip, side, epsilon, images.offsets, model), place, geobox, side)
         for name, values in _levels(images, strip, before).items():
             levels[name].put(place, values)
         if strip.radar is not None and "s1" in writers:
@@ -197,9 +212,9 @@ def _levels(images: Images, strip: Strip, before: Before) -> dict[str, NDArray[n
     return found
 
 
-def _placed(patches: list[Patch], strip: Frame, frame: Frame, side: int) -> list[Patch]:
+def _placed(patches: list[Patch], strip: GeoBox, geobox: GeoBox, side: int) -> list[Patch]:
     """Places within the strip become places within the frame."""
-    above = round((frame.north - strip.north) / RESOLUTION) // side
+    above = round((geobox.north - strip.north) / RESOLUTION) // side
     for patch in patches:
         patch.place = (patch.place[0] + above, patch.place[1])
     return patches
@@ -209,7 +224,7 @@ def _shifts(strip: Strip, most: int) -> list[tuple[float, float]]:
     """Shifts of blocks spread over a strip, at most a few of each."""
     assert strip.radar is not None and strip.optical is not None
     found: list[tuple[float, float]] = []
-    rows, columns = strip.frame.height // BLOCK, strip.frame.width // BLOCK
+    rows, columns = strip.geobox.height // BLOCK, strip.geobox.width // BLOCK
     step = max(1, rows * columns // 4)
     for place in range(0, rows * columns, step):
         if len(found) >= most:
@@ -235,11 +250,12 @@ def _find_water(images: Images, levels: dict[str, Levels], found: Described) -> 
     with ThreadPoolExecutor(2) as threads:
         jobs = {
             "now": threads.submit(water.radar_water, radar)
-            if radar is not None and images.radar is not None and images.radar.calibrated else None,
+            if radar is not None and images.radar is not None and images.radar.calibrated
+            else None,
             "ndwi": threads.submit(water.optical_water, optical) if optical is not None else None,
             "before": threads.submit(water.radar_water, radar_before) if radar_before is not None else None,
             "ndwi before": threads.submit(water.optical_water, optical_before) if optical_before is not None else None,
-        }  # fmt: skip
+        }
         masks = {name: job.result() for name, job in jobs.items() if job is not None}
     if "now" in masks:
         found.water["sentinel-1"] = masks["now"]
@@ -253,8 +269,8 @@ def _find_water(images: Images, levels: dict[str, Levels], found: Described) -> 
 
 def _apply(masks: GroundMasks, found: Described) -> None:
     """No water on steep ground, and none that is new where water always is."""
-    for place in found.frame.strips(STRIP):
-        top = round((found.frame.north - place.north) / RESOLUTION)
+    for place in found.geobox.strips(STRIP):
+        top = round((found.geobox.north - place.north) / RESOLUTION)
         rows = slice(top, top + place.height)
         steep, permanent = masks.steep(place), masks.permanent(place)
         for told, is_new in [
@@ -273,5 +289,5 @@ def _write_change(pictures: Path, found: Described, writers: dict[str, PictureWr
     classes[mask & known] = 2
     if found.new:
         classes[merged(found.new)[0]] = 3
-    writers["change"] = PictureWriter(pictures / "change.tif", "change", found.frame)
-    writers["change"].write(found.frame, classes[None])
+    writers["change"] = PictureWriter(pictures / "change.tif", "change", found.geobox)
+    writers["change"].write(found.geobox, classes[None])

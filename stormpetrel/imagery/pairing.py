@@ -119,15 +119,18 @@ def scenes_of(product: ProductAnnounced, known: Iterable[ProductAnnounced], rule
     partners = [
         other
         for other in others
-        if other.platform != product.platform and _overlap(grounds, other, ground) is not None
+        if other.platform != product.platform
+        and _overlap(grounds, other, ground) is not None
         and abs(other.sensed_from - product.sensed_from) <= rules.pair_within
-    ]  # fmt: skip
+    ]
     if product.platform == "sentinel-2":
         partners = sorted(partners, key=lambda other: abs(other.sensed_from - product.sensed_from))[:1]
     else:
         partners = _nearest_of_each_ground(partners, product, grounds)
-    found = [_scene(product, partner, grounds[partner.product_name].intersection(ground), others, grounds, rules)
-             for partner in partners]  # fmt: skip
+    found = [
+        _scene(product, partner, grounds[partner.product_name].intersection(ground), others, grounds, rules)
+        for partner in partners
+    ]
     rest = ground.difference(shapely.union_all([scene.ground for scene in found])) if found else ground
     if rest.area > SMALLEST_SHARE * ground.area:
         found.append(_scene(product, None, rest, others, grounds, rules))
@@ -163,22 +166,32 @@ def _nearest_of_each_ground(
 
 
 def _scene(
-    product: ProductAnnounced, partner: ProductAnnounced | None, ground: BaseGeometry,
-    others: list[ProductAnnounced], grounds: dict[str, BaseGeometry], rules: Rules,
-) -> Scene:  # fmt: skip
+    product: ProductAnnounced,
+    partner: ProductAnnounced | None,
+    ground: BaseGeometry,
+    others: list[ProductAnnounced],
+    grounds: dict[str, BaseGeometry],
+    rules: Rules,
+) -> Scene:
     pair = {member.platform: member for member in (product, partner) if member is not None}
     before = {name: _before(member, ground, others, grounds, rules) for name, member in pair.items()}
     return Scene(
-        pair.get("sentinel-1"), pair.get("sentinel-2"), ground,
-        before.get("sentinel-1"), before.get("sentinel-2"),
+        pair.get("sentinel-1"),
+        pair.get("sentinel-2"),
+        ground,
+        before.get("sentinel-1"),
+        before.get("sentinel-2"),
         tuple(member.product_name for member in pair.values()) if partner else (),
-    )  # fmt: skip
+    )
 
 
 def _before(
-    product: ProductAnnounced, ground: BaseGeometry,
-    others: list[ProductAnnounced], grounds: dict[str, BaseGeometry], rules: Rules,
-) -> ProductAnnounced | None:  # fmt: skip
+    product: ProductAnnounced,
+    ground: BaseGeometry,
+    others: list[ProductAnnounced],
+    grounds: dict[str, BaseGeometry],
+    rules: Rules,
+) -> ProductAnnounced | None:
     """The latest earlier image of the same sensor over the ground; of the same orbit, where orbits are known."""
     earlier = [
         other

@@ -14,7 +14,7 @@ from PIL import Image
 from rasterio.windows import Window
 
 from stormpetrel.core.errors import NotFound
-from stormpetrel.imagery.patches.geobox import RESOLUTION, Frame, Square
+from stormpetrel.imagery.patches.geobox import RESOLUTION, GeoBox, PatchFootprint
 from stormpetrel.imagery.readers.files import opened, readable
 
 UInt8 = NDArray[np.uint8]
@@ -52,16 +52,27 @@ def true_colour(bands: Sequence[NDArray[np.uint16]], offsets: Sequence[int]) -> 
 class PictureWriter:
     """A scene's picture, written strip by strip, then turned into a COG."""
 
-    def __init__(self, path: Path, kind: str, frame: Frame) -> None:
-        self.path, self._frame = path, frame
+    def __init__(self, path: Path, kind: str, geobox: GeoBox) -> None:
+        self.path, self._frame = path, geobox
         self._raw = path.with_suffix(".part.tif")
         self._raw.parent.mkdir(parents=True, exist_ok=True)
         self._out = rasterio.open(
-            self._raw, "w", driver="GTiff", width=frame.width, height=frame.height, count=KINDS[kind], dtype="uint8",
-            crs=frame.crs, transform=frame.transform, nodata=0, tiled=True, blockxsize=512, blockysize=512,
-        )  # fmt: skip
+            self._raw,
+            "w",
+            driver="GTiff",
+            width=geobox.width,
+            height=geobox.height,
+            count=KINDS[kind],
+            dtype="uint8",
+            crs=geobox.crs,
+            transform=geobox.transform,
+            nodata=0,
+            tiled=True,
+            blockxsize=512,
+            blockysize=512,
+        )
 
-    def write(self, strip: Frame, pixels: UInt8) -> None:
+    def write(self, strip: GeoBox, pixels: UInt8) -> None:
         top = round((self._frame.north - strip.north) / RESOLUTION)
         self._out.write(pixels, window=Window(0, top, strip.width, strip.height))
 
@@ -87,18 +98,18 @@ def scene_png(path: Path) -> bytes:
         return _png(dataset.read(out_shape=(dataset.count, *shape)), path.stem)
 
 
-def square_png(path: Path, square: Square) -> bytes:
+def square_png(path: Path, footprint: PatchFootprint) -> bytes:
     """A patch's part of a picture. Raises NotFound where it does not reach there."""
     with _opened(path) as dataset, readable():
-        west, _, _, north = square.bounds
+        west, _, _, north = footprint.bounds
         column, row = (
             round((west - dataset.transform.c) / RESOLUTION),
             round((dataset.transform.f - north) / RESOLUTION),
         )
-        inside = 0 <= column <= dataset.width - square.side and 0 <= row <= dataset.height - square.side
-        if dataset.crs.to_epsg() != square.epsg or not inside:
-            raise NotFound(f"{path.name} does not reach {square.name}")
-        return _png(dataset.read(window=Window(column, row, square.side, square.side)), path.stem)
+        inside = 0 <= column <= dataset.width - footprint.side and 0 <= row <= dataset.height - footprint.side
+        if dataset.crs.to_epsg() != footprint.epsg or not inside:
+            raise NotFound(f"{path.name} does not reach {footprint.name}")
+        return _png(dataset.read(window=Window(column, row, footprint.side, footprint.side)), path.stem)
 
 
 def _opened(path: Path):  # type: ignore[no-untyped-def]

@@ -34,20 +34,29 @@ def patch_events(scene: Scene, found: Described, at: datetime, earth: str = "") 
         assert patch.outline is not None
         longitude, latitude = patch.outline.centre
         yield PatchDescribed(
-            patch_id=f"{scene.id}/{patch.square.name}", scene_id=scene.id,
+            patch_id=f"{scene.id}/{patch.footprint.name}",
+            scene_id=scene.id,
             s1_product=scene.radar.product_name if scene.radar and patch.sar is not None else None,
             s2_product=scene.optical.product_name if scene.optical and patch.ms is not None else None,
-            sensed_at=sensed_at(scene), epsg=patch.square.epsg, side=patch.square.side, row=patch.square.row,
-            column=patch.square.column, longitude=longitude, latitude=latitude, ring=patch.outline.ring,
+            sensed_at=sensed_at(scene),
+            epsg=patch.footprint.epsg,
+            scale_level=patch.footprint.side,
+            row=patch.footprint.row,
+            column=patch.footprint.column,
+            longitude=longitude,
+            latitude=latitude,
+            ring=patch.outline.ring,
             nodata_share=round(patch.nodata_share, 5),
             cloud_share=None if patch.cloud_share is None else round(patch.cloud_share, 5),
-            water_share=water_share, new_water=new_water, statistics=patch.statistics,
+            water_share=water_share,
+            new_water=new_water,
+            statistics=patch.statistics,
             sar_vector=None if patch.sar is None else Vector.of(patch.sar, SAR_DESCRIPTOR),
             ms_vector=None if patch.ms is None else Vector.of(patch.ms, MS_DESCRIPTOR),
             fused_vector=None if patch.fused is None else Vector.of(patch.fused, FUSED_DESCRIPTOR),
             earth_vector=None if patch.earth is None else Vector.of(patch.earth, earth),
             described_at=at,
-        )  # fmt: skip
+        )
 
 
 class _Shares:
@@ -65,7 +74,7 @@ class _Shares:
     def _share(self, name: str, masks: tuple[np.ndarray, np.ndarray, float] | None, patch: Patch) -> float | None:
         if masks is None:
             return None
-        side = patch.square.side
+        side = patch.footprint.side
         if (name, side) not in self._sums:
             true, known = block_sums(masks[0], side), block_sums(masks[1], side)
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -80,7 +89,7 @@ class _Shares:
         sensor: Platform = "sentinel-1" if "sentinel-1" in self._found.new else "sentinel-2"
         before = scene.radar_before if sensor == "sentinel-1" else scene.optical_before
         assert before is not None
-        return NewWater(share=share, confidence=self._new[2], sensor=sensor, before=before.product_name)
+        return NewWater(share=share, confidence=self._new[2], sensor=sensor, reference=before.product_name)
 
 
 def descriptors(earth: str) -> tuple[str, ...]:
@@ -94,19 +103,27 @@ def scene_event(scene: Scene, found: Described, at: datetime, earth: str = "") -
     before = scene.radar_before if "sentinel-1" in found.new else scene.optical_before if found.new else None
     counts: dict[str, int] = {}
     for patch in found.patches:
-        counts[f"g{patch.square.side}"] = counts.get(f"g{patch.square.side}", 0) + 1
+        counts[f"g{patch.footprint.side}"] = counts.get(f"g{patch.footprint.side}", 0) + 1
     shift = found.shift
     return SceneDescribed(
-        scene_id=scene.id, s1_product=scene.radar.product_name if scene.radar else None,
+        scene_id=scene.id,
+        s1_product=scene.radar.product_name if scene.radar else None,
         s2_product=scene.optical.product_name if scene.optical else None,
-        before=before.product_name if before else None, sensed_at=sensed_at(scene), epsg=found.frame.epsg,
-        bounds=found.frame.bounds, footprint=mapping(scene.ground), patches=counts,
+        reference=before.product_name if before else None,
+        sensed_at=sensed_at(scene),
+        epsg=found.geobox.epsg,
+        bounds=found.geobox.bounds,
+        footprint=mapping(scene.ground),
+        patches=counts,
         shift_m=(round(shift.east * RESOLUTION, 2), round(shift.north * RESOLUTION, 2)) if shift else None,
-        shift_certainty=round(shift.certainty, 3) if shift else None, problems=tuple(found.problems),
-        new_water=found.new_water_polygons(), new_water_confidence=new[2] if new else None,
+        shift_certainty=round(shift.certainty, 3) if shift else None,
+        problems=tuple(found.problems),
+        new_water=found.new_water_polygons(),
+        new_water_confidence=new[2] if new else None,
         pictures={kind: path.name for kind, path in found.pictures.items()},
-        descriptors=descriptors(earth), described_at=at,
-    )  # fmt: skip
+        descriptors=descriptors(earth),
+        described_at=at,
+    )
 
 
 def replaced(scene: Scene, found: Described, at: datetime) -> Iterator[tuple[str, PatchWithdrawn]]:
@@ -114,4 +131,4 @@ def replaced(scene: Scene, found: Described, at: datetime) -> Iterator[tuple[str
     for patch in found.patches:
         if patch.fused is not None:
             for alone in scene.replaces:
-                yield alone, PatchWithdrawn(patch_id=f"{alone}/{patch.square.name}", withdrawn_at=at)
+                yield alone, PatchWithdrawn(patch_id=f"{alone}/{patch.footprint.name}", withdrawn_at=at)

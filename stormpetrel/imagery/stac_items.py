@@ -58,9 +58,13 @@ def product_item(found: Document) -> pystac.Item:
         properties["sat:orbit_state"] = found["orbit_direction"]
     properties |= {"start_datetime": found["sensed_from"], "end_datetime": found["sensed_until"]}
     item = pystac.Item(
-        found["_id"], found["footprint"], bounds_of(found["footprint"]), _moment(found["sensed_from"]), properties,
+        found["_id"],
+        found["footprint"],
+        bounds_of(found["footprint"]),
+        _moment(found["sensed_from"]),
+        properties,
         collection="products",
-    )  # fmt: skip
+    )
     for name, href in (found.get("assets") or {}).items():
         item.add_asset(name, pystac.Asset(href, roles=["data"]))
     if found.get("location"):
@@ -78,9 +82,13 @@ def scene_item(found: Document, address: str) -> pystac.Item:
         "stormpetrel:problems": found.get("problems") or [],
     }
     item = pystac.Item(
-        found["_id"], found["footprint"], bounds_of(found["footprint"]), _moment(found["sensed_at"]), properties,
+        found["_id"],
+        found["footprint"],
+        bounds_of(found["footprint"]),
+        _moment(found["sensed_at"]),
+        properties,
         collection="scenes",
-    )  # fmt: skip
+    )
     for kind in found.get("pictures") or {}:
         base = f"{address}/v1/scenes/pictures/{kind}"
         item.add_asset(
@@ -103,7 +111,7 @@ def patch_item(found: Document, address: str) -> pystac.Item:
     geometry = {"type": "Polygon", "coordinates": [ring]}
     properties = {
         "proj:code": f"EPSG:{found['epsg']}",
-        "proj:shape": [found["side"], found["side"]],
+        "proj:shape": [found["scale_level"], found["scale_level"]],
         "eo:cloud_cover": None if found.get("cloud_share") is None else 100 * found["cloud_share"],
         "stormpetrel:scene": found["scene_id"],
         "stormpetrel:water_share": found.get("water_share"),

@@ -37,8 +37,15 @@ def fetch_libraries(cache: Path) -> Path:
     shutil.rmtree(libraries, ignore_errors=True)
     libraries.mkdir(parents=True)
     shutil.copy(POM, libraries / "pom.xml")
-    command = ["mvn", "-q", "-B", "-f", str(libraries / "pom.xml"), "dependency:copy-dependencies",
-               f"-DoutputDirectory={libraries.resolve()}"]  # fmt: skip
+    command = [
+        "mvn",
+        "-q",
+        "-B",
+        "-f",
+        str(libraries / "pom.xml"),
+        "dependency:copy-dependencies",
+        f"-DoutputDirectory={libraries.resolve()}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SetupError(f"Maven could not bring Apache Kafka:\n{(done.stdout + done.stderr)[-1500:]}")
@@ -89,16 +96,7 @@ def prepare(cache: Path, directory: Path, port: int, controller_port: int) -> li
         cluster = "-"
         while cluster.startswith("-"):
             cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = [
-            *java,
-            "kafka.tools.StorageTool",
-            "format",
-            "-t",
-            cluster,
-            "-c",
-            str(file),
-            "--ignore-formatted",
-        ]
+        command = [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(file), "--ignore-formatted"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise SetupError(

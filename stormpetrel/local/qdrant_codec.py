@@ -138,9 +138,11 @@ def read_configuration(given: Json) -> Any:
     for name, params in (given.get("vectors") or {}).items():
         only(params, "size distance datatype quantization_config", "a vector")
         dense[name] = edge.EdgeVectorParams(
-            size=params["size"], distance=DISTANCES[params["distance"]], datatype=DATATYPES[params.get("datatype")],
+            size=params["size"],
+            distance=DISTANCES[params["distance"]],
+            datatype=DATATYPES[params.get("datatype")],
             quantization_config=_quantization(params.get("quantization_config")),
-        )  # fmt: skip
+        )
     sparse = {
         name: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf if params.get("modifier") == "idf" else None)
         for name, params in (given.get("sparse_vectors") or {}).items()

@@ -33,12 +33,19 @@ def server_parts(settings: Settings) -> list[Part]:
             )
     bootstrap = f"127.0.0.1:{local.kafka_port}"
     return [
-        Part("kafka", prepare(settings.cache, data, local.kafka_port, local.kafka_controller_port),
-             lambda: broker_answers(bootstrap), patience_s=90),
+        Part(
+            "kafka",
+            prepare(settings.cache, data, local.kafka_port, local.kafka_controller_port),
+            lambda: broker_answers(bootstrap),
+            patience_s=90,
+        ),
         Part("mongo", _document_server(data, local.mongo_port), lambda: answers(local.mongo_port)),
-        Part("qdrant", this_python("local", "vectors", "--directory", str(data / "vectors"), "--port",
-                                   str(local.qdrant_port)), lambda: answers(local.qdrant_port)),
-    ]  # fmt: skip
+        Part(
+            "qdrant",
+            this_python("local", "vectors", "--directory", str(data / "vectors"), "--port", str(local.qdrant_port)),
+            lambda: answers(local.qdrant_port),
+        ),
+    ]
 
 
 def _document_server(data: Path, port: int) -> list[str]:
@@ -46,9 +53,16 @@ def _document_server(data: Path, port: int) -> list[str]:
     if not program.exists():
         raise SetupError("the local document store is not installed: pip install 'stormpetrel[local]'")
     return [
-        str(program), "--db", str(data / "documents.db"), "-p", str(port), "--log-file", str(data / "logs/mongo.log"),
-        "--pid-file", str(data / "mongo.pid"),
-    ]  # fmt: skip
+        str(program),
+        "--db",
+        str(data / "documents.db"),
+        "-p",
+        str(port),
+        "--log-file",
+        str(data / "logs/mongo.log"),
+        "--pid-file",
+        str(data / "mongo.pid"),
+    ]
 
 
 def local_addresses(settings: Settings) -> dict[str, str]:

@@ -99,9 +99,13 @@ class Stack:
         with (self.directory / "logs" / f"{part.name}.log").open("ab") as log:
             # A session of its own: Ctrl-C reaches us alone, and we stop the children in order.
             self.processes[part.name] = subprocess.Popen(
-                part.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                env={**SPARING, **os.environ, **part.environment}, start_new_session=True,
-            )  # fmt: skip
+                part.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**SPARING, **os.environ, **part.environment},
+                start_new_session=True,
+            )
         self._write_state()
 
     def restart_dead(self) -> list[str]:

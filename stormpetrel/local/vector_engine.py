@@ -93,9 +93,7 @@ class Shard:
     def upsert(self, points: list[Json]) -> None:
         made = [
             edge.Point(
-                point["id"],
-                {name: read_vector(v) for name, v in (point["vector"] or {}).items()},
-                point.get("payload"),
+                point["id"], {name: read_vector(v) for name, v in (point["vector"] or {}).items()}, point.get("payload")
             )
             for point in points
         ]
@@ -189,10 +187,13 @@ class Shard:
     def scroll(self, given: Json) -> Json:
         order = given.get("order_by")
         request = edge.ScrollRequest(
-            offset=given.get("offset"), limit=given.get("limit") or 10, filter=read_filter(given.get("filter")),
-            with_payload=given.get("with_payload", True), with_vector=given.get("with_vector") or False,
+            offset=given.get("offset"),
+            limit=given.get("limit") or 10,
+            filter=read_filter(given.get("filter")),
+            with_payload=given.get("with_payload", True),
+            with_vector=given.get("with_vector") or False,
             order_by=read_order(order) if order else None,
-        )  # fmt: skip
+        )
         with self._reading() as shard:
             records, following = shard.scroll(request)
         return {
@@ -212,8 +213,9 @@ class Shard:
 
     def facet(self, given: Json) -> Json:
         only(given, "key limit filter exact", "a facet")
-        request = edge.FacetRequest(given["key"], given.get("limit") or 10, bool(given.get("exact")),
-                                    read_filter(given.get("filter")))  # fmt: skip
+        request = edge.FacetRequest(
+            given["key"], given.get("limit") or 10, bool(given.get("exact")), read_filter(given.get("filter"))
+        )
         with self._reading() as shard:
             return {"hits": [{"value": hit.value, "count": hit.count} for hit in shard.facet(request).hits]}
 

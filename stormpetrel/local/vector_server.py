@@ -24,9 +24,13 @@ from stormpetrel.local.vector_optimiser import Optimiser
 # What the engine works with where a collection says nothing else.
 ENGINE_DEFAULTS = {
     "hnsw_config": {"m": 16, "ef_construct": 100, "full_scan_threshold": 10_000},
-    "optimizer_config": {"deleted_threshold": 0.2, "vacuum_min_vector_number": 1000, "default_segment_number": 0,
-                         "flush_interval_sec": 5},
-}  # fmt: skip
+    "optimizer_config": {
+        "deleted_threshold": 0.2,
+        "vacuum_min_vector_number": 1000,
+        "default_segment_number": 0,
+        "flush_interval_sec": 5,
+    },
+}
 Work = Callable[[Engine, str, Json], Any]
 
 
@@ -36,11 +40,7 @@ class Missing(Exception):
 
 def _reply(result: Any, started: float, status: int = 200) -> Response:
     said = "ok" if status == 200 else {"error": result}
-    body = {
-        "result": result if status == 200 else None,
-        "status": said,
-        "time": time.perf_counter() - started,
-    }
+    body = {"result": result if status == 200 else None, "status": said, "time": time.perf_counter() - started}
     return Response(orjson.dumps(body), status, media_type="application/json")
 
 
@@ -81,17 +81,19 @@ def _update(engine: Engine, name: str, body: Json) -> bool:
 def _describe(engine: Engine, name: str, _: Json) -> Json:
     shard = _shard(engine, name)
     status = "yellow" if shard.optimising else "green"
-    return {"status": status, "optimizer_status": "ok", "points_count": shard.count({}), "segments_count": 1,
-            "config": {"params": shard.configuration, **ENGINE_DEFAULTS}, "payload_schema": {}}  # fmt: skip
+    return {
+        "status": status,
+        "optimizer_status": "ok",
+        "points_count": shard.count({}),
+        "segments_count": 1,
+        "config": {"params": shard.configuration, **ENGINE_DEFAULTS},
+        "payload_schema": {},
+    }
 
 
 # What each address does, by its last part; the collection's name stands before it.
 ROUTES: tuple[tuple[str, str, Work], ...] = (
-    (
-        "GET",
-        "/collections",
-        lambda engine, _, __: {"collections": [{"name": name} for name in engine.shards]},
-    ),
+    ("GET", "/collections", lambda engine, _, __: {"collections": [{"name": name} for name in engine.shards]}),
     ("GET", "/collections/{name}/exists", lambda engine, name, _: {"exists": name in engine.shards}),
     ("GET", "/collections/{name}", _describe),
     ("PUT", "/collections/{name}", _create),
@@ -101,11 +103,7 @@ ROUTES: tuple[tuple[str, str, Work], ...] = (
     ("PUT", "/collections/{name}/points", _upsert),
     ("POST", "/collections/{name}/points", lambda engine, name, body: _shard(engine, name).retrieve(body)),
     ("POST", "/collections/{name}/points/delete", _delete),
-    (
-        "POST",
-        "/collections/{name}/points/scroll",
-        lambda engine, name, body: _shard(engine, name).scroll(body),
-    ),
+    ("POST", "/collections/{name}/points/scroll", lambda engine, name, body: _shard(engine, name).scroll(body)),
     (
         "POST",
         "/collections/{name}/points/count",

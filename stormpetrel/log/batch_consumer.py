@@ -23,14 +23,20 @@ LONGEST_WORK_S = 900.0
 Dead = list[tuple[Any, str]]
 
 
-class Runner:
+class BatchConsumer:
     """`work` takes messages and returns those that are dead, with their reasons; it is called again with the same ones
     while it raises StoreUnavailable. Offsets are committed when it is done and Kafka holds the dead letters."""
 
     def __init__(
-        self, kafka: Kafka, stage: str, topics: Sequence[str], work: Callable[[Sequence[Any]], Dead],
-        readiness: Readiness, batch: int, within_s: float,
-    ) -> None:  # fmt: skip
+        self,
+        kafka: Kafka,
+        stage: str,
+        topics: Sequence[str],
+        work: Callable[[Sequence[Any]], Dead],
+        readiness: Readiness,
+        batch: int,
+        within_s: float,
+    ) -> None:
         self._stage, self._topics, self._work, self._readiness = stage, list(topics), work, readiness
         self._batch, self._within_s = batch, within_s
         self.stopping = False

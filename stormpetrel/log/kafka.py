@@ -8,14 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import (
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    NewTopic,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from stormpetrel.core.errors import SetupError, StoreUnavailable
 from stormpetrel.core.events import Event, headers_of
@@ -90,13 +83,7 @@ class Publisher:
         """Queues an event (`value` is its encoding); waits only where the queue is full."""
         self._send(topic, key.encode(), value, headers_of(event, trace))
 
-    def dead_letter(
-        self,
-        topic: str,
-        raw: bytes,
-        headers: list[tuple[str, bytes]],
-        key: bytes | None = None,
-    ) -> None:
+    def dead_letter(self, topic: str, raw: bytes, headers: list[tuple[str, bytes]], key: bytes | None = None) -> None:
         """Queues the raw bytes of a record for the dead letters of `topic` (see `dead_letter_headers`)."""
         self._send(dead_letter_name(topic), key, raw, headers)
 

@@ -74,12 +74,7 @@ def ensure_visual_exported(
 
 
 def _make(
-    exporter: Path,
-    cache: Path,
-    name: str,
-    more: Sequence[str],
-    say: Callable[[str], None],
-    python: Path | None = None,
+    exporter: Path, cache: Path, name: str, more: Sequence[str], say: Callable[[str], None], python: Path | None = None
 ) -> None:
     target = model_directory(cache, name)
     making = target.with_name(f"{target.name}.making")

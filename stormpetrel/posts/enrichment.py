@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadPicture
 from stormpetrel.core.events import ConceptScore, EnrichedPost, Post, Relevance, Vector
-from stormpetrel.posts.places.geoparser.geoparser import PlaceFinder
+from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.places.tagger.recogniser import Mention
 from stormpetrel.posts.text.clean import clean
-from stormpetrel.posts.text.duplicates import Copy, DuplicateWindow
+from stormpetrel.posts.text.duplicates import DuplicateWindow, NearDuplicate
 from stormpetrel.posts.text.language import detect
 from stormpetrel.posts.text.lexical import document_terms
 from stormpetrel.posts.vision.model import VisualModel
@@ -39,13 +40,13 @@ class Encodes(Protocol):
 
 
 # What taught models say of a post, by its id and its text's vector.
-Judges = Callable[[str, Vector], tuple[Relevance, ...]]
+RelevanceScorer = Callable[[str, Vector], tuple[Relevance, ...]]
 # The first photo of each post: its picture, why it cannot be had, or None where the post has none.
 Photos = Callable[[Sequence[Post]], Sequence[Picture | BadPicture | None]]
 
 
 @dataclass(frozen=True)
-class Sight:
+class PhotoFeatures:
     """What looks at photos: the model, and where their pixels come from."""
 
     model: VisualModel
@@ -59,21 +60,17 @@ class Failure:
     reason: str
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Enricher:
     """Holds the model, the gazetteer and the window of known originals. One thread at a time."""
 
     def __init__(
         self,
         encoder: Encodes,
-        places: PlaceFinder,
+        places: Geoparser,
         window: DuplicateWindow,
-        sight: Sight | None = None,
+        sight: PhotoFeatures | None = None,
         clock: Callable[[], datetime] = now,
-        judges: Judges | None = None,
+        judges: RelevanceScorer | None = None,
     ) -> None:
         self._encoder, self._places, self.window = encoder, places, window
         self._sight, self._clock, self._judges = sight, clock, judges
@@ -84,7 +81,7 @@ class Enricher:
         wanting = [
             (index, found)
             for index, found in enumerate(results)
-            if isinstance(found, EnrichedPost) and found.copy_of is None and found.clean_text
+            if isinstance(found, EnrichedPost) and found.duplicate_of is None and found.clean_text
         ]
         # The same post may stand in a batch twice; it is embedded once.
         texts = list(dict.fromkeys(found.clean_text for _, found in wanting))
@@ -108,7 +105,7 @@ class Enricher:
         wanting = [
             (index, found)
             for index, found in enumerate(results)
-            if isinstance(found, EnrichedPost) and found.copy_of is None and found.post.media
+            if isinstance(found, EnrichedPost) and found.duplicate_of is None and found.post.media
         ]
         pictures = self._sight.photos([found.post for _, found in wanting]) if wanting else []
         for (index, found), picture in zip(wanting, pictures, strict=True):
@@ -133,7 +130,7 @@ class Enricher:
 
     def remember(self, event: EnrichedPost) -> None:
         """Takes an original that was enriched before, here or by another worker, into the window."""
-        if event.copy_of is None:
+        if event.duplicate_of is None:
             self.window.claim(event.post.post_id, event.post.text)
             self._places.note(event.post.created_at, event.places)
 
@@ -167,7 +164,7 @@ class Enricher:
             clean_text=text,
             language=language,
             language_confidence=probability,
-            copy_of=copy.of if copy else None,
+            duplicate_of=copy.of if copy else None,
             similarity=copy.similarity if copy else None,
             places=places,
             unresolved_names=unresolved,
@@ -175,8 +172,8 @@ class Enricher:
             enriched_at=self._clock(),
         )
 
-    def _original(self, post: Post) -> Copy | None:
+    def _original(self, post: Post) -> NearDuplicate | None:
         """The post that this one copies: the one it says it repeats, if that is known, or an alike one."""
         if post.repost_of and post.repost_of in self.window:
-            return Copy(post.repost_of, 1.0)
+            return NearDuplicate(post.repost_of, 1.0)
         return self.window.claim(post.post_id, post.text)

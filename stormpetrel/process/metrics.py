@@ -13,11 +13,14 @@ LABELS_LEARNED = Counter("stormpetrel_labels_learned_total", "Annotations throug
 SCENES = Counter("stormpetrel_scenes_total", "Products through the scenes consumer", ["outcome"])
 PRODUCTS_TOLD = Counter("stormpetrel_products_told_total", "Notices read from a catalogue", ["source", "outcome"])
 SCENE_SECONDS = Histogram(
-    "stormpetrel_scene_seconds", "Time of one scene, from its files to its events",
+    "stormpetrel_scene_seconds",
+    "Time of one scene, from its files to its events",
     buckets=(1, 2, 5, 10, 20, 40, 80, 160, 320),
-)  # fmt: skip
+)
 LAST_PROGRESS = Gauge("stormpetrel_last_progress_timestamp_seconds", "When this process last finished a batch")
 SEARCH_SECONDS = Histogram(
-    "stormpetrel_search_seconds", "Time of one search, by part", ["part"],
+    "stormpetrel_search_seconds",
+    "Time of one search, by part",
+    ["part"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
-)  # fmt: skip
+)

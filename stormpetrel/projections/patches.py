@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stormpetrel.core.cells import RESOLUTIONS, cells
+from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.errors import MalformedRecord, StormpetrelError
 from stormpetrel.core.events import (
     PatchDescribed,
@@ -23,7 +24,6 @@ from stormpetrel.core.events import (
 )
 from stormpetrel.core.ports import Document, DocumentStore, Filter, Point, VectorIndex
 from stormpetrel.log.batch_consumer import Dead, schema_of
-from stormpetrel.projections.posts import milliseconds
 
 EVENTS = (PatchDescribed, PatchWithdrawn, SceneDescribed, SceneWithdrawn, ProductAnnounced, ProductWithdrawn)
 VECTORS = ("sar_vector", "ms_vector", "fused_vector", "earth_vector")
@@ -42,15 +42,16 @@ def patch_point(event: PatchDescribed, indexed_at: int) -> Point:
         "kind": "patch",
         "scene_id": event.scene_id,
         "products": [name for name in (event.s1_product, event.s2_product) if name],
-        "sensors": [name for name, product in (("sentinel-1", event.s1_product), ("sentinel-2", event.s2_product))
-                    if product],
-        "grid": str(event.side),
+        "sensors": [
+            name for name, product in (("sentinel-1", event.s1_product), ("sentinel-2", event.s2_product)) if product
+        ],
+        "scale_level": str(event.scale_level),
         "event_time": milliseconds(event.sensed_at),
         "indexed_at": indexed_at,
         "described_at": milliseconds(event.described_at),
         "new_water": round(1000 * event.new_water.share) if event.new_water else 0,
         "location": [{"lon": event.longitude, "lat": event.latitude}],
-    }  # fmt: skip
+    }
     found = cells(event.longitude, event.latitude)
     payload |= {f"cells_{resolution}": [found[resolution]] for resolution in RESOLUTIONS}
     dense = {name.removesuffix("_vector"): vector.values() for name in VECTORS if (vector := getattr(event, name))}
@@ -75,10 +76,10 @@ class PatchIndexer:
         documents: DocumentStore,
         vectors: VectorIndex,
         collection: str,
-        describers: Mapping[str, tuple[str, int]],
+        patch_descriptors: Mapping[str, tuple[str, int]],
     ) -> None:
         self._documents, self._vectors, self._collection = documents, vectors, collection
-        self._describers = describers
+        self._patch_descriptors = patch_descriptors
 
     def write(self, messages: Sequence[Any]) -> Dead:
         """The messages that cannot be read. Raises StoreUnavailable; writing again is harmless."""
@@ -142,7 +143,7 @@ class PatchIndexer:
             vector = getattr(event, name)
             if vector is None:
                 continue
-            held = self._describers.get(name.removesuffix("_vector"))
+            held = self._patch_descriptors.get(name.removesuffix("_vector"))
             if held != (vector.model, len(vector.values())):
                 holds = f"{held[0]} ({held[1]} values)" if held else "none"
                 problem = f"its {name} is of {vector.model} ({vector.dimensions} values), this index holds {holds}"

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from stormpetrel.core.cells import RESOLUTIONS, cells
+from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.events import EnrichedPost, Place, TermWeights
+from stormpetrel.core.ids import model_id
 from stormpetrel.core.ports import Document, Point
-from stormpetrel.learning.training.trainer import model_id
 from stormpetrel.posts.vision.concepts import terms_of
 
 SAID_FROM = 0.5  # probability from which on a model's label stands on a post
-
-
-def milliseconds(moment: datetime) -> int:
-    """A moment as an integer of milliseconds since 1970, UTC."""
-    return int(moment.timestamp() * 1000)
 
 
 def document_of(event: EnrichedPost) -> Document:
@@ -48,8 +42,8 @@ def point_of(event: EnrichedPost, indexed_at: int) -> Point:
     payload: Document = {
         "source": event.post.source,
         "language": event.language,
-        "kind": "copy" if event.copy_of else "original",
-        "copy_of": event.copy_of,
+        "kind": "near_duplicate" if event.duplicate_of else "original",
+        "duplicate_of": event.duplicate_of,
         "event_time": milliseconds(event.post.created_at),
         "ingested_at": milliseconds(event.post.ingested_at),
         "indexed_at": indexed_at,

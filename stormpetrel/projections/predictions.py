@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.errors import MalformedRecord, StormpetrelError
 from stormpetrel.core.events import ItemsLabelled, decode
+from stormpetrel.core.ids import model_id
 from stormpetrel.core.ports import Document, DocumentStore
-from stormpetrel.learning.training.trainer import model_id
 from stormpetrel.log.batch_consumer import Dead, schema_of
-from stormpetrel.projections.posts import milliseconds
 
 FINENESS = 1_000_000  # of a decision value, so that the store can sort by an integer
 
@@ -23,14 +23,22 @@ def prediction_documents(event: ItemsLabelled) -> list[Document]:
     own = model_id(event.collection, event.label)
     return [
         {
-            "_id": f"{own}:{item_id}", "key": own, "collection": event.collection, "label": event.label,
-            "item_id": item_id, "score": round(float(score), 6), "rank": round(float(score) * FINENESS),
-            "positive": bool(score > 0), "vector": event.vector, "grid": event.grid,
-            "model_version": event.model_version, "annotations": event.annotations,
+            "_id": f"{own}:{item_id}",
+            "key": own,
+            "collection": event.collection,
+            "label": event.label,
+            "item_id": item_id,
+            "score": round(float(score), 6),
+            "rank": round(float(score) * FINENESS),
+            "positive": bool(score > 0),
+            "vector": event.vector,
+            "scale_level": event.scale_level,
+            "model_version": event.model_version,
+            "annotations": event.annotations,
             "labelled_at": milliseconds(event.labelled_at),
         }
         for item_id, score in zip(event.item_ids, scores.tolist(), strict=True)
-    ]  # fmt: skip
+    ]
 
 
 class PredictionWriter:

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.events import is_area
-from stormpetrel.core.ports import Document, DocumentStore, Filter, NearestQuery, OrderQuery, Query, VectorIndex
+from stormpetrel.core.ports import Document, DocumentStore, Filter, IndexQuery, NearestQuery, OrderQuery, VectorIndex
 from stormpetrel.fusion import FusedItem, RankList
-from stormpetrel.search.query import Question
+from stormpetrel.search.query import Query
 from stormpetrel.search.search import PostSearch
 
 CELL_RESOLUTION = 5
@@ -29,18 +29,20 @@ DESCRIPTORS = ("sar", "ms", "fused", "earth")
 OVERHEAD = "overhead"
 PATCH_MEASURES = dict.fromkeys(DESCRIPTORS, "cosine similarity") | {OVERHEAD: "seconds since 1970, the newest first"}
 # What people write where a patch shows new water, in the languages that the words are indexed in.
-WATER_WORDS = ("flood flooding flooded water alluvione allagamento esondazione inundación inundado enchente cheia "
-               "inondation crue tulva hochwasser überschwemmung")  # fmt: skip
+WATER_WORDS = (
+    "flood flooding flooded water alluvione allagamento esondazione inundación inundado enchente cheia "
+    "inondation crue tulva hochwasser überschwemmung"
+)
 WATER_LANGUAGES = ("en", "it", "es", "pt", "fr", "fi", "de")
 WATER_SENTENCE = "flood water over fields, streets and houses"
 
 
 @dataclass(frozen=True)
-class PatchQuestion:
+class PatchQuery:
     """Unit vectors of the descriptors to look for, the grid to look in, and a patch that never is a hit."""
 
     vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-    grid: str = FINEST
+    scale_level: str = FINEST
     exclude: str | None = None
 
 
@@ -55,26 +57,26 @@ class Member:
 
 
 @dataclass(frozen=True)
-class WorldsFound:
+class CrossSourceResult:
     """Fused cells, the lists of cells they come from, each cell's members (the best first), and who found nothing."""
 
     items: list[FusedItem]
     lists: list[RankList]
     members: dict[str, list[Member]]
-    silent: tuple[str, ...]
+    empty_modalities: tuple[str, ...]
 
 
-class WorldSearch:
+class CrossSourceSearch:
     """Searches posts and patches at once."""
 
     def __init__(self, posts: PostSearch, index: VectorIndex, patches: str, documents: DocumentStore) -> None:
         self._posts, self._index, self._patches, self._documents = posts, index, patches, documents
 
-    def run(self, asked: Question, patch: PatchQuestion, worlds: Sequence[str]) -> WorldsFound:
+    def run(self, asked: Query, patch: PatchQuery, sources: Sequence[str]) -> CrossSourceResult:
         """Raises StoreUnavailable, or BadQuery where there is no such fusion."""
-        of_posts = self._posts.lists(asked) if "posts" in worlds else []
-        of_patches = self._patch_lists(asked, patch) if "patches" in worlds else []
-        silent = tuple(ranked.modality for ranked in [*of_posts, *of_patches] if not len(ranked))
+        of_posts = self._posts.lists(asked) if "posts" in sources else []
+        of_patches = self._patch_lists(asked, patch) if "patches" in sources else []
+        empty_modalities = tuple(ranked.modality for ranked in [*of_posts, *of_patches] if not len(ranked))
         documents = self._documents_of("posts", of_posts), self._documents_of("patches", of_patches)
         cell_of = {post_id: post_cell(found) for post_id, found in documents[0].items()}
         cell_of |= {patch_id: patch_cell(found) for patch_id, found in documents[1].items()}
@@ -86,22 +88,29 @@ class WorldSearch:
                 members.setdefault(cell_of[item], []).append(Member(kind, item, ranks, document))
         for found in members.values():
             found.sort(key=lambda member: (min(member.ranks.values()), -len(member.ranks), member.id))
-        return WorldsFound(self._posts.fuse(asked, cells), cells, members, silent)
+        return CrossSourceResult(self._posts.fuse(asked, cells), cells, members, empty_modalities)
 
     def _documents_of(self, collection: str, lists: Sequence[RankList]) -> dict[str, Document]:
         return self._documents.get(collection, sorted({item for ranked in lists for item in ranked.items}))
 
-    def _patch_lists(self, asked: Question, patch: PatchQuestion) -> list[RankList]:
+    def _patch_lists(self, asked: Query, patch: PatchQuery) -> list[RankList]:
         """One list for each descriptor that is asked, and the newest patches over the place."""
-        within = patch_filter(asked.filter, patch.grid)
-        speaking = [name for name in (*DESCRIPTORS, OVERHEAD) if asked.only is None or name in asked.only]
-        names = [name for name in speaking if name in patch.vectors or (name == OVERHEAD and asked.area is not None)]
-        queries: list[Query] = []
+        within = patch_filter(asked.filter, patch.scale_level)
+        active_modalities = [name for name in (*DESCRIPTORS, OVERHEAD) if asked.only is None or name in asked.only]
+        names = [
+            name for name in active_modalities if name in patch.vectors or (name == OVERHEAD and asked.area is not None)
+        ]
+        queries: list[IndexQuery] = []
         for name in names:
             if name == OVERHEAD and asked.area is not None:
                 area = asked.area
-                over = Filter(within.any_of, within.none_of, within.ranges, within.boxes,
-                              circle=(area.longitude, area.latitude, area.radius_km or OVERHEAD_KM))  # fmt: skip
+                over = Filter(
+                    within.any_of,
+                    within.none_of,
+                    within.ranges,
+                    within.boxes,
+                    circle=(area.longitude, area.latitude, area.radius_km or OVERHEAD_KM),
+                )
                 queries.append(OrderQuery("event_time", "desc", None, over, asked.depth, ("id", "event_time")))
             else:
                 queries.append(NearestQuery(name, dense=patch.vectors[name], filter=within, limit=asked.depth + 1))
@@ -110,16 +119,16 @@ class WorldSearch:
             scored = [
                 (hit.payload["id"], hit.payload["event_time"] / 1000 if name == OVERHEAD else hit.score) for hit in hits
             ]
-            floor = asked.floors.get(name, -np.inf)
+            floor = asked.score_threshold.get(name, -np.inf)
             kept = [(item, score) for item, score in scored if item != patch.exclude and score >= floor]
             found.append(RankList.of(name, kept).head(asked.depth))
         return found
 
 
-def patch_filter(asked: Filter, grid: str) -> Filter:
+def patch_filter(asked: Filter, scale_level: str) -> Filter:
     """What of a question's filter holds for patches: time and place; languages and sources are posts' own."""
     ranges = {key: limits for key, limits in asked.ranges.items() if key in ("event_time", "indexed_at")}
-    return Filter(any_of={"grid": [grid]}, ranges=ranges, boxes=asked.boxes)
+    return Filter(any_of={"scale_level": [scale_level]}, ranges=ranges, boxes=asked.boxes)
 
 
 def by_cell(ranked: RankList, cell_of: Mapping[str, str]) -> RankList:

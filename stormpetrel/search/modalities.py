@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from stormpetrel.core.cells import distance_km, rings
 from stormpetrel.core.events import TermWeights
-from stormpetrel.core.ports import Filter, NearestQuery, OrderQuery, Query, Scored
-from stormpetrel.search.query import Area, Question
+from stormpetrel.core.ports import Filter, IndexQuery, NearestQuery, OrderQuery, Scored
+from stormpetrel.search.query import Area, Query
 
 # What counts as one day away, in kilometres, where place and time are joined to one modality.
 KILOMETRES_A_DAY = 50.0
@@ -32,10 +32,10 @@ class Modality(Protocol):
     @property
     def measure(self) -> str: ...
 
-    def queries(self, asked: Question, limit: int) -> list[Query]:
+    def queries(self, asked: Query, limit: int) -> list[IndexQuery]:
         """What the index is asked; nothing where the question has no part for this modality."""
 
-    def scored(self, hits: Sequence[Scored], asked: Question) -> Ranked:
+    def scored(self, hits: Sequence[Scored], asked: Query) -> Ranked:
         """(post id, score) of the hits of all its queries, in any order."""
 
 
@@ -44,14 +44,14 @@ class Dense:
     """Closeness to a unit vector."""
 
     name: str
-    part: Callable[[Question], NDArray[np.float32] | None]
+    part: Callable[[Query], NDArray[np.float32] | None]
     measure: str = "cosine similarity"
 
-    def queries(self, asked: Question, limit: int) -> list[Query]:
+    def queries(self, asked: Query, limit: int) -> list[IndexQuery]:
         vector = self.part(asked)
         return [] if vector is None else [NearestQuery(self.name, dense=vector, filter=asked.filter, limit=limit)]
 
-    def scored(self, hits: Sequence[Scored], asked: Question) -> Ranked:
+    def scored(self, hits: Sequence[Scored], asked: Query) -> Ranked:
         return [(hit.payload["id"], hit.score) for hit in hits]
 
 
@@ -60,22 +60,22 @@ class Sparse:
     """What shares most weight with a sparse vector."""
 
     name: str
-    part: Callable[[Question], TermWeights | None]
+    part: Callable[[Query], TermWeights | None]
     measure: str
 
-    def queries(self, asked: Question, limit: int) -> list[Query]:
+    def queries(self, asked: Query, limit: int) -> list[IndexQuery]:
         terms = self.part(asked)
         if terms is None:
             return []
         return [NearestQuery(self.name, sparse=(terms.indices, terms.values), filter=asked.filter, limit=limit)]
 
-    def scored(self, hits: Sequence[Scored], asked: Question) -> Ranked:
+    def scored(self, hits: Sequence[Scored], asked: Query) -> Ranked:
         return [(hit.payload["id"], hit.score) for hit in hits]
 
 
 def originals(given: Filter) -> Filter:
     """The filter without copies. They carry no vectors, so that only lists without vectors need it."""
-    return replace(given, none_of={**given.none_of, "kind": ["copy"]})
+    return replace(given, none_of={**given.none_of, "kind": ["near_duplicate"]})
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Space:
     name: str = "space"
     measure: str = "minus kilometres"
 
-    def queries(self, asked: Question, limit: int) -> list[Query]:
+    def queries(self, asked: Query, limit: int) -> list[IndexQuery]:
         if asked.area is None:
             return []
         return [
@@ -93,7 +93,7 @@ class Space:
             for ring in _rings(asked.area, asked.filter)
         ]
 
-    def scored(self, hits: Sequence[Scored], asked: Question) -> Ranked:
+    def scored(self, hits: Sequence[Scored], asked: Query) -> Ranked:
         return [] if asked.area is None else [(hit.payload["id"], -km) for hit, km in _distances(hits, asked.area)]
 
 
@@ -104,10 +104,10 @@ class Time:
     name: str = "time"
     measure: str = "minus seconds"
 
-    def queries(self, asked: Question, limit: int) -> list[Query]:
+    def queries(self, asked: Query, limit: int) -> list[IndexQuery]:
         return _around(asked, originals(asked.filter), limit, ("id", "event_time"))
 
-    def scored(self, hits: Sequence[Scored], asked: Question) -> Ranked:
+    def scored(self, hits: Sequence[Scored], asked: Query) -> Ranked:
         return [(hit.payload["id"], -_seconds(hit, asked)) for hit in hits]
 
 
@@ -118,14 +118,14 @@ class Spatiotemporal:
     name: str = "spatiotemporal"
     measure: str = "minus days, 50 km a day"
 
-    def queries(self, asked: Question, limit: int) -> list[Query]:
+    def queries(self, asked: Query, limit: int) -> list[IndexQuery]:
         if asked.area is None:
             return []
         payload = ("id", "location", "event_time")
         found = [_around(asked, ring, limit, payload) for ring in _rings(asked.area, asked.filter)]
         return [query for both in found for query in both]
 
-    def scored(self, hits: Sequence[Scored], asked: Question) -> Ranked:
+    def scored(self, hits: Sequence[Scored], asked: Query) -> Ranked:
         if asked.area is None or asked.at is None:
             return []
         return [
@@ -134,7 +134,7 @@ class Spatiotemporal:
         ]
 
 
-def _around(asked: Question, given: Filter, limit: int, payload: tuple[str, ...]) -> list[Query]:
+def _around(asked: Query, given: Filter, limit: int, payload: tuple[str, ...]) -> list[IndexQuery]:
     if asked.at is None:
         return []
     start = int(asked.at.timestamp() * 1000)
@@ -144,7 +144,7 @@ def _around(asked: Question, given: Filter, limit: int, payload: tuple[str, ...]
     ]
 
 
-def _seconds(hit: Scored, asked: Question) -> float:
+def _seconds(hit: Scored, asked: Query) -> float:
     return abs(hit.payload["event_time"] / 1000 - asked.at.timestamp()) if asked.at else 0.0
 
 
@@ -188,7 +188,7 @@ MODALITIES = tuple(modality.name for modality in ALL)
 MEASURES = {modality.name: modality.measure for modality in ALL}
 
 
-def speaking(asked: Question) -> list[Modality]:
+def active_modalities(asked: Query) -> list[Modality]:
     """The modalities that the question lets speak."""
     if asked.only is None:
         return [modality for modality in ALL if modality.name != JOINED]

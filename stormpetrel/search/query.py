@@ -35,7 +35,7 @@ class Area:
 
 
 @dataclass(frozen=True)
-class Question:
+class Query:
     """Each part that is given is a modality of its own; `exclude` never is a hit.
 
     `text` and `visual` are unit vectors of their models; `terms` and `concepts` sparse ones. `only` names the
@@ -55,4 +55,4 @@ class Question:
     fusion: str = "tensor_min"
     weights: Mapping[str, float] = field(default_factory=dict)
     only: frozenset[str] | None = None
-    floors: Mapping[str, float] = field(default_factory=dict)
+    score_threshold: Mapping[str, float] = field(default_factory=dict)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from stormpetrel.core.ports import OrderQuery, VectorIndex
 from stormpetrel.fusion import FusedItem
-from stormpetrel.search.cross_source import PatchQuestion, WorldSearch, WorldsFound
-from stormpetrel.search.query import Question
+from stormpetrel.search.cross_source import CrossSourceResult, CrossSourceSearch, PatchQuery
+from stormpetrel.search.query import Query
 
 SETTLED_MS = 700  # a product's patches come in several batches: it is looked at when no more come
 
@@ -27,21 +27,28 @@ class Reranked:
     item: FusedItem
 
 
-class StandingWorlds:
+class SavedCrossSourceSearch:
     """One listener's view of one question. Not for two threads at once."""
 
     def __init__(
-        self, search: WorldSearch, index: VectorIndex, collections: Sequence[str], asked: Question,
-        patch: PatchQuestion, worlds: Sequence[str], within: int, clock: Callable[[], float] = time.time,
-    ) -> None:  # fmt: skip
+        self,
+        search: CrossSourceSearch,
+        index: VectorIndex,
+        collections: Sequence[str],
+        asked: Query,
+        patch: PatchQuery,
+        sources: Sequence[str],
+        within: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._search, self._index, self._collections = search, index, list(collections)
-        self._asked, self._patch, self._worlds, self._within = asked, patch, worlds, within
+        self._asked, self._patch, self._worlds, self._within = asked, patch, sources, within
         self._clock = clock
         self._written: list[int] | None = None
         self._ranks: dict[str, int] = {}
         self._members: dict[str, frozenset[str]] = {}
 
-    def news(self) -> tuple[list[Reranked], WorldsFound | None]:
+    def news(self) -> tuple[list[Reranked], CrossSourceResult | None]:
         """What stands elsewhere than at the last call; nothing at the first. Raises StoreUnavailable."""
         written = [self._newest(collection) for collection in self._collections]
         if written == self._written:

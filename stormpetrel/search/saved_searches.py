@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from stormpetrel.core.ports import Filter
 from stormpetrel.fusion import FusedItem, RankList
-from stormpetrel.search.query import Question
+from stormpetrel.search.query import Query
 from stormpetrel.search.search import PostSearch
 
 REFERENCE_S = 30.0  # a list of references is trusted this long
@@ -23,7 +23,7 @@ REMEMBERED = 5_000  # posts that were told already
 
 
 @dataclass(frozen=True)
-class News:
+class NewMatches:
     """The new posts that stand within the first of the fused list, best first, each with its rank there."""
 
     matches: list[tuple[int, FusedItem]]
@@ -31,14 +31,14 @@ class News:
     asked_at_ms: int
 
 
-class StandingQuery:
+class SavedSearchMatcher:
     """One listener's view of one question, from `since_ms` on; None: from now, and what is there is no news. Not for
     two threads at once."""
 
     def __init__(
         self,
         search: PostSearch,
-        asked: Question,
+        asked: Query,
         within: int,
         since_ms: int | None,
         clock: Callable[[], float] = time.time,
@@ -49,7 +49,7 @@ class StandingQuery:
         self._reference_until = 0.0
         self._told: OrderedDict[str, None] = OrderedDict()
 
-    def news(self) -> News:
+    def news(self) -> NewMatches:
         """What was indexed since the last call and matches. Raises StoreUnavailable; the next call then asks again."""
         asked_at_ms = int(self._clock() * 1000)
         since = asked_at_ms if self._since_ms is None else self._since_ms
@@ -66,7 +66,7 @@ class StandingQuery:
         while len(self._told) > REMEMBERED:
             self._told.popitem(last=False)
         self._since_ms = asked_at_ms
-        return News(matches, lists, asked_at_ms)
+        return NewMatches(matches, lists, asked_at_ms)
 
     def _current_reference(self) -> list[RankList]:
         if self._clock() >= self._reference_until:

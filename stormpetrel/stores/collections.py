@@ -48,7 +48,7 @@ class Compression:
 
 
 @dataclass(frozen=True)
-class Collection:
+class VectorCollection:
     """A collection's vectors: dense ones with their dimensions (cosine, stored as float16: half the memory, and the
     topics keep float32), sparse ones by name, with IDF or without; and the payload fields that are filtered by."""
 
@@ -60,7 +60,7 @@ class Collection:
     points: tuple[str, ...] = ("location",)
 
 
-def posts_collection(prefix: str, text: tuple[str, int], visual: tuple[str, int]) -> Collection:
+def posts_collection(prefix: str, text: tuple[str, int], visual: tuple[str, int]) -> VectorCollection:
     """The posts' collection for a text model and a visual model, each with its dimensions.
 
     >>> posts_collection("", ("all-MiniLM-L6-v2", 384), ("descriptor", 128)).name
@@ -68,16 +68,18 @@ def posts_collection(prefix: str, text: tuple[str, int], visual: tuple[str, int]
     """
     made_with = "-".join(f"{_slug(model)}-{dimensions}" for model, dimensions in (text, visual))
     dense = {"text": text[1], "visual": visual[1]}
-    return Collection(
-        f"{prefix}posts-{made_with}", dense, {"lexical": True, "concepts": False},
-        ("source", "language", "kind", "copy_of", "labels", "unsure", *CELLS),
+    return VectorCollection(
+        f"{prefix}posts-{made_with}",
+        dense,
+        {"lexical": True, "concepts": False},
+        ("source", "language", "kind", "duplicate_of", "labels", "unsure", *CELLS),
         ("event_time", "ingested_at", "indexed_at"),
-    )  # fmt: skip
+    )
 
 
 def patches_collection(
     prefix: str, sar: tuple[str, int], ms: tuple[str, int], earth: tuple[str, int] | None = None
-) -> Collection:
+) -> VectorCollection:
     """The patches' collection for the versions of both descriptors and of an embedding, each with its dimensions.
 
     >>> patches_collection("", ("awld-8x18-w7@1", 144), ("ms-4x32-sqrt@1", 128)).name
@@ -87,11 +89,13 @@ def patches_collection(
         f"{_slug(version)}-{dimensions}" for version, dimensions in (sar, ms, *([earth] if earth else []))
     )
     dense = {"sar": sar[1], "ms": ms[1], "fused": sar[1] + ms[1], **({"earth": earth[1]} if earth else {})}
-    return Collection(
-        f"{prefix}patches-{made_with}", dense, {},
-        ("kind", "scene_id", "products", "sensors", "grid", *CELLS),
+    return VectorCollection(
+        f"{prefix}patches-{made_with}",
+        dense,
+        {},
+        ("kind", "scene_id", "products", "sensors", "scale_level", *CELLS),
         ("event_time", "indexed_at", "described_at", "new_water"),
-    )  # fmt: skip
+    )
 
 
 def _slug(model: str) -> str:

@@ -52,8 +52,10 @@ class Downloads:
             assets = self._remote.listed(address)
         if assets:
             folder = self._folder / product.product_name
-            near = {name: str(self._remote.fetched(href, folder)) if _is_small(href) else href
-                    for name, href in assets.items()}  # fmt: skip
+            near = {
+                name: str(self._remote.fetched(href, folder)) if _is_small(href) else href
+                for name, href in assets.items()
+            }
             return product.model_copy(update={"assets": near})
         if scheme not in ("http", "https"):
             return product

@@ -51,9 +51,13 @@ class RemoteFiles:
         file = folder / parts.path.rsplit("/", 1)[-1]
         if file.exists():
             return file
-        store: Any = self._s3(parts.netloc) if parts.scheme == "s3" else HTTPStore.from_url(
-            f"{parts.scheme}://{parts.netloc}", client_options={"allow_http": True}, retry_config=RETRIES
-        )  # fmt: skip
+        store: Any = (
+            self._s3(parts.netloc)
+            if parts.scheme == "s3"
+            else HTTPStore.from_url(
+                f"{parts.scheme}://{parts.netloc}", client_options={"allow_http": True}, retry_config=RETRIES
+            )
+        )
         try:
             found = obstore.get(store, parts.path.lstrip("/"))
             if found.meta["size"] > LARGEST:
@@ -71,8 +75,14 @@ class RemoteFiles:
         if self._endpoint is None:
             return S3Store(bucket, retry_config=RETRIES)
         http = self._endpoint.startswith("http://")
-        return S3Store(bucket, endpoint=self._endpoint, region="default", virtual_hosted_style_request=False,
-                       client_options={"allow_http": http}, retry_config=RETRIES)  # fmt: skip
+        return S3Store(
+            bucket,
+            endpoint=self._endpoint,
+            region="default",
+            virtual_hosted_style_request=False,
+            client_options={"allow_http": http},
+            retry_config=RETRIES,
+        )
 
 
 def _told(address: str, error: Exception) -> BadProduct:

@@ -14,9 +14,9 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException
 
 from stormpetrel.core.errors import StoreUnavailable
-from stormpetrel.core.events import point_id
-from stormpetrel.core.ports import Filter, NearestQuery, Point, Query, Scored, Walked
-from stormpetrel.stores.collections import Collection, Compression
+from stormpetrel.core.ids import point_id
+from stormpetrel.core.ports import Filter, IndexQuery, NearestQuery, Point, Scored, Walked
+from stormpetrel.stores.collections import Compression, VectorCollection
 
 SCROLL_PAGE = 2000
 WALK_PAGE = 1000  # points with a vector each: some megabytes of JSON
@@ -74,7 +74,7 @@ class QdrantIndex:
         headers = {"Content-Type": "application/json", **({"api-key": api_key} if api_key else {})}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_s)
 
-    def migrate(self, collection: Collection) -> None:
+    def migrate(self, collection: VectorCollection) -> None:
         """Creates the collection and its payload indexes where they are missing, and sets its compression; safe to
         repeat."""
         quantisation = self._compression.quantisation()
@@ -84,7 +84,9 @@ class QdrantIndex:
                     collection.name,
                     vectors_config={
                         name: models.VectorParams(
-                            size=size, distance=models.Distance.COSINE, datatype=models.Datatype.FLOAT16,
+                            size=size,
+                            distance=models.Distance.COSINE,
+                            datatype=models.Datatype.FLOAT16,
                             quantization_config=quantisation,
                         )
                         for name, size in collection.dense.items()
@@ -92,8 +94,9 @@ class QdrantIndex:
                     sparse_vectors_config={
                         name: models.SparseVectorParams(modifier=models.Modifier.IDF if idf else None)
                         for name, idf in collection.sparse.items()
-                    } or None,
-                )  # fmt: skip
+                    }
+                    or None,
+                )
             elif self._configured(collection) != dict.fromkeys(collection.dense, quantisation):
                 change = models.VectorParamsDiff(quantization_config=quantisation or models.Disabled.DISABLED)
                 self._client.update_collection(collection.name, vectors_config=dict.fromkeys(collection.dense, change))
@@ -105,7 +108,7 @@ class QdrantIndex:
                 for name in fields:
                     self._client.create_payload_index(collection.name, name, schema, wait=True)
 
-    def _configured(self, collection: Collection) -> dict[str, Any]:
+    def _configured(self, collection: VectorCollection) -> dict[str, Any]:
         """The compression of each dense vector as the server holds it."""
         held = self._client.get_collection(collection.name).config.params.vectors
         return {name: held[name].quantization_config for name in collection.dense} if isinstance(held, dict) else {}
@@ -115,7 +118,7 @@ class QdrantIndex:
         with _told(f"describing {collection}"):
             return self._client.get_collection(collection).status == models.CollectionStatus.GREEN
 
-    def _request(self, query: Query) -> models.QueryRequest:
+    def _request(self, query: IndexQuery) -> models.QueryRequest:
         asked: Any
         params = None
         if isinstance(query, NearestQuery) and query.dense is not None:
@@ -130,9 +133,13 @@ class QdrantIndex:
                 order_by=models.OrderBy(key=query.key, direction=direction, start_from=query.start)
             )
         return models.QueryRequest(
-            query=asked, using=query.using if isinstance(query, NearestQuery) else None, params=params,
-            filter=_condition(query.filter), limit=query.limit, with_payload=list(query.payload),
-        )  # fmt: skip
+            query=asked,
+            using=query.using if isinstance(query, NearestQuery) else None,
+            params=params,
+            filter=_condition(query.filter),
+            limit=query.limit,
+            with_payload=list(query.payload),
+        )
 
     def ping(self) -> None:
         with _told("listing collections"):
@@ -162,7 +169,7 @@ class QdrantIndex:
             with _told("deleting points"):
                 self._client.delete(collection, [point_id(entity) for entity in ids], wait=True)
 
-    def query(self, collection: str, queries: Sequence[Query]) -> list[list[Scored]]:
+    def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
         if not queries:
             return []
         asked = [self._request(query) for query in queries]

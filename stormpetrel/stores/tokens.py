@@ -34,8 +34,12 @@ class Tokens:
         return self._fetched
 
     def _fetch(self) -> None:
-        form = {"client_id": "cdse-public", "grant_type": "password", "username": self._settings.user,
-                "password": self._settings.password or ""}  # fmt: skip
+        form = {
+            "client_id": "cdse-public",
+            "grant_type": "password",
+            "username": self._settings.user,
+            "password": self._settings.password or "",
+        }
         try:
             reply = httpx.post(self._settings.identity_url, data=form, timeout=TIMEOUT_S)
         except httpx.HTTPError as error:

@@ -23,8 +23,20 @@ SERVERS = ("kafka", "mongo", "qdrant")
 def services() -> dict[str, Any]:
     program = Path(sys.executable).with_name("podman-compose")
     # `config` needs no engine, but podman-compose asks it for a version: any program answers.
-    command = [str(program), "--podman-path", sys.executable, "-f", str(ROOT / "docker-compose.yml"),
-               "--profile", "x", "--profile", "files", "--profile", "catalogue", "config"]  # fmt: skip
+    command = [
+        str(program),
+        "--podman-path",
+        sys.executable,
+        "-f",
+        str(ROOT / "docker-compose.yml"),
+        "--profile",
+        "x",
+        "--profile",
+        "files",
+        "--profile",
+        "catalogue",
+        "config",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
@@ -64,10 +76,13 @@ def test_the_addresses_are_settings_and_the_probes_are_the_ports_that_we_serve(
     assert mongo.MongoStore(settings.mongo.url, settings.mongo.database)
     assert qdrant.QdrantIndex(settings.qdrant.url)
     ports = {
-        "worker": settings.worker.probe_port, "index": settings.index.probe_port,
-        "api": settings.api.port, "x": settings.x.probe_port, "scenes": settings.imagery.probe_port,
+        "worker": settings.worker.probe_port,
+        "index": settings.index.probe_port,
+        "api": settings.api.port,
+        "x": settings.x.probe_port,
+        "scenes": settings.imagery.probe_port,
         "catalogue": settings.catalogue.probe_port,
-    }  # fmt: skip
+    }
     for name, port in ports.items():
         assert f"127.0.0.1:{port}/" in services[name]["healthcheck"]["test"][-1]
 

@@ -38,10 +38,14 @@ def test_events_on_the_wire_meet_their_schema() -> None:
         assert not isinstance(found, Passed)
         jsonschema.validate(json.loads(encode(found[0])), schemas["Post"])
     enriched = EnrichedPost(
-        post=found[0], clean_text="a", language="en", language_confidence=1, enriched_at=NOW,
+        post=found[0],
+        clean_text="a",
+        language="en",
+        language_confidence=1,
+        enriched_at=NOW,
         terms=TermWeights(indices=(1,), values=(1.0,)),
-        places=(Place(name="a", longitude=1, latitude=2, confidence=1, kind="point", origin="native"),),
-    )  # fmt: skip
+        places=(Place(name="a", longitude=1, latitude=2, confidence=1, kind="point", resolution_method="native"),),
+    )
     jsonschema.validate(json.loads(encode(enriched)), schemas["EnrichedPost"])
     deleted = PostDeleted(post_id="x:1", source="x", deleted_at=NOW)
     jsonschema.validate(json.loads(encode(deleted)), schemas["PostDeleted"])

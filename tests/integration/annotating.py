@@ -9,20 +9,37 @@ from stormpetrel.core.topics import MODELS_UPDATED
 from stormpetrel.log.kafka import read_whole
 from tests.integration.running import RunningSystem
 
-FLOOD = ["water rises in the streets, people on roofs", "the river broke its banks near the old bridge",
-         "flooded cellar, send pumps please", "rescue boats in the drowned market square",
-         "mud and water in every house of our road"]  # fmt: skip
-OTHER = ["my cat sleeps all day long", "great concert last night, what a band", "new phone arrived, love the camera",
-         "who wins the league this season", "best pasta recipe of my grandmother"]  # fmt: skip
+FLOOD = [
+    "water rises in the streets, people on roofs",
+    "the river broke its banks near the old bridge",
+    "flooded cellar, send pumps please",
+    "rescue boats in the drowned market square",
+    "mud and water in every house of our road",
+]
+OTHER = [
+    "my cat sleeps all day long",
+    "great concert last night, what a band",
+    "new phone arrived, love the camera",
+    "who wins the league this season",
+    "best pasta recipe of my grandmother",
+]
 COLLECTION = "posts/annotation-test"
 
 
-def annotate(system: RunningSystem, items: list[tuple[str, str]], label: str, collection: str = COLLECTION,
-             annotator: str = "ada", **more: Any) -> dict[str, Any]:  # fmt: skip
+def annotate(
+    system: RunningSystem,
+    items: list[tuple[str, str]],
+    label: str,
+    collection: str = COLLECTION,
+    annotator: str = "ada",
+    **more: Any,
+) -> dict[str, Any]:
     body = {
-        "collection": collection, "annotator": annotator, **more,
+        "collection": collection,
+        "annotator": annotator,
+        **more,
         "annotations": [{"item_id": item, "label": label, "sign": sign} for item, sign in items],
-    }  # fmt: skip
+    }
     reply = system.api("POST", "/v1/annotations", json=body)
     assert reply.status_code == 201, reply.text
     found: dict[str, Any] = reply.json()

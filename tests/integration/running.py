@@ -76,13 +76,19 @@ class RunningSystem:
         """Starts a process of ours, by default until it is ready; `variables` are set in its environment."""
         port = free_port()
         variable = {
-            "worker": "WORKER__PROBE_PORT", "index": "INDEX__PROBE_PORT", "serve": "API__PORT",
-            "scenes": "IMAGERY__PROBE_PORT", "source": "CATALOGUE__PROBE_PORT",
-        }[name.split("-")[0]]  # fmt: skip
+            "worker": "WORKER__PROBE_PORT",
+            "index": "INDEX__PROBE_PORT",
+            "serve": "API__PORT",
+            "scenes": "IMAGERY__PROBE_PORT",
+            "source": "CATALOGUE__PROBE_PORT",
+        }[name.split("-")[0]]
         environment = {**SPARING, **os.environ, **self.addresses, f"STORMPETREL_{variable}": str(port)}
-        environment |= {"STORMPETREL_LOCAL__DIRECTORY": str(self.directory),
-                        "STORMPETREL_IMAGERY__DIRECTORY": str(self.directory / "imagery"),
-                        "STORMPETREL_IMAGERY__S3_ENDPOINT": "http://127.0.0.1:9", **variables}  # fmt: skip
+        environment |= {
+            "STORMPETREL_LOCAL__DIRECTORY": str(self.directory),
+            "STORMPETREL_IMAGERY__DIRECTORY": str(self.directory / "imagery"),
+            "STORMPETREL_IMAGERY__S3_ENDPOINT": "http://127.0.0.1:9",
+            **variables,
+        }
         with (self.directory / "logs" / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 this_python(*arguments), env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -142,8 +148,12 @@ class RunningSystem:
         """`stormpetrel sources replay`, as a user runs it."""
         done = subprocess.run(
             this_python("sources", "replay", str(path), "--json", *more),
-            env={**os.environ, **self.addresses}, capture_output=True, text=True, timeout=120, check=True,
-        )  # fmt: skip
+            env={**os.environ, **self.addresses},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
         counts: dict[str, int] = json.loads(done.stdout)
         return counts
 

@@ -17,7 +17,7 @@ from stormpetrel.core.events import Annotation, decode
 from stormpetrel.core.topics import ANNOTATIONS
 from stormpetrel.demo.scenes import MUD, WATER
 from stormpetrel.learning.training.linear_model import LinearModel
-from stormpetrel.learning.training.trainer import Teacher
+from stormpetrel.learning.training.trainer import Trainer
 from stormpetrel.log.kafka import Publisher, read_dead_letters, read_whole
 from tests.integration.annotating import COLLECTION, FLOOD, OTHER, annotate, lessons, listed, models, newest_model
 from tests.integration.running import RunningSystem, wait_until, write_posts
@@ -41,7 +41,7 @@ def posts(system: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> Ru
         {"id": f"lesson-{kind}-{n}", "text": f"{text} {n} {extra}", "created_at": f"2026-03-01T10:{n:02d}:00Z"}
         for kind, texts in (("flood", FLOOD), ("other", OTHER))
         for n, (text, extra) in enumerate((t, e) for t in texts for e in ("today", "right now, really"))
-    ]  # fmt: skip
+    ]
     system.replay(write_posts(tmp_path_factory.mktemp("lessons") / "posts.jsonl", told))
     system.wait_until_worked_through()
     return system
@@ -63,9 +63,11 @@ def test_an_incoming_post_is_judged_by_what_was_annotated_a_moment_ago(taught: R
     taken = time.monotonic() - started
     new = [
         {"id": f"news-{n}", "text": text, "created_at": "2026-03-01T11:00:00Z"}
-        for n, text in ((1, "the whole village is under water, roofs full of people"),
-                        (2, "the band played a great concert, I love it"))
-    ]  # fmt: skip
+        for n, text in (
+            (1, "the whole village is under water, roofs full of people"),
+            (2, "the band played a great concert, I love it"),
+        )
+    ]
     taught.replay(write_posts(tmp_path / "news.jsonl", new))
     taught.wait_until_worked_through()
     said = {
@@ -90,12 +92,12 @@ def test_a_kill_and_a_replay_make_the_same_model_bit_for_bit(taught: RunningSyst
     wait_until(lambda: models(taught, "flood")["annotations"] == len(ids), 30, "it learned what came while it was dead")
     published = newest_model(taught)
     # Once more from the beginning, in this process: the same version, weights and predictions.
-    teacher = Teacher()
+    trainer = Trainer()
     for message in read_whole(taught.bootstrap, ANNOTATIONS.name):
         schema = dict(message.headers())["schema"].decode()
         if schema == Annotation.name():
-            teacher.take(decode(message.value(), Annotation), (message.partition(), message.offset()))
-    again = teacher.model((COLLECTION, "flood"), published.updated_at)
+            trainer.take(decode(message.value(), Annotation), (message.partition(), message.offset()))
+    again = trainer.model((COLLECTION, "flood"), published.updated_at)
     assert again.model_version == published.model_version
     assert again.weights == published.weights and again.state == published.state
     behind = taught.api("GET", f"/v1/models/{COLLECTION}:flood").json()
@@ -108,8 +110,13 @@ def test_a_kill_and_a_replay_make_the_same_model_bit_for_bit(taught: RunningSyst
 def test_two_people_disagree_and_both_are_kept_and_an_undo_is_an_event(taught: RunningSystem) -> None:
     collection = "posts/disagreement"
     annotate(taught, lessons(4), "related", collection)
-    other = annotate(taught, [(item, sign) for item, sign in lessons(3)] + [("file:lesson-flood-3", "negative")],
-                     "related", collection, annotator="ben")  # fmt: skip
+    other = annotate(
+        taught,
+        [(item, sign) for item, sign in lessons(3)] + [("file:lesson-flood-3", "negative")],
+        "related",
+        collection,
+        annotator="ben",
+    )
     assert other["kept"][-1]["disagrees_with"] == ["ada"]
     found = taught.api("GET", "/v1/annotations/agreement", params={"collection": collection, "label": "related"}).json()
     (pair,) = found["pairs"]
@@ -142,7 +149,8 @@ def test_a_new_event_begins_with_what_other_events_teach(posts: RunningSystem) -
 
 def test_bad_annotations_are_told_one_by_one_and_the_good_ones_kept(taught: RunningSystem) -> None:
     body = {
-        "collection": "posts/bad", "annotator": "ada",
+        "collection": "posts/bad",
+        "annotator": "ada",
         "annotations": [
             {"item_id": "file:lesson-flood-1", "label": "flood", "sign": "positive"},
             {"item_id": "file:never-was", "label": "flood", "sign": "positive"},
@@ -151,7 +159,7 @@ def test_bad_annotations_are_told_one_by_one_and_the_good_ones_kept(taught: Runn
             {"item_id": "file:lesson-flood-4", "label": "flood", "sign": "positive"},
             {"item_id": "file:lesson-flood-4", "label": "flood", "sign": "negative"},
         ],
-    }  # fmt: skip
+    }
     reply = taught.api("POST", "/v1/annotations", json=body)
     assert reply.status_code == 201
     assert [one["item_id"] for one in reply.json()["kept"]] == ["file:lesson-flood-1"]
@@ -231,7 +239,7 @@ def water_truth(products: Products) -> dict[str, bool]:
         f"/32632/g120/r{north - 1 - i:04d}c{west + j:04d}": bool(shares[i, j] > 1 / 3)
         for i in range(12)
         for j in range(12)
-    }  # fmt: skip
+    }
 
 
 def test_an_analyst_labels_a_scene_descends_the_grids_and_gets_a_map(

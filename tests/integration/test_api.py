@@ -61,9 +61,22 @@ def test_bad_input_is_told_its_field_and_the_remedy(night: RunningSystem, field:
     assert all(fault["problem"] and fault["remedy"] for fault in told)
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\xff\xfe", b'"text"', b'{"text": "\\ud800"}',
-                                  b'{"place": {"longitude": NaN, "latitude": 1}}', b'{"limit": 1e400, "text": "a"}',
-                                  b'{"text": "a", "limit": 99999999999999999999999}', b"[" * 5000])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{",
+        b"\xff\xfe",
+        b'"text"',
+        b'{"text": "\\ud800"}',
+        b'{"place": {"longitude": NaN, "latitude": 1}}',
+        b'{"limit": 1e400, "text": "a"}',
+        b'{"text": "a", "limit": 99999999999999999999999}',
+        b"[" * 5000,
+    ],
+)
 def test_what_is_no_request_at_all_is_422(night: RunningSystem, body: bytes) -> None:
     reply = night.api("POST", "/v1/search", content=body, headers=JSON)
     assert reply.status_code == 422, reply.text
@@ -78,9 +91,31 @@ def test_a_huge_body_is_refused_whether_or_not_it_tells_its_length(night: Runnin
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
-names = st.sampled_from(["text", "post_id", "place", "time", "filters", "limit", "cursor", "longitude", "latitude",
-                         "box", "geojson", "radius_km", "type", "coordinates", "since", "sources", "picture",
-                         "vectors", "modalities", "weights", "x"])  # fmt: skip
+names = st.sampled_from(
+    [
+        "text",
+        "post_id",
+        "place",
+        "time",
+        "filters",
+        "limit",
+        "cursor",
+        "longitude",
+        "latitude",
+        "box",
+        "geojson",
+        "radius_km",
+        "type",
+        "coordinates",
+        "since",
+        "sources",
+        "picture",
+        "vectors",
+        "modalities",
+        "weights",
+        "x",
+    ]
+)
 anything = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4), max_leaves=10
 )
@@ -95,9 +130,11 @@ def test_no_request_whatever_is_a_500(night: RunningSystem, question: dict[str, 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    longitude=st.floats(-180, 180), latitude=st.floats(-90, 90), radius=st.none() | st.floats(0.001, 20_000),
+    longitude=st.floats(-180, 180),
+    latitude=st.floats(-90, 90),
+    radius=st.none() | st.floats(0.001, 20_000),
     words=st.text(min_size=1, max_size=60).filter(str.strip),
-)  # fmt: skip
+)
 def test_every_place_on_earth_and_every_text_gets_an_answer(
     night: RunningSystem, longitude: float, latitude: float, radius: float | None, words: str
 ) -> None:
@@ -134,8 +171,12 @@ def test_the_last_page_has_no_cursor(night: RunningSystem) -> None:
 
 
 def test_filters_hold_for_every_hit(night: RunningSystem) -> None:
-    asked = {"languages": ["it"], "sources": ["x", "mastodon"], "since": "2025-11-04T19:00:00Z",
-             "until": "2025-11-04T22:00:00Z"}  # fmt: skip
+    asked = {
+        "languages": ["it"],
+        "sources": ["x", "mastodon"],
+        "since": "2025-11-04T19:00:00Z",
+        "until": "2025-11-04T22:00:00Z",
+    }
     hits = night.search(text="alluvione", time="2025-11-04T20:00:00Z", filters=asked, limit=50)["hits"]
     assert hits
     for hit in hits:

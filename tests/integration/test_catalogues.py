@@ -31,10 +31,15 @@ def _name(number: int, kind: str = "MSIL2A") -> str:
 
 def _value(number: int) -> dict[str, Any]:
     published = (STARTED - timedelta(minutes=60 - number)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-    return {"Id": f"id-{number}", "Name": f"{_name(number)}.SAFE", "PublicationDate": published, "GeoFootprint": BOX,
-            "ContentDate": {"Start": "2025-11-04T10:00:00Z", "End": "2025-11-04T10:00:00Z"},
-            "S3Path": f"/eodata/{_name(number)}.SAFE",
-            "Attributes": [{"Name": "cloudCover", "Value": 12.5}]}  # fmt: skip
+    return {
+        "Id": f"id-{number}",
+        "Name": f"{_name(number)}.SAFE",
+        "PublicationDate": published,
+        "GeoFootprint": BOX,
+        "ContentDate": {"Start": "2025-11-04T10:00:00Z", "End": "2025-11-04T10:00:00Z"},
+        "S3Path": f"/eodata/{_name(number)}.SAFE",
+        "Attributes": [{"Name": "cloudCover", "Value": 12.5}],
+    }
 
 
 class Catalogue:
@@ -84,20 +89,41 @@ class Catalogue:
         return JSONResponse(body)
 
     def _landing(self, _: Request) -> JSONResponse:
-        return JSONResponse({
-            "type": "Catalog", "stac_version": "1.0.0", "id": "test", "description": "a test",
-            "conformsTo": ["https://api.stacspec.org/v1.0.0/core", "https://api.stacspec.org/v1.0.0/item-search"],
-            "links": [{"rel": "root", "href": f"{self.url}/stac", "type": "application/json"},
-                      {"rel": "search", "href": f"{self.url}/stac/search", "type": "application/geo+json",
-                       "method": "POST"}],
-        })  # fmt: skip
+        return JSONResponse(
+            {
+                "type": "Catalog",
+                "stac_version": "1.0.0",
+                "id": "test",
+                "description": "a test",
+                "conformsTo": ["https://api.stacspec.org/v1.0.0/core", "https://api.stacspec.org/v1.0.0/item-search"],
+                "links": [
+                    {"rel": "root", "href": f"{self.url}/stac", "type": "application/json"},
+                    {
+                        "rel": "search",
+                        "href": f"{self.url}/stac/search",
+                        "type": "application/geo+json",
+                        "method": "POST",
+                    },
+                ],
+            }
+        )
 
     def _search(self, _: Request) -> JSONResponse:
-        item = {"type": "Feature", "stac_version": "1.0.0", "id": _name(9), "geometry": BOX, "bbox": [100, 10, 101, 11],
-                "properties": {"datetime": "2025-11-04T10:00:00Z", "eo:cloud_cover": 3.0,
-                               "published": "2025-11-04T12:00:00Z"},
-                "links": [], "collection": "sentinel-2-l2a",
-                "assets": {"B02_10m": {"href": "s3://eodata/x_B02_10m.jp2"}}}  # fmt: skip
+        item = {
+            "type": "Feature",
+            "stac_version": "1.0.0",
+            "id": _name(9),
+            "geometry": BOX,
+            "bbox": [100, 10, 101, 11],
+            "properties": {
+                "datetime": "2025-11-04T10:00:00Z",
+                "eo:cloud_cover": 3.0,
+                "published": "2025-11-04T12:00:00Z",
+            },
+            "links": [],
+            "collection": "sentinel-2-l2a",
+            "assets": {"B02_10m": {"href": "s3://eodata/x_B02_10m.jp2"}},
+        }
         return JSONResponse({"type": "FeatureCollection", "features": [item], "links": []})
 
 
@@ -128,14 +154,19 @@ def _told(system: RunningSystem) -> dict[str, list[Any]]:
 
 def _run(system: RunningSystem, name: str, catalogue: Catalogue) -> None:
     system.start(
-        "source", "sources", "run", name,
+        "source",
+        "sources",
+        "run",
+        name,
         STORMPETREL_CATALOGUE__SUBSCRIPTIONS_URL=f"{catalogue.url}/odata",
         STORMPETREL_CATALOGUE__ODATA_URL=f"{catalogue.url}/odata",
         STORMPETREL_CATALOGUE__STAC_URL=f"{catalogue.url}/stac",
-        STORMPETREL_CATALOGUE__IDENTITY_URL=f"{catalogue.url}/token", STORMPETREL_CATALOGUE__USER="me",
-        STORMPETREL_CATALOGUE__PASSWORD="s3cret", STORMPETREL_CATALOGUE__SUBSCRIPTION_ID="sub-1",
+        STORMPETREL_CATALOGUE__IDENTITY_URL=f"{catalogue.url}/token",
+        STORMPETREL_CATALOGUE__USER="me",
+        STORMPETREL_CATALOGUE__PASSWORD="s3cret",
+        STORMPETREL_CATALOGUE__SUBSCRIPTION_ID="sub-1",
         STORMPETREL_CATALOGUE__EVERY_S="0.3",
-    )  # fmt: skip
+    )
 
 
 def test_a_queue_is_emptied_and_acknowledged_after_kafka_has_its_events(
@@ -143,9 +174,14 @@ def test_a_queue_is_emptied_and_acknowledged_after_kafka_has_its_events(
 ) -> None:
     gone = _name(23)
     catalogue.queue = [
-        {"SubscriptionEvent": "created", "AckId": f"ack-{number}", "ProductName": f"{_name(number)}.SAFE",
-         "value": _value(number)} for number in range(30, 55)
-    ]  # fmt: skip
+        {
+            "SubscriptionEvent": "created",
+            "AckId": f"ack-{number}",
+            "ProductName": f"{_name(number)}.SAFE",
+            "value": _value(number),
+        }
+        for number in range(30, 55)
+    ]
     catalogue.queue += [
         {"SubscriptionEvent": "deleted", "AckId": "ack-gone", "ProductName": f"{gone}.SAFE"},
         {"SubscriptionEvent": "created", "AckId": "ack-lost", "ProductId": "id-lost"},

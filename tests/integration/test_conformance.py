@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.ports import DocumentStore, Filter, NearestQuery, OrderQuery, Point, VectorIndex
-from stormpetrel.stores.collections import Collection, Compression
+from stormpetrel.stores.collections import Compression, VectorCollection
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
 from tests.integration.running import RunningSystem, wait_until
@@ -52,8 +52,11 @@ def index(request: pytest.FixtureRequest, system: RunningSystem) -> Iterator[Qdr
 @pytest.fixture
 def collection(index: QdrantIndex) -> str:
     name = f"conformance-{uuid.uuid4().hex[:8]}"
-    fields = ("source", "language", "kind", "copy_of", "cells_7", "cells_5", "cells_3"), ("event_time", "indexed_at")
-    index.migrate(Collection(name, {"text": DIMENSIONS}, {"lexical": True}, *fields))
+    fields = (
+        ("source", "language", "kind", "duplicate_of", "cells_7", "cells_5", "cells_3"),
+        ("event_time", "indexed_at"),
+    )
+    index.migrate(VectorCollection(name, {"text": DIMENSIONS}, {"lexical": True}, *fields))
     return name
 
 
@@ -79,11 +82,14 @@ def test_deleting_documents_leaves_the_others_and_knows_no_error(documents: Docu
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.from_regex(r"[a-z_]{1,8}", fullmatch=True), inner),
     max_leaves=8,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -122,7 +128,7 @@ def test_points_come_by_cosine_and_can_be_found_at_once(index: VectorIndex, coll
 
 @pytest.mark.parametrize("kind", ["scalar", "product", "binary", "none"])
 def test_another_compression_is_set_on_a_collection_that_is_there(index: QdrantIndex, kind: Any) -> None:
-    collection = Collection(f"conformance-{uuid.uuid4().hex[:8]}", {"text": DIMENSIONS}, {"lexical": True})
+    collection = VectorCollection(f"conformance-{uuid.uuid4().hex[:8]}", {"text": DIMENSIONS}, {"lexical": True})
     index.migrate(collection)
     index.upsert(collection.name, [_point(f"x:{n}", 1, n, 0, 0) for n in range(20)])
     near = NearestQuery("text", dense=np.array([1, 3, 0, 0], dtype=np.float32), limit=3)
@@ -152,11 +158,24 @@ def _filtered(index: VectorIndex, collection: str) -> Callable[[Filter], set[str
 
 def test_filters_hold_together(index: VectorIndex, collection: str) -> None:
     places = {"genoa": (8.93, 44.41), "savona": (8.48, 44.31), "suva": (178.44, -18.14), "samoa": (-171.77, -13.83)}
-    index.upsert(collection, [
-        _point(f"x:{name}", 1, 0, 0, 0, language="it" if lon < 9 and lon > 0 else "en", kind="original", event_time=n,
-               location=[{"lon": lon, "lat": lat}], copy_of="x:0" if n % 2 else None)
-        for n, (name, (lon, lat)) in enumerate(places.items())
-    ])  # fmt: skip
+    index.upsert(
+        collection,
+        [
+            _point(
+                f"x:{name}",
+                1,
+                0,
+                0,
+                0,
+                language="it" if lon < 9 and lon > 0 else "en",
+                kind="original",
+                event_time=n,
+                location=[{"lon": lon, "lat": lat}],
+                duplicate_of="x:0" if n % 2 else None,
+            )
+            for n, (name, (lon, lat)) in enumerate(places.items())
+        ],
+    )
     ask = _filtered(index, collection)
     assert ask(Filter(any_of={"language": ["it", "de"]})) == {"x:genoa", "x:savona"}
     assert ask(Filter(none_of={"language": ["it"]})) == {"x:suva", "x:samoa"}
@@ -165,8 +184,8 @@ def test_filters_hold_together(index: VectorIndex, collection: str) -> None:
     assert ask(Filter(boxes=[(177, -20, -170, -10)])) == {"x:suva", "x:samoa"}, "a box over the 180th meridian"
     assert ask(Filter(circle=(8.9, 44.4, 10))) == {"x:genoa"}
     assert ask(Filter(polygon=[(8, 44), (8.6, 44), (8.6, 45), (8, 45), (8, 44)])) == {"x:savona"}
-    assert index.count_by(collection, "copy_of", ["x:0", "x:9"]) == {"x:0": 2}
-    assert index.count_by(collection, "copy_of", []) == {}
+    assert index.count_by(collection, "duplicate_of", ["x:0", "x:9"]) == {"x:0": 2}
+    assert index.count_by(collection, "duplicate_of", []) == {}
 
 
 def test_order_starts_where_it_is_told(index: VectorIndex, collection: str) -> None:
@@ -199,7 +218,7 @@ def test_writing_twice_equals_once(
 ) -> None:
     """The law of every sink: the same writes again, all or a tail of them, change nothing."""
     name = f"twice-{uuid.uuid4().hex[:8]}"
-    index.migrate(Collection(name, {"text": DIMENSIONS}, {"lexical": True}))
+    index.migrate(VectorCollection(name, {"text": DIMENSIONS}, {"lexical": True}))
 
     def play(part: list[tuple[int, int, bool]]) -> dict[str, list[float]]:
         for entity, direction, deleted in part:

@@ -49,11 +49,11 @@ def test_patches_are_found_by_their_embedding(night: RunningSystem) -> None:
     paired = [item["id"] for item in items if "|" in item["id"] and "/g120/" in item["id"]]
     patch = night.api("GET", f"/v1/patches/{paired[0]}").json()
     assert patch["models"]["earth"].startswith("tiny@")
-    answer = night.search(patch_id=paired[0], worlds=["patches"], modalities=["earth"])
+    answer = night.search(patch_id=paired[0], sources=["patches"], modalities=["earth"])
     assert answer["lists"]["earth"]["model"] == patch["models"]["earth"]
     members = [member for hit in answer["hits"] for member in hit["members"]]
     assert len(members) >= 50 and all("earth" in member["ranks"] for member in members)
-    wrong = night.search(text="flood", vectors={"earth": [0.5] * 4}, worlds=["posts", "patches"])
+    wrong = night.search(text="flood", vectors={"earth": [0.5] * 4}, sources=["posts", "patches"])
     assert "4 values, and this index 6" in wrong["unavailable"]["earth"]
 
 
@@ -63,7 +63,7 @@ def test_without_the_model_the_other_modalities_serve(night: RunningSystem, fold
     try:
         night.stop("serve")
         night.start_pipeline()
-        answer = night.search(vectors={"earth": [0.5] * 6, "sar": [0.1] * 144}, worlds=["patches"])
+        answer = night.search(vectors={"earth": [0.5] * 6, "sar": [0.1] * 144}, sources=["patches"])
         assert "imagery.earth_model" in answer["unavailable"]["earth"]
         assert answer["lists"]["sar"]["hits"]
     finally:

@@ -33,14 +33,16 @@ def test_a_text_finds_the_flood_and_not_the_noise(night: RunningSystem) -> None:
 
 def test_place_and_time_have_a_say_of_their_own(night: RunningSystem) -> None:
     answer = night.search(
-        text="strade allagate", place={"longitude": 8.48, "latitude": 44.31, "radius_km": 10},
-        time="2025-11-04T20:00:00Z", limit=10,
-    )  # fmt: skip
+        text="strade allagate",
+        place={"longitude": 8.48, "latitude": 44.31, "radius_km": 10},
+        time="2025-11-04T20:00:00Z",
+        limit=10,
+    )
     assert set(answer["lists"]) == {"text", "lexical", "space", "time"}
     with_space = [hit for hit in answer["hits"] if "space" in hit["ranks"]]
     assert with_space
     assert all(hit["ranks"]["space"]["score"] >= -10 for hit in with_space)
-    assert all(len(hit["decided_by"]) == 2 for hit in with_space)
+    assert all(len(hit["best_pair"]) == 2 for hit in with_space)
     assert any(place["name"] == "Savona" for place in with_space[0]["post"]["places"])
     assert set(answer["as_of"]) == {"text", "lexical", "visual", "concepts", "space", "time"}
 
@@ -50,9 +52,9 @@ def test_a_repeat_is_counted_and_not_embedded(night: RunningSystem) -> None:
     repeats = Counter(written.repeats for written in truth if written.repeats)
     original, times = repeats.most_common(1)[0]
     shown = night.api("GET", f"/v1/posts/{original}").json()
-    found = shown if shown["copy_of"] is None else night.api("GET", f"/v1/posts/{shown['copy_of']}").json()
-    assert found["copies"] >= times
-    copy = found["copy_ids"][0]
+    found = shown if shown["duplicate_of"] is None else night.api("GET", f"/v1/posts/{shown['duplicate_of']}").json()
+    assert found["duplicate_count"] >= times
+    copy = found["duplicate_ids"][0]
     assert night.index.vectors(COLLECTION, [copy], ["text"]) == {copy: {}}
     assert night.documents.get("posts", [copy])[copy]["text_model"] is None
 
@@ -61,7 +63,7 @@ def test_most_repeats_of_the_night_are_recognised(night: RunningSystem) -> None:
     truth = [written for written in flood_night(600, 7) if written.repeats]
     wanted = [entity for written in truth for entity in (written.post_id, str(written.repeats))]
     documents = night.documents.get("posts", wanted)
-    group = {entity: document["copy_of"] or entity for entity, document in documents.items()}
+    group = {entity: document["duplicate_of"] or entity for entity, document in documents.items()}
     # Played flat out, a repeat may overtake its original on another partition: then the original is the copy.
     together = sum(group[written.post_id] == group[str(written.repeats)] for written in truth)
     assert together >= 0.95 * len(truth)
@@ -88,8 +90,13 @@ def test_a_record_that_is_no_post_dies_in_the_worker_alone(night: RunningSystem)
 
 
 def test_a_deleted_post_leaves_both_stores(night: RunningSystem, tmp_path: Path) -> None:
-    status = {"id": "777001", "created_at": "2025-11-04T20:00:00Z", "content": "<p>Acqua ovunque, aiuto a Chiavari</p>",
-              "account": {"id": "1"}, "language": "it"}  # fmt: skip
+    status = {
+        "id": "777001",
+        "created_at": "2025-11-04T20:00:00Z",
+        "content": "<p>Acqua ovunque, aiuto a Chiavari</p>",
+        "account": {"id": "1"},
+        "language": "it",
+    }
     night.replay(write_posts(tmp_path / "new.jsonl", [status]))
     night.wait_until_worked_through()
     assert night.api("GET", "/v1/posts/mastodon:777001").status_code == 200
@@ -179,7 +186,7 @@ def test_a_restarted_worker_still_knows_whose_copy_is_whose(night: RunningSystem
         )
     )
     night.wait_until_worked_through()
-    assert night.api("GET", "/v1/posts/file:dam-2").json()["copy_of"] == "file:dam-1"
+    assert night.api("GET", "/v1/posts/file:dam-2").json()["duplicate_of"] == "file:dam-1"
 
 
 def test_all_processes_stop_within_five_seconds(night: RunningSystem) -> None:

@@ -31,7 +31,7 @@ def test_a_photo_finds_posts_with_photos_of_the_flood(night: RunningSystem) -> N
     assert answer["lists"]["concepts"]["model"] == "colour-rules@1"
     assert sum(truth[hit["post_id"]].flood for hit in answer["hits"]) >= 9
     first = answer["hits"][0]
-    assert set(first["ranks"]) == {"visual", "concepts"} and first["decided_by"] == ["concepts", "visual"]
+    assert set(first["ranks"]) == {"visual", "concepts"} and first["best_pair"] == ["concepts", "visual"]
     assert any(concept["name"] == "muddy flood water" for concept in first["post"]["concepts"])
 
 
@@ -46,11 +46,7 @@ def test_a_post_without_a_photo_is_not_pushed_down_for_it(night: RunningSystem) 
 
 @pytest.mark.parametrize(
     ("broken", "why"),
-    [
-        ("AAAA", "cannot be read"),
-        ("no base64!", "not base64"),
-        (_base64(picture("night", 1))[:200], "cannot be read"),
-    ],
+    [("AAAA", "cannot be read"), ("no base64!", "not base64"), (_base64(picture("night", 1))[:200], "cannot be read")],
 )
 def test_an_unreadable_picture_leaves_the_other_modalities(night: RunningSystem, broken: str, why: str) -> None:
     answer = night.search(text="alluvione a Genova", picture=broken)

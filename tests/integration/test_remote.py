@@ -74,9 +74,14 @@ def _scene(product: ProductAnnounced) -> Scene:
 def test_a_product_on_s3_is_listed_and_read_as_it_is_on_disk(
     products: tuple[Path, Path], web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in (("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_HTTPS", "NO"),
-                        ("AWS_S3_ENDPOINT", web.url.removeprefix("http://")), ("AWS_VIRTUAL_HOSTING", "FALSE"),
-                        ("AWS_REGION", "default")):  # fmt: skip
+    for name, value in (
+        ("AWS_ACCESS_KEY_ID", "key"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_HTTPS", "NO"),
+        ("AWS_S3_ENDPOINT", web.url.removeprefix("http://")),
+        ("AWS_VIRTUAL_HOSTING", "FALSE"),
+        ("AWS_REGION", "default"),
+    ):
         monkeypatch.setenv(name, value)
     downloads = Downloads(tmp_path, 10**9, remote=RemoteFiles(web.url))
     for path in products:
@@ -96,7 +101,7 @@ def test_a_product_on_s3_is_listed_and_read_as_it_is_on_disk(
 
 
 def test_only_the_part_that_is_needed_is_read(products: tuple[Path, Path], web: Web) -> None:
-    from stormpetrel.imagery.patches.geobox import Frame
+    from stormpetrel.imagery.patches.geobox import GeoBox
     from stormpetrel.imagery.readers.files import files_of
     from stormpetrel.imagery.readers.sentinel1 import RadarImage
 
@@ -104,7 +109,7 @@ def test_only_the_part_that_is_needed_is_read(products: tuple[Path, Path], web: 
     address = f"{web.url}/{measurement.relative_to(web.folder)}"
     before = web.told()["sent"]
     image = RadarImage(files_of(None, {"vv": address}))
-    image.onto(Frame(32632, 499_200, 4_924_800, 96, 96, 96))
+    image.onto(GeoBox(32632, 499_200, 4_924_800, 96, 96, 96))
     image.close()
     assert web.told()["sent"] - before < 0.8 * measurement.stat().st_size
 

@@ -33,9 +33,13 @@ COLLECTION = patches_collection("", ("awld-8x18-w7@1", 144), ("ms-4x32-sqrt@1", 
 
 def announce(system: RunningSystem, *paths: Path) -> dict[str, int]:
     done = subprocess.run(
-        this_python("sources", "announce", *map(str, paths), "--json"), env={**os.environ, **system.addresses},
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
+        this_python("sources", "announce", *map(str, paths), "--json"),
+        env={**os.environ, **system.addresses},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
     counts: dict[str, int] = json.loads(done.stdout)
     return counts
 
@@ -71,16 +75,16 @@ def test_a_pair_is_described_and_takes_over_the_ground_of_the_radar_image_alone(
     assert scene["patches"] == {"g480": 4, "g240": 16, "g120": 64}
     assert scene["before"] == products.radar_before.stem
     assert max(map(abs, scene["shift_m"])) < 10, "registered to less than a pixel"
-    fused = Filter(any_of={"scene_id": [_pair(products)], "grid": ["120"]})
+    fused = Filter(any_of={"scene_id": [_pair(products)], "scale_level": ["120"]})
     (found,) = night.index.query(COLLECTION, [OrderQuery("event_time", "desc", filter=fused, limit=200)])
     assert len(found) == 64
     vectors = night.index.vectors(COLLECTION, [found[0].payload["id"]], ["sar", "ms", "fused"])
     assert {name: len(v) for name, v in next(iter(vectors.values())).items()} == {"sar": 144, "ms": 128, "fused": 272}
     # Ground that the pair has is the pair's alone; the rest of the radar image stays.
     alone = set(night.index.ids(COLLECTION, Filter(any_of={"scene_id": [products.radar.stem]})))
-    squares = {patch_id.split("/", 1)[1] for patch_id in alone}
+    footprints = {patch_id.split("/", 1)[1] for patch_id in alone}
     taken = {hit.payload["id"].split("/", 1)[1] for hit in found}
-    assert not squares & taken
+    assert not footprints & taken
     assert len(set(night.documents.ids("patches"))) == night.index.count(COLLECTION)
 
 
@@ -100,7 +104,7 @@ def test_new_water_is_where_the_flood_is(night: RunningSystem, products: Product
 
 
 def test_a_patch_tells_what_it_is_and_shows_itself(night: RunningSystem, products: Products) -> None:
-    flooded = Filter(any_of={"scene_id": [_pair(products)], "grid": ["120"]}, ranges={"new_water": (300, None)})
+    flooded = Filter(any_of={"scene_id": [_pair(products)], "scale_level": ["120"]}, ranges={"new_water": (300, None)})
     (found,) = night.index.query(COLLECTION, [OrderQuery("event_time", "desc", filter=flooded, limit=10)])
     patch_id = found[0].payload["id"]
     patch = night.api("GET", f"/v1/patches/{patch_id}").json()
@@ -161,12 +165,12 @@ def test_a_patch_finds_posts_and_patches_and_a_post_finds_the_patches_over_its_p
     assert patch["patch_id"] not in [member["id"] for hit in answer["hits"] for member in hit["members"]]
     assert {"sar", "ms", "fused", "space", "time", "lexical", "text"} <= set(answer["lists"])
     assert answer["lists"]["fused"]["model"] == "awld-8x18-w7@1+ms-4x32-sqrt@1"
-    assert len(first["decided_by"]) == 2
-    back = night.search(post_id=post_id, worlds=["posts", "patches"], limit=50)
+    assert len(first["best_pair"]) == 2
+    back = night.search(post_id=post_id, sources=["posts", "patches"], limit=50)
     overhead = [member["id"] for hit in back["hits"] for member in hit["members"] if "overhead" in member["ranks"]]
     assert overhead, "the newest patches over its place"
     assert all("/g120/" in patch_id for patch_id in overhead)
-    only_patches = night.search(vectors={"sar": [1.0] * 144}, worlds=["patches"])
+    only_patches = night.search(vectors={"sar": [1.0] * 144}, sources=["patches"])
     assert all(member["kind"] == "patch" for hit in only_patches["hits"] for member in hit["members"])
 
 
@@ -177,8 +181,8 @@ def test_what_patches_cannot_be_asked_is_told(night: RunningSystem) -> None:
 
     assert refused(patch_id="S2A_there/is/none")[0] == 404
     assert refused(vectors={"sar": [0.1] * 7})[0] == 422
-    assert "adaptive" in refused(text="flood", worlds=["posts", "patches"], fusion="adaptive")[1]
-    answer = night.search(text="flood", vectors={"fused": [0.1] * 3}, worlds=["posts", "patches"])
+    assert "adaptive" in refused(text="flood", sources=["posts", "patches"], fusion="adaptive")[1]
+    answer = night.search(text="flood", vectors={"fused": [0.1] * 3}, sources=["posts", "patches"])
     assert "272" in answer["unavailable"]["fused"]
 
 
@@ -187,8 +191,11 @@ def test_a_new_product_ranks_the_incidents_it_covers_anew(
 ) -> None:
     patch = _flooded_patch(night, products)
     here = {"longitude": patch["longitude"], "latitude": patch["latitude"]}
-    reply = night.api("POST", "/v1/subscriptions", json={"place": here, "time": "2025-11-06T06:00:00Z",
-                                                         "worlds": ["posts", "patches"], "within": 50})  # fmt: skip
+    reply = night.api(
+        "POST",
+        "/v1/saved-searches",
+        json={"place": here, "time": "2025-11-06T06:00:00Z", "sources": ["posts", "patches"], "within": 50},
+    )
     assert reply.status_code == 201, reply.text
     heard: list[dict[str, Any]] = []
     address = night.url(reply.json()["websocket"]).replace("http", "ws")
@@ -203,7 +210,7 @@ def test_a_new_product_ranks_the_incidents_it_covers_anew(
     told = next(m for m in heard if any("20251106" in member["id"] for member in m["data"]["members"]))
     assert told["data"]["cell"].endswith("/2025-11-06")
     assert told["data"]["was"] is None, "no place and day of that name was ranked before"
-    night.api("DELETE", f"/v1/subscriptions/{reply.json()['subscription_id']}")
+    night.api("DELETE", f"/v1/saved-searches/{reply.json()['saved_search_id']}")
 
 
 def test_the_same_product_by_another_source_is_no_new_work(night: RunningSystem, products: Products) -> None:

@@ -13,9 +13,9 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from stormpetrel.core.clock import now
 from stormpetrel.core.events import Post, encode
 from stormpetrel.log.kafka import Publisher
-from stormpetrel.posts.enrichment import now
 from tests.integration.running import RunningSystem, wait_until
 
 pytestmark = pytest.mark.integration
@@ -35,7 +35,7 @@ def _word() -> str:
 
 
 def _subscribe(night: RunningSystem, **question: Any) -> dict[str, Any]:
-    reply = night.api("POST", "/v1/subscriptions", json=question)
+    reply = night.api("POST", "/v1/saved-searches", json=question)
     assert reply.status_code == 201, reply.text
     made: dict[str, Any] = reply.json()
     return made
@@ -91,7 +91,7 @@ def test_a_matching_post_is_pushed_with_its_ranks_and_others_are_not(night: Runn
     sent = time.monotonic()
     wait_until(lambda: own in heard.ids(), 10, f"the match is pushed: {heard.ids()}")
     moment, hit = next(pair for pair in heard.matches if pair[1]["post_id"] == own)
-    assert hit["rank"] == 1 and set(hit["ranks"]) >= {"text", "lexical"} and len(hit["decided_by"]) == 2
+    assert hit["rank"] == 1 and set(hit["ranks"]) >= {"text", "lexical"} and len(hit["best_pair"]) == 2
     assert hit["post"]["text"].startswith("The river")
     assert other not in heard.ids() and heard.ids().count(own) == 1
     assert moment - sent < 10
@@ -121,7 +121,7 @@ def test_a_restart_of_the_api_loses_no_match(night: RunningSystem) -> None:
     second = _publish(night, f"Dam {word} overflows, second warning to the valley")
     night.wait_until_worked_through()
     night.start_pipeline()
-    assert made["subscription_id"] in {one["subscription_id"] for one in night.api("GET", "/v1/subscriptions").json()}
+    assert made["saved_search_id"] in {one["saved_search_id"] for one in night.api("GET", "/v1/saved-searches").json()}
     again = Heard(night, made["events"], heard.last_id)
     wait_until(lambda: second in again.ids(), 10, "what came while nobody served is pushed")
 
@@ -146,7 +146,7 @@ def test_a_slow_client_holds_nobody_up(night: RunningSystem) -> None:
 def test_an_ended_subscription_tells_its_listeners(night: RunningSystem) -> None:
     made = _subscribe(night, text="anything")
     heard = Heard(night, made["events"])
-    assert night.api("DELETE", f"/v1/subscriptions/{made['subscription_id']}").status_code == 204
+    assert night.api("DELETE", f"/v1/saved-searches/{made['saved_search_id']}").status_code == 204
     wait_until(lambda: "ended" in heard.seen, 5, "the listener is told")
     assert night.api("GET", made["events"]).status_code == 404
 
@@ -162,7 +162,7 @@ def test_an_ended_subscription_tells_its_listeners(night: RunningSystem) -> None
     ],
 )
 def test_what_cannot_be_asked_is_told_at_once(night: RunningSystem, question: dict[str, Any], field: str) -> None:
-    reply = night.api("POST", "/v1/subscriptions", json=question)
+    reply = night.api("POST", "/v1/saved-searches", json=question)
     assert reply.status_code == 422 and reply.json()["detail"][0]["field"] == field, reply.text
     assert reply.json()["detail"][0]["remedy"]
 
@@ -170,6 +170,6 @@ def test_what_cannot_be_asked_is_told_at_once(night: RunningSystem, question: di
 def test_a_strange_last_id_and_an_unknown_subscription_are_told(night: RunningSystem) -> None:
     made = _subscribe(night, text="flood")
     assert night.api("GET", made["events"], headers={"Last-Event-ID": "x"}).status_code == 422
-    assert night.api("GET", "/v1/subscriptions/sub-none/events").status_code == 404
-    with connect(night.url("/v1/subscriptions/sub-none/ws").replace("http", "ws")) as socket:
+    assert night.api("GET", "/v1/saved-searches/saved-none/events").status_code == 404
+    with connect(night.url("/v1/saved-searches/saved-none/ws").replace("http", "ws")) as socket:
         assert json.loads(socket.recv(timeout=15))["event"] == "refused"

@@ -35,8 +35,13 @@ def build(folder: Path) -> None:
     (model / "vocab.json").write_text(json.dumps(words))
     (model / "merges.txt").write_text("#version: 0.2\n")
     small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    text = {"vocab_size": len(words), "max_position_embeddings": 77, "bos_token_id": words["<|startoftext|>"],
-            "eos_token_id": words["<|endoftext|>"], "pad_token_id": words["<|endoftext|>"]}  # fmt: skip
+    text = {
+        "vocab_size": len(words),
+        "max_position_embeddings": 77,
+        "bos_token_id": words["<|startoftext|>"],
+        "eos_token_id": words["<|endoftext|>"],
+        "pad_token_id": words["<|endoftext|>"],
+    }
     torch.manual_seed(3)
     CLIPModel(
         CLIPConfig(

@@ -16,9 +16,11 @@ from stormpetrel.imagery.patches.weber import epsilon_of, weber, weber_plain
 SIDE = 40
 QUARTER_TURN = 2 * EXCITATIONS
 intensities = arrays.arrays(
-    np.float32, (SIDE, SIDE), elements=st.one_of(st.just(np.float32(np.nan)), st.floats(0, 100, width=32)),
+    np.float32,
+    (SIDE, SIDE),
+    elements=st.one_of(st.just(np.float32(np.nan)), st.floats(0, 100, width=32)),
     fill=st.floats(0.0078125, 1, width=32),
-)  # fmt: skip
+)
 bands = arrays.arrays(np.uint16, (4, SIDE, SIDE), elements=st.integers(0, 65535), fill=st.integers(0, 5000))
 
 

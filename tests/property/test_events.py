@@ -43,9 +43,14 @@ def test_posts_round_trip(post: Post) -> None:
 def test_enriched_posts_round_trip_with_their_vectors_to_the_bit(post: Post, values: list[float], at: datetime) -> None:
     vector = np.array(values, dtype=np.float32)
     event = EnrichedPost(
-        post=post, clean_text=post.text, language="en", language_confidence=0.5, enriched_at=at,
-        text_vector=Vector.of(vector, "m@1"), terms=TermWeights(indices=(1, 2**32 - 1), values=(0.5, 1.25)),
-    )  # fmt: skip
+        post=post,
+        clean_text=post.text,
+        language="en",
+        language_confidence=0.5,
+        enriched_at=at,
+        text_vector=Vector.of(vector, "m@1"),
+        terms=TermWeights(indices=(1, 2**32 - 1), values=(0.5, 1.25)),
+    )
     back = decode(encode(event), EnrichedPost, PostDeleted, schema="EnrichedPost")
     assert back == event
     assert back.text_vector.values().tobytes() == vector.tobytes()
@@ -103,9 +108,10 @@ def test_any_record_of_a_source_is_read_passed_or_malformed(record: dict[str, An
 
 def test_an_old_version_is_read_by_its_upgrade(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
-        events.UPGRADES, ("PostDeleted", 0), lambda old: {"schema_version": 1, "post_id": old["id"], "source": "x",
-                                                           "deleted_at": old["at"]}
-    )  # fmt: skip
+        events.UPGRADES,
+        ("PostDeleted", 0),
+        lambda old: {"schema_version": 1, "post_id": old["id"], "source": "x", "deleted_at": old["at"]},
+    )
     found = decode(b'{"schema_version": 0, "id": "x:1", "at": "2026-01-01T00:00:00Z"}', PostDeleted)
     assert found.post_id == "x:1"
 
@@ -135,10 +141,14 @@ def _forms(number: str, at: datetime, text: str) -> dict[str, dict[str, object]]
     return {
         f"x:{number}": {"data": {"id": number, "text": text, "created_at": said}},
         f"bsky:did:plc:a/{number}": {
-            "did": "did:plc:a", "time_us": int(at.timestamp() * 1e6), "kind": "commit", "commit": commit},
+            "did": "did:plc:a",
+            "time_us": int(at.timestamp() * 1e6),
+            "kind": "commit",
+            "commit": commit,
+        },
         f"mastodon:{number}": {"event": "update", "payload": json.dumps(status), "stream": ["public"]},
         f"file:{number}": {"id": number, "text": text, "created_at": said},
-    }  # fmt: skip
+    }
 
 
 @given(number=ids, at=seconds, text=words.filter(str.strip))

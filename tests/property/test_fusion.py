@@ -134,10 +134,16 @@ def test_ids_may_be_of_any_kind_that_can_be_hashed() -> None:
     assert tensor_fuse([[("a", 1), "b"], [7]]) == [7, ("a", 1), "b"]
 
 
-@pytest.mark.parametrize("wrong", [
-    {"position": "product"}, {"merge": "best"}, {"weights": [1.0]}, {"weights": [1.0, -1.0]},
-    {"weights": [1.0, float("nan")]},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"position": "product"},
+        {"merge": "best"},
+        {"weights": [1.0]},
+        {"weights": [1.0, -1.0]},
+        {"weights": [1.0, float("nan")]},
+    ],
+)
 def test_what_does_not_fit_is_told(wrong: dict[str, Any]) -> None:
     with pytest.raises(BadQuery, match="Give one"):
         tensor_fuse([["a"], ["b"]], **wrong)

@@ -16,14 +16,14 @@ from sklearn.svm import SVC
 from stormpetrel.core.errors import BadQuery, ModelUnavailable
 from stormpetrel.core.events import Annotation, AnnotationUndone, ModelUpdated, Vector, decode, encode
 from stormpetrel.learning.active.selection import Examples, next_round
-from stormpetrel.learning.annotations.annotation_store import Ledger, cohens_kappa
+from stormpetrel.learning.annotations.annotation_store import AnnotationStore, cohens_kappa
 from stormpetrel.learning.annotations.exchange import FORMS, Kept, read, written
 from stormpetrel.learning.training import relevance_model as relevance
 from stormpetrel.learning.training.linear_model import LinearModel
 from stormpetrel.learning.training.online_learners import Learner
 from stormpetrel.learning.training.support_vector_ranker import PENALTY, fit, width_of
 from stormpetrel.learning.training.thresholds import best_cut
-from stormpetrel.learning.training.trainer import Teacher
+from stormpetrel.learning.training.trainer import Trainer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SIZE = 8
@@ -37,7 +37,7 @@ sayings = st.lists(
     ),
     min_size=1,
     max_size=25,
-)  # fmt: skip
+)
 
 
 def events(said: list[tuple[int, str, str, bool]]) -> list[Annotation | AnnotationUndone]:
@@ -48,10 +48,16 @@ def events(said: list[tuple[int, str, str, bool]]) -> list[Annotation | Annotati
         at = NOW + timedelta(seconds=number)
         found.append(
             Annotation(
-                annotation_id=f"ann-{number}", collection="posts", item_id=f"file:{item}", label="flood", sign=sign,
-                annotator=annotator, vectors={"text": vectors[item]}, annotated_at=at,
+                annotation_id=f"ann-{number}",
+                collection="posts",
+                item_id=f"file:{item}",
+                label="flood",
+                sign=sign,
+                annotator=annotator,
+                vectors={"text": vectors[item]},
+                annotated_at=at,
             )
-        )  # fmt: skip
+        )
         if undoes and number:
             undone = found[0]
             assert isinstance(undone, Annotation)
@@ -70,23 +76,23 @@ def test_a_model_is_a_function_of_the_log_however_it_is_cut_doubled_or_restarted
 ) -> None:
     log = events(said)
     key = ("posts", "flood")
-    whole = Teacher()
+    whole = Trainer()
     for offset, event in enumerate(log):
         whole.take(event, (0, offset))
     once = whole.model(key, NOW)
     # In batches, each published; some events come twice; a restart in the middle goes on from what was published.
-    teacher, published = Teacher(), None
+    trainer, published = Trainer(), None
     for offset, event in enumerate(log):
-        teacher.take(event, (0, offset))
+        trainer.take(event, (0, offset))
         if offset in twice:
-            teacher.take(event, (0, offset))
+            trainer.take(event, (0, offset))
         if offset % cut == 0:
-            published = decode(encode(teacher.model(key, NOW)), ModelUpdated)
-    restarted = Teacher()
+            published = decode(encode(trainer.model(key, NOW)), ModelUpdated)
+    restarted = Trainer()
     restarted.remember([published] if published else [])
     for offset, event in enumerate(log):
         restarted.take(event, (0, offset))
-    for other in (teacher.model(key, NOW), restarted.model(key, NOW)):
+    for other in (trainer.model(key, NOW), restarted.model(key, NOW)):
         assert other.model_version == once.model_version
         assert other.weights == once.weights and other.state == once.state
 
@@ -94,10 +100,10 @@ def test_a_model_is_a_function_of_the_log_however_it_is_cut_doubled_or_restarted
 @settings(max_examples=25, deadline=None)
 @given(sayings)
 def test_annotations_go_out_and_come_in_without_loss_in_every_form(said: list[tuple[int, str, str, bool]]) -> None:
-    ledger = Ledger("posts")
+    annotation_store = AnnotationStore("posts")
     for event in events(said):
-        ledger.take(event)
-    kept = [Kept(held, undone) for held, undone in ledger.history]
+        annotation_store.take(event)
+    kept = [Kept(held, undone) for held, undone in annotation_store.history]
     for form in FORMS:
         assert read(written(kept, form, {}), form) == kept
     with pytest.raises(BadQuery):
@@ -107,14 +113,16 @@ def test_annotations_go_out_and_come_in_without_loss_in_every_form(said: list[tu
 @settings(max_examples=30, deadline=None)
 @given(sayings)
 def test_an_undo_brings_back_what_held_before(said: list[tuple[int, str, str, bool]]) -> None:
-    ledger = Ledger("posts")
+    annotation_store = AnnotationStore("posts")
     for event in events(said):
-        ledger.take(event)
-    before = [(one.item_id, one.sign, one.by) for one in ledger.judged("flood")]
+        annotation_store.take(event)
+    before = [(one.item_id, one.sign, one.by) for one in annotation_store.judged("flood")]
     late = events([(0, "ada", "positive", False)])[0].model_copy(update={"annotation_id": "ann-late"})
-    assert ledger.take(late) and not ledger.take(late), "what comes twice changes nothing"
-    ledger.take(AnnotationUndone(annotation_id="ann-late", collection="posts", annotator="ada", undone_at=NOW))
-    after = [(one.item_id, one.sign, one.by) for one in ledger.judged("flood")]
+    assert annotation_store.take(late) and not annotation_store.take(late), "what comes twice changes nothing"
+    annotation_store.take(
+        AnnotationUndone(annotation_id="ann-late", collection="posts", annotator="ada", undone_at=NOW)
+    )
+    after = [(one.item_id, one.sign, one.by) for one in annotation_store.judged("flood")]
     assert sorted(after, key=lambda one: one[0]) == sorted(before, key=lambda one: one[0])
 
 
@@ -138,8 +146,8 @@ def test_a_round_asks_no_label_again_and_none_twice(seed: int, ask: int) -> None
     matrix = rng.standard_normal((60, 5)).astype(np.float32)
     rows = rng.choice(60, 8, replace=False)
     signs = np.where(np.arange(8) % 2, 1, -1).astype(np.int8)
-    machine = fit(matrix[rows], signs, width_of(matrix))
-    found = next_round(matrix, Examples(rows, matrix[rows], signs), machine, ask)
+    ranker = fit(matrix[rows], signs, width_of(matrix))
+    found = next_round(matrix, Examples(rows, matrix[rows], signs), ranker, ask)
     for part in (found.top, found.boundary, found.coverage):
         assert len(part) <= ask and len(set(part.tolist())) == len(part)
         assert not set(part.tolist()) & set(rows.tolist())
@@ -188,9 +196,13 @@ def test_a_regression_beside_a_prior_is_one_linear_model_of_the_vector(seed: int
     prior = LinearModel(rng.standard_normal(6), float(rng.standard_normal()))
     joined = np.column_stack([vectors, vectors.astype(np.float64) @ prior.weights + prior.intercept])
     theirs = LogisticRegression(
-        C=relevance.PENALTY, solver="liblinear", dual=True, max_iter=2000, random_state=0,
+        C=relevance.PENALTY,
+        solver="liblinear",
+        dual=True,
+        max_iter=2000,
+        random_state=0,
         class_weight="balanced" if balanced else None,
-    ).fit(joined, signs)  # fmt: skip
+    ).fit(joined, signs)
     ours = relevance.logistic(vectors, signs, prior, balanced)
     assert np.allclose(ours.scores(vectors), theirs.decision_function(joined), atol=1e-4)
     assert ours.version == relevance.logistic(vectors, signs, prior, balanced).version
@@ -214,12 +226,12 @@ def test_a_label_begins_with_what_other_events_teach_and_a_prior_is_kept_to_the_
 
 def test_another_prior_makes_another_model_of_the_same_labels_and_one_of_another_text_model_none() -> None:
     def taught(prior: relevance.Prior | None) -> ModelUpdated:
-        teacher = Teacher(prior)
+        trainer = Trainer(prior)
         for offset, event in enumerate(
             events([(n % 6, "ada", ("positive", "negative")[n % 2], False) for n in range(6)])
         ):
-            teacher.take(event, (0, offset))
-        return teacher.model(("posts", "flood"), NOW)
+            trainer.take(event, (0, offset))
+        return trainer.model(("posts", "flood"), NOW)
 
     weights = LinearModel(np.arange(SIZE, dtype=np.float64), 0.0)
     without = taught(None)
@@ -228,11 +240,11 @@ def test_another_prior_makes_another_model_of_the_same_labels_and_one_of_another
     with_prior = taught(relevance.Prior("flood", "m", weights))
     assert with_prior.model_version != without.model_version and with_prior.weights != without.weights
     # A restart under another prior does not go on from a model that knew none.
-    teacher = Teacher(relevance.Prior("flood", "m", weights))
-    teacher.remember([without])
+    trainer = Trainer(relevance.Prior("flood", "m", weights))
+    trainer.remember([without])
     for offset, event in enumerate(events([(n % 6, "ada", ("positive", "negative")[n % 2], False) for n in range(6)])):
-        teacher.take(event, (0, offset))
-    assert teacher.model(("posts", "flood"), NOW).weights == with_prior.weights
+        trainer.take(event, (0, offset))
+    assert trainer.model(("posts", "flood"), NOW).weights == with_prior.weights
 
 
 def test_kappa_is_that_of_the_textbook() -> None:

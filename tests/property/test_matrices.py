@@ -14,17 +14,20 @@ from hypothesis import strategies as st
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.ports import Document, Filter, Walked
 from stormpetrel.learning.active import embedding_cache as matrix
-from stormpetrel.learning.active.embedding_cache import Matrices
+from stormpetrel.learning.active.embedding_cache import EmbeddingCache
 
 # (what is done, item, value): a point is written with a vector or without one, or deleted; then it is looked at,
 # looked at while the index fails half-way, or not looked at.
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["write", "bare", "delete"]), st.integers(0, 7), st.integers(1, 99),
+        st.sampled_from(["write", "bare", "delete"]),
+        st.integers(0, 7),
+        st.integers(1, 99),
         st.sampled_from(["looks", "fails", "waits"]),
     ),
-    min_size=1, max_size=30,
-)  # fmt: skip
+    min_size=1,
+    max_size=30,
+)
 
 
 class Index:
@@ -47,7 +50,7 @@ class Index:
                 [held[0] for held in have],
                 np.array([held[1] for held in have], dtype=np.float32),
                 [held[0] for held in page if held[1] is None],
-            )  # fmt: skip
+            )
             if self.fails:
                 raise StoreUnavailable("half-way")
 
@@ -63,7 +66,7 @@ class Index:
 def test_what_is_held_is_what_is_there(done: list[tuple[str, int, int, str]]) -> None:
     index, clock = Index(), 1_000_000
     index_port: Any = index
-    held = Matrices(index_port)
+    held = EmbeddingCache(index_port)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(matrix.time, "time", lambda: clock / 1000)
         for what, item, value, look in done:

@@ -20,7 +20,7 @@ from stormpetrel.learning.active.cascade import Level, Told, descend
 from stormpetrel.learning.active.embedding_cache import Items
 from stormpetrel.learning.active.patch_ids import parents_of
 from stormpetrel.learning.active.selection import Examples, advice, next_round
-from stormpetrel.learning.active.structured_query import Condition, met
+from stormpetrel.learning.active.structured_query import Predicate, met
 from stormpetrel.learning.training.support_vector_ranker import fit, width_of
 from stormpetrel.local.stack import this_python
 from tests.property.test_learning import NOW
@@ -79,19 +79,25 @@ def test_parents_are_found_by_the_names_of_squares() -> None:
 
 def test_conditions_are_joined_by_and_or_and_not() -> None:
     items = Items(
-        ["x:a", "x:b", "x:c"], {"x:a": 0, "x:b": 1, "x:c": 2}, np.eye(3, dtype=np.float32),
+        ["x:a", "x:b", "x:c"],
+        {"x:a": 0, "x:b": 1, "x:c": 2},
+        np.eye(3, dtype=np.float32),
         np.array([1, 2, 3]) * 86_400_000,
-        np.array([179.0, -179.0, np.nan]), np.array([10.0, 10.0, np.nan]),
+        np.array([179.0, -179.0, np.nan]),
+        np.array([10.0, 10.0, np.nan]),
         np.arange(3),
-        [{"products": ["S1A_X"], "sensors": ["sentinel-1"]}, {"products": ["S2A_Y"], "sensors": None},
-         {"products": None, "sensors": None}],
-    )  # fmt: skip
+        [
+            {"products": ["S1A_X"], "sensors": ["sentinel-1"]},
+            {"products": ["S2A_Y"], "sensors": None},
+            {"products": None, "sensors": None},
+        ],
+    )
 
     def said(label: str, by: str) -> np.ndarray:
         return np.array([label == "forest", True, False])
 
     def asked(**fields: object) -> list[bool]:
-        found = met(items, Condition.model_validate(fields), said, lambda own: items.vectors[items.rows[own]])
+        found = met(items, Predicate.model_validate(fields), said, lambda own: items.vectors[items.rows[own]])
         return found.tolist()
 
     assert asked() == [True] * 3
@@ -117,21 +123,21 @@ def test_it_advises_to_stop_when_nothing_moves_and_not_before() -> None:
     first = fit(matrix[[0, 1, 200, 201]], np.array([1, 1, -1, -1], np.int8), gamma)
     taught = examples([0, 1, 200, 201, 5, 250])
     now = next_round(matrix, taught, fit(taught.vectors, taught.signs, gamma), 5)
-    assert advice(None, now.machine, now.scores, matrix, examples([5])).stop is False
+    assert advice(None, now.ranker, now.scores, matrix, examples([5])).stop is False
     assert advice(first, first, first.scores(matrix), matrix, examples([5, 250])).stop is True
     told = advice(first, first, first.scores(matrix), matrix, examples([5, 250], turned=True))
     assert told.stop is False and told.errors == 2
 
 
 def test_a_generated_scene_has_grids_that_fit_and_a_cascade_that_saves() -> None:
-    grids = grids_of(generated_scene(1920))
-    assert [len(grid.parents) for grid in grids] == [16, 64, 256]
-    for coarse, fine in pairwise(grids):
+    scale_levels = grids_of(generated_scene(1920))
+    assert [len(scale_level.parents) for scale_level in scale_levels] == [16, 64, 256]
+    for coarse, fine in pairwise(scale_levels):
         for label, bears in fine.truth.items():
             around = np.zeros(len(coarse.parents), dtype=bool)
             np.logical_or.at(around, fine.parents, bears)
             assert (coarse.truth[label] == around).all()
-    found = cascade_report(grids)
+    found = cascade_report(scale_levels)
     assert found["scored_share"] < 0.6 and found["accuracy"] > found["full_accuracy"] - 0.1
 
 
@@ -159,16 +165,22 @@ def test_the_evaluation_has_its_form_on_a_folder_of_events(tmp_path: Path, model
     folder.mkdir(parents=True)
     for event, word in (("one", "flood in the valley"), ("two", "fire on the hill")):
         lines = [
-            {"id": f"{event}-{n}", "created_at": "2026-01-01T00:00:00Z",
-             "text": f"{word} number {n} of {n * n}" if n % 3 else f"my lunch was {n} eggs {n * 3}",
-             "informativeness": "Related and informative" if n % 3 else "Not related"}
+            {
+                "id": f"{event}-{n}",
+                "created_at": "2026-01-01T00:00:00Z",
+                "text": f"{word} number {n} of {n * n}" if n % 3 else f"my lunch was {n} eggs {n * 3}",
+                "informativeness": "Related and informative" if n % 3 else "Not related",
+            }
             for n in range(90)
-        ]  # fmt: skip
+        ]
         (folder / f"{event}.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     done = subprocess.run(
         this_python("eval", "annotation", "--data", str(tmp_path), "--scene", "960", "--json"),
-        capture_output=True, text=True, timeout=300, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
     report = json.loads(done.stdout)
     assert {"accuracy_by_round", "random_by_round", "one_shot"} <= report["patches"]["generated"].keys()
     assert len(report["patches"]["generated"]["accuracy_by_round"]) == 3

@@ -20,9 +20,13 @@ NOWHERE = {"STORMPETREL_KAFKA__BOOTSTRAP": "127.0.0.1:9", "STORMPETREL_API__PORT
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "stormpetrel.cli", *arguments], env={**os.environ, **variables},
-        capture_output=True, text=True, timeout=90, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "stormpetrel.cli", *arguments],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
 
 
 def commands(group: click.Command, path: str = "stormpetrel") -> Iterator[tuple[str, click.Command]]:
@@ -53,16 +57,19 @@ def test_topics_are_listed_as_json() -> None:
     assert {"topic": "posts.raw", "key": "post_id", "partitions": 12, "kept_days": 7} in rows
 
 
-@pytest.mark.parametrize(("arguments", "code", "said"), [
-    (("search", "flood"), 1, "no API answers"),
-    (("search", "flood", "--near", "Genova"), 2, "--near takes longitude,latitude"),
-    (("dead", "list", "posts"), 2, "there are: posts.raw, posts.enriched"),
-    (("topics", "apply"), 1, "no Kafka broker answers at 127.0.0.1:9"),
-    (("sources", "run", "x"), 2, "STORMPETREL_X__BEARER_TOKEN"),
-    (("sources", "run", "usenet"), 2, "x"),
-    (("sources", "replay", "/nowhere"), 2, "does not exist"),
-    (("nonsense",), 2, "No such command"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("search", "flood"), 1, "no API answers"),
+        (("search", "flood", "--near", "Genova"), 2, "--near takes longitude,latitude"),
+        (("dead", "list", "posts"), 2, "there are: posts.raw, posts.enriched"),
+        (("topics", "apply"), 1, "no Kafka broker answers at 127.0.0.1:9"),
+        (("sources", "run", "x"), 2, "STORMPETREL_X__BEARER_TOKEN"),
+        (("sources", "run", "usenet"), 2, "x"),
+        (("sources", "replay", "/nowhere"), 2, "does not exist"),
+        (("nonsense",), 2, "No such command"),
+    ],
+)
 def test_failures_have_an_exit_code_and_say_what_to_do(arguments: tuple[str, ...], code: int, said: str) -> None:
     done = run(*arguments, **NOWHERE)
     assert done.returncode == code, done.stderr

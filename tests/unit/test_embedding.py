@@ -12,7 +12,7 @@ from stormpetrel.cli import assembled
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.imagery.patches.cutting import Strip, describe
 from stormpetrel.imagery.patches.earth_model import EarthModel, bring, read_earth_manifest
-from stormpetrel.imagery.patches.geobox import Frame
+from stormpetrel.imagery.patches.geobox import GeoBox
 from tests.tiny_graph import write_graph
 
 MEAN, STD = (0.1, -12.0), (0.05, 4.0)
@@ -31,7 +31,7 @@ def strip(with_radar: bool = True) -> Strip:
     radar = chance.gamma(4, 0.02, (240, 240)).astype(np.float32)
     radar[:30, :30] = np.nan
     bands = [chance.integers(1100, 4000, (240, 240)).astype(np.uint16) for _ in range(4)]
-    return Strip(Frame(32632, 500_000, 5_000_400, 240, 240, 240), radar if with_radar else None, bands)
+    return Strip(GeoBox(32632, 500_000, 5_000_400, 240, 240, 240), radar if with_radar else None, bands)
 
 
 def test_an_embedding_is_what_the_graph_makes_of_normalised_pixels(folder: Path) -> None:

@@ -20,7 +20,7 @@ from stormpetrel.evaluation.test_collections import read_sets
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.adaptive import LearnedFusion, learn
 from stormpetrel.fusion.methods import METHODS
-from stormpetrel.posts.places.geoparser.geoparser import PlaceFinder
+from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 
 
 def test_measures_are_those_worked_by_hand() -> None:
@@ -55,13 +55,23 @@ class WordVectors:
 
 
 def _folder(directory: Path) -> Path:
-    words = {"rescue": "boats rescue trapped families", "damage": "bridge road collapsed damage",
-             "donate": "donate food blankets money"}  # fmt: skip
+    words = {
+        "rescue": "boats rescue trapped families",
+        "damage": "bridge road collapsed damage",
+        "donate": "donate food blankets money",
+    }
     lines = [
-        {"id": f"{event}-{label}-{n}", "event": event, "information_type": label,
-         "created_at": f"2024-01-{n + 1:02}T00:00:00Z", "text": f"{text} {event} number{n} x{n}"}
-        for event in ("genoa_flood", "dresden_flood") for label, text in words.items() for n in range(15)
-    ]  # fmt: skip
+        {
+            "id": f"{event}-{label}-{n}",
+            "event": event,
+            "information_type": label,
+            "created_at": f"2024-01-{n + 1:02}T00:00:00Z",
+            "text": f"{text} {event} number{n} x{n}",
+        }
+        for event in ("genoa_flood", "dresden_flood")
+        for label, text in words.items()
+        for n in range(15)
+    ]
     lines.append({**lines[0], "id": "a repeat"})
     lines.append({"id": "no label", "event": "genoa_flood", "created_at": "2024-01-01T00:00:00Z", "text": "hello all"})
     directory.mkdir()
@@ -70,11 +80,11 @@ def _folder(directory: Path) -> Path:
     return directory
 
 
-def test_an_evaluation_reports_every_modality_and_every_fusion(tmp_path: Path, place_finder: PlaceFinder) -> None:
+def test_an_evaluation_reports_every_modality_and_every_fusion(tmp_path: Path, geoparser: Geoparser) -> None:
     (judged,) = read_sets(_folder(tmp_path / "small_set"), 60)
     assert judged.name == "small_set"
     assert len(judged.posts) == 91, "the repeat is collapsed"
-    report = evaluate(judged, WordVectors(), place_finder)
+    report = evaluate(judged, WordVectors(), geoparser)
     assert report["queries"] == 60
     assert {*MODALITIES, *METHODS, "adaptive", FUSED, f"{FUSED}_words"} <= set(report["methods"])
     assert report["best_single"] in MODALITIES
@@ -101,9 +111,10 @@ def test_a_folder_without_judged_posts_says_what_it_wants(tmp_path: Path) -> Non
 @given(
     st.lists(
         st.tuples(st.permutations(range(12)), st.sets(st.integers(0, 19), min_size=1, max_size=12)),
-        min_size=1, max_size=4,
+        min_size=1,
+        max_size=4,
     )
-)  # fmt: skip
+)
 def test_measures_are_those_of_ranx(judged: list[tuple[list[int], set[int]]]) -> None:
     qrels = ranx.Qrels({f"q{n}": {f"d{item}": 1 for item in relevant} for n, (_, relevant) in enumerate(judged)})
     run = ranx.Run(
@@ -121,8 +132,10 @@ def test_measures_are_those_of_ranx(judged: list[tuple[list[int], set[int]]]) ->
 
 
 def test_reciprocal_rank_fusion_is_that_of_ranx() -> None:
-    lists = [RankList(name, tuple(ids), tuple(float(-n) for n in range(len(ids))))
-             for name, ids in (("a", "abcde"), ("b", "bafgc"), ("c", "hbiaj"), ("d", "kblma"))]  # fmt: skip
+    lists = [
+        RankList(name, tuple(ids), tuple(float(-n) for n in range(len(ids))))
+        for name, ids in (("a", "abcde"), ("b", "bafgc"), ("c", "hbiaj"), ("d", "kblma"))
+    ]
     runs = [ranx.Run({"q": dict(zip(ranked.items, ranked.scores, strict=True))}) for ranked in lists]
     theirs = ranx.fuse(runs, method="rrf", params={"k": 60}).to_dict()["q"]
     ours = {item.id: item.score for item in METHODS["rrf"](lists, None)}

@@ -25,9 +25,18 @@ def product(
     name: str, platform: str, box: tuple[float, float, float, float], at: datetime, **more: object
 ) -> ProductAnnounced:
     return ProductAnnounced.model_validate(
-        {"product_name": name, "platform": platform, "product_type": "x", "sensed_from": at, "sensed_until": at,
-         "footprint": shapely.geometry.mapping(shapely.box(*box)), "source": "test", "announced_at": NOW, **more}
-    )  # fmt: skip
+        {
+            "product_name": name,
+            "platform": platform,
+            "product_type": "x",
+            "sensed_from": at,
+            "sensed_until": at,
+            "footprint": shapely.geometry.mapping(shapely.box(*box)),
+            "source": "test",
+            "announced_at": NOW,
+            **more,
+        }
+    )
 
 
 def test_a_product_is_paired_with_its_nearest_partner_in_time_over_the_same_ground() -> None:

@@ -79,9 +79,13 @@ def bluesky(operation: str, **more: Any) -> dict[str, Any]:
 
 def test_a_bluesky_commit_becomes_a_post() -> None:
     parent = {"uri": "at://did:plc:xyz/app.bsky.feed.post/9z"}
-    record = {"text": "Acqua alta", "createdAt": "2012-09-05T01:23:02.000Z", "langs": ["it"],
-              "reply": {"parent": parent},
-              "embed": {"images": [{"alt": "street", "image": {"ref": {"$link": "bafy"}}}]}}  # fmt: skip
+    record = {
+        "text": "Acqua alta",
+        "createdAt": "2012-09-05T01:23:02.000Z",
+        "langs": ["it"],
+        "reply": {"parent": parent},
+        "embed": {"images": [{"alt": "street", "image": {"ref": {"$link": "bafy"}}}]},
+    }
     post = one(bluesky("create", record=record))
     assert post.post_id == "bsky:did:plc:abc/3k"
     assert post.reply_to == "bsky:did:plc:xyz/9z"
@@ -98,8 +102,14 @@ def test_a_bluesky_delete_becomes_a_deletion_and_an_identity_is_passed_over() ->
 
 
 def mastodon(**more: Any) -> dict[str, Any]:
-    return {"id": "11", "created_at": "2012-09-05T14:58:14.000Z", "content": "<p>Acqua &amp; fango<br/>a Genova</p>",
-            "account": {"id": "3"}, "language": "it", **more}  # fmt: skip
+    return {
+        "id": "11",
+        "created_at": "2012-09-05T14:58:14.000Z",
+        "content": "<p>Acqua &amp; fango<br/>a Genova</p>",
+        "account": {"id": "3"},
+        "language": "it",
+        **more,
+    }
 
 
 def test_a_mastodon_frame_and_a_bare_status_become_the_same_post() -> None:

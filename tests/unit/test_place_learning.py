@@ -94,12 +94,27 @@ def test_an_evaluation_reports_names_points_and_the_footprint(tmp_path: Path, di
     for part in ("mentions", "resolved"):
         (data / part).mkdir(parents=True)
         lines = [
-            {"text": "Flood in Houston, Texas", "lang": "en", "event": "e", "created_at": f"2020-01-01T00:00:{n:02}Z",
-             "location_mentions": [{"text": "Houston", "type": "City/town", "start": 9, "end": 16, "offset_ok": True,
-                                    "lat": 29.76, "lon": -95.37, "boundingbox": [29.5, 30.1, -95.8, -95.0]},
-                                   {"text": "x", "start": 90, "end": 99}]}
+            {
+                "text": "Flood in Houston, Texas",
+                "lang": "en",
+                "event": "e",
+                "created_at": f"2020-01-01T00:00:{n:02}Z",
+                "location_mentions": [
+                    {
+                        "text": "Houston",
+                        "type": "City/town",
+                        "start": 9,
+                        "end": 16,
+                        "offset_ok": True,
+                        "lat": 29.76,
+                        "lon": -95.37,
+                        "boundingbox": [29.5, 30.1, -95.8, -95.0],
+                    },
+                    {"text": "x", "start": 90, "end": 99},
+                ],
+            }
             for n in range(20)
-        ]  # fmt: skip
+        ]
         (data / part / "en_e.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + "broken\n")
     assert len(read_recognition(tmp_path)) == len(read_resolution(data)) == 20
     from stormpetrel.bootstrap import TAGGER

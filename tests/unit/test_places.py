@@ -16,7 +16,7 @@ from stormpetrel.core.events import NativePlace
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer, fold
 from stormpetrel.posts.places.gazetteer.gazetteer_file import PlaceRow, write_gazetteer
 from stormpetrel.posts.places.gazetteer.geonames_dump import division_rows, dump_rows
-from stormpetrel.posts.places.geoparser.geoparser import PlaceFinder
+from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
 from stormpetrel.posts.places.geoparser.toponym_resolver import Context, Resolver
 from stormpetrel.posts.places.tagger.gazetteer_features import GazetteerMarks
@@ -39,16 +39,20 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Gazetteer:
     """A gazetteer of a few places with namesakes."""
     directory = tmp_path_factory.mktemp("gazetteer") / "small"
     rows = [
-        city("Springfield", -89.65, 39.8, "US", 114_000, "IL"), city("Springfield", -93.29, 37.2, "US", 169_000, "MO"),
+        city("Springfield", -89.65, 39.8, "US", 114_000, "IL"),
+        city("Springfield", -93.29, 37.2, "US", 169_000, "MO"),
         city("Genoa", 8.93, 44.41, "IT", 580_000, "08", others=["Genova", "Zena"]),
-        city("Córdoba", -64.18, -31.42, "AR", 1_428_000, "05"), city("Córdoba", -4.78, 37.89, "ES", 325_000, "51"),
-        city("Sevilla", -5.97, 37.39, "ES", 684_000, "51"), city("Mati", 126.2, 6.95, "PH", 147_000, "11"),
-        city("St. John's", -52.7, 47.56, "CA", 110_000, "05"), city("Ål", 8.56, 60.63, "NO", 2_000, "20"),
+        city("Córdoba", -64.18, -31.42, "AR", 1_428_000, "05"),
+        city("Córdoba", -4.78, 37.89, "ES", 325_000, "51"),
+        city("Sevilla", -5.97, 37.39, "ES", 684_000, "51"),
+        city("Mati", 126.2, 6.95, "PH", 147_000, "11"),
+        city("St. John's", -52.7, 47.56, "CA", 110_000, "05"),
+        city("Ål", 8.56, 60.63, "NO", 2_000, "20"),
         PlaceRow(1, "Illinois", -89.0, 40.0, "US", "admin1", 12_000_000, "IL", radius_km=300),
         PlaceRow(2, "Spain", -4.0, 39.7, "ES", "country", 47_000_000, radius_km=400, others=("España", "إسبانيا")),
         PlaceRow(3, "Greece", 22.5, 39.0, "GR", "country", 10_700_000, radius_km=200),
         PlaceRow(4, "Attica", 23.7, 38.0, "GR", "admin1", 3_800_000, "ES30", radius_km=50),
-    ]  # fmt: skip
+    ]
     write_gazetteer(directory, rows, "test", {"es": ["ES", "AR"]})
     return Gazetteer(directory)
 
@@ -96,8 +100,27 @@ def test_a_folder_without_a_gazetteer_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_dump_of_geonames_is_read_with_its_postal_codes(tmp_path: Path) -> None:
-    line = ["3176219", "Genova", "Genoa", "Genes,Zena,GOA", "44.40478", "8.94439", "P", "PPLA", "IT", "", "08", "GE",
-            "", "", "580097", "", "", "Europe/Rome", "2020-01-01"]  # fmt: skip
+    line = [
+        "3176219",
+        "Genova",
+        "Genoa",
+        "Genes,Zena,GOA",
+        "44.40478",
+        "8.94439",
+        "P",
+        "PPLA",
+        "IT",
+        "",
+        "08",
+        "GE",
+        "",
+        "",
+        "580097",
+        "",
+        "",
+        "Europe/Rome",
+        "2020-01-01",
+    ]
     river = [*line[:6], "T", "VAL", *line[8:]]
     (tmp_path / "IT.txt").write_text("\t".join(line) + "\n" + "\t".join(river) + "\n", encoding="utf-8")
     (tmp_path / "postal_codes").mkdir()
@@ -130,8 +153,14 @@ def test_marks_tell_the_tagger_what_the_gazetteer_knows(small: Gazetteer) -> Non
     marks = GazetteerMarks()
     marks.gazetteer = small
     assert marks.marks(["in", "St.", "John's", "and", "genova", "#", "Spain"]) == [
-        "O", "B-L", "L-L", "O", "U-other-L", "O", "U-C"
-    ]  # fmt: skip
+        "O",
+        "B-L",
+        "L-L",
+        "O",
+        "U-other-L",
+        "O",
+        "U-C",
+    ]
     assert marks.marks(["Spains", "press"]) == ["U-Cs", "O"]
 
 
@@ -149,12 +178,12 @@ def test_marks_tell_the_tagger_what_the_gazetteer_knows(small: Gazetteer) -> Non
         ("Genovation is no place", "it", []),
     ],
 )
-def test_names_are_found(place_finder: PlaceFinder, text: str, language: str, names: list[str]) -> None:
-    assert [place.name for place in place_finder.places(text, language=language)] == names
+def test_names_are_found(geoparser: Geoparser, text: str, language: str, names: list[str]) -> None:
+    assert [place.name for place in geoparser.places(text, language=language)] == names
 
 
-def test_a_place_in_a_hashtag_is_found_and_says_so(place_finder: PlaceFinder) -> None:
-    (found,) = place_finder.places("Stay safe everyone #ChennaiFloods", language="en")
+def test_a_place_in_a_hashtag_is_found_and_says_so(geoparser: Geoparser) -> None:
+    (found,) = geoparser.places("Stay safe everyone #ChennaiFloods", language="en")
     assert (found.name, found.found_by) == ("Chennai", "hashtag")
 
 
@@ -166,20 +195,20 @@ STRANGE = st.text(st.characters(exclude_categories=["Cs"]), max_size=120)
     st.sampled_from(["Genova", "İzmir", "#ChennaiFloods", "الكويت", "São Paulo", "NICE", "Of", "Reading", "ﬁrenze"]),
 )
 @settings(max_examples=120, deadline=None)
-def test_offsets_always_index_the_original_text(place_finder: PlaceFinder, noise: str, name: str) -> None:
+def test_offsets_always_index_the_original_text(geoparser: Geoparser, noise: str, name: str) -> None:
     texts = [noise, f"{noise} {name}", f"\u200f{noise}\u200b{name} 🌊 {noise}", f"{name}{noise}"]
-    for text, mentions in zip(texts, place_finder.mentions(texts, ["en", "it", "ar", None]), strict=True):
+    for text, mentions in zip(texts, geoparser.mentions(texts, ["en", "it", "ar", None]), strict=True):
         last = 0
         for mention in mentions:
             assert last <= mention.start < mention.end <= len(text)
             assert text[mention.start : mention.end] == mention.name
             last = mention.end
-        places, unresolved = place_finder.resolved(text, mentions)
+        places, unresolved = geoparser.resolved(text, mentions)
         assert len(places) + len(unresolved) >= len(mentions)
 
 
-def test_a_post_of_4000_characters_and_one_of_nothing_are_read(place_finder: PlaceFinder) -> None:
-    found = place_finder.mentions(["", " ", "Houston " + "🌊 water " * 450, "\u200b" * 4000], None)
+def test_a_post_of_4000_characters_and_one_of_nothing_are_read(geoparser: Geoparser) -> None:
+    found = geoparser.mentions(["", " ", "Houston " + "🌊 water " * 450, "\u200b" * 4000], None)
     assert [len(one) > 0 for one in found] == [False, False, True, False]
 
 
@@ -189,8 +218,8 @@ def test_a_folder_without_a_tagger_says_what_to_do(tmp_path: Path, small: Gazett
 
 
 def test_without_a_tagger_the_gazetteer_finds_large_places(small: Gazetteer) -> None:
-    finder = PlaceRecogniser(small)
-    (mentions,) = finder.find(["genova and Mati and cordoba, #SpainFloods"])
+    geoparser = PlaceRecogniser(small)
+    (mentions,) = geoparser.find(["genova and Mati and cordoba, #SpainFloods"])
     assert [mention.name for mention in mentions] == ["genova", "Mati", "cordoba", "Spain"]
 
 
@@ -231,10 +260,10 @@ def test_a_namesake_far_from_the_event_is_not_taken_for_a_place_that_the_gazette
     assert found.ranked[0][1] < 0.75
 
 
-def test_a_street_is_not_the_city_it_is_named_after(place_finder: PlaceFinder) -> None:
-    found = place_finder.places("River burst its banks in Genoa, people are trapped in corso Torino", language="en")
+def test_a_street_is_not_the_city_it_is_named_after(geoparser: Geoparser) -> None:
+    found = geoparser.places("River burst its banks in Genoa, people are trapped in corso Torino", language="en")
     assert {place.name for place in found} == {"Genoa"}
-    alluvione = place_finder.places("Allagata via Roma a Savona", language="it")
+    alluvione = geoparser.places("Allagata via Roma a Savona", language="it")
     assert {place.name for place in alluvione} == {"Savona"}
 
 
@@ -261,28 +290,28 @@ def test_the_window_forgets_what_is_old() -> None:
     assert len(recent) == 100
 
 
-def test_the_geotag_comes_first_and_both_are_kept(place_finder: PlaceFinder) -> None:
-    found = place_finder.places("Flood in Genova", NativePlace(longitude=8.9, latitude=44.4), language="it")
-    assert [place.origin for place in found] == ["native", "gazetteer"]
+def test_the_geotag_comes_first_and_both_are_kept(geoparser: Geoparser) -> None:
+    found = geoparser.places("Flood in Genova", NativePlace(longitude=8.9, latitude=44.4), language="it")
+    assert [place.resolution_method for place in found] == ["native", "gazetteer"]
     assert found[0].confidence == 1.0
 
 
-def test_a_country_is_an_area_and_a_city_is_not(place_finder: PlaceFinder) -> None:
-    country, town = place_finder.places("Earthquake strikes Ecuador, worst in Quito", language="en")
+def test_a_country_is_an_area_and_a_city_is_not(geoparser: Geoparser) -> None:
+    country, town = geoparser.places("Earthquake strikes Ecuador, worst in Quito", language="en")
     assert (country.kind, country.country_code, country.is_area) == ("country", "EC", True)
     assert (town.country_code, town.is_area) == ("EC", False)
 
 
-def test_what_lies_off_near_or_between_places_is_put_there(place_finder: PlaceFinder) -> None:
-    (off,) = place_finder.places("Levee broke 20 km north of Houston", language="en")
-    (plain,) = place_finder.places("Levee broke in Houston", language="en")
+def test_what_lies_off_near_or_between_places_is_put_there(geoparser: Geoparser) -> None:
+    (off,) = geoparser.places("Levee broke 20 km north of Houston", language="en")
+    (plain,) = geoparser.places("Levee broke in Houston", language="en")
     assert float(distance_km(plain.longitude, plain.latitude, [off.longitude], [off.latitude])[0]) == pytest.approx(
         20, 0.01
     )
     assert off.latitude > plain.latitude and "north of" in off.why[-1]
-    (near,) = place_finder.places("Fire near Houston", language="en")
+    (near,) = geoparser.places("Fire near Houston", language="en")
     assert near.radius_km == pytest.approx(2 * (plain.radius_km or 0))
-    found = place_finder.places("Road closed between Houston and Galveston", language="en")
+    found = geoparser.places("Road closed between Houston and Galveston", language="en")
     assert [place.name for place in found] == ["Houston", "Galveston", "between Houston and Galveston"]
 
 

@@ -19,7 +19,7 @@ from stormpetrel.demo.scenes import DECIBELS, Ground, write_optical, write_radar
 from stormpetrel.imagery.catalogue.folder import product_at
 from stormpetrel.imagery.describe import describe_scene
 from stormpetrel.imagery.pairing import Rules, scenes_of
-from stormpetrel.imagery.patches.geobox import Frame, frame_around
+from stormpetrel.imagery.patches.geobox import GeoBox, geobox_around
 from stormpetrel.imagery.readers.files import files_of, gdal_path
 from stormpetrel.imagery.readers.sentinel1 import RadarImage
 from stormpetrel.imagery.readers.sentinel2 import OpticalImage
@@ -27,7 +27,7 @@ from stormpetrel.imagery.water.exclusion_masks import GroundMasks
 
 NOW = datetime(2025, 11, 4, 12, tzinfo=UTC)
 GROUND = Ground(32632, 499_200, 4_924_800, 480)
-FRAME = Frame(32632, 499_200, 4_924_800, 480, 480)
+FRAME = GeoBox(32632, 499_200, 4_924_800, 480, 480)
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +93,19 @@ def test_an_archive_that_climbs_out_of_its_folder_is_not_opened(tmp_path: Path) 
 def test_a_file_that_claims_to_be_gigantic_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "S1A_IW_GRDH_1SDV_20251104T053500.tif"
     with rasterio.open(
-        path, "w", driver="GTiff", width=90_000, height=90_000, count=1, dtype="uint8", sparse_ok=True, tiled=True,
-        bigtiff="yes", crs=CRS.from_epsg(32632), transform=Affine(10, 0, 5e5, 0, -10, 5e6),
-    ):  # fmt: skip
+        path,
+        "w",
+        driver="GTiff",
+        width=90_000,
+        height=90_000,
+        count=1,
+        dtype="uint8",
+        sparse_ok=True,
+        tiled=True,
+        bigtiff="yes",
+        crs=CRS.from_epsg(32632),
+        transform=Affine(10, 0, 5e5, 0, -10, 5e6),
+    ):
         pass
     with pytest.raises(BadProduct, match="90000 x 90000"):
         opened_radar(path)
@@ -134,9 +144,16 @@ def test_a_truncated_jpeg2000_says_so_and_leaves_no_picture(optical: Path, tmp_p
 def test_all_nodata_is_told(tmp_path: Path) -> None:
     empty = tmp_path / "S1A_IW_GRDH_1SDV_20251104T053500.tif"
     with rasterio.open(
-        empty, "w", driver="GTiff", width=480, height=480, count=1, dtype="uint16", crs=CRS.from_epsg(32632),
+        empty,
+        "w",
+        driver="GTiff",
+        width=480,
+        height=480,
+        count=1,
+        dtype="uint16",
+        crs=CRS.from_epsg(32632),
         transform=Affine(10, 0, 499_200, 0, -10, 4_924_800),
-    ) as out:  # fmt: skip
+    ) as out:
         out.write(np.zeros((480, 480), np.uint16), 1)
     product = product_at(empty, NOW)
     (scene,) = scenes_of(product, [product], Rules())
@@ -160,7 +177,7 @@ def test_a_radar_image_over_the_antimeridian_is_described_and_its_footprint_is_s
     product = product_at(path, NOW)
     assert product.footprint["type"] == "MultiPolygon"
     (scene,) = scenes_of(product, [product], Rules())
-    found = describe_scene(scene, None, grids=(120,))
+    found = describe_scene(scene, None, scale_levels=(120,))
     assert len(found.patches) >= 12
     longitudes = {round(patch.outline.centre[0]) for patch in found.patches if patch.outline}
     assert longitudes == {180, -180}
@@ -179,16 +196,23 @@ def test_there_is_no_water_on_steep_ground_and_none_is_new_where_it_always_is(
 
     def masked(name: str) -> Path:
         with rasterio.open(
-            tmp_path / name, "w", driver="GTiff", width=48, height=48, count=1, dtype="float32",
-            crs=CRS.from_epsg(32632), transform=Affine(100, 0, 499_200, 0, -100, 4_924_800),
-        ) as out:  # fmt: skip
+            tmp_path / name,
+            "w",
+            driver="GTiff",
+            width=48,
+            height=48,
+            count=1,
+            dtype="float32",
+            crs=CRS.from_epsg(32632),
+            transform=Affine(100, 0, 499_200, 0, -100, 4_924_800),
+        ) as out:
             out.write(west_half, 1)
         return tmp_path / name
 
     def shares(masks: GroundMasks | None) -> list[float]:
         """Of water, then of new water; in the western half, then in the eastern one."""
         found = describe_scene(scene, None, (480,), masks)
-        row, column = round((found.frame.north - 4_924_800) / 10), round((499_200 - found.frame.west) / 10)
+        row, column = round((found.geobox.north - 4_924_800) / 10), round((499_200 - found.geobox.west) / 10)
         halves = [slice(column, column + 240), slice(column + 240, column + 480)]
         both = (found.water["sentinel-1"].mask, found.new["sentinel-1"].mask)
         return [float(mask[row : row + 480, half].mean()) for mask in both for half in halves]
@@ -201,7 +225,7 @@ def test_there_is_no_water_on_steep_ground_and_none_is_new_where_it_always_is(
 
 def test_a_scene_in_another_zone_is_brought_into_the_optical_images_zone(radar: Path, tmp_path: Path) -> None:
     image = opened_radar(radar)
-    there = image.onto(frame_around(32631, (974_400, 4_900_800, 1_003_200, 4_948_800)))
+    there = image.onto(geobox_around(32631, (974_400, 4_900_800, 1_003_200, 4_948_800)))
     image.close()
     assert np.isfinite(there).any()
 
@@ -222,12 +246,12 @@ def test_the_real_samples_of_every_format_are_read(data: Path) -> None:
     # Its own footprint, as the product's metadata tell it.
     assert (min(lons), max(lons)) == pytest.approx((75.605, 78.204), abs=0.02)
     assert (min(lats), max(lats)) == pytest.approx((9.226, 11.190), abs=0.02)
-    middle = frame_around(32643, (700_000, 1_120_000, 740_000, 1_160_000))
+    middle = geobox_around(32643, (700_000, 1_120_000, 740_000, 1_160_000))
     assert np.isfinite(grd.onto(middle)).mean() > 0.9
     grd.close()
     cog = opened_optical(samples / "s2_l2a_cog_100m_29RKH")
-    frame = frame_around(32629, (220_000, 2_700_000, 260_000, 2_740_000))
-    bands, clouds = cog.onto(frame), cog.clouds(frame)
+    geobox = geobox_around(32629, (220_000, 2_700_000, 260_000, 2_740_000))
+    bands, clouds = cog.onto(geobox), cog.clouds(geobox)
     assert all((band > 0).mean() > 0.9 for band in bands)
     assert clouds is not None
     cog.close()
@@ -245,7 +269,7 @@ def test_every_local_image_of_the_catalogue_is_described(data: Path) -> None:
     for product in products:
         for scene in scenes_of(product, products, Rules()):
             try:
-                described += bool(describe_scene(scene, None, grids=(120,)).patches)
+                described += bool(describe_scene(scene, None, scale_levels=(120,)).patches)
             except BadProduct as error:
                 refused.append(f"{product.product_name}: {error}")
     assert described >= 12, refused

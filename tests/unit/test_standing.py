@@ -10,9 +10,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stormpetrel.core.ports import Filter, NearestQuery, OrderQuery, Query, Scored
-from stormpetrel.search import PostSearch, Question
-from stormpetrel.search.saved_searches import StandingQuery
+from stormpetrel.core.ports import Filter, IndexQuery, NearestQuery, OrderQuery, Scored
+from stormpetrel.search import PostSearch, Query
+from stormpetrel.search.saved_searches import SavedSearchMatcher
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -23,10 +23,10 @@ class Index:
     def __init__(self) -> None:
         self.posts: dict[str, tuple[float, int, int]] = {}
 
-    def query(self, collection: str, queries: Sequence[Query]) -> list[list[Scored]]:
+    def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
         return [self._answer(query) for query in queries]
 
-    def _answer(self, query: Query) -> list[Scored]:
+    def _answer(self, query: IndexQuery) -> list[Scored]:
         low = query.filter.ranges.get("indexed_at", (None, None))[0]
         held = {post: held for post, held in self.posts.items() if low is None or held[2] >= low}
         if isinstance(query, NearestQuery):
@@ -39,8 +39,8 @@ class Index:
         return [Scored({"id": post, "event_time": at}, 0.0) for at, post in ordered]
 
 
-def _question(depth: int) -> Question:
-    return Question(text=np.ones(2, dtype=np.float32), at=AT, depth=depth, filter=Filter())
+def _question(depth: int) -> Query:
+    return Query(text=np.ones(2, dtype=np.float32), at=AT, depth=depth, filter=Filter())
 
 
 posts = st.lists(st.tuples(st.integers(0, 1000), st.integers(-50, 50)), max_size=25)
@@ -56,7 +56,7 @@ def test_news_are_ranked_as_a_search_ranks_them(
     base = int(AT.timestamp() * 1000)
     for n, (angle, shift) in enumerate(before):
         index.posts[f"old-{n:02d}"] = (angle / 1000, base + shift, now_ms - 1)
-    standing = StandingQuery(search, _question(20), within, None, clock=lambda: now_ms / 1000)
+    standing = SavedSearchMatcher(search, _question(20), within, None, clock=lambda: now_ms / 1000)
     assert standing.news().matches == []
     for n, (angle, shift) in enumerate(after):
         index.posts[f"new-{n:02d}"] = (angle / 1000, base + shift, now_ms)
@@ -74,5 +74,5 @@ def test_who_comes_back_hears_what_came_meanwhile_even_if_it_was_written_late() 
     index.posts["long before"] = (0.9, base, 80_000)
     index.posts["stamped before, written after"] = (0.8, base, 99_000)
     index.posts["after"] = (0.7, base, 101_000)
-    standing = StandingQuery(search, replace(_question(20), at=None), 10, since_ms=100_000, clock=lambda: 105.0)
+    standing = SavedSearchMatcher(search, replace(_question(20), at=None), 10, since_ms=100_000, clock=lambda: 105.0)
     assert [item.id for _, item in standing.news().matches] == ["stamped before, written after", "after"]

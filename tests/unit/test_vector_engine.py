@@ -41,8 +41,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> SlowOptimiser:
 
 
 def _point(number: int) -> dict[str, Any]:
-    return {"id": str(uuid.UUID(int=number + 1)), "vector": {"text": _vector(number)},
-            "payload": {"id": f"x:{number}"}}  # fmt: skip
+    return {"id": str(uuid.UUID(int=number + 1)), "vector": {"text": _vector(number)}, "payload": {"id": f"x:{number}"}}
 
 
 def _vector(number: int) -> list[float]:

@@ -30,8 +30,19 @@ def _bytes(form: str, mode: str = "RGB", size: tuple[int, int] = (90, 60)) -> by
     return written.getvalue()
 
 
-@pytest.mark.parametrize(("form", "mode"), [("JPEG", "RGB"), ("JPEG", "L"), ("PNG", "RGB"), ("PNG", "P"),
-                                            ("PNG", "RGBA"), ("PNG", "1"), ("WEBP", "RGBA"), ("GIF", "P")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("form", "mode"),
+    [
+        ("JPEG", "RGB"),
+        ("JPEG", "L"),
+        ("PNG", "RGB"),
+        ("PNG", "P"),
+        ("PNG", "RGBA"),
+        ("PNG", "1"),
+        ("WEBP", "RGBA"),
+        ("GIF", "P"),
+    ],
+)
 def test_pictures_of_every_kind_are_read_as_rgb(form: str, mode: str) -> None:
     found = read_picture(_bytes(form, mode))
     assert found.shape == (60, 90, 3) and found.dtype == np.uint8

@@ -98,13 +98,21 @@ def _bigearthnet(folder: Path, kinds: int = 8) -> Path:
     """Pairs of two kinds of ground, told apart by both sensors."""
     rng = np.random.default_rng(5)
     rows = ["sensor,patch,acquired,country,lon,lat,epsg,rows,cols,labels_clc43,paired_patch"]
-    profile = {"driver": "GTiff", "width": 120, "height": 120, "count": 1, "crs": CRS.from_epsg(32632),
-               "transform": Affine(10, 0, 5e5, 0, -10, 5e6)}  # fmt: skip
+    profile = {
+        "driver": "GTiff",
+        "width": 120,
+        "height": 120,
+        "count": 1,
+        "crs": CRS.from_epsg(32632),
+        "transform": Affine(10, 0, 5e5, 0, -10, 5e6),
+    }
     for number in range(kinds):
         wet = number % 2 == 0
         s1, s2, label = f"S1A_{number}", f"S2A_{number}", "Water bodies" if wet else "Pastures"
-        for name, values in {f"S2/{s2}/{s2}_{band}": 300 + 40 * k if wet else 900 + 700 * k
-                             for k, band in enumerate(("B02", "B03", "B04", "B08"))}.items():  # fmt: skip
+        for name, values in {
+            f"S2/{s2}/{s2}_{band}": 300 + 40 * k if wet else 900 + 700 * k
+            for k, band in enumerate(("B02", "B03", "B04", "B08"))
+        }.items():
             _write(folder / f"{name}.tif", (values + rng.normal(0, 30, (120, 120))).astype(np.uint16), profile)
         speckle = 10 * np.log10(rng.gamma(4.4 if wet else 1.0, 1, (120, 120)) / 40)
         _write(folder / f"S1/{s1}/{s1}_VV.tif", speckle.astype(np.float32), profile)

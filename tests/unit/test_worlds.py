@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from stormpetrel.core.ports import Filter, OrderQuery, Query, Scored
+from stormpetrel.core.ports import Filter, IndexQuery, OrderQuery, Scored
 from stormpetrel.fusion import RankList
-from stormpetrel.search import Area, PostSearch, Question
-from stormpetrel.search.cross_source import PatchQuestion, WorldSearch, by_cell, cell_at, patch_filter
-from stormpetrel.search.saved_cross_source import StandingWorlds
+from stormpetrel.search import Area, PostSearch, Query
+from stormpetrel.search.cross_source import CrossSourceSearch, PatchQuery, by_cell, cell_at, patch_filter
+from stormpetrel.search.saved_cross_source import SavedCrossSourceSearch
 
 AT = datetime(2025, 11, 4, 18, tzinfo=UTC)
 HERE, THERE = (8.93, 44.41), (15.1, 37.5)
@@ -33,17 +33,17 @@ class Stores:
 
     def __init__(self, posts: Sequence[dict[str, Any]], patches: Sequence[dict[str, Any]]) -> None:
         self.held = {"posts": {d["_id"]: d for d in posts}, "patches": {d["_id"]: d for d in patches}}
-        self.asked: list[Query] = []
+        self.asked: list[IndexQuery] = []
         self.written = 1
 
     def get(self, collection: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         return {own: self.held[collection][own] for own in ids if own in self.held[collection]}
 
-    def query(self, collection: str, queries: Sequence[Query]) -> list[list[Scored]]:
+    def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
         self.asked += queries
         return [self._answer(collection, query) for query in queries]
 
-    def _answer(self, collection: str, query: Query) -> list[Scored]:
+    def _answer(self, collection: str, query: IndexQuery) -> list[Scored]:
         if isinstance(query, OrderQuery) and query.key == "indexed_at":
             return [Scored({"id": "newest", "indexed_at": self.written}, 0.0)]
         ids = sorted(self.held[collection])
@@ -54,8 +54,8 @@ class Stores:
         ]
 
 
-def search(stores: Stores) -> WorldSearch:
-    return WorldSearch(PostSearch(stores, "posts"), stores, "patches", stores)  # type: ignore[arg-type]
+def search(stores: Stores) -> CrossSourceSearch:
+    return CrossSourceSearch(PostSearch(stores, "posts"), stores, "patches", stores)  # type: ignore[arg-type]
 
 
 def test_a_cell_stands_where_its_best_member_stands() -> None:
@@ -66,7 +66,7 @@ def test_a_cell_stands_where_its_best_member_stands() -> None:
 def test_posts_and_patches_of_one_place_and_day_are_one_hit_and_nobody_is_lost() -> None:
     stores = Stores([post("p1", HERE), post("p2", THERE), post("p3", None)], [patch("s1", HERE), patch("s2", HERE)])
     vector = np.ones(4, dtype=np.float32)
-    found = search(stores).run(Question(text=vector), PatchQuestion({"sar": vector}), ("posts", "patches"))
+    found = search(stores).run(Query(text=vector), PatchQuery({"sar": vector}), ("posts", "patches"))
     here = cell_at(*HERE, AT)
     assert found.items[0].id == here, "two worlds agree on it"
     assert [member.kind for member in found.members[here]].count("patch") == 2
@@ -79,15 +79,15 @@ def test_posts_and_patches_of_one_place_and_day_are_one_hit_and_nobody_is_lost()
 def test_the_patch_that_asks_is_no_hit_and_its_grid_is_asked() -> None:
     stores = Stores([], [patch("s1", HERE), patch("s2", THERE)])
     vector = np.ones(4, dtype=np.float32)
-    asked = PatchQuestion({"sar": vector, "fused": vector}, "240", exclude="s1")
-    found = search(stores).run(Question(), asked, ("patches",))
+    asked = PatchQuery({"sar": vector, "fused": vector}, "240", exclude="s1")
+    found = search(stores).run(Query(), asked, ("patches",))
     assert {member.id for members in found.members.values() for member in members} == {"s2"}
-    assert all(query.filter.any_of["grid"] == ["240"] for query in stores.asked)
+    assert all(query.filter.any_of["scale_level"] == ["240"] for query in stores.asked)
 
 
 def test_what_is_over_a_place_comes_newest_first() -> None:
     stores = Stores([], [patch("s1", HERE)])
-    found = search(stores).run(Question(area=Area(*HERE)), PatchQuestion(), ("patches",))
+    found = search(stores).run(Query(area=Area(*HERE)), PatchQuery(), ("patches",))
     (query,) = stores.asked
     assert isinstance(query, OrderQuery)
     assert (query.key, query.direction) == ("event_time", "desc")
@@ -97,15 +97,23 @@ def test_what_is_over_a_place_comes_newest_first() -> None:
 
 def test_filters_of_posts_alone_do_not_hide_patches() -> None:
     given = Filter(any_of={"language": ["it"]}, ranges={"event_time": (1.0, 2.0), "ingested_at": (None, 3.0)})
-    assert patch_filter(given, "120") == Filter(any_of={"grid": ["120"]}, ranges={"event_time": (1.0, 2.0)})
+    assert patch_filter(given, "120") == Filter(any_of={"scale_level": ["120"]}, ranges={"event_time": (1.0, 2.0)})
 
 
 def test_a_standing_query_tells_what_stands_elsewhere_and_only_that() -> None:
     stores = Stores([], [patch("b", THERE)])
     vector = np.ones(4, dtype=np.float32)
     clock = [0.0]
-    standing = StandingWorlds(search(stores), stores, ["posts", "patches"], Question(),  # type: ignore[arg-type]
-                              PatchQuestion({"sar": vector}), ("patches",), 10, lambda: clock[0])  # fmt: skip
+    standing = SavedCrossSourceSearch(
+        search(stores),
+        stores,
+        ["posts", "patches"],
+        Query(),  # type: ignore[arg-type]
+        PatchQuery({"sar": vector}),
+        ("patches",),
+        10,
+        lambda: clock[0],
+    )
     assert standing.news()[0] == [], "what is there already is no news"
     assert standing.news() == ([], None)
     stores.held["patches"]["a"] = patch("a", HERE)
@@ -114,6 +122,7 @@ def test_a_standing_query_tells_what_stands_elsewhere_and_only_that() -> None:
     clock[0] = 5.0
     told, _ = standing.news()
     assert [(one.rank, one.was, one.item.id) for one in told] == [
-        (1, None, cell_at(*HERE, AT)), (2, 1, cell_at(*THERE, AT))
-    ]  # fmt: skip
+        (1, None, cell_at(*HERE, AT)),
+        (2, 1, cell_at(*THERE, AT)),
+    ]
     assert standing.news() == ([], None)

@@ -15,7 +15,6 @@ from stormpetrel.core.events.annotations import (
 from stormpetrel.core.events.codec import (
     EVENT_TYPES,
     EVENTS,
-    POINT_NAMESPACE,
     UPGRADES,
     EnrichedEvent,
     PostEvent,
@@ -23,7 +22,6 @@ from stormpetrel.core.events.codec import (
     decode,
     encode,
     headers_of,
-    point_id,
 )
 from stormpetrel.core.events.imagery import (
     Checksum,
@@ -50,27 +48,18 @@ from stormpetrel.core.events.posts import (
     Post,
     PostDeleted,
     Relevance,
+    SavedSearch,
+    SavedSearchDeleted,
     Source,
-    Subscription,
-    SubscriptionEnded,
     UnresolvedName,
     is_area,
 )
-from stormpetrel.core.events.values import (
-    Event,
-    Frozen,
-    Latitude,
-    Longitude,
-    Moment,
-    TermWeights,
-    Vector,
-)
+from stormpetrel.core.events.values import Event, Frozen, Latitude, Longitude, Moment, TermWeights, Vector
 
 __all__ = [
     "EVENTS",
     "EVENT_TYPES",
     "MAX_TEXT",
-    "POINT_NAMESPACE",
     "UPGRADES",
     "WIDE_KM",
     "Annotation",
@@ -107,12 +96,12 @@ __all__ = [
     "ProductName",
     "ProductWithdrawn",
     "Relevance",
+    "SavedSearch",
+    "SavedSearchDeleted",
     "SceneDescribed",
     "SceneWithdrawn",
     "Sign",
     "Source",
-    "Subscription",
-    "SubscriptionEnded",
     "TermWeights",
     "UnresolvedName",
     "Upgrade",
@@ -121,5 +110,4 @@ __all__ = [
     "encode",
     "headers_of",
     "is_area",
-    "point_id",
 ]

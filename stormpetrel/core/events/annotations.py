@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,13 +23,15 @@ class Annotation(Event):
     the item. `grid` is a patch's side in pixels; `round` the round of feedback that asked for it, from 1.
     """
 
+    version: ClassVar[int] = 2
+    schema_version: int = 2
     annotation_id: AnnotationId
     collection: CollectionId
     item_id: Annotated[str, Field(min_length=3, max_length=512)]
     label: LabelId
     sign: Sign
     annotator: Annotator
-    grid: int | None = None
+    scale_level: int | None = None
     round: Annotated[int, Field(ge=1, le=10_000)] = 1
     vectors: dict[str, Vector] = Field(default_factory=dict)
     catalogue_version: str | None = None
@@ -62,10 +64,12 @@ class ItemsLabelled(Event):
     the labels that the model was fitted on; `part` of `parts` belong to one asking.
     """
 
+    version: ClassVar[int] = 2
+    schema_version: int = 2
     collection: CollectionId
     label: LabelId
     vector: str
-    grid: int | None = None
+    scale_level: int | None = None
     model_version: str
     annotations: int
     item_ids: Annotated[tuple[str, ...], Field(min_length=1, max_length=5000)]
@@ -84,6 +88,8 @@ class ModelUpdated(Event):
     `prequential` is how well each learner foresaw the labels before it learned them.
     """
 
+    version: ClassVar[int] = 2
+    schema_version: int = 2
     model_id: Annotated[str, Field(min_length=3, max_length=240)]
     model_version: str
     collection: CollectionId

@@ -22,25 +22,33 @@ from stormpetrel.core.events.imagery import (
     SceneDescribed,
     SceneWithdrawn,
 )
-from stormpetrel.core.events.posts import EnrichedPost, Post, PostDeleted, Subscription, SubscriptionEnded
+from stormpetrel.core.events.posts import EnrichedPost, Post, PostDeleted, SavedSearch, SavedSearchDeleted
 from stormpetrel.core.events.values import Event
 
 PostEvent = Post | PostDeleted
 EnrichedEvent = EnrichedPost | PostDeleted
 EVENT_TYPES: tuple[type[Event], ...] = (
-    Post, PostDeleted, EnrichedPost, Subscription, SubscriptionEnded, ProductAnnounced, ProductWithdrawn,
-    PatchDescribed, PatchWithdrawn, SceneDescribed, SceneWithdrawn,
-    Annotation, AnnotationUndone, LabelDefined, ItemsLabelled, ModelUpdated,
-)  # fmt: skip
+    Post,
+    PostDeleted,
+    EnrichedPost,
+    SavedSearch,
+    SavedSearchDeleted,
+    ProductAnnounced,
+    ProductWithdrawn,
+    PatchDescribed,
+    PatchWithdrawn,
+    SceneDescribed,
+    SceneWithdrawn,
+    Annotation,
+    AnnotationUndone,
+    LabelDefined,
+    ItemsLabelled,
+    ModelUpdated,
+)
 EVENTS: Mapping[str, type[Event]] = {model.name(): model for model in EVENT_TYPES}
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 # (schema name, version it reads) -> a function that makes the next version out of it.
-UPGRADES: dict[tuple[str, int], Upgrade] = {
-    ("EnrichedPost", 1): lambda fields: {**fields, "schema_version": 2},  # 2 adds what its photo shows
-    ("EnrichedPost", 2): lambda fields: {**fields, "schema_version": 3},  # 3 adds what is known of its places
-    ("EnrichedPost", 3): lambda fields: {**fields, "schema_version": 4},  # 4 adds what models say of it
-    ("PatchDescribed", 1): lambda fields: {**fields, "schema_version": 2},  # 2 adds an embedding
-}
+UPGRADES: dict[tuple[str, int], Upgrade] = {}
 
 
 def encode(event: Event) -> bytes:
@@ -86,15 +94,3 @@ def decode(raw: bytes, *accepted: type[Event], schema: str | None = None) -> Any
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the record"
         raise MalformedRecord(f"{name}: {where}: {first['msg']}") from error
-
-
-POINT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "stormpetrel")
-
-
-def point_id(entity_id: str) -> str:
-    """The id of an entity's point in the vector index: UUIDv5 of its own id.
-
-    >>> point_id("x:1460") == point_id("x:1460")
-    True
-    """
-    return str(uuid.uuid5(POINT_NAMESPACE, entity_id))

@@ -64,7 +64,7 @@ class NewWater(Frozen):
     share: Annotated[float, Field(ge=0, le=1)]
     confidence: Annotated[float, Field(ge=0, le=1)]
     sensor: Platform
-    before: ProductName
+    reference: ProductName
 
 
 class PatchDescribed(Event):
@@ -77,15 +77,15 @@ class PatchDescribed(Event):
     latitude), closed.
     """
 
-    version: ClassVar[int] = 2
-    schema_version: int = 2
+    version: ClassVar[int] = 3
+    schema_version: int = 3
     patch_id: Annotated[str, Field(min_length=3, max_length=512)]
     scene_id: str
     s1_product: ProductName | None = None
     s2_product: ProductName | None = None
     sensed_at: Moment
     epsg: int
-    side: Annotated[int, Field(gt=0)]
+    scale_level: Annotated[int, Field(gt=0)]
     row: int
     column: int
     longitude: Longitude
@@ -118,10 +118,12 @@ class SceneDescribed(Event):
     `revisions` are the products' own: the same ones again are no new work.
     """
 
+    version: ClassVar[int] = 2
+    schema_version: int = 2
     scene_id: str
     s1_product: ProductName | None = None
     s2_product: ProductName | None = None
-    before: ProductName | None = None
+    reference: ProductName | None = None
     sensed_at: Moment
     epsg: int
     bounds: tuple[float, float, float, float]

@@ -101,7 +101,7 @@ class Place(Frozen):
     end: int | None = None
     confidence: Annotated[float, Field(ge=0, le=1)]
     kind: PlaceKind
-    origin: Literal["native", "gazetteer", "context"]
+    resolution_method: Literal["native", "gazetteer", "context"]
     found_by: Literal["tagger", "gazetteer", "hashtag"] | None = None
     radius_km: Annotated[float, Field(ge=0)] | None = None
     alternatives: tuple[PlaceAlternative, ...] = ()
@@ -142,13 +142,13 @@ class EnrichedPost(Event):
     `visual_vector` and `concepts` are of its first photo; `photo_problem` says why there are none where it has one.
     """
 
-    version: ClassVar[int] = 4
-    schema_version: int = 4
+    version: ClassVar[int] = 5
+    schema_version: int = 5
     post: Post
     clean_text: str
     language: str
     language_confidence: Annotated[float, Field(ge=0, le=1)]
-    copy_of: str | None = None
+    duplicate_of: str | None = None
     similarity: Annotated[float, Field(ge=0, le=1)] | None = None
     places: tuple[Place, ...] = ()
     unresolved_names: tuple[UnresolvedName, ...] = ()
@@ -162,17 +162,17 @@ class EnrichedPost(Event):
     enriched_at: Moment
 
 
-class Subscription(Event):
+class SavedSearch(Event):
     """A standing query (topic `subscriptions`, key `subscription_id`): `request` is a search as the API takes it."""
 
-    subscription_id: Annotated[str, Field(min_length=3, max_length=64)]
+    saved_search_id: Annotated[str, Field(min_length=3, max_length=64)]
     request: dict[str, Any]
     within: Annotated[int, Field(ge=1, le=100)]
     created_at: Moment
 
 
-class SubscriptionEnded(Event):
+class SavedSearchDeleted(Event):
     """Nobody listens to this standing query any more (topic `subscriptions`)."""
 
-    subscription_id: Annotated[str, Field(min_length=3, max_length=64)]
-    ended_at: Moment
+    saved_search_id: Annotated[str, Field(min_length=3, max_length=64)]
+    deleted_at: Moment

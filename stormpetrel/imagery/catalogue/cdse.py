@@ -27,8 +27,10 @@ class WithoutProduct(MalformedRecord):
     """A notification whose product's data are gone from the queue; `product_id` is what is left of it."""
 
     def __init__(self, product_id: str) -> None:
-        super().__init__(f"the notification of product {product_id} has lost its product (older than three days); "
-                         "ask the catalogue for it")  # fmt: skip
+        super().__init__(
+            f"the notification of product {product_id} has lost its product (older than three days); "
+            "ask the catalogue for it"
+        )
         self.product_id = product_id
 
 
@@ -77,17 +79,23 @@ def product(value: dict[str, Any], at: datetime, source: str = "odata") -> Produ
     try:
         footprint = mapping(split_at_antimeridian(_footprint(value)))
         return ProductAnnounced(
-            product_name=plain_name(name), platform=named.platform,
+            product_name=plain_name(name),
+            platform=named.platform,
             product_type=str(attributes.get("productType") or named.product_type),
-            sensed_from=span.get("Start") or named.sensed_at, sensed_until=span.get("End") or named.sensed_at,
-            footprint=footprint, published_at=value.get("PublicationDate"),
+            sensed_from=span.get("Start") or named.sensed_at,
+            sensed_until=span.get("End") or named.sensed_at,
+            footprint=footprint,
+            published_at=value.get("PublicationDate"),
             cloud_cover=attributes.get("cloudCover"),
             relative_orbit=attributes.get("relativeOrbitNumber") or named.relative_orbit,
             orbit_direction=str(attributes["orbitDirection"]).lower() if attributes.get("orbitDirection") else None,
-            location=_location(value), checksum=_checksum(value), size=value.get("ContentLength"),
-            revision=str(value.get("ModificationDate") or value.get("PublicationDate") or ""), source=source,
+            location=_location(value),
+            checksum=_checksum(value),
+            size=value.get("ContentLength"),
+            revision=str(value.get("ModificationDate") or value.get("PublicationDate") or ""),
+            source=source,
             announced_at=at,
-        )  # fmt: skip
+        )
     except (ValueError, TypeError, KeyError, shapely.errors.ShapelyError) as error:
         if isinstance(error, StormpetrelError):
             raise

@@ -33,11 +33,18 @@ def product_at(path: Path, at: datetime) -> ProductAnnounced:
         image.close()
     sensed = sensed or _dated(path)
     return ProductAnnounced(
-        product_name=re.sub(r"[^A-Za-z0-9_.-]", "-", plain_name(path.name)), platform=platform,
-        product_type=named.product_type if named else "unknown", sensed_from=sensed, sensed_until=sensed,
-        footprint=mapping(outline), relative_orbit=named.relative_orbit if named else None,
-        location=str(path.resolve()), revision=revision_of(path), source="folder", announced_at=at,
-    )  # fmt: skip
+        product_name=re.sub(r"[^A-Za-z0-9_.-]", "-", plain_name(path.name)),
+        platform=platform,
+        product_type=named.product_type if named else "unknown",
+        sensed_from=sensed,
+        sensed_until=sensed,
+        footprint=mapping(outline),
+        relative_orbit=named.relative_orbit if named else None,
+        location=str(path.resolve()),
+        revision=revision_of(path),
+        source="folder",
+        announced_at=at,
+    )
 
 
 def _looks_like(path: Path) -> str:

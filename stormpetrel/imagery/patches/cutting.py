@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stormpetrel.imagery.patches import histogram, weber
 from stormpetrel.imagery.patches.descriptors import BANDS
 from stormpetrel.imagery.patches.earth_model import EarthModel
-from stormpetrel.imagery.patches.geobox import Frame, Outline, Square
+from stormpetrel.imagery.patches.geobox import GeoBox, Outline, PatchFootprint
 from stormpetrel.imagery.water.detection import block_sums
 
 Float32 = NDArray[np.float32]
@@ -23,7 +23,7 @@ class Strip:
     """What the images show of a strip: linear backscatter (NaN: none), digital numbers of B02, B03, B04, B08 (0: none)
     and where clouds are."""
 
-    frame: Frame
+    geobox: GeoBox
     radar: Float32 | None = None
     optical: list[NDArray[np.uint16]] | None = None
     clouds: NDArray[np.bool_] | None = None
@@ -33,7 +33,7 @@ class Strip:
 class Patch:
     """A square with its descriptors: unit vectors, or None where the image does not know at least half of it."""
 
-    square: Square
+    footprint: PatchFootprint
     place: tuple[int, int]  # (row, column) of the square in its frame's arrays, in squares
     sar: Float32 | None
     ms: Float32 | None
@@ -62,11 +62,14 @@ def describe(
     strip: Strip, side: int, epsilon: float, offsets: tuple[int, ...], model: EarthModel | None = None
 ) -> list[Patch]:
     """The patches of one size in a strip; a square that no image knows at least half of is none."""
-    frame, area = strip.frame, side * side
-    shape = (frame.height // side, frame.width // side)
+    geobox, area = strip.geobox, side * side
+    shape = (geobox.height // side, geobox.width // side)
     known_radar = block_sums(np.isfinite(strip.radar), side) / area if strip.radar is not None else np.zeros(shape)
-    known_optical = block_sums(np.all([band > 0 for band in strip.optical], axis=0), side) / area \
-        if strip.optical is not None else np.zeros(shape)  # fmt: skip
+    known_optical = (
+        block_sums(np.all([band > 0 for band in strip.optical], axis=0), side) / area
+        if strip.optical is not None
+        else np.zeros(shape)
+    )
     sar = unit(weber.weber(strip.radar, epsilon, side)) if strip.radar is not None else None
     ms = unit(histogram.histograms(strip.optical, offsets, side)) if strip.optical is not None else None
     clouds = block_sums(strip.clouds, side) / area if strip.clouds is not None else None
@@ -80,12 +83,16 @@ def describe(
         known = [share[i, j] for share, half in ((known_radar, one), (known_optical, two)) if half is not None]
         found.append(
             Patch(
-                frame.square(side, int(i), int(j)), (int(i), int(j)), one, two,
+                geobox.footprint(side, int(i), int(j)),
+                (int(i), int(j)),
+                one,
+                two,
                 fused(one, two) if one is not None and two is not None else None,
-                float(1 - min(known)), float(clouds[i, j]) if clouds is not None else None,
+                float(1 - min(known)),
+                float(clouds[i, j]) if clouds is not None else None,
                 {name: float(values[i, j]) for name, values in statistics.items() if np.isfinite(values[i, j])},
             )
-        )  # fmt: skip
+        )
     if model is not None:
         taken = [patch for patch in found if model.takes(patch)]
         vectors = model.embed(strip, side, [patch.place for patch in taken], offsets)

@@ -149,9 +149,15 @@ def _opened(graph: Path, threads: int) -> Any:
 
 
 def bring(
-    graph: Path, directory: Path, *, name: str, channels: Sequence[str], size: int, mean: Sequence[float],
+    graph: Path,
+    directory: Path,
+    *,
+    name: str,
+    channels: Sequence[str],
+    size: int,
+    mean: Sequence[float],
     std: Sequence[float],
-) -> EarthManifest:  # fmt: skip
+) -> EarthManifest:
     """Makes a folder of a graph: runs it once on noise to see what it gives, then writes the manifest, last.
 
     Raises ModelUnavailable where the graph does not take what is told, or what is told makes no sense.
@@ -167,9 +173,14 @@ def bring(
     if given.ndim != 2 or len(given) != 2:
         raise ModelUnavailable(f"{graph} gives {given.shape}, not (patches, dimensions); export it with its pooling")
     fields = {
-        "model": name, "channels": list(channels), "size": size, "mean": list(mean), "std": list(std),
-        "dimensions": given.shape[1], "sha256": {GRAPH: hashlib.sha256(graph.read_bytes()).hexdigest()},
-    }  # fmt: skip
+        "model": name,
+        "channels": list(channels),
+        "size": size,
+        "mean": list(mean),
+        "std": list(std),
+        "dimensions": given.shape[1],
+        "sha256": {GRAPH: hashlib.sha256(graph.read_bytes()).hexdigest()},
+    }
     try:
         manifest = EarthManifest.model_validate(fields)
     except ValidationError as error:

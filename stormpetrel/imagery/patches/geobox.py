@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RESOLUTION = 10.0  # metres
 SLACK = 60.0  # metres: what bounds that come from degrees may be too large by
-GRIDS = (480, 240, 120)  # px, coarse to fine
+SCALE_LEVELS = (480, 240, 120)  # px, coarse to fine
 
 
 def utm_epsg(longitude: float, latitude: float) -> int:
@@ -32,7 +32,7 @@ def utm_epsg(longitude: float, latitude: float) -> int:
 
 
 @dataclass(frozen=True)
-class Frame:
+class GeoBox:
     """A rectangle of whole coarse squares in a UTM zone; metres, `north` is its upper edge."""
 
     epsg: int
@@ -40,7 +40,7 @@ class Frame:
     north: float
     width: int
     height: int
-    step: int = GRIDS[0]
+    step: int = SCALE_LEVELS[0]
 
     @property
     def crs(self) -> CRS:
@@ -60,26 +60,32 @@ class Frame:
         """(west, south, east, north) in metres."""
         return (self.west, self.north - self.height * RESOLUTION, self.west + self.width * RESOLUTION, self.north)
 
-    def strips(self, height: int) -> Iterator[Frame]:
+    def strips(self, height: int) -> Iterator[GeoBox]:
         """From north to south, each of at most `height` pixels (whole coarse squares)."""
         height = max(self.step, height // self.step * self.step)
         for top in range(0, self.height, height):
-            yield Frame(self.epsg, self.west, self.north - top * RESOLUTION, self.width,
-                        min(height, self.height - top), self.step)  # fmt: skip
+            yield GeoBox(
+                self.epsg,
+                self.west,
+                self.north - top * RESOLUTION,
+                self.width,
+                min(height, self.height - top),
+                self.step,
+            )
 
-    def columns(self, first: int, width: int) -> Frame:
+    def columns(self, first: int, width: int) -> GeoBox:
         """The part from a column of pixels on."""
-        return Frame(self.epsg, self.west + first * RESOLUTION, self.north, width, self.height, self.step)
+        return GeoBox(self.epsg, self.west + first * RESOLUTION, self.north, width, self.height, self.step)
 
-    def square(self, side: int, i: int, j: int) -> Square:
+    def footprint(self, side: int, i: int, j: int) -> PatchFootprint:
         """The square whose pixels are array rows `i * side` on and columns `j * side` on."""
         size = side * RESOLUTION
         row = round(self.north / size) - 1 - i
-        return Square(self.epsg, side, row, round(self.west / size) + j)
+        return PatchFootprint(self.epsg, side, row, round(self.west / size) + j)
 
 
 @dataclass(frozen=True)
-class Square:
+class PatchFootprint:
     """One square of a zone."""
 
     epsg: int
@@ -111,15 +117,15 @@ class Outline:
     ring: tuple[tuple[float, float], ...]
 
 
-def outlines_of(squares: Sequence[Square]) -> list[Outline]:
+def outlines_of(footprints: Sequence[PatchFootprint]) -> list[Outline]:
     """The outlines of squares of one zone, in one transformation: one a square takes seconds for a tile."""
     xs: list[float] = []
     ys: list[float] = []
-    for square in squares:
-        west, south, east, north = square.bounds
+    for footprint in footprints:
+        west, south, east, north = footprint.bounds
         xs += [(west + east) / 2, west, east, east, west]
         ys += [(south + north) / 2, south, south, north, north]
-    points = to_degrees(squares[0].epsg, xs, ys) if squares else []
+    points = to_degrees(footprints[0].epsg, xs, ys) if footprints else []
     found = []
     for first in range(0, len(points), 5):
         centre, *corners = points[first : first + 5]
@@ -136,9 +142,9 @@ def to_degrees(epsg: int, xs: list[float], ys: list[float]) -> list[tuple[float,
     return [(round((lon + 180) % 360 - 180, 7), round(lat, 7)) for lon, lat in zip(longitudes, latitudes, strict=True)]
 
 
-def frame_around(epsg: int, bounds: tuple[float, float, float, float], step: int = GRIDS[0]) -> Frame:
+def geobox_around(epsg: int, bounds: tuple[float, float, float, float], step: int = SCALE_LEVELS[0]) -> GeoBox:
     """The smallest frame of whole coarse squares around bounds in metres, but for `SLACK` at its edges."""
     size = step * RESOLUTION
     west, south = (math.floor((bound + SLACK) / size) * size for bound in bounds[:2])
     east, north = (math.ceil((bound - SLACK) / size) * size for bound in bounds[2:])
-    return Frame(epsg, west, north, round((east - west) / RESOLUTION), round((north - south) / RESOLUTION), step)
+    return GeoBox(epsg, west, north, round((east - west) / RESOLUTION), round((north - south) / RESOLUTION), step)

@@ -121,9 +121,13 @@ def weber_plain(intensity: NDArray[np.float32], epsilon: float) -> NDArray[np.ui
     raised = (intensity + np.float32(epsilon)).astype(np.float64)
     windows = sliding_window_view(raised, (WINDOW, WINDOW))
     sums = {
-        "west": windows[..., :, :HALF], "east": windows[..., :, HALF + 1 :], "north": windows[..., :HALF, :],
-        "south": windows[..., HALF + 1 :, :], "total": windows, "near": windows[..., 2:5, 2:5],
-    }  # fmt: skip
+        "west": windows[..., :, :HALF],
+        "east": windows[..., :, HALF + 1 :],
+        "north": windows[..., :HALF, :],
+        "south": windows[..., HALF + 1 :, :],
+        "total": windows,
+        "near": windows[..., 2:5, 2:5],
+    }
     east, west, north, south, total, near = (
         sums[name].sum(axis=(-1, -2)) for name in ("east", "west", "north", "south", "total", "near")
     )
@@ -131,8 +135,12 @@ def weber_plain(intensity: NDArray[np.float32], epsilon: float) -> NDArray[np.ui
     with np.errstate(invalid="ignore"):
         excitation = sum((ratios >= edge * total).astype(np.int64) for edge in EDGES)
         quadrants = [(east > west) & (north >= south), north > south, east < west, north < south]
-        first = [north * west < east * south, north * east > south * west,
-                 north * west > east * south, north * east < south * west]  # fmt: skip
+        first = [
+            north * west < east * south,
+            north * east > south * west,
+            north * west > east * south,
+            north * east < south * west,
+        ]
         octant = np.select(quadrants, [2 * k + ~half for k, half in enumerate(first)], default=0)
         counted = total > 0
     return np.bincount((octant * EXCITATIONS + excitation)[counted], minlength=DIMENSIONS).astype(np.uint32)

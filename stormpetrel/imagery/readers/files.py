@@ -78,8 +78,9 @@ def files_of(location: str | None, assets: dict[str, str]) -> ProductFiles:
     trusted."""
     if assets:
         # The address' own name says more than the asset's: T31TDF_..._B02_10m.jp2.
-        return ProductFiles({f"{key}/{urlsplit(href).path.rsplit('/', 1)[-1]}": gdal_path(href)
-                             for key, href in assets.items()})  # fmt: skip
+        return ProductFiles(
+            {f"{key}/{urlsplit(href).path.rsplit('/', 1)[-1]}": gdal_path(href) for key, href in assets.items()}
+        )
     if location is None:
         raise BadProduct("its notice names no files; give the product's path or assets")
     if "://" in location and not location.startswith("file://"):

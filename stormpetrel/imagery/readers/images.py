@@ -17,7 +17,7 @@ from stormpetrel.core.events import ProductAnnounced
 from stormpetrel.imagery.pairing import Scene
 from stormpetrel.imagery.patches.cutting import Strip
 from stormpetrel.imagery.patches.descriptors import BANDS
-from stormpetrel.imagery.patches.geobox import Frame, frame_around, utm_epsg
+from stormpetrel.imagery.patches.geobox import GeoBox, geobox_around, utm_epsg
 from stormpetrel.imagery.readers.files import files_of
 from stormpetrel.imagery.readers.sentinel1 import RadarImage
 from stormpetrel.imagery.readers.sentinel2 import OpticalImage
@@ -27,7 +27,7 @@ MOST_PIXELS = 600_000_000  # of a frame; a whole GRD needs 480 million
 T = TypeVar("T")
 
 
-def frame_of(scene: Scene, optical: OpticalImage | None) -> Frame:
+def frame_of(scene: Scene, optical: OpticalImage | None) -> GeoBox:
     """The optical image's own zone, so that its pixels stay as they are; else the zone of the ground's middle.
 
     Raises BadProduct where the ground is larger than a product's can be.
@@ -38,12 +38,12 @@ def frame_of(scene: Scene, optical: OpticalImage | None) -> Frame:
         transform_geom("EPSG:4326", f"EPSG:{epsg}", shapely.geometry.mapping(part)) for part in _parts(scene.ground)
     ]
     bounds = shapely.union_all([shapely.geometry.shape(part) for part in around]).bounds
-    frame = frame_around(epsg, bounds)
-    if frame.width * frame.height > MOST_PIXELS or not all(np.isfinite(bounds)):
+    geobox = geobox_around(epsg, bounds)
+    if geobox.width * geobox.height > MOST_PIXELS or not all(np.isfinite(bounds)):
         raise BadProduct(
-            f"its ground is {frame.width} x {frame.height} pixels in one UTM zone; name a smaller imagery.area"
+            f"its ground is {geobox.width} x {geobox.height} pixels in one UTM zone; name a smaller imagery.area"
         )
-    return frame
+    return geobox
 
 
 def _parts(ground: Any) -> list[Any]:
@@ -119,7 +119,7 @@ class Before:
     ndwi: NDArray[np.uint8] | None
 
 
-def read_strip(images: Images, place: Frame) -> tuple[Strip, Before]:
+def read_strip(images: Images, place: GeoBox) -> tuple[Strip, Before]:
     """All images of a strip, two at a time: GDAL lets go of the lock while it decodes and warps."""
     with ThreadPoolExecutor(2) as threads:
         optical = threads.submit(images.optical.onto, place) if images.optical else None
@@ -137,16 +137,13 @@ def _result(task: Future[T] | None) -> T | None:
     return None if task is None else task.result()
 
 
-def _ndwi_of(image: OpticalImage, place: Frame) -> NDArray[np.uint8]:
+def _ndwi_of(image: OpticalImage, place: GeoBox) -> NDArray[np.uint8]:
     green, infrared = image.onto(place, ("B03", "B08"))
     return ndwi(green, infrared, image, image.clouds(place))
 
 
 def ndwi(
-    green: NDArray[np.uint16],
-    infrared: NDArray[np.uint16],
-    image: OpticalImage,
-    clouds: NDArray[np.bool_] | None,
+    green: NDArray[np.uint16], infrared: NDArray[np.uint16], image: OpticalImage, clouds: NDArray[np.bool_] | None
 ) -> NDArray[np.uint8]:
     """NDWI levels of digital numbers; nothing is known under clouds."""
     offsets = (image.offsets["B03"], image.offsets["B08"])

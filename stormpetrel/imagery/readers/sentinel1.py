@@ -22,7 +22,7 @@ from rasterio.warp import Resampling, reproject, transform
 from rasterio.windows import Window
 
 from stormpetrel.core.errors import BadProduct
-from stormpetrel.imagery.patches.geobox import Frame
+from stormpetrel.imagery.patches.geobox import GeoBox
 from stormpetrel.imagery.readers.calibration import Calibration
 from stormpetrel.imagery.readers.files import ProductFiles, edge_in_degrees, opened, readable
 
@@ -89,47 +89,64 @@ class RadarImage:
             return list(zip(*transform(self._gcp_crs, CRS.from_epsg(4326), list(xs), list(ys)), strict=True))
         return edge_in_degrees(self._dataset)
 
-    def onto(self, frame: Frame) -> Float32:
+    def onto(self, geobox: GeoBox) -> Float32:
         """Linear backscatter of each pixel of the frame, (height, width), NaN where the product has none."""
-        out = np.full((frame.height, frame.width), np.nan, dtype=np.float32)
+        out = np.full((geobox.height, geobox.width), np.nan, dtype=np.float32)
         if not self._gcps:
-            return self._from_map(frame, out)
-        points = self._points_in(frame)
+            return self._from_map(geobox, out)
+        points = self._points_in(geobox)
         # A narrow part needs little of a turned image; a whole strip would need nearly all of it.
-        for left in range(0, frame.width, COLUMNS):
-            part = frame.columns(left, min(COLUMNS, frame.width - left))
+        for left in range(0, geobox.width, COLUMNS):
+            part = geobox.columns(left, min(COLUMNS, geobox.width - left))
             window = self._window(part, points)
             if window is not None:
                 out[:, left : left + part.width] = self._warped(part, window, points)
         return out
 
-    def _warped(self, frame: Frame, window: Window, points: list[GroundControlPoint]) -> Float32:
-        found = np.full((frame.height, frame.width), np.nan, dtype=np.float32)
+    def _warped(self, geobox: GeoBox, window: Window, points: list[GroundControlPoint]) -> Float32:
+        found = np.full((geobox.height, geobox.width), np.nan, dtype=np.float32)
         shifted = [
             GroundControlPoint(point.row - window.row_off, point.col - window.col_off, point.x, point.y)
             for point in points
         ]
         reproject(
-            self._sigma(window), found, gcps=shifted, src_crs=frame.crs, dst_transform=frame.transform,
-            dst_crs=frame.crs, src_nodata=np.nan, dst_nodata=np.nan, resampling=Resampling.bilinear,
-            SRC_METHOD="GCP_TPS", num_threads=2,
-        )  # fmt: skip
+            self._sigma(window),
+            found,
+            gcps=shifted,
+            src_crs=geobox.crs,
+            dst_transform=geobox.transform,
+            dst_crs=geobox.crs,
+            src_nodata=np.nan,
+            dst_nodata=np.nan,
+            resampling=Resampling.bilinear,
+            SRC_METHOD="GCP_TPS",
+            num_threads=2,
+        )
         return found
 
-    def _points_in(self, frame: Frame) -> list[GroundControlPoint]:
+    def _points_in(self, geobox: GeoBox) -> list[GroundControlPoint]:
         """The control points in metres of the frame's zone: there the antimeridian is no edge."""
-        if frame.epsg not in self._points:
-            xs, ys = transform(self._gcp_crs, frame.crs, [gcp.x for gcp in self._gcps], [gcp.y for gcp in self._gcps])
-            self._points[frame.epsg] = [
+        if geobox.epsg not in self._points:
+            xs, ys = transform(self._gcp_crs, geobox.crs, [gcp.x for gcp in self._gcps], [gcp.y for gcp in self._gcps])
+            self._points[geobox.epsg] = [
                 GroundControlPoint(gcp.row, gcp.col, x, y) for gcp, x, y in zip(self._gcps, xs, ys, strict=True)
             ]
-        return self._points[frame.epsg]
+        return self._points[geobox.epsg]
 
-    def _from_map(self, frame: Frame, out: Float32) -> Float32:
-        with readable(), WarpedVRT(
-            self._dataset, crs=frame.crs, transform=frame.transform, width=frame.width, height=frame.height,
-            resampling=Resampling.bilinear, dtype="float32", nodata=np.nan,
-        ) as warped:  # fmt: skip
+    def _from_map(self, geobox: GeoBox, out: Float32) -> Float32:
+        with (
+            readable(),
+            WarpedVRT(
+                self._dataset,
+                crs=geobox.crs,
+                transform=geobox.transform,
+                width=geobox.width,
+                height=geobox.height,
+                resampling=Resampling.bilinear,
+                dtype="float32",
+                nodata=np.nan,
+            ) as warped,
+        ):
             found = warped.read(self._band, masked=True).filled(np.nan)
         out[:] = 10 ** (found / 10) if self.scale == "decibels" else found
         if self.scale == "digital numbers":
@@ -137,9 +154,9 @@ class RadarImage:
             out **= 2
         return out
 
-    def _window(self, frame: Frame, points: list[GroundControlPoint]) -> Window | None:
+    def _window(self, geobox: GeoBox, points: list[GroundControlPoint]) -> Window | None:
         """The part of the radar image that the frame needs; None where they do not meet."""
-        west, south, east, north = frame.bounds
+        west, south, east, north = geobox.bounds
         xs, ys = np.meshgrid(np.linspace(west, east, 15), np.linspace(south, north, 15))
         with GCPTransformer(points, tps=True) as placed:
             rows, columns = placed.rowcol(xs.ravel().tolist(), ys.ravel().tolist())

@@ -22,7 +22,7 @@ from rasterio.windows import Window
 
 from stormpetrel.core.errors import BadProduct
 from stormpetrel.imagery.patches.descriptors import BANDS
-from stormpetrel.imagery.patches.geobox import RESOLUTION, Frame
+from stormpetrel.imagery.patches.geobox import RESOLUTION, GeoBox
 from stormpetrel.imagery.readers.files import ProductFiles, edge_in_degrees, opened, readable
 
 UInt16 = NDArray[np.uint16]
@@ -88,24 +88,24 @@ class OpticalImage:
         code = self._bands["B02"][0].crs.to_epsg()
         return code if code is not None and (32601 <= code <= 32660 or 32701 <= code <= 32760) else None
 
-    def onto(self, frame: Frame, bands: Sequence[str] = BANDS) -> list[UInt16]:
+    def onto(self, geobox: GeoBox, bands: Sequence[str] = BANDS) -> list[UInt16]:
         """Digital numbers of these bands at each pixel of the frame; 0 where the product has none."""
         one_file = len({id(dataset) for dataset, _ in self._bands.values()}) < len(BANDS)
         # Two at a time: a JPEG2000 tile takes long to decode, and GDAL lets go of the lock meanwhile. A file is one
         # thread's own.
         with readable(), ThreadPoolExecutor(1 if one_file else 2) as threads:
-            return list(threads.map(lambda band: _numbers(*self._bands[band], frame, Resampling.bilinear), bands))
+            return list(threads.map(lambda band: _numbers(*self._bands[band], geobox, Resampling.bilinear), bands))
 
-    def clouds(self, frame: Frame) -> NDArray[np.bool_] | None:
+    def clouds(self, geobox: GeoBox) -> NDArray[np.bool_] | None:
         """Where clouds, their shadows or cirrus are; None where the product does not say."""
         if self._clouds is None:
             return None
         dataset, kind = self._clouds
         with readable():
             if kind == "classes":
-                return np.isin(_numbers(dataset, 1, frame, Resampling.nearest), CLOUDS)
-            found = _numbers(dataset, 1, frame, Resampling.nearest) > 0
-            return found | (_numbers(dataset, 2, frame, Resampling.nearest) > 0) if dataset.count > 1 else found
+                return np.isin(_numbers(dataset, 1, geobox, Resampling.nearest), CLOUDS)
+            found = _numbers(dataset, 1, geobox, Resampling.nearest) > 0
+            return found | (_numbers(dataset, 2, geobox, Resampling.nearest) > 0) if dataset.count > 1 else found
 
     def close(self) -> None:
         self._stack.close()
@@ -120,20 +120,20 @@ def _band_file(files: ProductFiles, band: str) -> str | None:
     return files.paths[named[0]] if named else None
 
 
-def _numbers(dataset: rasterio.DatasetReader, band: int, frame: Frame, resampling: Resampling) -> UInt16:
+def _numbers(dataset: rasterio.DatasetReader, band: int, geobox: GeoBox, resampling: Resampling) -> UInt16:
     """A band on a frame: copied where it lies on the same pixels, warped otherwise."""
     step = dataset.transform
     aligned = (
-        dataset.crs == frame.crs
+        dataset.crs == geobox.crs
         and (step.a, step.e, step.b, step.d) == (RESOLUTION, -RESOLUTION, 0, 0)
         and step.c % RESOLUTION == 0
         and step.f % RESOLUTION == 0
     )
-    out = np.zeros((frame.height, frame.width), dtype=np.uint16)
+    out = np.zeros((geobox.height, geobox.width), dtype=np.uint16)
     if aligned:
-        column, row = round((frame.west - step.c) / RESOLUTION), round((step.f - frame.north) / RESOLUTION)
+        column, row = round((geobox.west - step.c) / RESOLUTION), round((step.f - geobox.north) / RESOLUTION)
         left, top = max(0, column), max(0, row)
-        right, bottom = min(dataset.width, column + frame.width), min(dataset.height, row + frame.height)
+        right, bottom = min(dataset.width, column + geobox.width), min(dataset.height, row + geobox.height)
         if left < right and top < bottom:
             window = Window(left, top, right - left, bottom - top)
             out[top - row : bottom - row, left - column : right - column] = _as_numbers(
@@ -141,9 +141,15 @@ def _numbers(dataset: rasterio.DatasetReader, band: int, frame: Frame, resamplin
             )
         return out
     with WarpedVRT(
-        dataset, crs=frame.crs, transform=frame.transform, width=frame.width, height=frame.height,
-        resampling=resampling, nodata=0, src_nodata=0,
-    ) as warped:  # fmt: skip
+        dataset,
+        crs=geobox.crs,
+        transform=geobox.transform,
+        width=geobox.width,
+        height=geobox.height,
+        resampling=resampling,
+        nodata=0,
+        src_nodata=0,
+    ) as warped:
         out[:] = _as_numbers(warped.read(band))
     return out
 

@@ -149,10 +149,14 @@ def scene_threshold(levels: UInt8, scale: tuple[float, float], modes: Modes, wat
     means = first + step * (splits.lower if water_is_low else splits.upper)
     with np.errstate(invalid="ignore"):
         both = (
-            (splits.level >= 0) & (splits.apart >= APART) & (step * (splits.upper - splits.lower) >= modes.apart)
-            & (means >= modes.water[0]) & (means <= modes.water[1])
-            & (thresholds >= modes.threshold[0]) & (thresholds <= modes.threshold[1])
-        )  # fmt: skip
+            (splits.level >= 0)
+            & (splits.apart >= APART)
+            & (step * (splits.upper - splits.lower) >= modes.apart)
+            & (means >= modes.water[0])
+            & (means <= modes.water[1])
+            & (thresholds >= modes.threshold[0])
+            & (thresholds <= modes.threshold[1])
+        )
     if not both.any():
         return modes.default, confidence_of(0.0)
     return float(np.median(thresholds[both])), confidence_of(float(np.median(splits.apart[both])))

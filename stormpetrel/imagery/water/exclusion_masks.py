@@ -14,7 +14,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import Resampling
 
 from stormpetrel.core.errors import BadProduct
-from stormpetrel.imagery.patches.geobox import Frame
+from stormpetrel.imagery.patches.geobox import GeoBox
 from stormpetrel.imagery.readers.files import opened, readable
 
 Mask = NDArray[np.bool_]
@@ -29,22 +29,26 @@ class GroundMasks:
     slope: Path | None = None
     steepest: float = 8.0
 
-    def permanent(self, frame: Frame) -> Mask | None:
+    def permanent(self, geobox: GeoBox) -> Mask | None:
         """Where water always is; None where no raster is given. Raises BadProduct where it cannot be read."""
-        return None if self.permanent_water is None else _onto(self.permanent_water, frame) > 0
+        return None if self.permanent_water is None else _onto(self.permanent_water, geobox) > 0
 
-    def steep(self, frame: Frame) -> Mask | None:
+    def steep(self, geobox: GeoBox) -> Mask | None:
         """Where the ground is too steep; None where no raster is given. Raises BadProduct where it cannot be read."""
-        return None if self.slope is None else _onto(self.slope, frame) > self.steepest
+        return None if self.slope is None else _onto(self.slope, geobox) > self.steepest
 
 
-def _onto(path: Path, frame: Frame) -> NDArray[np.float32]:
+def _onto(path: Path, geobox: GeoBox) -> NDArray[np.float32]:
     with opened(str(path)) as dataset, readable():
         if dataset.crs is None:
             raise BadProduct(f"the mask {path.name} has no coordinate system")
         with WarpedVRT(
-            dataset, crs=frame.crs, transform=frame.transform, width=frame.width, height=frame.height,
+            dataset,
+            crs=geobox.crs,
+            transform=geobox.transform,
+            width=geobox.width,
+            height=geobox.height,
             resampling=Resampling.nearest,
-        ) as warped:  # fmt: skip
+        ) as warped:
             found: NDArray[np.float32] = warped.read(1, masked=True, out_dtype="float32").filled(0)
             return found

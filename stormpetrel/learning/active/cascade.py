@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.learning.training.support_vector_ranker import Float32, Machine, fit, width_of
+from stormpetrel.learning.training.support_vector_ranker import Float32, SupportVectorRanker, fit, width_of
 
 Rows = NDArray[np.int64]
 SHARE = 0.9  # of each coarser level's patches at most are gone into; at .6 a frequent class loses 12 points of accuracy
@@ -47,7 +47,7 @@ class Descent:
     how many patches each level scored, `saved` the share of the finest grid that was never looked at."""
 
     scores: Float32
-    machines: list[Machine]
+    rankers: list[SupportVectorRanker]
     scored: dict[int, int]
     seen: NDArray[np.bool_]
     saved: float
@@ -57,15 +57,15 @@ def descend(levels: Sequence[Level], told: Sequence[Told], share: float = SHARE)
     """Runs the cascade over `levels`, coarse to fine, with what was said at each. At least one label is needed."""
     handed = _handed_up(levels, told)
     open_rows = np.arange(len(levels[0].matrix))
-    machines: list[Machine] = []
+    rankers: list[SupportVectorRanker] = []
     scored: dict[int, int] = {}
     scores = np.empty(0, np.float32)
     for depth, level in enumerate(levels):
-        examples = _examples(levels, handed, machines, depth)
-        machine = fit(level.matrix[examples.rows], np.array(examples.signs, np.int8), width_of(level.matrix))
-        machines.append(machine)
+        examples = _examples(levels, handed, rankers, depth)
+        ranker = fit(level.matrix[examples.rows], np.array(examples.signs, np.int8), width_of(level.matrix))
+        rankers.append(ranker)
         found = np.full(len(level.matrix), -np.inf, dtype=np.float32)
-        found[open_rows] = machine.scores(level.matrix[open_rows])
+        found[open_rows] = ranker.scores(level.matrix[open_rows])
         scored[level.side] = len(open_rows)
         if depth + 1 < len(levels):
             finer = levels[depth + 1]
@@ -78,7 +78,7 @@ def descend(levels: Sequence[Level], told: Sequence[Told], share: float = SHARE)
     seen = np.isfinite(scores)
     floor = float(scores[seen].min()) - 1.0 if seen.any() else -1.0
     scores = np.where(seen, scores, np.float32(min(floor, -1.0)))
-    return Descent(scores, machines, scored, seen, float(1 - seen.mean()) if len(seen) else 0.0)
+    return Descent(scores, rankers, scored, seen, float(1 - seen.mean()) if len(seen) else 0.0)
 
 
 def _handed_up(levels: Sequence[Level], told: Sequence[Told]) -> list[Told]:
@@ -96,7 +96,9 @@ def _handed_up(levels: Sequence[Level], told: Sequence[Told]) -> list[Told]:
     return handed
 
 
-def _examples(levels: Sequence[Level], handed: Sequence[Told], machines: Sequence[Machine], depth: int) -> Told:
+def _examples(
+    levels: Sequence[Level], handed: Sequence[Told], rankers: Sequence[SupportVectorRanker], depth: int
+) -> Told:
     """The labels of a level and those handed down to it from all levels above: witnesses of the positive patches, and
     what looks most positive of the negative ones."""
     level, own = levels[depth], handed[depth]
@@ -109,26 +111,30 @@ def _examples(levels: Sequence[Level], handed: Sequence[Told], machines: Sequenc
             # A patch that a finer positive label lies in has its witness already.
             known = set(own.rows)
             inside = np.array([child for child in inside.tolist() if child not in known], np.int64)
-            positive_inside = any(sign_ > 0 and _above(levels, depth, row_, above) == row
-                                  for row_, sign_ in zip(own.rows, own.signs, strict=True))  # fmt: skip
+            positive_inside = any(
+                sign_ > 0 and _above(levels, depth, row_, above) == row
+                for row_, sign_ in zip(own.rows, own.signs, strict=True)
+            )
             if len(inside) and not (sign > 0 and positive_inside):
                 bags.append((inside, sign))
     if not bags:
         return own
-    return _witnesses(level.matrix, own, bags, machines[-1] if machines else None)
+    return _witnesses(level.matrix, own, bags, rankers[-1] if rankers else None)
 
 
-def _witnesses(matrix: Float32, own: Told, bags: Sequence[tuple[Rows, int]], machine: Machine | None) -> Told:
+def _witnesses(
+    matrix: Float32, own: Told, bags: Sequence[tuple[Rows, int]], ranker: SupportVectorRanker | None
+) -> Told:
     gamma = width_of(matrix)
     told = own
     chosen: list[list[int]] = []
     for _ in range(TURNS):
-        if machine is None:
+        if ranker is None:
             picked = [rows[:1].tolist() if sign > 0 else rows[:FINER_OF_NEGATIVE].tolist() for rows, sign in bags]
         else:
             picked = []
             for rows, sign in bags:
-                order = np.argsort(-machine.scores(matrix[rows]), kind="stable")
+                order = np.argsort(-ranker.scores(matrix[rows]), kind="stable")
                 picked.append(rows[order[: 1 if sign > 0 else FINER_OF_NEGATIVE]].tolist())
         if picked == chosen:
             break
@@ -137,7 +143,7 @@ def _witnesses(matrix: Float32, own: Told, bags: Sequence[tuple[Rows, int]], mac
             own.rows + [row for rows in picked for row in rows],
             own.signs + [sign for rows, (_, sign) in zip(picked, bags, strict=True) for _ in rows],
         )
-        machine = fit(matrix[told.rows], np.array(told.signs, np.int8), gamma)
+        ranker = fit(matrix[told.rows], np.array(told.signs, np.int8), gamma)
     return told
 
 

@@ -41,9 +41,15 @@ class Items:
         kept = np.flatnonzero(mask)
         ids = [self.ids[row] for row in kept]
         return Items(
-            ids, {own: row for row, own in enumerate(ids)}, self.vectors[kept], self.times[kept],
-            self.longitudes[kept], self.latitudes[kept], self.origins[kept], self.distinct,
-        )  # fmt: skip
+            ids,
+            {own: row for row, own in enumerate(ids)},
+            self.vectors[kept],
+            self.times[kept],
+            self.longitudes[kept],
+            self.latitudes[kept],
+            self.origins[kept],
+            self.distinct,
+        )
 
     def of_origin(self, wanted: Callable[[Document], bool]) -> Mask:
         """The items whose origin is wanted; each is looked at once."""
@@ -74,7 +80,7 @@ class _Fresh:
     vectors: list[NDArray[np.float32]] = field(default_factory=list)
 
 
-class Matrices:
+class EmbeddingCache:
     """The collections that rounds were asked of. What was written since is read before each answer; what was deleted is
     noticed by the count."""
 
@@ -164,9 +170,15 @@ def _merged(held: _Held, fresh: _Fresh, gone: set[str]) -> Items:
         columns[:, to[len(stay) :]] = np.array([fresh.fields[place] for place in come], dtype=np.float64).T
     ids = [ids[row] for row in order]
     return Items(
-        ids, {own: row for row, own in enumerate(ids)}, vectors, columns[0].astype(np.int64), columns[1], columns[2],
-        columns[3].astype(np.int64), held.distinct,
-    )  # fmt: skip
+        ids,
+        {own: row for row, own in enumerate(ids)},
+        vectors,
+        columns[0].astype(np.int64),
+        columns[1],
+        columns[2],
+        columns[3].astype(np.int64),
+        held.distinct,
+    )
 
 
 def _fill(vectors: NDArray[np.float32], pages: list[NDArray[np.float32]], come: Rows, to: Rows) -> None:

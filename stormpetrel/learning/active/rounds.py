@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.errors import BadQuery
+from stormpetrel.core.ids import Collection
 from stormpetrel.learning.active.cascade import Descent, Level, Told, descend
-from stormpetrel.learning.active.embedding_cache import Items, Mask, Matrices
+from stormpetrel.learning.active.embedding_cache import EmbeddingCache, Items, Mask
 from stormpetrel.learning.active.patch_ids import parents_of
-from stormpetrel.learning.active.selection import Advice, Examples, Fits, Round, Scorer, advice, examples_of, next_round
-from stormpetrel.learning.active.structured_query import Condition, met
-from stormpetrel.learning.annotations.annotation_store import Judged, Ledger
+from stormpetrel.learning.active.selection import Advice, Examples, Fits, Ranker, Round, advice, examples_of, next_round
+from stormpetrel.learning.active.structured_query import Predicate, met
+from stormpetrel.learning.annotations.annotation_store import AnnotationStore, ConsensusLabel
 from stormpetrel.learning.training.relevance_model import Prior, fitted, prior_of
 from stormpetrel.learning.training.support_vector_ranker import fits_by
-from stormpetrel.learning.training.trainer import kind_of
 
 Float32 = NDArray[np.float32]
 NO_EXAMPLES = "Annotate one item first, or give an example, a text or a vector to begin with"
@@ -31,18 +31,18 @@ class Scope:
 
     collection: str
     vector: str
-    grid: int | None = None
-    condition: Condition = field(default_factory=Condition)
+    scale_level: int | None = None
+    condition: Predicate = field(default_factory=Predicate)
 
 
 @dataclass(frozen=True)
-class Taught:
+class TrainedModel:
     """A label's model over a scope: what it learned from, how, and the items that people judged."""
 
-    machine: Scorer
+    ranker: Ranker
     examples: Examples
     fits: Fits
-    judged: list[Judged]
+    judged: list[ConsensusLabel]
     labels: Mapping[str, int]  # how many positive, negative, disputed, skipped
     provisional: bool = False
 
@@ -53,114 +53,135 @@ class Answer:
 
     items: Items
     round: Round
-    taught: Taught
+    taught: TrainedModel
     advice: Advice
 
 
-class Rounds:
+class ActiveLearning:
     """Asks the matrices of posts and patches; `indexes` names the vector index's collection of each kind, `prior` is
     what other events teach of a label of posts."""
 
-    def __init__(self, matrices: Matrices, indexes: Mapping[str, str], prior: Prior | None = None) -> None:
-        self._matrices, self._indexes, self._prior = matrices, indexes, prior
+    def __init__(self, embedding_cache: EmbeddingCache, indexes: Mapping[str, str], prior: Prior | None = None) -> None:
+        self._embedding_cache, self._indexes, self._prior = embedding_cache, indexes, prior
 
     def everything(self, scope: Scope) -> Items:
         """All items of the scope's collection, grid and vector, whatever its condition."""
-        kind = kind_of(scope.collection)
-        equal = {"kind": "original"} if kind == "posts" else {"grid": str(scope.grid)}
-        return self._matrices.get(self._indexes[kind], scope.vector, equal)
+        kind = Collection.parse(scope.collection).kind
+        equal = {"kind": "original"} if kind == "posts" else {"scale_level": str(scope.scale_level)}
+        return self._embedding_cache.get(self._indexes[kind], scope.vector, equal)
 
-    def within(self, scope: Scope, ledger: Ledger) -> Items:
+    def within(self, scope: Scope, annotation_store: AnnotationStore) -> Items:
         """The items that meet the scope's condition. Raises BadQuery where it asks of an item that is not there."""
         items = self.everything(scope)
-        if scope.condition == Condition():
+        if scope.condition == Predicate():
             return items
-        return items.only(self.met(items, scope, ledger))
+        return items.only(self.met(items, scope, annotation_store))
 
-    def met(self, items: Items, scope: Scope, ledger: Ledger) -> Mask:
+    def met(self, items: Items, scope: Scope, annotation_store: AnnotationStore) -> Mask:
         """Which of the items meet the scope's condition."""
 
         def said(label: str, by: Literal["people", "model"]) -> Mask:
             found = np.zeros(len(items), dtype=bool)
             if by == "people":
-                positive = (one.item_id for one in ledger.judged(label) if one.sign > 0)
+                positive = (one.item_id for one in annotation_store.judged(label) if one.sign > 0)
                 found[[items.rows[own] for own in positive if own in items.rows]] = True
                 return found
-            return self.taught(scope, ledger, label, items).machine.scores(items.vectors) > 0
+            return self.taught(scope, annotation_store, label, items).ranker.scores(items.vectors) > 0
 
         def alike(item_id: str) -> Float32:
             row = items.rows.get(item_id)
             if row is None:
-                raise BadQuery("like", f"{item_id!r} has no {scope.vector} vector in this collection and grid",
-                               "Take one of the same collection and grid")  # fmt: skip
+                raise BadQuery(
+                    "like",
+                    f"{item_id!r} has no {scope.vector} vector in this collection and grid",
+                    "Take one of the same collection and grid",
+                )
             return cosines(items.vectors, items.vectors[row])
 
         return met(items, scope.condition, said, alike)
 
     def taught(
-        self, scope: Scope, ledger: Ledger, label: str, items: Items,
-        begin_with: Sequence[tuple[str, int, Float32 | None]] = (), until_round: int | None = None,
-    ) -> Taught:  # fmt: skip
+        self,
+        scope: Scope,
+        annotation_store: AnnotationStore,
+        label: str,
+        items: Items,
+        begin_with: Sequence[tuple[str, int, Float32 | None]] = (),
+        until_round: int | None = None,
+    ) -> TrainedModel:
         """The label's model of all that stands; `begin_with` counts only where nothing does. Raises BadQuery."""
-        judged = ledger.judged(label, until_round=until_round)
-        of_grid = [one for one in judged if scope.grid is None or one.newest.grid == scope.grid] or judged
+        judged = annotation_store.judged(label, until_round=until_round)
+        of_grid = [
+            one for one in judged if scope.scale_level is None or one.newest.scale_level == scope.scale_level
+        ] or judged
         held = [(one.item_id, one.sign, _vector(one, scope.vector)) for one in of_grid if one.sign]
         labels = {
-            "positive": sum(one.sign > 0 for one in judged), "negative": sum(one.sign < 0 for one in judged),
+            "positive": sum(one.sign > 0 for one in judged),
+            "negative": sum(one.sign < 0 for one in judged),
             "disputed": sum(one.disputed for one in judged),
             "skipped": sum(not one.sign and not one.disputed for one in judged),
-        }  # fmt: skip
+        }
         examples = examples_of(dict(items.rows), items.vectors, held or begin_with)
-        prior = prior_of(self._prior, kind_of(scope.collection), label)
+        prior = prior_of(self._prior, Collection.parse(scope.collection).kind, label)
         if not len(examples.signs) and prior is None:
             raise BadQuery("label", f"nothing is known of {label!r} in {scope.collection!r} yet", NO_EXAMPLES)
-        machine: Scorer
-        if kind_of(scope.collection) == "posts":
-            machine, fits = fitted(examples, items.vectors, prior)
+        ranker: Ranker
+        if Collection.parse(scope.collection).kind == "posts":
+            ranker, fits = fitted(examples, items.vectors, prior)
         else:
             fits = fits_by(items.vectors)
-            machine = fits(examples.vectors, examples.signs)
-        return Taught(machine, examples, fits, judged, labels, provisional=not held)
+            ranker = fits(examples.vectors, examples.signs)
+        return TrainedModel(ranker, examples, fits, judged, labels, provisional=not held)
 
     def next(
-        self, scope: Scope, ledger: Ledger, label: str, ask: int,
+        self,
+        scope: Scope,
+        annotation_store: AnnotationStore,
+        label: str,
+        ask: int,
         begin_with: Sequence[tuple[str, int, Float32 | None]] = (),
-    ) -> Answer:  # fmt: skip
+    ) -> Answer:
         """The next round of a label. Raises BadQuery where there is nothing to begin with, or nothing in the scope."""
-        items = self.within(scope, ledger)
+        items = self.within(scope, annotation_store)
         if not len(items):
             raise BadQuery("within", "nothing in this collection and grid meets it", "Ask for less")
-        taught = self.taught(scope, ledger, label, items, begin_with)
-        found = next_round(items.vectors, taught.examples, taught.machine, ask)
-        return Answer(items, found, taught, self._advice(scope, ledger, label, items, found))
+        taught = self.taught(scope, annotation_store, label, items, begin_with)
+        found = next_round(items.vectors, taught.examples, taught.ranker, ask)
+        return Answer(items, found, taught, self._advice(scope, annotation_store, label, items, found))
 
-    def _advice(self, scope: Scope, ledger: Ledger, label: str, items: Items, found: Round) -> Advice:
-        last = ledger.last_round(label)
+    def _advice(
+        self, scope: Scope, annotation_store: AnnotationStore, label: str, items: Items, found: Round
+    ) -> Advice:
+        last = annotation_store.last_round(label)
         if last < 2:
             return Advice(False, "two rounds with labels of both signs are needed to tell")
-        before = self.taught(scope, ledger, label, items, until_round=last - 1).machine
+        before = self.taught(scope, annotation_store, label, items, until_round=last - 1).ranker
         newest = [
             (one.item_id, one.sign, _vector(one, scope.vector))
-            for one in ledger.judged(label)
+            for one in annotation_store.judged(label)
             if one.newest.round == last and one.sign
         ]
         return advice(
-            before, found.machine, found.scores, items.vectors, examples_of(dict(items.rows), items.vectors, newest)
+            before, found.ranker, found.scores, items.vectors, examples_of(dict(items.rows), items.vectors, newest)
         )
 
-    def descend(self, scope: Scope, ledger: Ledger, label: str, grids: Sequence[int]) -> tuple[list[Items], Descent]:
+    def descend(
+        self, scope: Scope, annotation_store: AnnotationStore, label: str, scale_levels: Sequence[int]
+    ) -> tuple[list[Items], Descent]:
         """The cascade of a label through grids, coarse to fine, with the items of each. Raises BadQuery."""
         levels: list[Level] = []
         held: list[Items] = []
-        for grid in sorted(grids, reverse=True):
-            items = self.within(Scope(scope.collection, scope.vector, grid, scope.condition), ledger)
+        for scale_level in sorted(scale_levels, reverse=True):
+            items = self.within(Scope(scope.collection, scope.vector, scale_level, scope.condition), annotation_store)
             if not len(items):
-                raise BadQuery("grids", f"no patch of {grid} px meets the condition", "Leave this grid out")
+                raise BadQuery(
+                    "scale_levels", f"no patch of {scale_level} px meets the condition", "Leave this grid out"
+                )
             parents = parents_of(items.ids, held[-1].rows) if held else np.full(len(items), -1, np.int64)
-            levels.append(Level(grid, items.vectors, parents))
+            levels.append(Level(scale_level, items.vectors, parents))
             held.append(items)
         told = [Told() for _ in levels]
-        for one in ledger.judged(label):
+        for one in annotation_store.judged(label):
             for level, items in enumerate(held):
                 if one.sign and one.item_id in items.rows:
                     told[level].rows.append(items.rows[one.item_id])
@@ -170,7 +191,7 @@ class Rounds:
         return held, descend(levels, told)
 
 
-def _vector(one: Judged, name: str) -> Float32 | None:
+def _vector(one: ConsensusLabel, name: str) -> Float32 | None:
     held = one.newest.vectors.get(name)
     return None if held is None else held.values()
 

@@ -24,7 +24,7 @@ STABLE = 0.9  # share of the top that must stay for a ranking to be stable
 TOP_COMPARED = 100
 
 
-class Scorer(Protocol):
+class Ranker(Protocol):
     """A fitted model of a label. Without both signs among its examples it may rank, but not separate."""
 
     @property
@@ -38,14 +38,14 @@ class Scorer(Protocol):
         ...
 
 
-Fits = Callable[[Float32, NDArray[np.int8]], Scorer]
+Fits = Callable[[Float32, NDArray[np.int8]], Ranker]
 
 
 @dataclass(frozen=True)
 class Round:
     """What a round gives: the model, every row's score, and three lists of rows that bear no label yet."""
 
-    machine: Scorer
+    ranker: Ranker
     scores: Float32
     top: Rows
     boundary: Rows
@@ -61,16 +61,16 @@ class Examples:
     signs: NDArray[np.int8]
 
 
-def next_round(matrix: Float32, examples: Examples, machine: Scorer, ask: int) -> Round:
+def next_round(matrix: Float32, examples: Examples, ranker: Ranker, ask: int) -> Round:
     """A round over `matrix` (rows, dimensions) with the model of the examples. Each list has at most `ask` rows."""
-    scores = machine.scores(matrix)
+    scores = ranker.scores(matrix)
     free = np.ones(len(matrix), dtype=bool)
     free[examples.rows[examples.rows >= 0]] = False
     top = best(scores, free, ask)
-    boundary = ambiguous(matrix, scores, free, ask) if machine.separates else np.empty(0, np.int64)
+    boundary = ambiguous(matrix, scores, free, ask) if ranker.separates else np.empty(0, np.int64)
     rest = free.copy()
     rest[top] = rest[boundary] = False
-    return Round(machine, scores, top, boundary, representatives(matrix, examples.vectors, rest, ask))
+    return Round(ranker, scores, top, boundary, representatives(matrix, examples.vectors, rest, ask))
 
 
 def best(scores: Float32, free: NDArray[np.bool_], count: int) -> Rows:
@@ -139,7 +139,7 @@ class Advice:
     errors: int | None = None
 
 
-def advice(before: Scorer | None, now: Scorer, scores: Float32, matrix: Float32, last: Examples) -> Advice:
+def advice(before: Ranker | None, now: Ranker, scores: Float32, matrix: Float32, last: Examples) -> Advice:
     """What to do after a round: stop where the ranking is stable and the last labels (`last`) were no surprise."""
     if before is None or not before.separates or not now.separates:
         return Advice(False, "two rounds with labels of both signs are needed to tell")

@@ -4,13 +4,14 @@ with AND, OR and NOT."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stormpetrel.core.cells import distance_km
+from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.events import LabelId, Latitude, Longitude
 from stormpetrel.core.ports import Document
 from stormpetrel.learning.active.embedding_cache import Items, Mask
@@ -36,7 +37,7 @@ class Likeness(BaseModel):
     at_least: Annotated[float, Field(ge=-1, le=1)] = 0.9
 
 
-class Condition(BaseModel):
+class Predicate(BaseModel):
     """What an item must meet: all the fields that are given, every part of `all`, one of `any`, none of `none`.
 
     `label` is met where the model of people's annotations says so, or, with `said_by` `people`, where they said so
@@ -44,9 +45,9 @@ class Condition(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid")
-    all: Annotated[list[Condition], Field(max_length=MOST_PARTS)] = Field(default_factory=list)
-    any: Annotated[list[Condition], Field(max_length=MOST_PARTS)] = Field(default_factory=list)
-    none: Annotated[list[Condition], Field(max_length=MOST_PARTS)] = Field(default_factory=list)
+    all: Annotated[list[Predicate], Field(max_length=MOST_PARTS)] = Field(default_factory=list)
+    any: Annotated[list[Predicate], Field(max_length=MOST_PARTS)] = Field(default_factory=list)
+    none: Annotated[list[Predicate], Field(max_length=MOST_PARTS)] = Field(default_factory=list)
     label: LabelId | None = None
     said_by: Literal["people", "model"] = "model"
     like: Likeness | None = None
@@ -62,7 +63,7 @@ class Condition(BaseModel):
 
     @model_validator(mode="after")
     def sensible(self) -> Self:
-        if self.since and self.until and _ms(self.since) > _ms(self.until):
+        if self.since and self.until and milliseconds(self.since) > milliseconds(self.until):
             raise ValueError("since lies after until; swap them")
         if self.box and self.box[1] > self.box[3]:
             raise ValueError("south lies above north; a box is [west, south, east, north]")
@@ -71,7 +72,7 @@ class Condition(BaseModel):
         return self
 
 
-def depth(condition: Condition) -> int:
+def depth(condition: Predicate) -> int:
     return 1 + max((depth(part) for part in (*condition.all, *condition.any, *condition.none)), default=0)
 
 
@@ -81,7 +82,7 @@ Said = Callable[[str, Literal["people", "model"]], Mask]
 Alike = Callable[[str], "np.ndarray[tuple[int], np.dtype[np.float32]]"]
 
 
-def met(items: Items, condition: Condition, said: Said, alike: Alike) -> Mask:
+def met(items: Items, condition: Predicate, said: Said, alike: Alike) -> Mask:
     """The items that meet a condition, bool, shape (items,)."""
     found = _fields(items, condition, said, alike)
     for part in condition.all:
@@ -93,12 +94,12 @@ def met(items: Items, condition: Condition, said: Said, alike: Alike) -> Mask:
     return found
 
 
-def _fields(items: Items, asked: Condition, said: Said, alike: Alike) -> Mask:
+def _fields(items: Items, asked: Predicate, said: Said, alike: Alike) -> Mask:
     found = np.ones(len(items), dtype=bool)
     if asked.since:
-        found &= items.times >= _ms(asked.since)
+        found &= items.times >= milliseconds(asked.since)
     if asked.until:
-        found &= items.times <= _ms(asked.until)
+        found &= items.times <= milliseconds(asked.until)
     if asked.box:
         found &= _in_box(items, asked.box)
     if asked.circle:
@@ -131,7 +132,3 @@ def _in_box(items: Items, box: tuple[float, float, float, float]) -> Mask:
     across = (lon >= west) & (lon <= east) if west <= east else (lon >= west) | (lon <= east)
     found: Mask = across & (lat >= south) & (lat <= north)
     return found
-
-
-def _ms(moment: datetime) -> int:
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

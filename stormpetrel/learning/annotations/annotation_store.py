@@ -19,7 +19,7 @@ SIGNS = {"positive": 1, "negative": -1}
 
 
 @dataclass(frozen=True)
-class Judged:
+class ConsensusLabel:
     """What holds of an item for a label: `sign` is 1, -1, or 0 where its annotators are at a tie. `by` says who holds
     what; `newest` is the annotation whose vectors count."""
 
@@ -34,7 +34,7 @@ class Judged:
 
 
 @dataclass
-class Ledger:
+class AnnotationStore:
     """The annotations of one collection. Taking the same events in the same order makes the same ledger."""
 
     collection: str
@@ -43,7 +43,7 @@ class Ledger:
     # (label, item, annotator) -> annotation ids in order
     _said: dict[tuple[str, str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     _items: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
-    _voices: dict[tuple[str, str], dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
+    _votes: dict[tuple[str, str], dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
 
     def take(self, event: Annotation | AnnotationUndone) -> bool:
         """Whether anything has changed. An event that came before (at least once) changes nothing."""
@@ -58,15 +58,15 @@ class Ledger:
         self._annotations[event.annotation_id] = event
         self._said[event.label, event.item_id, event.annotator].append(event.annotation_id)
         self._items[event.label].setdefault(event.item_id)
-        self._voices[event.label, event.item_id].setdefault(event.annotator)
+        self._votes[event.label, event.item_id].setdefault(event.annotator)
         return True
 
-    def copy(self) -> Ledger:
+    def copy(self) -> AnnotationStore:
         """The same, for who works with it while more comes in."""
         said = defaultdict(list, {key: list(ids) for key, ids in self._said.items()})
         items = defaultdict(dict, {label: dict(held) for label, held in self._items.items()})
-        voices = defaultdict(dict, {key: dict(held) for key, held in self._voices.items()})
-        return Ledger(self.collection, dict(self._annotations), dict(self._undone), said, items, voices)
+        votes = defaultdict(dict, {key: dict(held) for key, held in self._votes.items()})
+        return AnnotationStore(self.collection, dict(self._annotations), dict(self._undone), said, items, votes)
 
     def get(self, annotation_id: str) -> Annotation | None:
         return self._annotations.get(annotation_id)
@@ -92,27 +92,27 @@ class Ledger:
         """Every annotation in the order of the log, with its undoing where it was undone."""
         return [(held, self._undone.get(own)) for own, held in self._annotations.items()]
 
-    def voices(self, label: str, item_id: str) -> dict[str, Annotation]:
+    def votes(self, label: str, item_id: str) -> dict[str, Annotation]:
         """What each annotator holds of an item now."""
         found = {}
-        for annotator in self._voices.get((label, item_id), ()):
+        for annotator in self._votes.get((label, item_id), ()):
             standing = [own for own in self._said[label, item_id, annotator] if own not in self._undone]
             if standing:
                 found[annotator] = self._annotations[standing[-1]]
         return found
 
-    def judged(self, label: str, *, until_round: int | None = None) -> list[Judged]:
+    def judged(self, label: str, *, until_round: int | None = None) -> list[ConsensusLabel]:
         """The items of a label in the order in which they were first judged; of rounds up to `until_round`."""
         found = []
         for item_id in self._items.get(label, ()):
-            held = self.voices(label, item_id)
+            held = self.votes(label, item_id)
             if until_round is not None:
                 held = {name: said for name, said in held.items() if said.round <= until_round}
             if held:
                 votes = sum(SIGNS.get(said.sign, 0) for said in held.values())
                 newest = max(held.values(), key=lambda said: (said.annotated_at, said.annotation_id))
                 sign = (votes > 0) - (votes < 0)
-                found.append(Judged(item_id, sign, {name: said.sign for name, said in held.items()}, newest))
+                found.append(ConsensusLabel(item_id, sign, {name: said.sign for name, said in held.items()}, newest))
         return found
 
     def last_round(self, label: str) -> int:
@@ -131,8 +131,14 @@ class Ledger:
             both = sorted(ratings[one].keys() & ratings[other].keys())
             if both:
                 pairs = [(ratings[one][item], ratings[other][item]) for item in both]
-                found.append({"annotators": [one, other], "items": len(both), "kappa": cohens_kappa(pairs),
-                              "agree": sum(a == b for a, b in pairs)})  # fmt: skip
+                found.append(
+                    {
+                        "annotators": [one, other],
+                        "items": len(both),
+                        "kappa": cohens_kappa(pairs),
+                        "agree": sum(a == b for a, b in pairs),
+                    }
+                )
         return found
 
     def version(self, label: str) -> str:

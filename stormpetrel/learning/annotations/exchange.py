@@ -23,9 +23,20 @@ Form = Literal["csv", "coco", "stac"]
 FORMS: tuple[Form, ...] = ("csv", "coco", "stac")
 LABEL_EXTENSION = "https://stac-extensions.github.io/label/v1.0.1/schema.json"
 COLUMNS = (
-    "annotation_id", "collection", "item_id", "label", "sign", "annotator", "grid", "round", "annotated_at",
-    "catalogue_version", "undone_by", "undone_at", "vectors",
-)  # fmt: skip
+    "annotation_id",
+    "collection",
+    "item_id",
+    "label",
+    "sign",
+    "annotator",
+    "scale_level",
+    "round",
+    "annotated_at",
+    "catalogue_version",
+    "undone_by",
+    "undone_at",
+    "vectors",
+)
 OWN = "stormpetrel:annotations"
 # (GeoJSON geometry or None, bounding box or None, ISO time or None) of an item.
 Places = Mapping[str, tuple[dict[str, Any] | None, list[float] | None, str | None]]
@@ -55,9 +66,11 @@ class Kept:
         if not fields.get("undone_at"):
             return cls(annotation)
         undone = AnnotationUndone(
-            annotation_id=annotation.annotation_id, collection=annotation.collection,
-            annotator=str(fields["undone_by"]), undone_at=fields["undone_at"],
-        )  # fmt: skip
+            annotation_id=annotation.annotation_id,
+            collection=annotation.collection,
+            annotator=str(fields["undone_by"]),
+            undone_at=fields["undone_at"],
+        )
         return cls(annotation, undone)
 
 
@@ -88,12 +101,17 @@ def to_coco(kept: Sequence[Kept], places: Places) -> str:
     """COCO's images, categories and annotations: an image an item, a category a label; `attributes` holds the rest."""
     images = {own: number for number, own in enumerate(dict.fromkeys(one.annotation.item_id for one in kept), 1)}
     labels = {own: number for number, own in enumerate(sorted({one.annotation.label for one in kept}), 1)}
-    sides = {one.annotation.item_id: one.annotation.grid for one in kept}
+    sides = {one.annotation.item_id: one.annotation.scale_level for one in kept}
     made = {
         "info": {"description": "Stormpetrel annotations", "version": "1.0"},
         "images": [
-            {"id": number, "file_name": own, "width": sides[own], "height": sides[own],
-             "date_captured": places.get(own, (None, None, None))[2]}
+            {
+                "id": number,
+                "file_name": own,
+                "width": sides[own],
+                "height": sides[own],
+                "date_captured": places.get(own, (None, None, None))[2],
+            }
             for own, number in images.items()
         ],
         "categories": [
@@ -101,13 +119,17 @@ def to_coco(kept: Sequence[Kept], places: Places) -> str:
         ],
         "annotations": [
             {
-                "id": number, "image_id": images[one.annotation.item_id], "category_id": labels[one.annotation.label],
-                "bbox": [0, 0, one.annotation.grid or 0, one.annotation.grid or 0],
-                "area": (one.annotation.grid or 0) ** 2, "iscrowd": 0, "attributes": one.fields(),
+                "id": number,
+                "image_id": images[one.annotation.item_id],
+                "category_id": labels[one.annotation.label],
+                "bbox": [0, 0, one.annotation.scale_level or 0, one.annotation.scale_level or 0],
+                "area": (one.annotation.scale_level or 0) ** 2,
+                "iscrowd": 0,
+                "attributes": one.fields(),
             }
             for number, one in enumerate(kept, 1)
         ],
-    }  # fmt: skip
+    }
     return json.dumps(made, ensure_ascii=False)
 
 
@@ -126,19 +148,29 @@ def to_stac(kept: Sequence[Kept], places: Places) -> str:
         labels = sorted({one.annotation.label for one in held})
         features.append(
             {
-                "type": "Feature", "stac_version": "1.1.0", "stac_extensions": [LABEL_EXTENSION], "id": f"labels-{own}",
-                "geometry": geometry, **({"bbox": bounds} if bounds and geometry else {}), "links": [], "assets": {},
+                "type": "Feature",
+                "stac_version": "1.1.0",
+                "stac_extensions": [LABEL_EXTENSION],
+                "id": f"labels-{own}",
+                "geometry": geometry,
+                **({"bbox": bounds} if bounds and geometry else {}),
+                "links": [],
+                "assets": {},
                 "properties": {
                     "datetime": moment or held[-1].fields()["annotated_at"],
                     "label:properties": ["label", "sign"],
-                    "label:classes": [{"name": "label", "classes": labels},
-                                      {"name": "sign", "classes": ["positive", "negative", "skip"]}],
-                    "label:type": "vector", "label:tasks": ["classification"], "label:methods": ["manual"],
+                    "label:classes": [
+                        {"name": "label", "classes": labels},
+                        {"name": "sign", "classes": ["positive", "negative", "skip"]},
+                    ],
+                    "label:type": "vector",
+                    "label:tasks": ["classification"],
+                    "label:methods": ["manual"],
                     "label:description": f"What people said of {own}",
                     OWN: [one.fields() for one in held],
                 },
             }
-        )  # fmt: skip
+        )
     return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False)
 
 

@@ -62,8 +62,11 @@ class Catalogue:
         if found is None:
             near = sorted(own for own in self._labels if own.split("/")[-1] == label.split("/")[-1])
             meant = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise BadQuery("label", f"{label!r} is not in the catalogue{meant}",
-                           "GET /v1/labels lists them, POST /v1/labels defines one of your own")  # fmt: skip
+            raise BadQuery(
+                "label",
+                f"{label!r} is not in the catalogue{meant}",
+                "GET /v1/labels lists them, POST /v1/labels defines one of your own",
+            )
         return found
 
     def of_kind(self, label: str, kind: str) -> Label:
@@ -107,12 +110,19 @@ class Catalogue:
         """Every label as the API tells it."""
         return [
             {
-                "label": label.id, "title": label.title, "kind": label.kind, "level": label.level,
-                "parent": label.parent, "corine": list(label.corine), "bigearthnet": list(label.bigearthnet),
-                "names": list(label.names), "description": label.description, "defined_by": label.defined_by,
+                "label": label.id,
+                "title": label.title,
+                "kind": label.kind,
+                "level": label.level,
+                "parent": label.parent,
+                "corine": list(label.corine),
+                "bigearthnet": list(label.bigearthnet),
+                "names": list(label.names),
+                "description": label.description,
+                "defined_by": label.defined_by,
             }
             for label in self.labels
-        ]  # fmt: skip
+        ]
 
 
 def read_catalogue(path: Path) -> Catalogue:
@@ -131,7 +141,12 @@ def _labels(kind: Kind, held: Mapping[str, Mapping[str, Any]], above: str) -> It
     for own, fields in held.items():
         path = f"{above}{own}"
         yield Label(
-            path, str(fields["title"]), kind, tuple(fields.get("corine", ())), tuple(fields.get("bigearthnet", ())),
-            tuple(fields.get("names", ())), str(fields.get("description", "")),
-        )  # fmt: skip
+            path,
+            str(fields["title"]),
+            kind,
+            tuple(fields.get("corine", ())),
+            tuple(fields.get("bigearthnet", ())),
+            tuple(fields.get("names", ())),
+            str(fields.get("description", "")),
+        )
         yield from _labels(kind, fields.get("details") or {}, f"{path}/")

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.errors import BadQuery
+from stormpetrel.core.ids import Collection
 from stormpetrel.learning.active.embedding_cache import Items
-from stormpetrel.learning.active.rounds import Rounds, Scope
+from stormpetrel.learning.active.rounds import ActiveLearning, Scope
 from stormpetrel.learning.active.selection import Examples, Fits
-from stormpetrel.learning.annotations.annotation_store import Ledger
+from stormpetrel.learning.annotations.annotation_store import AnnotationStore
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
 from stormpetrel.learning.evaluation.reports import binary_report, confusion
-from stormpetrel.learning.training.trainer import kind_of
 
 NONE = "none of these"
 FEWEST = 2  # of each sign, in held labels: below that nothing can be held back
@@ -54,8 +54,8 @@ def truth_of(names: Mapping[str, Sequence[str]], label: str, catalogue: Catalogu
 class Validation:
     """Validates labels of one scope."""
 
-    def __init__(self, rounds: Rounds, scope: Scope, ledger: Ledger, items: Items) -> None:
-        self._rounds, self._scope, self._ledger, self._items = rounds, scope, ledger, items
+    def __init__(self, rounds: ActiveLearning, scope: Scope, annotation_store: AnnotationStore, items: Items) -> None:
+        self._rounds, self._scope, self._ledger, self._items = rounds, scope, annotation_store, items
 
     def held(self, label: str, folds: int) -> dict[str, Any]:
         """Against labels that the model did not see, and round by round against those that came after."""
@@ -67,8 +67,8 @@ class Validation:
             known = {one.item_id for one in before.judged}
             later = np.array([one.item_id not in known for one in taught.judged if one.sign], dtype=bool)
             later = later[: len(taught.examples.signs)]
-            if before.machine.separates and later.any():
-                scores = before.machine.scores(taught.examples.vectors[later])
+            if before.ranker.separates and later.any():
+                scores = before.ranker.scores(taught.examples.vectors[later])
                 report = binary_report(taught.examples.signs[later] > 0, scores > 0)
                 curve.append({"round": number, "labels": len(known), "on_later_labels": report})
         return {**held_report(taught.examples, taught.fits, folds), "curve": curve}
@@ -81,8 +81,8 @@ class Validation:
         curve = []
         for number in range(1, self._ledger.last_round(label) + 1):
             taught = self._rounds.taught(self._scope, self._ledger, label, self._items, until_round=number)
-            scores = taught.machine.scores(self._items.vectors[rows])
-            report = binary_report(is_, scores > 0 if taught.machine.separates else np.zeros(len(rows), bool), scores)
+            scores = taught.ranker.scores(self._items.vectors[rows])
+            report = binary_report(is_, scores > 0 if taught.ranker.separates else np.zeros(len(rows), bool), scores)
             curve.append({"round": number, "labels": len(taught.examples.signs), **report})
         return {**{key: value for key, value in curve[-1].items() if key not in ("round", "labels")}, "curve": curve}
 
@@ -100,7 +100,7 @@ class Validation:
     def _known(self, truth: Mapping[str, bool]) -> NDArray[np.int64]:
         rows = [self._items.rows[own] for own in truth if own in self._items.rows]
         if not rows:
-            kind = kind_of(self._scope.collection)
+            kind = Collection.parse(self._scope.collection).kind
             raise BadQuery(
                 "truth", f"none of its {len(truth)} {kind} is in the scope", "Give ids as the answers name them"
             )
@@ -108,10 +108,12 @@ class Validation:
 
 
 def classes_of(
-    rounds: Rounds, scope: Scope, ledger: Ledger, labels: Sequence[str], items: Items
+    rounds: ActiveLearning, scope: Scope, annotation_store: AnnotationStore, labels: Sequence[str], items: Items
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """For each item the label (its index) whose model is surest, or -1 where none says so; and the score."""
-    scores = np.stack([rounds.taught(scope, ledger, label, items).machine.scores(items.vectors) for label in labels])
+    scores = np.stack(
+        [rounds.taught(scope, annotation_store, label, items).ranker.scores(items.vectors) for label in labels]
+    )
     best = scores.argmax(axis=0)
     top = scores.max(axis=0)
     return np.where(top > 0, best, -1).astype(np.int64), top

@@ -11,15 +11,15 @@ import structlog
 
 from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import ModelUpdated, Relevance, Vector
+from stormpetrel.core.ids import Collection
 from stormpetrel.learning.training.linear_model import LinearModel
-from stormpetrel.learning.training.trainer import kind_of
 
 log = structlog.get_logger()
 DISCOUNT = 6.0  # of River's entropy sampler: at a probability of .8 one post in seven is asked about, at .95 none in 50
 
 
 @dataclass(frozen=True)
-class _Live:
+class _ScoredModel:
     told: ModelUpdated
     model: LinearModel
 
@@ -34,7 +34,7 @@ class _Said:
         return {True: self._probability, False: 1 - self._probability}
 
 
-def would_ask(probability: float, item_id: str) -> bool:
+def requests_label(probability: float, item_id: str) -> bool:
     """Whether a label for this item would teach much: River's entropy sampler, its chance drawn from the item's id, so
     that the same item gets the same answer everywhere."""
     from river import active
@@ -45,12 +45,12 @@ def would_ask(probability: float, item_id: str) -> bool:
     return bool(ask)
 
 
-class LiveModels:
+class Scorer:
     """The newest model of every label; changed by one thread while others ask."""
 
     def __init__(self) -> None:
         self._models: dict[str, ModelUpdated] = {}
-        self._live: dict[str, _Live] = {}
+        self._live: dict[str, _ScoredModel] = {}
         self._lock = threading.Lock()
 
     def take(self, event: ModelUpdated) -> None:
@@ -58,7 +58,7 @@ class LiveModels:
         live = None
         if event.serving != "none":
             try:
-                live = _Live(event, LinearModel.read(event.weights))
+                live = _ScoredModel(event, LinearModel.read(event.weights))
             except MalformedRecord as error:
                 log.warning("a model is not taken", model=event.model_id, reason=str(error))
                 return
@@ -79,14 +79,17 @@ class LiveModels:
             held = [self._live[own] for own in sorted(self._live)]
         values, found = None, []
         for live in held:
-            if kind_of(live.told.collection) != "posts" or live.told.vector_model != vector.model:
+            if Collection.parse(live.told.collection).kind != "posts" or live.told.vector_model != vector.model:
                 continue
             values = vector.values() if values is None else values
             probability = live.model.probability(values)
             found.append(
                 Relevance(
-                    collection=live.told.collection, label=live.told.label, probability=round(probability, 6),
-                    unsure=would_ask(probability, post_id), model_version=live.told.model_version,
+                    collection=live.told.collection,
+                    label=live.told.label,
+                    probability=round(probability, 6),
+                    unsure=requests_label(probability, post_id),
+                    model_version=live.told.model_version,
                 )
-            )  # fmt: skip
+            )
         return tuple(found)

@@ -31,7 +31,7 @@ NAMES: tuple[Name, ...] = ("logistic", "refitted", "incremental")  # the first s
 
 
 @dataclass
-class Foresight:
+class PrequentialScore:
     """How well a learner foresaw labels: counts, and fading accuracies of each side."""
 
     seen: dict[str, int] = field(default_factory=lambda: {"1": 0, "-1": 0})
@@ -63,7 +63,7 @@ class Foresight:
         return {"seen": self.seen, "hits": self.hits, "fading": self.fading}
 
     @classmethod
-    def restored(cls, held: Mapping[str, Any]) -> Foresight:
+    def restored(cls, held: Mapping[str, Any]) -> PrequentialScore:
         return cls(dict(held["seen"]), dict(held["hits"]), dict(held["fading"]))
 
 
@@ -74,7 +74,7 @@ class Learner:
         self._prior = prior
         self.version = mark_of(prior)
         self.drifts = 0
-        self.foresight: dict[Name, Foresight] = {name: Foresight() for name in NAMES}
+        self.prequential: dict[Name, PrequentialScore] = {name: PrequentialScore() for name in NAMES}
         self._vectors: list[NDArray[np.float32]] = []
         self._signs: list[int] = []
         self._fitted: dict[Name, LinearModel] = {}
@@ -89,7 +89,7 @@ class Learner:
         for name in NAMES:
             model = self.model(name)
             if model is not None:
-                self.foresight[name].note(sign, (model.score(vector) >= 0) == (sign > 0))
+                self.prequential[name].note(sign, (model.score(vector) >= 0) == (sign > 0))
         missed = "0" if (self._score(vector) >= 0) == (sign > 0) else "1"
         self._vectors.append(vector)
         self._signs.append(sign)
@@ -116,8 +116,8 @@ class Learner:
         """Which learner predicts: the first, unless another foresees clearly better by now."""
         if not self._fitted:
             return "none"
-        first, best = NAMES[0], max(NAMES, key=lambda name: self.foresight[name].now)
-        better = self.foresight[best].now > self.foresight[first].now + MARGIN
+        first, best = NAMES[0], max(NAMES, key=lambda name: self.prequential[name].now)
+        better = self.prequential[best].now > self.prequential[first].now + MARGIN
         return best if better and len(self) >= FEWEST else first
 
     @property
@@ -130,19 +130,26 @@ class Learner:
         dimensions = len(self._vectors[0]) if self._vectors else 0
         held = self._river.weights
         return {
-            "version": self.version, "labels": len(self), "drifts": self.drifts, "errors": self._errors,
+            "version": self.version,
+            "labels": len(self),
+            "drifts": self.drifts,
+            "errors": self._errors,
             "weights": packed(np.array([held.get(at, 0.0) for at in range(dimensions)], dtype=np.float64)),
-            "intercept": float(self._river.intercept), "steps": int(self._river.optimizer.n_iterations),
+            "intercept": float(self._river.intercept),
+            "steps": int(self._river.optimizer.n_iterations),
             "begun": self._begun,
             "fitted": {name: model.told() for name, model in self._fitted.items()},
-            "foresight": {name: self.foresight[name].state() for name in NAMES},
-        }  # fmt: skip
+            "foresight": {name: self.prequential[name].state() for name in NAMES},
+        }
 
     @classmethod
     def restored(
-        cls, state: Mapping[str, Any], vectors: list[NDArray[np.float32]], signs: list[int],
+        cls,
+        state: Mapping[str, Any],
+        vectors: list[NDArray[np.float32]],
+        signs: list[int],
         prior: LinearModel | None = None,
-    ) -> Learner:  # fmt: skip
+    ) -> Learner:
         """The learner that `state` was taken of, with the examples that it had learned, in their order."""
         from stormpetrel.learning.training.linear_model import unpacked
 
@@ -160,7 +167,7 @@ class Learner:
         for missed in made._errors:
             made._drift.update(missed == "1")
         made._fitted = {name: LinearModel.read(state["fitted"][name]) for name in NAMES if name in state["fitted"]}
-        made.foresight = {name: Foresight.restored(state["foresight"][name]) for name in NAMES}
+        made.prequential = {name: PrequentialScore.restored(state["foresight"][name]) for name in NAMES}
         return made
 
     def _begin(self) -> None:

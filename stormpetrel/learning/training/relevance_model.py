@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.errors import MalformedRecord, ModelUnavailable
-from stormpetrel.learning.active.selection import Examples, Fits, Scorer
+from stormpetrel.learning.active.selection import Examples, Fits, Ranker
 from stormpetrel.learning.training.linear_model import LinearModel
 from stormpetrel.learning.training.support_vector_ranker import Float32, fit, width_of
 from stormpetrel.learning.training.thresholds import best_cut
@@ -84,9 +84,13 @@ def logistic(
     if prior is not None:
         features = np.column_stack([features, features @ prior.weights + prior.intercept])
     made = LogisticRegression(
-        C=PENALTY, solver="liblinear", dual=True, max_iter=2000, random_state=0,
+        C=PENALTY,
+        solver="liblinear",
+        dual=True,
+        max_iter=2000,
+        random_state=0,
         class_weight="balanced" if balanced else None,
-    ).fit(features, signs)  # fmt: skip
+    ).fit(features, signs)
     weights, intercept = made.coef_[0].astype(np.float64), float(made.intercept_[0])
     if prior is None:
         return LinearModel(weights, intercept)
@@ -94,7 +98,7 @@ def logistic(
     return LinearModel(weights[:-1] + share * prior.weights, intercept + share * prior.intercept)
 
 
-def fitted(examples: Examples, matrix: Float32, prior: LinearModel | None) -> tuple[Scorer, Fits]:
+def fitted(examples: Examples, matrix: Float32, prior: LinearModel | None) -> tuple[Ranker, Fits]:
     """The model of a label of posts in this round, its cut taken from the rows of `matrix` that bear no label; and how
     other examples are fitted likewise. Without labels it is the prior itself; with labels of one sign, likeness to
     them."""
@@ -108,7 +112,7 @@ def fitted(examples: Examples, matrix: Float32, prior: LinearModel | None) -> tu
     return replace(first, intercept=first.intercept - cut), partial(_fit, gamma=gamma, prior=prior, cut=cut)
 
 
-def _fit(vectors: Float32, signs: Signs, gamma: float, prior: LinearModel | None, cut: float) -> Scorer:
+def _fit(vectors: Float32, signs: Signs, gamma: float, prior: LinearModel | None, cut: float) -> Ranker:
     if not len(signs) and prior is not None:
         made = prior
     elif len(set(signs.tolist())) < 2:

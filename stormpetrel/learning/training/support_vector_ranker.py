@@ -22,7 +22,7 @@ SAMPLE = 4096  # rows that the kernel's width is taken from
 
 
 @dataclass(frozen=True)
-class Machine:
+class SupportVectorRanker:
     """A fitted model: supports (n, dimensions) float32, their weights (n,), the kernel's width and the intercept.
 
     Without both signs there is nothing to separate: then the score is the mean kernel value to the examples, and its
@@ -68,22 +68,24 @@ def width_of(matrix: Float32) -> float:
     return 1.0 / (matrix.shape[1] * variance) if variance > 0 else 1.0
 
 
-def fit(vectors: Float32, signs: NDArray[np.int8], gamma: float) -> Machine:
+def fit(vectors: Float32, signs: NDArray[np.int8], gamma: float) -> SupportVectorRanker:
     """The machine of examples (n, dimensions) with signs 1 and -1, n >= 1. The same examples in the same order give
     the same machine, bit for bit."""
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     if len(set(signs.tolist())) < 2:
         share = (signs / len(signs)).astype(np.float32)
-        return Machine(vectors, share, 0.0, gamma, separates=False)
+        return SupportVectorRanker(vectors, share, 0.0, gamma, separates=False)
     from sklearn.svm import SVC
 
     made = SVC(C=PENALTY, kernel="rbf", gamma=gamma, class_weight="balanced", cache_size=50)
     made.fit(vectors.astype(np.float64), signs)
     supports = vectors[made.support_]
-    return Machine(supports, made.dual_coef_[0].astype(np.float32), float(made.intercept_[0]), gamma, separates=True)
+    return SupportVectorRanker(
+        supports, made.dual_coef_[0].astype(np.float32), float(made.intercept_[0]), gamma, separates=True
+    )
 
 
-def fits_by(matrix: Float32) -> Callable[[Float32, NDArray[np.int8]], Machine]:
+def fits_by(matrix: Float32) -> Callable[[Float32, NDArray[np.int8]], SupportVectorRanker]:
     """How examples of a collection are fitted: with the width of the whole of it."""
     return partial(fit, gamma=width_of(matrix))
 

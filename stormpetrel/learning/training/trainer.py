@@ -15,50 +15,33 @@ import structlog
 
 from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import Annotation, AnnotationUndone, LabelDefined, ModelUpdated, Moment
-from stormpetrel.learning.annotations.annotation_store import SIGNS, Ledger
+from stormpetrel.core.ids import Collection, model_id
+from stormpetrel.learning.annotations.annotation_store import SIGNS, AnnotationStore
 from stormpetrel.learning.training.linear_model import LinearModel
 from stormpetrel.learning.training.online_learners import NAMES, Learner
 from stormpetrel.learning.training.relevance_model import Prior, mark_of, prior_of
 
 log = structlog.get_logger()
-TAUGHT_BY = {"posts": "text", "patches": "fused"}  # the vector that the learners of such a collection see
+TRAINING_VECTOR = {"posts": "text", "patches": "fused"}  # the vector that the learners of such a collection see
 Key = tuple[str, str]  # collection, label
 
 
-def kind_of(collection: str) -> str:
-    """`posts` or `patches`.
-
-    >>> kind_of("posts/genova-2025")
-    'posts'
-    """
-    return collection.partition("/")[0]
-
-
-def model_id(collection: str, label: str) -> str:
-    """As it stands in events and answers.
-
-    >>> model_id("posts/genova-2025", "related")
-    'posts/genova-2025:related'
-    """
-    return f"{collection}:{label}"
-
-
 @dataclass
-class _Taught:
+class _Trained:
     """A learner, and the annotations that it learned from, in order."""
 
     learner: Learner
     ids: list[str] = field(default_factory=list)
 
 
-class Teacher:
+class Trainer:
     """All collections' ledgers and learners; `prior` is what other events teach of a label of posts. One thread at a
     time."""
 
     def __init__(self, prior: Prior | None = None) -> None:
         self._prior = prior
-        self._ledgers: dict[str, Ledger] = {}
-        self._taught: dict[Key, _Taught] = {}
+        self._annotation_stores: dict[str, AnnotationStore] = {}
+        self._taught: dict[Key, _Trained] = {}
         self._snapshots: dict[Key, ModelUpdated] = {}
         self._positions: dict[str, tuple[int, int]] = {}
         self._next: dict[int, int] = {}
@@ -72,10 +55,10 @@ class Teacher:
         self._next[position[0]] = max(self._next.get(position[0], 0), position[1] + 1)
         if isinstance(event, LabelDefined):
             return set()
-        ledger = self._ledgers.setdefault(event.collection, Ledger(event.collection))
+        annotation_store = self._annotation_stores.setdefault(event.collection, AnnotationStore(event.collection))
         self._positions[event.collection] = (position[0], position[1] + 1)
-        changed = ledger.take(event)
-        told = event if isinstance(event, Annotation) else ledger.get(event.annotation_id)
+        changed = annotation_store.take(event)
+        told = event if isinstance(event, Annotation) else annotation_store.get(event.annotation_id)
         if told is None:
             log.warning("an annotation that was never made is taken back", annotation=event.annotation_id)
         return {(event.collection, told.label)} if changed and told else set()
@@ -91,7 +74,11 @@ class Teacher:
     @property
     def keys(self) -> set[Key]:
         """Every label that anything was said of."""
-        return {(ledger.collection, label) for ledger in self._ledgers.values() for label in ledger.labels}
+        return {
+            (annotation_store.collection, label)
+            for annotation_store in self._annotation_stores.values()
+            for label in annotation_store.labels
+        }
 
     def is_published(self, key: Key, published: ModelUpdated | None) -> bool:
         """Whether a published model is of all that stands now."""
@@ -102,19 +89,21 @@ class Teacher:
         taught = self._up_to_date(key)
         learner, (collection, label) = taught.learner, key
         served = learner.served
-        examples = examples_of(self._ledgers[key[0]], key[1])
+        examples = examples_of(self._annotation_stores[key[0]], key[1])
         return ModelUpdated(
             model_id=model_id(collection, label),
             model_version=learner.version,
             collection=collection,
             label=label,
-            vector=TAUGHT_BY[kind_of(collection)],
-            vector_model=examples[-1].vectors[TAUGHT_BY[kind_of(collection)]].model if examples else "",
+            vector=TRAINING_VECTOR[Collection.parse(collection).kind],
+            vector_model=examples[-1].vectors[TRAINING_VECTOR[Collection.parse(collection).kind]].model
+            if examples
+            else "",
             annotations=len(taught.ids),
             last_annotation_id=taught.ids[-1] if taught.ids else "",
             serving=learner.serving,
             weights=served.told() if served else {},
-            prequential={name: learner.foresight[name].told() for name in NAMES},
+            prequential={name: learner.prequential[name].told() for name in NAMES},
             drifts=learner.drifts,
             state=learner.state(),
             position=self._positions[collection],
@@ -125,21 +114,21 @@ class Teacher:
         """The label's learner, taught with all that stands."""
         return self._up_to_date(key).learner
 
-    def _up_to_date(self, key: Key) -> _Taught:
-        taught = self._taught.setdefault(key, _Taught(Learner()))
-        examples = examples_of(self._ledgers[key[0]], key[1])
+    def _up_to_date(self, key: Key) -> _Trained:
+        taught = self._taught.setdefault(key, _Trained(Learner()))
+        examples = examples_of(self._annotation_stores[key[0]], key[1])
         ids = [held.annotation_id for held in examples]
         if ids[: len(taught.ids)] != taught.ids or (not taught.ids and ids):
-            taught = self._taught[key] = self._from_snapshot(key, examples) or _Taught(
+            taught = self._taught[key] = self._from_snapshot(key, examples) or _Trained(
                 Learner(prior_known(self._prior, key, examples))
             )
-        vector = TAUGHT_BY[kind_of(key[0])]
+        vector = TRAINING_VECTOR[Collection.parse(key[0]).kind]
         for held in examples[len(taught.ids) :]:
             taught.learner.learn(held.annotation_id, held.vectors[vector].values(), SIGNS[held.sign])
             taught.ids.append(held.annotation_id)
         return taught
 
-    def _from_snapshot(self, key: Key, examples: list[Annotation]) -> _Taught | None:
+    def _from_snapshot(self, key: Key, examples: list[Annotation]) -> _Trained | None:
         """The learner as it was published, where it learned just the first of these examples."""
         snapshot, prior = self._snapshots.get(key), prior_known(self._prior, key, examples)
         if snapshot is None or snapshot.annotations > len(examples):
@@ -147,22 +136,22 @@ class Teacher:
         known = examples[: snapshot.annotations]
         if _version(known, prior) != snapshot.model_version:
             return None
-        vector = TAUGHT_BY[kind_of(key[0])]
+        vector = TRAINING_VECTOR[Collection.parse(key[0]).kind]
         vectors, signs = [held.vectors[vector].values() for held in known], [SIGNS[held.sign] for held in known]
         try:
             learner = Learner.restored(snapshot.state, vectors, signs, prior)
         except (KeyError, TypeError, ValueError, MalformedRecord) as error:
             log.warning("a published model cannot be gone on with; it is learned again", reason=repr(error))
             return None
-        return _Taught(learner, [held.annotation_id for held in known])
+        return _Trained(learner, [held.annotation_id for held in known])
 
 
-def examples_of(ledger: Ledger, label: str) -> list[Annotation]:
+def examples_of(annotation_store: AnnotationStore, label: str) -> list[Annotation]:
     """What a label's learners learn from, in the order of the log: of each annotator the last word on each item that
     stands, with a vector of the model that the newest was made with."""
-    vector = TAUGHT_BY[kind_of(ledger.collection)]
+    vector = TRAINING_VECTOR[Collection.parse(annotation_store.collection).kind]
     last: dict[tuple[str, str], Annotation] = {}
-    for held in ledger.all:
+    for held in annotation_store.all:
         if held.label == label:
             last.pop((held.item_id, held.annotator), None)
             last[held.item_id, held.annotator] = held
@@ -174,9 +163,9 @@ def examples_of(ledger: Ledger, label: str) -> list[Annotation]:
 def prior_known(prior: Prior | None, key: Key, examples: Sequence[Annotation]) -> LinearModel | None:
     """What other events teach of the label, where the examples' vectors are of the prior's text model."""
     collection, label = key
-    model = examples[-1].vectors[TAUGHT_BY[kind_of(collection)]].model if examples else ""
+    model = examples[-1].vectors[TRAINING_VECTOR[Collection.parse(collection).kind]].model if examples else ""
     fits = prior is not None and model.partition("@")[0] == prior.text_model
-    return prior_of(prior, kind_of(collection), label) if fits else None
+    return prior_of(prior, Collection.parse(collection).kind, label) if fits else None
 
 
 def version_of(prior: Prior | None, key: Key, examples: Sequence[Annotation]) -> str:

@@ -25,7 +25,7 @@ FEWEST_WORDS = 4  # shorter texts are copies only where they are equal
 
 
 @dataclass(frozen=True)
-class Copy:
+class NearDuplicate:
     """Whose copy a text is, and how alike they are (1.0: the same canonical text)."""
 
     of: str
@@ -68,7 +68,7 @@ class DuplicateWindow:
     def __contains__(self, post_id: str) -> bool:
         return post_id in self._known
 
-    def claim(self, post_id: str, text: str) -> Copy | None:
+    def claim(self, post_id: str, text: str) -> NearDuplicate | None:
         """The original that `text` copies; None, and remembered as an original, where there is none.
 
         The same post given again is its own original: giving a post twice changes nothing.
@@ -79,7 +79,7 @@ class DuplicateWindow:
         if not described.exact:
             return None
         if described.exact in self._exact:
-            return Copy(self._exact[described.exact], 1.0)
+            return NearDuplicate(self._exact[described.exact], 1.0)
         near = self._nearest(described)
         if near is None:
             self._remember(post_id, described)
@@ -104,16 +104,16 @@ class DuplicateWindow:
         if len(self._known) > self.capacity:
             self.forget(next(iter(self._known)))
 
-    def _nearest(self, described: _Known) -> Copy | None:
+    def _nearest(self, described: _Known) -> NearDuplicate | None:
         if described.signature is None:
             return None
         candidates = {post_id for bucket in described.buckets for post_id in self._buckets.get(bucket, ())}
-        best: Copy | None = None
+        best: NearDuplicate | None = None
         for post_id in sorted(candidates):
             known = self._known[post_id]
             if known.signature is None or known.numbers != described.numbers:
                 continue
             alike = float(np.mean(known.signature == described.signature))
             if alike >= self.similarity and (best is None or alike > best.similarity):
-                best = Copy(post_id, alike)
+                best = NearDuplicate(post_id, alike)
         return best

@@ -83,10 +83,7 @@ def export(name: str, directory: Path) -> None:
         "pad_id": int(model.tokenizer.pad_token_id or 0),
         "pad_token": str(model.tokenizer.pad_token),
         "largest_difference": worst,
-        "exported_with": {
-            "torch": torch.__version__,
-            "sentence-transformers": sentence_transformers.__version__,
-        },
+        "exported_with": {"torch": torch.__version__, "sentence-transformers": sentence_transformers.__version__},
         "sha256": {
             file: hashlib.sha256((directory / file).read_bytes()).hexdigest()
             for file in ("model.onnx", "tokenizer.json")

@@ -25,9 +25,14 @@ GREYISH = 0.12  # saturation below which a hue means nothing
 WEAKEST_EDGE = 0.06  # of the full range of brightness
 # 2 x 2 filters of MPEG-7: vertical, horizontal, 45 degrees, 135 degrees, no direction.
 FILTERS = np.array(
-    [[[1, -1], [1, -1]], [[1, 1], [-1, -1]], [[2**0.5, 0], [0, -(2**0.5)]], [[0, 2**0.5], [-(2**0.5), 0]],
-     [[2, -2], [-2, 2]]]
-)  # fmt: skip
+    [
+        [[1, -1], [1, -1]],
+        [[1, 1], [-1, -1]],
+        [[2**0.5, 0], [0, -(2**0.5)]],
+        [[0, 2**0.5], [-(2**0.5), 0]],
+        [[2, -2], [-2, 2]],
+    ]
+)
 
 
 def hue_saturation_value(picture: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:

@@ -54,9 +54,15 @@ def export(name: str, directory: Path, concepts: list[str]) -> None:
     target = directory / "image.onnx"
     with torch.no_grad():
         torch.onnx.export(
-            Graph().eval(), (pixels,), target, input_names=["pixels"], output_names=["unit_vector"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},), dynamo=True, external_data=False,
-        )  # fmt: skip
+            Graph().eval(),
+            (pixels,),
+            target,
+            input_names=["pixels"],
+            output_names=["unit_vector"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamo=True,
+            external_data=False,
+        )
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     ours = session.run(None, {"pixels": pixels.numpy()})[0]
     theirs = model.encode(samples(), normalize_embeddings=True)

@@ -21,13 +21,29 @@ Kind = Literal["city", "admin2", "admin1", "country", "region"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FORM = 1  # of the files; another one is made anew
 NAMES, PLACES, STARTS, MEMBERS, TEXTS, MANIFEST = (
-    "names.marisa", "places.npy", "starts.npy", "members.npy", "texts.bin", "manifest.json",
-)  # fmt: skip
+    "names.marisa",
+    "places.npy",
+    "starts.npy",
+    "members.npy",
+    "texts.bin",
+    "manifest.json",
+)
 ALTERNATE = np.uint32(1 << 31)  # set on a member: the name is not the place's own
-ROW = np.dtype([
-    ("geonames_id", "<u4"), ("longitude", "<f4"), ("latitude", "<f4"), ("population", "<u4"), ("radius_km", "<f4"),
-    ("country", "S2"), ("admin1", "S8"), ("admin2", "S16"), ("kind", "u1"), ("text", "<u4"), ("length", "u1"),
-])  # fmt: skip
+ROW = np.dtype(
+    [
+        ("geonames_id", "<u4"),
+        ("longitude", "<f4"),
+        ("latitude", "<f4"),
+        ("population", "<u4"),
+        ("radius_km", "<f4"),
+        ("country", "S2"),
+        ("admin1", "S8"),
+        ("admin2", "S16"),
+        ("kind", "u1"),
+        ("text", "<u4"),
+        ("length", "u1"),
+    ]
+)
 KEPT = 5000  # names whose candidates are kept: an event names the same places over and over
 SPACES = re.compile(r"[\s_\-‐‑–’'`.]+")
 
@@ -120,11 +136,18 @@ class Gazetteer:
         row = self._places[member & ~int(ALTERNATE)]
         start = int(row["text"])
         return Candidate(
-            int(row["geonames_id"]), bytes(self._texts[start : start + int(row["length"])]).decode(),
-            float(row["longitude"]), float(row["latitude"]), row["country"].decode(),
-            row["admin1"].decode() or None, row["admin2"].decode(errors="ignore") or None, int(row["population"]),
-            KINDS[row["kind"]], float(row["radius_km"]), bool(member & int(ALTERNATE)),
-        )  # fmt: skip
+            int(row["geonames_id"]),
+            bytes(self._texts[start : start + int(row["length"])]).decode(),
+            float(row["longitude"]),
+            float(row["latitude"]),
+            row["country"].decode(),
+            row["admin1"].decode() or None,
+            row["admin2"].decode(errors="ignore") or None,
+            int(row["population"]),
+            KINDS[row["kind"]],
+            float(row["radius_km"]),
+            bool(member & int(ALTERNATE)),
+        )
 
     def speakers(self, language: str | None) -> frozenset[str]:
         """The countries that a language is spoken in; none for English, which is written everywhere."""

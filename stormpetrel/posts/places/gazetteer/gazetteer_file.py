@@ -63,10 +63,18 @@ def write_gazetteer(
     for number, place in enumerate(ordered):
         text = place.name.encode()[:255].decode(errors="ignore").encode()
         rows[number] = (
-            place.geonames_id, place.longitude, place.latitude, min(place.population, 2**32 - 1), place.radius_km,
-            place.country.encode(), place.admin1.encode(), place.admin2.encode(), KINDS.index(place.kind),
-            len(texts), len(text),
-        )  # fmt: skip
+            place.geonames_id,
+            place.longitude,
+            place.latitude,
+            min(place.population, 2**32 - 1),
+            place.radius_km,
+            place.country.encode(),
+            place.admin1.encode(),
+            place.admin2.encode(),
+            KINDS.index(place.kind),
+            len(texts),
+            len(text),
+        )
         texts += text
         own = {fold(name) for name in (place.name, *place.own)}
         others = {fold(name) for name in place.others} - own
@@ -90,8 +98,13 @@ def write_gazetteer(
     np.save(fresh / MEMBERS, np.array([member for members in by_number for member in members], dtype=np.uint32))
     (fresh / TEXTS).write_bytes(bytes(texts))
     digest = hashlib.sha256(rows.tobytes() + (fresh / NAMES).read_bytes()).hexdigest()[:12]
-    told = {"form": FORM, "version": f"{sources}@{digest}", "places": len(ordered), "names": len(trie),
-            "speakers": {language: list(codes) for language, codes in (speakers or {}).items()}}  # fmt: skip
+    told = {
+        "form": FORM,
+        "version": f"{sources}@{digest}",
+        "places": len(ordered),
+        "names": len(trie),
+        "speakers": {language: list(codes) for language, codes in (speakers or {}).items()},
+    }
     (fresh / MANIFEST).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     if not (directory / MANIFEST).is_file():
         shutil.rmtree(directory, ignore_errors=True)

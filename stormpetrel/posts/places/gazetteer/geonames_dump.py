@@ -25,8 +25,13 @@ POSTAL_RADIUS_KM = 5.0
 def dump_rows(folder: Path) -> Iterator[PlaceRow]:
     """All places of the folder. Raises SetupError where it holds no table of GeoNames, or a broken one."""
     tables = [path for path in sorted(folder.iterdir()) if _is_table(path)]
-    postal = [path for part in ("postal_codes", "zip") if (folder / part).is_dir()
-              for path in sorted((folder / part).iterdir()) if _is_table(path)]  # fmt: skip
+    postal = [
+        path
+        for part in ("postal_codes", "zip")
+        if (folder / part).is_dir()
+        for path in sorted((folder / part).iterdir())
+        if _is_table(path)
+    ]
     if not tables and not postal:
         raise SetupError(f"{folder} holds no table of GeoNames (cities1000.txt.gz, allCountries.zip, IT.txt)")
     for path in tables:
@@ -84,9 +89,18 @@ def _places(path: Path) -> Iterator[PlaceRow]:
             continue
         people = int(line[14] or 0)
         yield PlaceRow(
-            int(line[0]), line[1], float(line[5]), float(line[4]), line[8], "city", people, line[10], line[11][:16],
-            city_radius(people), others=usable([line[2], *line[3].split(",")]),
-        )  # fmt: skip
+            int(line[0]),
+            line[1],
+            float(line[5]),
+            float(line[4]),
+            line[8],
+            "city",
+            people,
+            line[10],
+            line[11][:16],
+            city_radius(people),
+            others=usable([line[2], *line[3].split(",")]),
+        )
 
 
 def _postal(path: Path) -> Iterator[PlaceRow]:
@@ -99,9 +113,18 @@ def _postal_row(line: list[str]) -> Iterator[PlaceRow]:
     """A postal code's place, by its name and by its code with the country before it ("I-16121" is not read)."""
     if line[9] and line[10]:
         yield PlaceRow(
-            0, line[2], float(line[10]), float(line[9]), line[0], "city", 0, line[4], line[6][:16], POSTAL_RADIUS_KM,
+            0,
+            line[2],
+            float(line[10]),
+            float(line[9]),
+            line[0],
+            "city",
+            0,
+            line[4],
+            line[6][:16],
+            POSTAL_RADIUS_KM,
             others=[f"{line[0]} {line[1]}", f"{line[1]} {line[2]}"],
-        )  # fmt: skip
+        )
 
 
 def _lines(path: Path) -> Iterator[list[str]]:

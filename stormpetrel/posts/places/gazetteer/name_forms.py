@@ -11,21 +11,86 @@ STREET = re.compile(
     re.IGNORECASE,
 )
 # What may stand before a name, or after it, and is no part of it there.
-LEADING = frozenset([
-    "north", "south", "east", "west", "northern", "southern", "eastern", "western", "central", "downtown", "upper",
-    "lower", "northeast", "northwest", "southeast", "southwest", "ne", "nw", "se", "sw", "n", "s", "greater", "the",
-    "mainland", "rural", "coastal", "city", "town", "island", "district", "state", "province", "port", "of", "محافظة",
-    "مدينة", "منطقة", "دولة",
-])  # fmt: skip
+LEADING = frozenset(
+    [
+        "north",
+        "south",
+        "east",
+        "west",
+        "northern",
+        "southern",
+        "eastern",
+        "western",
+        "central",
+        "downtown",
+        "upper",
+        "lower",
+        "northeast",
+        "northwest",
+        "southeast",
+        "southwest",
+        "ne",
+        "nw",
+        "se",
+        "sw",
+        "n",
+        "s",
+        "greater",
+        "the",
+        "mainland",
+        "rural",
+        "coastal",
+        "city",
+        "town",
+        "island",
+        "district",
+        "state",
+        "province",
+        "port",
+        "of",
+        "محافظة",
+        "مدينة",
+        "منطقة",
+        "دولة",
+    ]
+)
 KINDS_OF_PLACES = (
-    "area", "city", "town", "district", "dist", "state", "province", "region", "coast", "island", "islands", "airport",
-    "hospital", "university", "beach", "village", "metro", "valley", "prefecture", "municipality", "border", "suburbs",
-)  # fmt: skip
+    "area",
+    "city",
+    "town",
+    "district",
+    "dist",
+    "state",
+    "province",
+    "region",
+    "coast",
+    "island",
+    "islands",
+    "airport",
+    "hospital",
+    "university",
+    "beach",
+    "village",
+    "metro",
+    "valley",
+    "prefecture",
+    "municipality",
+    "border",
+    "suburbs",
+)
 TRAILING = dict.fromkeys(KINDS_OF_PLACES, "") | {"co": "County", "cty": "County", "county": "County"}
 # "Syrian", "Israeli", "Philippine": an ending, and what stands in its place.
 DEMONYMS = (
-    ("n", ""), ("an", ""), ("i", ""), ("ian", ""), ("ian", "e"), ("ish", ""), ("ese", ""), ("ine", "ines"), ("an", "o"),
-)  # fmt: skip
+    ("n", ""),
+    ("an", ""),
+    ("i", ""),
+    ("ian", ""),
+    ("ian", "e"),
+    ("ish", ""),
+    ("ese", ""),
+    ("ine", "ines"),
+    ("an", "o"),
+)
 
 
 def is_street(name: str) -> bool:

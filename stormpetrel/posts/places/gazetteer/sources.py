@@ -47,10 +47,17 @@ def default_rows() -> Iterator[PlaceRow]:
             if all(key):
                 grounds.add(key, city["longitude"], city["latitude"], city["population"])
         yield PlaceRow(
-            int(city["geonameid"]), city["name"], city["longitude"], city["latitude"], country, "city",
-            int(city["population"]), admin1, radius_km=city_radius(city["population"]),
+            int(city["geonameid"]),
+            city["name"],
+            city["longitude"],
+            city["latitude"],
+            country,
+            "city",
+            int(city["population"]),
+            admin1,
+            radius_km=city_radius(city["population"]),
             others=usable(city["alternatenames"]),
-        )  # fmt: skip
+        )
     own = yaml.safe_load(NAMES_FILE.read_text(encoding="utf-8"))
     short: dict[Key, list[str]] = {(country, admin1): names for country, admin1, names in own["divisions"]}
     states: dict[Key, Any] = {("US", state["code"]): state for state in cache.get_us_states().values()}
@@ -64,8 +71,16 @@ def default_rows() -> Iterator[PlaceRow]:
         yield from grounds.row(key, _division(key), "admin2", 0, [key[2]])
     for continent in cache.get_continents().values():
         people = int(continent["population"] or 0)
-        yield PlaceRow(int(continent["geonameId"]), continent["name"], float(continent["lng"]), float(continent["lat"]),
-                       "", "region", people, radius_km=3000.0)  # fmt: skip
+        yield PlaceRow(
+            int(continent["geonameId"]),
+            continent["name"],
+            float(continent["lng"]),
+            float(continent["lat"]),
+            "",
+            "region",
+            people,
+            radius_km=3000.0,
+        )
     for code, country in cache.get_countries().items():
         names = [*_territory_names(code), country["iso3"], *own["countries"].get(code, [])]
         for row in grounds.row((code,), country["name"], "country", int(country["geonameid"]), names):
@@ -76,8 +91,17 @@ def default_rows() -> Iterator[PlaceRow]:
             yield row
     for region in own["regions"]:
         longitude, latitude = region["point"]
-        yield PlaceRow(0, region["name"], longitude, latitude, "", "region", region["people"],
-                       radius_km=float(region["radius_km"]), others=region.get("others", []))  # fmt: skip
+        yield PlaceRow(
+            0,
+            region["name"],
+            longitude,
+            latitude,
+            "",
+            "region",
+            region["people"],
+            radius_km=float(region["radius_km"]),
+            others=region.get("others", []),
+        )
 
 
 def usable(alternates: Iterable[str]) -> list[str]:
@@ -157,9 +181,18 @@ class Grounds:
         latitude, longitude = _middle(points)
         reach = float(np.percentile(distance_km(longitude, latitude, points[:, 1], points[:, 0]), 90))
         yield PlaceRow(
-            geonames_id, name, longitude, latitude, key[0], kind, self._people[key], key[1] if len(key) > 1 else "",
-            key[2][:16] if len(key) > 2 else "", max(10.0, round(reach, 1)), others=others,
-        )  # fmt: skip
+            geonames_id,
+            name,
+            longitude,
+            latitude,
+            key[0],
+            kind,
+            self._people[key],
+            key[1] if len(key) > 1 else "",
+            key[2][:16] if len(key) > 2 else "",
+            max(10.0, round(reach, 1)),
+            others=others,
+        )
 
 
 def _middle(points: np.ndarray[Any, Any]) -> tuple[float, float]:

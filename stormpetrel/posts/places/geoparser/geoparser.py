@@ -18,7 +18,7 @@ SHOWN = 3  # alternatives
 AUTHOR_CANDIDATES = 2
 
 
-class PlaceFinder:
+class Geoparser:
     """Finds and resolves. Where `recent` is given, what was resolved before speaks for what comes after, so that the
     order of posts matters; then it is for one thread at a time."""
 
@@ -50,18 +50,22 @@ class PlaceFinder:
         named = [_place(text, result) for result in results if result.chosen]
         unknown = [
             UnresolvedName(
-                name=result.mention.name, start=result.mention.start, end=result.mention.end, why=result.why,
+                name=result.mention.name,
+                start=result.mention.start,
+                end=result.mention.end,
+                why=result.why,
                 alternatives=_alternatives(result.ranked[:SHOWN]),
             )
-            for result in results if not result.chosen
-        ]  # fmt: skip
+            for result in results
+            if not result.chosen
+        ]
         return (*_native(native), *named, *_between(text, results)), tuple(unknown)
 
     def note(self, moment: datetime, places: Iterable[Place]) -> None:
         """Takes in where a post was, for those that come after."""
         if self._recent is not None:
             for place in places:
-                if place.country_code and place.confidence >= SURE and place.origin == "gazetteer":
+                if place.country_code and place.confidence >= SURE and place.resolution_method == "gazetteer":
                     self._recent.note(moment, place.country_code, place.admin1_code)
 
     def _author(self, declared: str | None) -> tuple[Candidate, ...]:
@@ -77,10 +81,14 @@ def _native(native: NativePlace | None) -> tuple[Place, ...]:
         return ()
     return (
         Place(
-            name=native.name or "geotag", longitude=native.longitude, latitude=native.latitude,
-            confidence=1.0 if native.precise else 0.9, kind="point", origin="native",
+            name=native.name or "geotag",
+            longitude=native.longitude,
+            latitude=native.latitude,
+            confidence=1.0 if native.precise else 0.9,
+            kind="point",
+            resolution_method="native",
         ),
-    )  # fmt: skip
+    )
 
 
 def _place(text: str, result: Resolved) -> Place:
@@ -91,12 +99,23 @@ def _place(text: str, result: Resolved) -> Place:
         relation, longitude, latitude, radius = told
         why = (*why, f'the post says "{relation}"')
     return Place(
-        name=chosen.name, longitude=longitude, latitude=latitude, confidence=sure,
-        country_code=chosen.country_code or None, admin1_code=chosen.admin1_code, admin2_code=chosen.admin2_code,
-        geonames_id=chosen.geonames_id or None, start=result.mention.start, end=result.mention.end, kind=chosen.kind,
-        origin="context" if result.by_context else "gazetteer", found_by=result.mention.way,
-        radius_km=round(radius, 1), alternatives=_alternatives(result.ranked[1 : SHOWN + 1]), why=why,
-    )  # fmt: skip
+        name=chosen.name,
+        longitude=longitude,
+        latitude=latitude,
+        confidence=sure,
+        country_code=chosen.country_code or None,
+        admin1_code=chosen.admin1_code,
+        admin2_code=chosen.admin2_code,
+        geonames_id=chosen.geonames_id or None,
+        start=result.mention.start,
+        end=result.mention.end,
+        kind=chosen.kind,
+        resolution_method="context" if result.by_context else "gazetteer",
+        found_by=result.mention.way,
+        radius_km=round(radius, 1),
+        alternatives=_alternatives(result.ranked[1 : SHOWN + 1]),
+        why=why,
+    )
 
 
 def _between(text: str, results: Sequence[Resolved]) -> list[Place]:
@@ -108,21 +127,35 @@ def _between(text: str, results: Sequence[Resolved]) -> list[Place]:
             if gap is not None:
                 longitude, latitude, radius = gap
                 name = f"between {first.chosen.name} and {second.chosen.name}"
-                found.append(Place(
-                    name=name, longitude=longitude, latitude=latitude, radius_km=round(radius, 1), kind="point",
-                    confidence=round(first.ranked[0][1] * second.ranked[0][1], 4), start=first.mention.start,
-                    end=second.mention.end, origin="context", country_code=first.chosen.country_code or None,
-                    why=(f"the post says {name}",),
-                ))  # fmt: skip
+                found.append(
+                    Place(
+                        name=name,
+                        longitude=longitude,
+                        latitude=latitude,
+                        radius_km=round(radius, 1),
+                        kind="point",
+                        confidence=round(first.ranked[0][1] * second.ranked[0][1], 4),
+                        start=first.mention.start,
+                        end=second.mention.end,
+                        resolution_method="context",
+                        country_code=first.chosen.country_code or None,
+                        why=(f"the post says {name}",),
+                    )
+                )
     return found
 
 
 def _alternatives(ranked: Sequence[tuple[Candidate, float]]) -> tuple[PlaceAlternative, ...]:
     return tuple(
         PlaceAlternative(
-            name=candidate.name, longitude=candidate.longitude, latitude=candidate.latitude, confidence=share,
-            kind=candidate.kind, country_code=candidate.country_code or None, admin1_code=candidate.admin1_code,
+            name=candidate.name,
+            longitude=candidate.longitude,
+            latitude=candidate.latitude,
+            confidence=share,
+            kind=candidate.kind,
+            country_code=candidate.country_code or None,
+            admin1_code=candidate.admin1_code,
             geonames_id=candidate.geonames_id or None,
         )
         for candidate, share in ranked
-    )  # fmt: skip
+    )

@@ -9,8 +9,16 @@ from collections.abc import Sequence
 from stormpetrel.core.cells import EARTH_RADIUS_KM, distance_km
 from stormpetrel.posts.places.tagger.recogniser import Mention
 
-BEARINGS = {"north": 0, "northeast": 45, "east": 90, "southeast": 135, "south": 180, "southwest": 225, "west": 270,
-            "northwest": 315}  # fmt: skip
+BEARINGS = {
+    "north": 0,
+    "northeast": 45,
+    "east": 90,
+    "southeast": 135,
+    "south": 180,
+    "southwest": 225,
+    "west": 270,
+    "northwest": 315,
+}
 OF = re.compile(
     r"(?:(\d{1,3}(?:\.\d)?)\s*(km|kilomet\w+|mi|miles?)\s+(?:to the\s+)?)?"
     r"\b(north|south)?[ -]?(east|west)?\s+of\s+#?$",

@@ -85,9 +85,13 @@ def _mentions(record: dict[str, Any]) -> Iterator[GoldMention]:
             continue
         lon, lat = mention.get("lon"), mention.get("lat")
         yield GoldMention(
-            int(start), int(end), str(mention.get("type") or ""), None if lon is None else float(lon),
-            None if lat is None else float(lat), _box(mention.get("boundingbox")),
-        )  # fmt: skip
+            int(start),
+            int(end),
+            str(mention.get("type") or ""),
+            None if lon is None else float(lon),
+            None if lat is None else float(lat),
+            _box(mention.get("boundingbox")),
+        )
 
 
 def _box(given: Any) -> tuple[float, float, float, float] | None:

@@ -14,9 +14,15 @@ from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer, Kind
 from stormpetrel.posts.places.tagger.labelled_mentions import GoldMention, LabelledPost
 
 KINDS: dict[str, tuple[Kind, ...]] = {
-    "Country": ("country", "country", "admin1"), "State": ("admin1",), "Province": ("admin1",), "County": ("admin2",),
-    "City/town": ("city",), "District": ("city",), "Neighborhood": ("city",), "": ("city", "admin1", "country"),
-}  # fmt: skip
+    "Country": ("country", "country", "admin1"),
+    "State": ("admin1",),
+    "Province": ("admin1",),
+    "County": ("admin2",),
+    "City/town": ("city",),
+    "District": ("city",),
+    "Neighborhood": ("city",),
+    "": ("city", "admin1", "country"),
+}
 LATIN = re.compile(r"^[A-Za-zÀ-ɏ][A-Za-zÀ-ɏ .'’-]+$")
 SAMPLED = 20_000
 

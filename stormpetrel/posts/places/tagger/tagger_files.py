@@ -68,17 +68,26 @@ def _page(card: dict[str, Any]) -> str:
         for event, found in card["held_out"]["by_event"].items()
     ]
     exact = card["held_out"]["exact"]
-    return "\n".join([
-        f"# {card['version']}", "",
-        "Finds names of places in posts about disasters. A spaCy pipeline (`config/places_tagger.cfg`), made by",
-        "`stormpetrel train places --data DIR`. Its second input is what the gazetteer says of each word.", "",
-        "- **Data and licence:** " + card["data"], "- **Posts:** " + ", ".join(
-            f"{event} ({count})" for event, count in card["posts"].items()),
-        "- **Good for:** English posts. In Arabic it is weak on new events, and the gazetteer's names are joined to",
-        "  its own, as in all other languages.",
-        "- **Bad at:** nicknames and misspelt names, names inside hashtags, streets without a word like \"street\",",
-        "  organisations named after places, short forms (TX, UAE), posts all in capitals.", "",
-        "Exact spans on events that the tagger had not seen (one of four trained without each):", "",
-        "| event | precision | recall | F1 |", "|---|---|---|---|", *rows,
-        f"| all | {exact['p']:.3f} | {exact['r']:.3f} | {exact['f1']:.3f} |", "",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            f"# {card['version']}",
+            "",
+            "Finds names of places in posts about disasters. A spaCy pipeline (`config/places_tagger.cfg`), made by",
+            "`stormpetrel train places --data DIR`. Its second input is what the gazetteer says of each word.",
+            "",
+            "- **Data and licence:** " + card["data"],
+            "- **Posts:** " + ", ".join(f"{event} ({count})" for event, count in card["posts"].items()),
+            "- **Good for:** English posts. In Arabic it is weak on new events, and the gazetteer's names are joined",
+            "  to its own, as in all other languages.",
+            '- **Bad at:** nicknames and misspelt names, names inside hashtags, streets without a word like "street",',
+            "  organisations named after places, short forms (TX, UAE), posts all in capitals.",
+            "",
+            "Exact spans on events that the tagger had not seen (one of four trained without each):",
+            "",
+            "| event | precision | recall | F1 |",
+            "|---|---|---|---|",
+            *rows,
+            f"| all | {exact['p']:.3f} | {exact['r']:.3f} | {exact['f1']:.3f} |",
+            "",
+        ]
+    )
