@@ -21,7 +21,7 @@ from stormpetrel.bootstrap import (
 from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.errors import MalformedRecord, StormpetrelError
 from stormpetrel.core.events import EnrichedPost, PostDeleted, decode
-from stormpetrel.core.ports import DocumentStore, VectorIndex
+from stormpetrel.core.ports import DocumentStore, VectorWriter
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import ITEMS_LABELLED, PATCHES_DESCRIBED, POSTS_ENRICHED, PRODUCTS_ANNOUNCED
 from stormpetrel.log.batch_consumer import BatchConsumer, Dead, schema_of
@@ -77,7 +77,7 @@ def sort_out(messages: Sequence[Any], embedding_specs: EmbeddingSpecs) -> Batch:
 class Indexer:
     """Writes batches to both stores and keeps the record of how fresh each modality is."""
 
-    def __init__(self, documents: DocumentStore, vectors: VectorIndex, collection: str) -> None:
+    def __init__(self, documents: DocumentStore, vectors: VectorWriter, collection: str) -> None:
         self._documents, self._vectors, self._collection = documents, vectors, collection
 
     def write(self, batch: Batch) -> None:

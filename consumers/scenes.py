@@ -18,7 +18,7 @@ from stormpetrel.bootstrap import picture_folder
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadProduct, StormpetrelError
 from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, SceneWithdrawn, decode, encode
-from stormpetrel.core.ports import DocumentStore
+from stormpetrel.core.ports import DocumentReader
 from stormpetrel.core.settings import Imagery, Settings
 from stormpetrel.core.topics import PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED
 from stormpetrel.imagery.pairing import Rules, Scene, scenes_of
@@ -49,7 +49,7 @@ class SceneWork:
         settings: Imagery,
         publisher: Publisher,
         known: KnownProducts,
-        documents: DocumentStore,
+        documents: DocumentReader,
         downloads: Downloads,
     ) -> None:
         self._settings, self._rules = settings, rules_of(settings)

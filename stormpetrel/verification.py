@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stormpetrel.core.events import PostDeleted
-from stormpetrel.core.ports import DocumentStore, VectorIndex
+from stormpetrel.core.ports import DocumentReader, VectorScanner
 from stormpetrel.core.topics import POSTS_ENRICHED, POSTS_RAW
 from stormpetrel.log.kafka import read_dead_letters, read_whole
 
@@ -60,7 +60,7 @@ def log_state(bootstrap: str) -> LogState:
     return LogState(written - deleted - (dead - enriched), deleted, dead, len(letters))
 
 
-def verify(bootstrap: str, documents: DocumentStore, index: VectorIndex, collection: str) -> Verification:
+def verify(bootstrap: str, documents: DocumentReader, index: VectorScanner, collection: str) -> Verification:
     """Reads the whole log and all ids of both stores. Raises StoreUnavailable where one does not answer."""
     log = log_state(bootstrap)
     expected = log.expected

@@ -9,20 +9,17 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.core.events import Event
+from stormpetrel.core.topics import Topic
+
 Document = dict[str, Any]
 
 
-class DocumentStore(Protocol):
+class DocumentReader(Protocol):
     """Documents by their own string `_id`. Narrow on purpose: what every server behind it does rightly."""
 
-    def upsert(self, collection: str, documents: Sequence[Document]) -> None:
-        """Writes each document under its `_id`, in place of what stood there. Raises StoreUnavailable."""
-
-    def delete(self, collection: str, ids: Sequence[str]) -> None:
-        """Removes documents; unknown ids are no error."""
-
     def get(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
-        """The documents that exist among `ids`, by id."""
+        """The documents that exist among `ids`, by id. Raises StoreUnavailable."""
 
     def newest(
         self, collection: str, field: str, limit: int, equal: Mapping[str, Any] | None = None, before: int | None = None
@@ -35,6 +32,20 @@ class DocumentStore(Protocol):
 
     def ids(self, collection: str) -> Iterable[str]:
         """All ids."""
+
+
+class DocumentWriter(Protocol):
+    """Idempotent writes by `_id`."""
+
+    def upsert(self, collection: str, documents: Sequence[Document]) -> None:
+        """Writes each document under its `_id`, in place of what stood there. Raises StoreUnavailable."""
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Removes documents; unknown ids are no error."""
+
+
+class DocumentStore(DocumentReader, DocumentWriter, Protocol):
+    """Both halves: what projections and cursors need."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ class Scored(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Walked:
+class ScannedPage:
     """A page of points: the payloads and vectors (n, dimensions) of those that have the vector asked for, row by row;
     and the payloads of those that have none."""
 
@@ -104,32 +115,58 @@ class Walked:
     without: list[Document]
 
 
-class VectorIndex(Protocol):
-    """Points with named vectors, filtered and ranked by the index itself."""
-
-    def upsert(self, collection: str, points: Sequence[Point]) -> None:
-        """Writes the points in place of what stood there; when it returns they can be found."""
-
-    def delete(self, collection: str, ids: Sequence[str]) -> None:
-        """Removes points by entity id; unknown ids are no error."""
+class VectorReader(Protocol):
+    """Ranked and filtered lists from points with named vectors: what searches need."""
 
     def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
-        """One list a query, in one round trip."""
+        """One list a query, in one round trip. Raises StoreUnavailable."""
 
     def vectors(
         self, collection: str, ids: Sequence[str], names: Sequence[str]
     ) -> dict[str, dict[str, NDArray[np.float32]]]:
         """The dense vectors of these names that the entities among `ids` have, by id; unknown ones are left out."""
 
-    def walk(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterable[Walked]:
-        """Every point that a filter lets through, page by page, in no order: the payload's fields and one dense
-        vector."""
+    def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
+        """How many points have each of these values in a keyword field; values without any are left out."""
+
+
+class VectorWriter(Protocol):
+    """Idempotent writes of points: what projections need."""
+
+    def upsert(self, collection: str, points: Sequence[Point]) -> None:
+        """Writes the points in place of what stood there; when it returns they are found. Raises StoreUnavailable."""
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Removes points by entity id; unknown ids are no error."""
+
+    def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
+        """The entity ids of all points, or of those that a filter lets through."""
+
+
+class VectorScanner(Protocol):
+    """Whole collections: what the embedding cache and the verification need."""
+
+    def scan(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterable[ScannedPage]:
+        """Every point that a filter lets through, page by page, in no order: payload fields and one dense vector."""
 
     def count(self, collection: str, within: Filter | None = None) -> int:
         """How many points there are, or how many a filter lets through."""
 
-    def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
-        """How many points have each of these values in a keyword field; values without any are left out."""
-
     def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
         """The entity ids of all points, or of those that a filter lets through."""
+
+
+class EventProducer(Protocol):
+    """Writes events to the log. What is published is safe only after `flush`."""
+
+    def publish(self, topic: Topic, key: str, event: Event, trace: str | None = None) -> None:
+        """Queues an event; waits only where the queue is full."""
+
+    def dead_letter(self, topic: Topic, raw: bytes, reason: str, stage: str, provenance: str) -> None:
+        """Queues the raw bytes of what is no event of `topic`, with the reason, for the topic's dead letters.
+
+        `provenance` says where the bytes came from: a file and line, or an address.
+        """
+
+    def flush(self, timeout_s: float = 60.0) -> None:
+        """Returns when the broker holds everything that was queued. Raises StoreUnavailable otherwise."""

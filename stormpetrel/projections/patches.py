@@ -22,7 +22,7 @@ from stormpetrel.core.events import (
     SceneWithdrawn,
     decode,
 )
-from stormpetrel.core.ports import Document, DocumentStore, Filter, Point, VectorIndex
+from stormpetrel.core.ports import Document, DocumentStore, Filter, Point, VectorWriter
 from stormpetrel.log.batch_consumer import Dead, schema_of
 
 EVENTS = (PatchDescribed, PatchWithdrawn, SceneDescribed, SceneWithdrawn, ProductAnnounced, ProductWithdrawn)
@@ -74,7 +74,7 @@ class PatchIndexer:
     def __init__(
         self,
         documents: DocumentStore,
-        vectors: VectorIndex,
+        vectors: VectorWriter,
         collection: str,
         patch_descriptors: Mapping[str, tuple[str, int]],
     ) -> None:

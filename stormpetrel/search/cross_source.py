@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.events import is_area
-from stormpetrel.core.ports import Document, DocumentStore, Filter, IndexQuery, NearestQuery, OrderQuery, VectorIndex
+from stormpetrel.core.ports import Document, DocumentReader, Filter, IndexQuery, NearestQuery, OrderQuery, VectorReader
 from stormpetrel.fusion import FusedItem, RankList
 from stormpetrel.search.query import Query
 from stormpetrel.search.search import PostSearch
@@ -69,7 +69,7 @@ class CrossSourceResult:
 class CrossSourceSearch:
     """Searches posts and patches at once."""
 
-    def __init__(self, posts: PostSearch, index: VectorIndex, patches: str, documents: DocumentStore) -> None:
+    def __init__(self, posts: PostSearch, index: VectorReader, patches: str, documents: DocumentReader) -> None:
         self._posts, self._index, self._patches, self._documents = posts, index, patches, documents
 
     def run(self, asked: Query, patch: PatchQuery, sources: Sequence[str]) -> CrossSourceResult:

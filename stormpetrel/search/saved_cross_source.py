@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from stormpetrel.core.ports import OrderQuery, VectorIndex
+from stormpetrel.core.ports import OrderQuery, VectorReader
 from stormpetrel.fusion import FusedItem
 from stormpetrel.search.cross_source import CrossSourceResult, CrossSourceSearch, PatchQuery
 from stormpetrel.search.query import Query
@@ -33,7 +33,7 @@ class SavedCrossSourceSearch:
     def __init__(
         self,
         search: CrossSourceSearch,
-        index: VectorIndex,
+        index: VectorReader,
         collections: Sequence[str],
         asked: Query,
         patch: PatchQuery,

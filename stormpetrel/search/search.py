@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stormpetrel.core.errors import BadQuery
-from stormpetrel.core.ports import NearestQuery, Scored, VectorIndex
+from stormpetrel.core.ports import NearestQuery, Scored, VectorReader
 from stormpetrel.fusion import FusedItem, RankList
 from stormpetrel.fusion.adaptive import FEEDBACK, FEEDBACK_FROM, LearnedFusion
 from stormpetrel.fusion.methods import ADAPTIVE, ADAPTIVE_FEEDBACK, method
@@ -28,7 +28,7 @@ class SearchResult:
 class PostSearch:
     """Searches one collection of posts. `learned` is what the adaptive fusions need."""
 
-    def __init__(self, index: VectorIndex, collection: str, learned: LearnedFusion | None = None) -> None:
+    def __init__(self, index: VectorReader, collection: str, learned: LearnedFusion | None = None) -> None:
         self._index, self._collection, self._learned = index, collection, learned
 
     def run(self, asked: Query) -> SearchResult:

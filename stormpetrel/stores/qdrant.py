@@ -15,7 +15,7 @@ from qdrant_client.http.exceptions import ApiException
 
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.ids import point_id
-from stormpetrel.core.ports import Filter, IndexQuery, NearestQuery, Point, Scored, Walked
+from stormpetrel.core.ports import Filter, IndexQuery, NearestQuery, Point, ScannedPage, Scored
 from stormpetrel.stores.collections import Compression, VectorCollection
 
 SCROLL_PAGE = 2000
@@ -62,7 +62,7 @@ def _words(part: models.QueryRequest | models.Filter) -> Any:
 
 
 class QdrantIndex:
-    """A VectorIndex on a Qdrant server."""
+    """A VectorReader, VectorWriter and VectorScanner on a Qdrant server."""
 
     def __init__(
         self, url: str, api_key: str | None = None, timeout_s: float = 30, compression: Compression | None = None
@@ -202,7 +202,7 @@ class QdrantIndex:
             for point in found
         }
 
-    def walk(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterable[Walked]:
+    def scan(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterable[ScannedPage]:
         asked = {"limit": WALK_PAGE, "with_payload": list(payload), "with_vector": [vector]}
         condition = _condition(within)
         if condition is not None:
@@ -213,7 +213,7 @@ class QdrantIndex:
             have = [point for point in page["points"] if vector in (point.get("vector") or {})]
             values = np.asarray([point["vector"][vector] for point in have], dtype=np.float32)
             without = [point["payload"] for point in page["points"] if vector not in (point.get("vector") or {})]
-            yield Walked([point["payload"] for point in have], values, without)
+            yield ScannedPage([point["payload"] for point in have], values, without)
             if page["next_page_offset"] is None:
                 return
             asked["offset"] = page["next_page_offset"]

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stormpetrel.core.errors import StoreUnavailable
-from stormpetrel.core.ports import DocumentStore, Filter, NearestQuery, OrderQuery, Point, VectorIndex
+from stormpetrel.core.ports import DocumentStore, Filter, NearestQuery, OrderQuery, Point
 from stormpetrel.stores.collections import Compression, VectorCollection
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
@@ -110,12 +110,12 @@ def _point(entity: str, *vector: float, **payload: object) -> Point:
     return Point(entity, dict(payload), {"text": np.array(vector, dtype=np.float32)} if vector else {})
 
 
-def _ids(index: VectorIndex, collection: str, query: NearestQuery | OrderQuery) -> list[str]:
+def _ids(index: QdrantIndex, collection: str, query: NearestQuery | OrderQuery) -> list[str]:
     (found,) = index.query(collection, [query])
     return [hit.payload["id"] for hit in found]
 
 
-def test_points_come_by_cosine_and_can_be_found_at_once(index: VectorIndex, collection: str) -> None:
+def test_points_come_by_cosine_and_can_be_found_at_once(index: QdrantIndex, collection: str) -> None:
     index.upsert(collection, [_point("x:1", 1, 0, 0, 0), _point("x:2", 0.9, 0.5, 0, 0), _point("x:3", 0, 0, 1, 0)])
     near = NearestQuery("text", dense=np.array([2, 0.1, 0, 0], dtype=np.float32), limit=2)
     assert _ids(index, collection, near) == ["x:1", "x:2"]
@@ -140,7 +140,7 @@ def test_another_compression_is_set_on_a_collection_that_is_there(index: QdrantI
     assert _ids(compressed, collection.name, near) == before
 
 
-def test_sparse_queries_weigh_rare_terms_more(index: VectorIndex, collection: str) -> None:
+def test_sparse_queries_weigh_rare_terms_more(index: QdrantIndex, collection: str) -> None:
     index.upsert(collection, [Point(f"x:{n}", {}, sparse={"lexical": ([7], [1.0])}) for n in range(20)])
     index.upsert(collection, [Point("x:rare", {}, sparse={"lexical": ([7, 8], [1.0, 1.0])})])
     index.upsert(collection, [Point("x:other", {}, sparse={"lexical": ([8], [1.0])})])
@@ -149,14 +149,14 @@ def test_sparse_queries_weigh_rare_terms_more(index: VectorIndex, collection: st
     assert len(found) == 22
 
 
-def _filtered(index: VectorIndex, collection: str) -> Callable[[Filter], set[str]]:
+def _filtered(index: QdrantIndex, collection: str) -> Callable[[Filter], set[str]]:
     def ask(given: Filter) -> set[str]:
         return set(_ids(index, collection, OrderQuery("event_time", "desc", filter=given)))
 
     return ask
 
 
-def test_filters_hold_together(index: VectorIndex, collection: str) -> None:
+def test_filters_hold_together(index: QdrantIndex, collection: str) -> None:
     places = {"genoa": (8.93, 44.41), "savona": (8.48, 44.31), "suva": (178.44, -18.14), "samoa": (-171.77, -13.83)}
     index.upsert(
         collection,
@@ -188,20 +188,20 @@ def test_filters_hold_together(index: VectorIndex, collection: str) -> None:
     assert index.count_by(collection, "duplicate_of", []) == {}
 
 
-def test_order_starts_where_it_is_told(index: VectorIndex, collection: str) -> None:
+def test_order_starts_where_it_is_told(index: QdrantIndex, collection: str) -> None:
     index.upsert(collection, [_point(f"x:{n}", 1, 0, 0, 0, event_time=n * 10) for n in range(6)])
     assert _ids(index, collection, OrderQuery("event_time", "asc", 25, limit=2)) == ["x:3", "x:4"]
     assert _ids(index, collection, OrderQuery("event_time", "desc", 25, limit=2)) == ["x:2", "x:1"]
 
 
-def test_ids_are_those_that_a_filter_lets_through(index: VectorIndex, collection: str) -> None:
+def test_ids_are_those_that_a_filter_lets_through(index: QdrantIndex, collection: str) -> None:
     index.upsert(collection, [_point(f"x:{n}", 1.0, 0.0, 0.0, 0.0, source="ab"[n % 2], event_time=n) for n in range(6)])
     within = Filter(any_of={"source": ["a"]}, ranges={"event_time": (None, 3)})
     assert sorted(index.ids(collection, within)) == ["x:0", "x:2"]
     assert len(list(index.ids(collection))) == 6
 
 
-def test_a_deleted_point_is_found_by_nobody(index: VectorIndex, collection: str) -> None:
+def test_a_deleted_point_is_found_by_nobody(index: QdrantIndex, collection: str) -> None:
     index.upsert(collection, [_point("x:1", 1, 0, 0, 0), _point("x:2", 1, 0, 0, 0)])
     index.delete(collection, ["x:1", "x:unknown"])
     assert list(index.ids(collection)) == ["x:2"]
@@ -234,7 +234,7 @@ def test_writing_twice_equals_once(
     assert play(steps[len(steps) // 2 :]) == once
 
 
-def test_a_server_that_is_not_there_is_named(index: VectorIndex, documents: DocumentStore) -> None:
+def test_a_server_that_is_not_there_is_named(index: QdrantIndex, documents: DocumentStore) -> None:
     with pytest.raises(StoreUnavailable, match="Qdrant"):
         QdrantIndex("http://127.0.0.1:9", timeout_s=1).count("posts")
     with pytest.raises(StoreUnavailable, match="MongoDB"):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stormpetrel.core.errors import StoreUnavailable
-from stormpetrel.core.ports import Document, Filter, Walked
+from stormpetrel.core.ports import Document, Filter, ScannedPage
 from stormpetrel.learning.active import embedding_cache as matrix
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache
 
@@ -41,12 +41,12 @@ class Index:
         since = (within.ranges.get("indexed_at", (None, None))[0] if within else None) or 0
         return [held for _, held in sorted(self.points.items(), reverse=True) if held[0]["indexed_at"] >= since]
 
-    def walk(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterator[Walked]:
+    def scan(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterator[ScannedPage]:
         met = self._met(within)
         for first in range(0, len(met), 2):
             page = met[first : first + 2]
             have = [held for held in page if held[1] is not None]
-            yield Walked(
+            yield ScannedPage(
                 [held[0] for held in have],
                 np.array([held[1] for held in have], dtype=np.float32),
                 [held[0] for held in page if held[1] is None],

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.core.ports import Document, Filter, VectorIndex, Walked
+from stormpetrel.core.ports import Document, Filter, ScannedPage, VectorScanner
 
 ORIGIN = ("scene_id", "products", "sensors", "language", "source")  # of these many items have the same
 PAYLOAD = ("id", "event_time", "indexed_at", "location", *ORIGIN)
@@ -84,7 +84,7 @@ class EmbeddingCache:
     """The collections that rounds were asked of. What was written since is read before each answer; what was deleted is
     noticed by the count."""
 
-    def __init__(self, index: VectorIndex) -> None:
+    def __init__(self, index: VectorScanner) -> None:
         self._index = index
         self._held: dict[tuple[str, str, tuple[tuple[str, str], ...]], _Held] = {}
         self._lock = threading.Lock()
@@ -106,7 +106,7 @@ class EmbeddingCache:
         if held.seen_until is not None:
             recent = Filter(any_of=any_of, ranges={"indexed_at": (held.seen_until - OVERLAP_MS, None)})
         fresh = _Fresh()
-        for page in self._index.walk(collection, vector, PAYLOAD, recent):
+        for page in self._index.scan(collection, vector, PAYLOAD, recent):
             _take(held, fresh, page)
         known = {**held.written, **fresh.written} if fresh.written else held.written
         deleted: set[str] = set()
@@ -119,7 +119,7 @@ class EmbeddingCache:
         held.seen_until = started
 
 
-def _take(held: _Held, fresh: _Fresh, page: Walked) -> None:
+def _take(held: _Held, fresh: _Fresh, page: ScannedPage) -> None:
     """Notes what is new in a page."""
     new = [row for row, payload in enumerate(page.payloads) if _is_new(held, fresh, payload)]
     for row in new:
