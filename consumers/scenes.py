@@ -21,8 +21,9 @@ from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, SceneWit
 from stormpetrel.core.ports import DocumentReader
 from stormpetrel.core.settings import Imagery, Settings
 from stormpetrel.core.topics import PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED
-from stormpetrel.imagery.pairing import Rules, Scene, scenes_of
+from stormpetrel.imagery.pairing import Rules, scenes_of
 from stormpetrel.imagery.patches.earth_model import EarthModel, read_earth_manifest
+from stormpetrel.imagery.types import Scene
 from stormpetrel.log.batch_consumer import BatchConsumer, Dead, schema_of
 from stormpetrel.log.kafka import Publisher
 from stormpetrel.process.metrics import SCENE_SECONDS, SCENES
@@ -116,8 +117,8 @@ class SceneWork:
     def _describe(self, scene: Scene) -> None:
         # Rasters and compiled kernels weigh 200 MiB: who waits for products does without.
         from stormpetrel.imagery.describe import describe_scene
-        from stormpetrel.imagery.scene_events import descriptors, patch_events, replaced, scene_event
-        from stormpetrel.imagery.water.exclusion_masks import GroundMasks
+        from stormpetrel.imagery.scene_events import descriptor_versions, patch_events, scene_event, withdrawal_events
+        from stormpetrel.imagery.water.exclusion_masks import ExclusionMasks
 
         before = self._documents.get("scenes", [scene.id]).get(scene.id)
         revisions, model = _revisions(scene), self._earth_model()
@@ -125,20 +126,20 @@ class SceneWork:
         if (
             before is not None
             and before.get("revisions") == revisions
-            and before.get("descriptors") == list(descriptors(earth))
+            and before.get("descriptors") == list(descriptor_versions(earth))
         ):
             SCENES.labels("known").inc()
             return  # another source told of the same product, or this was done before a restart
         with SCENE_SECONDS.time():
-            here = self._downloads.brought_here(scene)
-            masks = GroundMasks(self._settings.permanent_water, self._settings.slope)
+            here = self._downloads.localise(scene)
+            masks = ExclusionMasks(self._settings.permanent_water, self._settings.slope)
             found = describe_scene(
                 here, picture_folder(self._settings, scene.id), self._settings.scale_levels, masks, model
             )
             at = now()
             for event in patch_events(scene, found, at, earth):
                 self._publisher.publish(PATCHES_DESCRIBED.name, scene.id, event, encode(event))
-            for key, gone in replaced(scene, found, at):
+            for key, gone in withdrawal_events(scene, found, at):
                 self._publisher.publish(PATCHES_DESCRIBED.name, key, gone, encode(gone))
             done = scene_event(scene, found, at, earth).model_copy(update={"revisions": revisions})
             self._publisher.publish(PATCHES_DESCRIBED.name, scene.id, done, encode(done))
@@ -178,7 +179,7 @@ def _version(product: ProductAnnounced) -> tuple[str, str]:
 
 def _revisions(scene: Scene) -> dict[str, str]:
     """What a scene was made of, to the revision: the same again is no work."""
-    members = [scene.radar, scene.optical, scene.radar_before, scene.optical_before]
+    members = [scene.radar, scene.optical, scene.radar_reference, scene.optical_reference]
     return {member.product_name: member.revision for member in members if member is not None}
 
 
