@@ -128,7 +128,7 @@ def _rows(geobox: GeoBox) -> Iterator[slice]:
 
 
 def _scene_epsilon(radar: RadarImage, geobox: GeoBox) -> float:
-    """From four coarse patches spread over the scene, in an order that any number of them covers."""
+    """The scene's epsilon, estimated from four coarse patches at random places."""
     rows, columns = geobox.height // COARSE, geobox.width // COARSE
     samples = []
     for number in np.random.default_rng(7).permutation(rows * columns)[:4].tolist():

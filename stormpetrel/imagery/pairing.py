@@ -60,11 +60,11 @@ def split_at_antimeridian(footprint: BaseGeometry) -> BaseGeometry:
             return footprint  # it is split already
         # No image is half a globe wide: 179 to -179 is meant the short way.
         footprint = shapely.transform(footprint, _eastern)
-    whole = shapely.make_valid(footprint)
-    if whole.bounds[0] < -180:
-        whole = shapely.affinity.translate(whole, xoff=360)
-    inside = whole.intersection(shapely.box(-180, -90, 180, 90))
-    beyond = shapely.affinity.translate(whole.intersection(shapely.box(180, -90, 540, 90)), xoff=-360)
+    unsplit = shapely.make_valid(footprint)
+    if unsplit.bounds[0] < -180:
+        unsplit = shapely.affinity.translate(unsplit, xoff=360)
+    inside = unsplit.intersection(shapely.box(-180, -90, 180, 90))
+    beyond = shapely.affinity.translate(unsplit.intersection(shapely.box(180, -90, 540, 90)), xoff=-360)
     parts = [part for side in (inside, beyond) for part in _polygons(side)]
     return shapely.MultiPolygon(parts) if len(parts) > 1 else parts[0]
 

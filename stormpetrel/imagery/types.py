@@ -1,4 +1,4 @@
-"""What passes between pairing, readers, descriptors and events: scenes, strips and patches."""
+"""The types that pairing, readers, descriptors and events share: scenes, strips and patches."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Scene:
 
     @property
     def id(self) -> str:
-        """The products' names, the optical one first, as it stands in ids of patches."""
+        """The products' names, the optical one first; ids of patches start with it."""
         return scene_id(self.products)
 
 

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock, call
 
 import pytest
 import shapely
@@ -13,8 +14,11 @@ import shapely
 from consumers.sources.product_files import notice
 from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn
+from stormpetrel.core.ports import EventProducer
+from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue import stac_api as stac
+from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
 from stormpetrel.imagery.pairing import Rules, footprint_of, scenes_of
 from stormpetrel.imagery.product_names import parse_name, plain_name
 
@@ -114,6 +118,24 @@ def test_created_modified_and_deleted_are_all_read(data: Path) -> None:
     assert outcomes["ProductAnnounced"] > 130
     assert outcomes["missing product"] >= 2, "older than three days: only the id is left"
     assert outcomes["NoneType"] > 0, "SLC and OCN are not supported"
+
+
+def test_a_revision_is_published_once_and_an_unreadable_record_is_a_dead_letter() -> None:
+    producer = Mock(spec=EventProducer)
+    publisher = ProductPublisher(producer, "test")
+    first, revised = (product("S1A", "sentinel-1", (7, 43, 10, 46), NOW, revision=name) for name in ("1", "2"))
+    assert [publisher.take(event, lambda event: event, "x") for event in (first, first, revised)] == [
+        first,
+        first,
+        revised,
+    ]
+    assert publisher.take({}, lambda _: None, "x") is None
+    assert publisher.take({"a": 1}, lambda record: cdse.notification(record, NOW), "queue/7") is None
+    assert publisher.counts == {"published": 2, "again": 1, "passed": 1, "dead": 1}
+    assert producer.publish.call_args_list == [call(PRODUCTS_ANNOUNCED, "S1A", event) for event in (first, revised)]
+    topic, raw, reason, stage, provenance = producer.dead_letter.call_args.args
+    assert (topic, raw, stage, provenance) == (PRODUCTS_ANNOUNCED, b'{"a":1}', "source test", "queue/7")
+    assert "SubscriptionEvent" in reason
 
 
 def test_a_deleted_product_is_withdrawn() -> None:

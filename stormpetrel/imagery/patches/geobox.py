@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 RESOLUTION = 10.0  # metres
-SLACK = 60.0  # metres: what bounds that come from degrees may be too large by
+SLACK = 60.0  # metres that bounds from degrees may be too large by
 SCALE_LEVELS = (480, 240, 120)  # px, coarse to fine
 
 
@@ -51,7 +51,7 @@ def epsg_of(geobox: GeoBox) -> int:
 
 @dataclass(frozen=True)
 class PatchFootprint:
-    """Where a patch lies in its zone: `row` northwards and `column` eastwards, in patches of `scale_level` px."""
+    """A patch's position in its zone: `row` northwards and `column` eastwards, in patches of `scale_level` px."""
 
     epsg: int
     scale_level: int
@@ -66,7 +66,7 @@ class PatchFootprint:
 
     @property
     def name(self) -> str:
-        """As it stands in ids of patches.
+        """The end of a patch's id.
 
         >>> PatchFootprint(32632, 120, 4098, 411).name
         '32632/g120/r4098c0411'

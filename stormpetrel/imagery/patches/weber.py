@@ -1,9 +1,9 @@
 """The Adapted Weber Local Descriptor of SAR intensity (Cui, Dumitru, Datcu 2013): 8 orientations x 18 excitations.
 
 Two things are counted at every pixel of a patch. The *orientation* is the octant of the gradient; where the Weber
-descriptor of photographs (Chen et al. 2010) takes differences, speckle, which multiplies, asks for log ratios of means:
-right over left, above over below. The *excitation* is how much the eight neighbours stand out from the mean around
-them, `atan(alpha * sum((x_i - mean) / mean))`, in 18 equal parts of (-pi/2, pi/2).
+descriptor of photographs (Chen et al. 2010) takes differences, multiplicative speckle needs log ratios of means: right
+over left, above over below. The *excitation* is how much the eight neighbours differ from the mean around them,
+`atan(alpha * sum((x_i - mean) / mean))`, in 18 equal parts of (-pi/2, pi/2).
 
 The paper fixes no constants. Ours: linear intensity (not decibels); a window of 7 px, whose halves of 3 px give
 the four means; the local mean is over the whole window; alpha = 1; and epsilon, four times the scene's median, is added
@@ -39,7 +39,7 @@ EDGES[EXCITATIONS // 2 - 1] = 8.0
 
 
 def epsilon_of(intensity: NDArray[np.float32]) -> np.float32:
-    """What is added to every intensity of a scene: four times the median of the positive ones; 0 without any."""
+    """The offset of every intensity of a scene: four times the median of the positive ones; 0 without any."""
     positive = intensity[intensity > 0]
     return np.float32(EPSILON * np.median(positive)) if positive.size else np.float32(0)
 

@@ -75,13 +75,13 @@ def gdal_path(address: str) -> str:
         return f"/vsis3/{parts.netloc}{parts.path}"
     if parts.scheme in ("", "file"):
         return parts.path if parts.scheme == "file" else address
-    raise BadProduct(f"{address!r} is no address that rasters are read from; give a path, https:// or s3://")
+    raise BadProduct(f"{address!r} is no address of a raster; give a path, https:// or s3://")
 
 
 def files_of(location: str | None, assets: dict[str, str]) -> ProductFiles:
     """The files of an announced product. Raises BadProduct where there are none, or where an archive is unsafe."""
     if assets:
-        # The file name in the address says more than the asset's key: T31TDF_..._B02_10m.jp2.
+        # The file name in the address is more specific than the asset's key: T31TDF_..._B02_10m.jp2.
         return ProductFiles(
             {f"{key}/{urlsplit(href).path.rsplit('/', 1)[-1]}": gdal_path(href) for key, href in assets.items()}
         )

@@ -7,7 +7,7 @@ scene's threshold is their median. In radar, pixels below the threshold are seed
 are less than 3 dB brighter: wind roughens parts of a lake.
 
 New water is water that the reference image does not show, where both images are valid. In radar it must also have
-become darker by 3 dB, so that a field that lies at the threshold on both days is not new water. Levels take one byte a
+become darker by 3 dB, so that a field close to the threshold on both days is not new water. Levels take one byte a
 pixel, so that a whole scene fits in memory.
 """
 
