@@ -1,4 +1,4 @@
-"""Compares the log with the views by id: what should be in the stores, what is missing, what is there too much."""
+"""Compares the log with both stores by id: which posts are lost, doubled or unknown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stormpetrel.log import TopicReader, read_dead_letters
 
 @dataclass(frozen=True)
 class Verification:
-    """`lost` and `extra` are ids; `doubled` are ids that a store holds more than once."""
+    """`lost` and `extra` are post ids; `doubled` are ids that a store holds more than once."""
 
     expected: int
     documents: int
@@ -32,8 +32,8 @@ class Verification:
 
 @dataclass(frozen=True)
 class LogState:
-    """Ids that should be in the stores, ids taken back, ids that died on a topic, and all dead letters: a record
-    that a source could not read has no id."""
+    """Ids that should be in the stores, ids that were deleted, ids of dead letters, and the number of dead letters: a
+    record that a source could not read has no id."""
 
     expected: set[str]
     deleted: set[str]
