@@ -1,4 +1,4 @@
-"""The last step of every source: a raw record becomes events on `posts.raw`, or a dead letter; never nothing."""
+"""The last step of every source of posts: a raw record becomes events on `posts.raw`, or a dead letter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stormpetrel.process.metrics import POSTS_TAKEN
 
 
 class PostPublisher:
-    """Counts what it did: `published`, `passed` (no post in the record) and `dead`."""
+    """`counts` says what became of the records: `published`, `passed` (no post in it) and `dead`."""
 
     def __init__(self, producer: EventProducer, source: str) -> None:
         self._producer, self._source = producer, source
@@ -22,15 +22,15 @@ class PostPublisher:
     def take(self, raw: bytes, provenance: str) -> None:
         """Publishes the posts of one record. `provenance` says where it came from, for the dead letters."""
         try:
-            found = read(raw, now())
+            events = read(raw, now())
         except MalformedRecord as error:
             self._producer.dead_letter(POSTS_RAW, raw, str(error), f"source {self._source}", provenance)
             self._count("dead")
             return
-        if isinstance(found, Passed):
+        if isinstance(events, Passed):
             self._count("passed")
             return
-        for event in found:
+        for event in events:
             self._producer.publish(POSTS_RAW, event.post_id, event)
             self._count("published")
 
