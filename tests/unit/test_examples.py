@@ -30,7 +30,7 @@ def test_lists_of_ones_own_are_fused_by_their_best_pair_of_ranks() -> None:
 def test_a_modality_of_ones_own_moves_a_new_post_up() -> None:
     output = run("custom_modality.py").splitlines()
     assert [line.split()[1] for line in output[:2]] == ["x:3", "x:1"]
-    assert "'novelty': 2" in output[0]
+    assert "'novelty': 1" in output[0]
 
 
 def test_a_source_of_ones_own_publishes_what_it_can_read_and_dead_letters_the_rest() -> None:
