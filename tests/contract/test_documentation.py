@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -13,6 +13,7 @@ import pytest
 import typer
 from fastapi.routing import APIWebSocketRoute
 from pydantic import BaseModel
+from starlette.routing import BaseRoute
 
 from api.app import create_app
 from stormpetrel.cli import assembled
@@ -43,11 +44,19 @@ def settings_defaults(section: type[BaseModel], prefix: str = "") -> Iterator[tu
 
 
 def routes() -> set[str]:
-    """"METHOD /path" of every route, with the names of path parameters left out."""
+    """ "METHOD /path" of every route, with the names of path parameters left out."""
     app = create_app(lambda: None)
     served = {f"{method.upper()} {path}" for path, methods in app.openapi()["paths"].items() for method in methods}
-    sockets = {f"WS {route.path}" for route in app.routes if isinstance(route, APIWebSocketRoute)}
-    return {without_parameters(route) for route in served | sockets}
+    return {without_parameters(route) for route in served | {f"WS {path}" for path in websockets(app.routes)}}
+
+
+def websockets(routes: Iterable[BaseRoute]) -> Iterator[str]:
+    """The paths of the WebSocket routes, which no OpenAPI document has; included routers are looked through."""
+    for route in routes:
+        if isinstance(route, APIWebSocketRoute):
+            yield route.path
+        elif (router := getattr(route, "original_router", None)) is not None:
+            yield from websockets(router.routes)
 
 
 def without_parameters(route: str) -> str:
