@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+
+RECONNECT_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ def follow(client: httpx.Client, address: str, since: str | None) -> Iterator[Me
                         return
         except httpx.TransportError as error:
             print(f"connection lost ({error}); connecting again", flush=True)
+        time.sleep(RECONNECT_S)
 
 
 def main() -> None:
