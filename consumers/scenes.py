@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 import shapely
 import structlog
@@ -17,14 +16,17 @@ from consumers.known_products import KnownProducts
 from stormpetrel.bootstrap import picture_folder
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadProduct, StormpetrelError
-from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, SceneWithdrawn, decode, encode
-from stormpetrel.core.ports import DocumentReader
+from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, SceneWithdrawn
+from stormpetrel.core.ports import DocumentReader, EventProducer
 from stormpetrel.core.settings import Imagery, Settings
 from stormpetrel.core.topics import PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED
 from stormpetrel.imagery.pairing import Rules, Scene, scenes_of
 from stormpetrel.imagery.patches.earth_model import EarthModel, read_earth_manifest
-from stormpetrel.log.batch_consumer import BatchConsumer, Dead, schema_of
-from stormpetrel.log.kafka import Publisher
+from stormpetrel.log import BatchConsumer, Record, Rejected
+from stormpetrel.log.batch_consumer import LONGEST_WORK_S
+from stormpetrel.log.consumer import KafkaConsumer
+from stormpetrel.log.producer import KafkaProducer
+from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.process.metrics import SCENE_SECONDS, SCENES
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
@@ -47,25 +49,22 @@ class SceneWork:
     def __init__(
         self,
         settings: Imagery,
-        publisher: Publisher,
+        producer: EventProducer,
         known: KnownProducts,
         documents: DocumentReader,
         downloads: Downloads,
     ) -> None:
         self._settings, self._rules = settings, rules_of(settings)
-        self._publisher, self._known, self._documents, self._downloads = publisher, known, documents, downloads
+        self._producer, self._known, self._documents, self._downloads = producer, known, documents, downloads
         self._broken: set[tuple[str, str]] = set()
         self._model: EarthModel | None = None
 
-    def __call__(self, messages: Sequence[Any]) -> Dead:
-        """The products that cannot be worked on. Raises StoreUnavailable where a store or the broker does not
-        answer."""
-        dead: Dead = []
-        for message in messages:
+    def __call__(self, records: Sequence[Record]) -> list[Rejected]:
+        """The products that cannot be worked on. Raises StoreUnavailable where a store or the broker is down."""
+        rejected: list[Rejected] = []
+        for record in records:
             try:
-                event = decode(
-                    message.value() or b"", ProductAnnounced, ProductWithdrawn, schema=schema_of(message, "")
-                )
+                event = record.decode(ProductAnnounced, ProductWithdrawn)
                 if isinstance(event, ProductAnnounced):
                     self._announced(event)
                 else:
@@ -74,8 +73,8 @@ class SceneWork:
                 if error.is_temporary:
                     raise
                 SCENES.labels("dead").inc()
-                dead.append((message, str(error)))
-        return dead
+                rejected.append(Rejected(record, str(error)))
+        return rejected
 
     def _announced(self, product: ProductAnnounced) -> None:
         if self._too_cloudy(product):
@@ -137,12 +136,12 @@ class SceneWork:
             )
             at = now()
             for event in patch_events(scene, found, at, earth):
-                self._publisher.publish(PATCHES_DESCRIBED.name, scene.id, event, encode(event))
+                self._producer.publish(PATCHES_DESCRIBED, scene.id, event)
             for key, gone in replaced(scene, found, at):
-                self._publisher.publish(PATCHES_DESCRIBED.name, key, gone, encode(gone))
+                self._producer.publish(PATCHES_DESCRIBED, key, gone)
             done = scene_event(scene, found, at, earth).model_copy(update={"revisions": revisions})
-            self._publisher.publish(PATCHES_DESCRIBED.name, scene.id, done, encode(done))
-            self._publisher.flush()
+            self._producer.publish(PATCHES_DESCRIBED, scene.id, done)
+            self._producer.flush()
         SCENES.labels("described").inc()
         log.info("scene is described", scene=scene.id, patches=len(found.patches), problems=found.problems)
 
@@ -161,9 +160,9 @@ class SceneWork:
         for field in ("s1_product", "s2_product"):
             for document in self._documents.newest("scenes", "time", 1000, {field: event.product_name}):
                 gone = SceneWithdrawn(scene_id=document["_id"], withdrawn_at=now())
-                self._publisher.publish(PATCHES_DESCRIBED.name, gone.scene_id, gone, encode(gone))
+                self._producer.publish(PATCHES_DESCRIBED, gone.scene_id, gone)
                 partners |= {document["s1_product"], document["s2_product"]} - {event.product_name, None}
-        self._publisher.flush()
+        self._producer.flush()
         SCENES.labels("withdrawn").inc()
         for name in sorted(partners):
             if name in known:
@@ -191,9 +190,9 @@ def run(settings: Settings) -> None:
     if settings.imagery.earth_model is not None:
         read_earth_manifest(settings.imagery.earth_model)
     documents = MongoStore(settings.mongo.url, settings.mongo.database)
-    known = KnownProducts(settings.kafka.bootstrap)
-    work = SceneWork(
-        settings.imagery, Publisher(settings.kafka.bootstrap), known, documents, Downloads.of(settings.imagery)
-    )
-    BatchConsumer(settings.kafka, STAGE, [PRODUCTS_ANNOUNCED.name], work, readiness, batch=1, within_s=0.5).run()
+    known = KnownProducts(KafkaTopicReader(settings.kafka))
+    producer = KafkaProducer(settings.kafka)
+    work = SceneWork(settings.imagery, producer, known, documents, Downloads.of(settings.imagery))
+    consumer = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S)
+    BatchConsumer(consumer, producer, STAGE, work, readiness).run([PRODUCTS_ANNOUNCED.name], batch=1, within_s=0.5)
     known.close()

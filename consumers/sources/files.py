@@ -25,7 +25,7 @@ class Line:
     """One record as it stands in a file."""
 
     raw: bytes
-    origin: str
+    provenance: str
 
 
 def files_in(path: Path) -> list[Path]:
@@ -117,7 +117,7 @@ def replay(
     """
     if speed is None:
         for count, line in enumerate(lines(files), start=1):
-            publisher.take(line.raw, line.origin)
+            publisher.take(line.raw, line.provenance)
             if count % 100 == 0:
                 on_progress(count)
     else:
@@ -128,6 +128,6 @@ def replay(
             wait = (second - first) / speed - (time.monotonic() - started)
             if wait > 0:
                 sleep(wait)
-            publisher.take(line.raw, line.origin)
+            publisher.take(line.raw, line.provenance)
             on_progress(count)
     publisher.flush()

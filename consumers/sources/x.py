@@ -14,7 +14,7 @@ from tweepy.asynchronous.streaming import AsyncBaseStream
 from consumers.sources.post_publisher import PostPublisher
 from stormpetrel.core.errors import SetupError
 from stormpetrel.core.settings import Settings
-from stormpetrel.log.kafka import Publisher
+from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 
@@ -99,7 +99,7 @@ def run(settings: Settings) -> None:
     set_up_log("source x")
     readiness = Readiness("the connection to X")
     serve_probes(settings.x.probe_port, readiness, settings.probe_host)
-    publisher = PostPublisher(Publisher(settings.kafka.bootstrap), "x")
+    publisher = PostPublisher(KafkaProducer(settings.kafka), "x")
     client = XStream(settings.x.stream_url, settings.x.bearer_token, publisher, readiness)
 
     async def until_told() -> None:

@@ -9,7 +9,7 @@ from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
 from stormpetrel.local.stack import Part, Stack, this_python
-from stormpetrel.log.kafka import apply_topics
+from stormpetrel.log.admin import apply_topics
 from stormpetrel.models.export import ensure_exported, ensure_visual_exported
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 
@@ -54,7 +54,7 @@ def start_system(
             return
         say(f"starting {part.name}")
         stack.start(part)
-    apply_topics(f"127.0.0.1:{settings.local.kafka_port}", all_topics(), settings.kafka.replication_factor)
+    apply_topics(settings.local_kafka, all_topics())
     if servers_only or stop():
         return
     ensure_models(settings, say)

@@ -173,6 +173,11 @@ class Settings(BaseSettings):
     probe_host: str = "127.0.0.1"
 
     @property
+    def local_kafka(self) -> Kafka:
+        """The broker of the local stack."""
+        return self.kafka.model_copy(update={"bootstrap": f"127.0.0.1:{self.local.kafka_port}"})
+
+    @property
     def models(self) -> Path:
         """Where exported models lie."""
         return self.cache / "models"

@@ -22,7 +22,7 @@ from stormpetrel.core.ports import Filter, OrderQuery
 from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
 from stormpetrel.demo.scenes import MUD, WATER, write_radar
 from stormpetrel.local.stack import this_python
-from stormpetrel.log.kafka import read_dead_letters, read_whole
+from stormpetrel.log import read_dead_letters
 from stormpetrel.stores.collections import patches_collection
 from tests.integration.running import RunningSystem, wait_until, write_posts
 from tests.integration.scenes import Products, make
@@ -233,9 +233,7 @@ def test_broken_products_die_with_their_reasons_and_the_next_goes_on(
     announce(night, broken)
     night.wait_until_seen()
     letters = [
-        letter
-        for letter in read_dead_letters(night.bootstrap, PRODUCTS_ANNOUNCED.name)
-        if letter.key == broken.stem.encode()
+        letter for letter in read_dead_letters(night.reader, PRODUCTS_ANNOUNCED) if letter.key == broken.stem.encode()
     ]
     assert [letter.stage for letter in letters] == ["scenes"]
     assert "broken" in letters[0].reason
@@ -284,7 +282,7 @@ def test_a_withdrawn_product_leaves_with_its_patches_and_its_partner_goes_on_alo
 
 def _announced(system: RunningSystem, name: str) -> bool:
     last = None
-    for message in read_whole(system.bootstrap, PRODUCTS_ANNOUNCED.name):
-        if message.key() == name.encode():
-            last = dict(message.headers())["schema"]
-    return last == b"ProductAnnounced"
+    for record in system.reader.read(PRODUCTS_ANNOUNCED):
+        if record.key == name.encode():
+            last = record.header("schema")
+    return last == "ProductAnnounced"

@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from stormpetrel.core.errors import StormpetrelError
-from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, encode
+from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn
+from stormpetrel.core.ports import EventProducer
 from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
-from stormpetrel.log.kafka import Publisher, dead_letter_headers
 from stormpetrel.process.metrics import PRODUCTS_TOLD
 
 REMEMBERED = 50_000
@@ -22,21 +22,20 @@ class ProductPublisher:
     """Counts what it did: `published`, `again` (told already, in the same revision), `passed` (a product that is not
     worked on) and `dead`."""
 
-    def __init__(self, publisher: Publisher, source: str) -> None:
-        self._publisher, self._source = publisher, source
+    def __init__(self, producer: EventProducer, source: str) -> None:
+        self._producer, self._source = producer, source
         self.counts: Counter[str] = Counter()
         self._told: OrderedDict[str, str] = OrderedDict()
 
-    def take(self, record: Any, read: Callable[[Any], Told | None], origin: str) -> Told | None:
+    def take(self, record: Any, read: Callable[[Any], Told | None], provenance: str) -> Told | None:
         """Publishes what `read` makes of a record; what it cannot read is a dead letter with the record's JSON."""
         try:
             event = read(record)
         except StormpetrelError as error:
             if error.is_temporary:
                 raise
-            headers = dead_letter_headers(str(error), f"source {self._source}", origin)
             raw = record if isinstance(record, bytes) else orjson.dumps(record, default=str)
-            self._publisher.dead_letter(PRODUCTS_ANNOUNCED.name, raw, headers)
+            self._producer.dead_letter(PRODUCTS_ANNOUNCED, raw, str(error), f"source {self._source}", provenance)
             self._count("dead")
             return None
         if event is None:
@@ -56,12 +55,12 @@ class ProductPublisher:
                 self._told.popitem(last=False)
         else:
             self._told.pop(event.product_name, None)
-        self._publisher.publish(PRODUCTS_ANNOUNCED.name, event.product_name, event, encode(event))
+        self._producer.publish(PRODUCTS_ANNOUNCED, event.product_name, event)
         self._count("published")
 
     def flush(self) -> None:
         """Returns when the broker holds everything. Raises StoreUnavailable otherwise."""
-        self._publisher.flush()
+        self._producer.flush()
 
     def _count(self, outcome: str) -> None:
         self.counts[outcome] += 1
