@@ -16,6 +16,10 @@ import sys
 from collections.abc import Iterable
 
 from consumers.sources.post_publisher import PostPublisher
+from stormpetrel.core.settings import Kafka
+from stormpetrel.core.topics import POSTS_RAW
+from stormpetrel.log.memory import MemoryLog, MemoryProducer
+from stormpetrel.log.producer import KafkaProducer
 
 
 def plain_record(line: bytes) -> bytes:
@@ -48,33 +52,18 @@ def publish(lines: Iterable[bytes], publisher: PostPublisher) -> None:
     publisher.flush()
 
 
-class PrintingProducer:
-    """Prints events in place of sending them: an EventProducer (`stormpetrel.core.ports`) for a dry run."""
-
-    def publish(self, topic, key, event, *_) -> None:
-        print(f"{getattr(topic, 'name', topic)}  {key}  {event.text}")
-
-    def dead_letter(self, topic, raw, *reason) -> None:
-        print(f"{getattr(topic, 'name', topic)}.dead  {raw!r}  {reason[0]}")
-
-    def flush(self, timeout_s: float = 60.0) -> None:
-        pass
-
-
-def kafka_producer(bootstrap: str):
-    from stormpetrel.log.kafka import Publisher
-
-    return Publisher(bootstrap)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--bootstrap", default="127.0.0.1:9092", help="the Kafka broker")
     parser.add_argument("--dry-run", action="store_true", help="print what would be published")
     arguments = parser.parse_args()
-    producer = PrintingProducer() if arguments.dry_run else kafka_producer(arguments.bootstrap)
+    log = MemoryLog()
+    producer = MemoryProducer(log) if arguments.dry_run else KafkaProducer(Kafka(bootstrap=arguments.bootstrap))
     publisher = PostPublisher(producer, "wardens")
     publish(sys.stdin.buffer, publisher)
+    for topic in (POSTS_RAW, POSTS_RAW.dead()):
+        for record in log.records(topic.name):
+            print(f"{topic.name}  {record.value.decode().strip()}")
     print(", ".join(f"{count} {outcome}" for outcome, count in publisher.counts.items()))
 
 

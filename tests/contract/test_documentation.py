@@ -25,6 +25,9 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 ROW = re.compile(r"^\| `([^`]+)` \|(.*)\|$", re.MULTILINE)
+FILE = re.compile(r"`([a-z_0-9]+(?:/[a-z_0-9]+)*(?:/|/[a-z_0-9]+\.(?:py|yaml|json|txt|cfg)))`")
+FOLDERS = ("api", "benchmarks", "config", "consumers", "docs", "examples", "locks", "stormpetrel", "streams", "tests")
+FILES = [f"/{file.relative_to(ROOT).as_posix()}" for folder in FOLDERS for file in (ROOT / folder).rglob("*.*")]
 CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LONGEST_README = 120
 
@@ -101,6 +104,14 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
     text = CODE.sub("", page.read_text(encoding="utf-8"))
     targets = [target.split("#")[0] for target in LINK.findall(text) if not re.match(r"[a-z]+:", target)]
     assert [target for target in targets if target and not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_file_of_the_project_that_a_page_names_exists(page: Path) -> None:
+    if page.name == "CHANGELOG.md":  # it names what is gone
+        return
+    mentioned = FILE.findall(page.read_text(encoding="utf-8"))
+    assert [path for path in mentioned if not any(f"/{path}" in file for file in FILES)] == []
 
 
 def test_the_first_page_stays_short() -> None:

@@ -35,8 +35,8 @@ def test_a_modality_of_ones_own_moves_a_new_post_up() -> None:
 
 def test_a_source_of_ones_own_publishes_what_it_can_read_and_dead_letters_the_rest() -> None:
     output = run("custom_source.py", "--dry-run", stdin=WARDENS)
-    assert "posts.raw  file:warden-anna-2025-11-04T19:40:00Z  The Bisagno is over its banks" in output
-    assert "posts.raw.dead  b'this is no message" in output
+    assert '"post_id":"file:warden-anna-2025-11-04T19:40:00Z"' in output
+    assert "posts.raw.dead  this is no message" in output
     assert "1 published, 1 dead" in output
 
 
