@@ -75,12 +75,12 @@ def new_water(scene_id: SceneId, have: Services = Depends(services)) -> JSONResp
 @router.get("/patches/pictures/{kind}.png")
 def patch_picture(kind: Kind, patch_id: PatchId, have: Services = Depends(services)) -> Response:
     """A patch's part of a picture."""
-    from stormpetrel.imagery.quicklook import square_png
+    from stormpetrel.imagery.quicklook import patch_png
 
     found = patch_document(have, patch_id)
     footprint = PatchFootprint(found["epsg"], found["scale_level"], found["row"], found["column"])
     path = picture_folder(have.settings.imagery, found["scene_id"]) / f"{kind}.tif"
-    return Response(square_png(path, footprint), media_type="image/png")
+    return Response(patch_png(path, footprint), media_type="image/png")
 
 
 @router.get("/patches")

@@ -136,7 +136,7 @@ def _notified(entry: dict[str, Any], settings: Catalogue, tokens: Tokens) -> Pro
     """What a queue entry says; one that has lost its product is asked for."""
     try:
         return cdse.notification(entry, now())
-    except cdse.WithoutProduct as lost:
+    except cdse.MissingProduct as lost:
         if entry.get("SubscriptionEvent") == "deleted":
             raise
         address = f"{settings.odata_url}/Products({lost.product_id})"

@@ -11,7 +11,7 @@ from stormpetrel.core.clock import now
 from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue import stac_api as stac
-from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher, Told
+from stormpetrel.imagery.catalogue.product_publisher import ProductEvent, ProductPublisher
 
 SUFFIXES = (".jsonl", ".ndjson")
 
@@ -29,7 +29,7 @@ def announce(path: Path, publisher: ProductPublisher, root: Path | None = None) 
                 publisher.take(raw, lambda line: notice(line, root), f"{path.name}:{number}")
 
 
-def notice(raw: bytes, root: Path | None = None) -> Told | None:
+def notice(raw: bytes, root: Path | None = None) -> ProductEvent | None:
     """One notice: a CDSE notification (bare, or under `notification`), or a STAC item. Raises MalformedRecord."""
     try:
         record: Any = orjson.loads(raw)

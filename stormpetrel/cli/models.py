@@ -47,9 +47,9 @@ def earth(
     size: int = typer.Option(120, help="Pixels a side that the graph takes."),
 ) -> None:
     """Bring an Earth-observation model, whose embedding every patch gets beside its descriptors."""
-    from stormpetrel.imagery.patches.earth_model import bring
+    from stormpetrel.imagery.patches.earth_model import import_earth_model
 
-    manifest = bring(
+    manifest = import_earth_model(
         graph,
         directory,
         name=name,

@@ -1,4 +1,4 @@
-"""H3 cells and great-circle distances: the keys by which space is searched.
+"""H3 cells, the keys of spatial search, and great-circle distances.
 
 Cells are H3 indexes in hexadecimal (h3geo.org). Distances are kilometres on a sphere of radius 6,371.0088 km.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 RESOLUTIONS = (7, 5, 3)  # edges of about 1.4, 9.9 and 69 km
-RINGS = ((7, 2), (5, 1), (5, 3), (3, 2))  # (resolution, cells outwards); each is a query more
+RINGS = ((7, 2), (5, 1), (5, 3), (3, 2))  # (resolution, cells outwards); each costs a query
 EARTH_RADIUS_KM = 6371.0088
 
 
@@ -26,7 +26,7 @@ def cells(longitude: float, latitude: float) -> dict[int, str]:
 
 
 def rings(longitude: float, latitude: float) -> Iterator[tuple[int, list[str]]]:
-    """Ever wider disks of cells around a point, as (resolution, cells): about 7, 25, 60 and 300 km."""
+    """Growing disks of cells around a point, as (resolution, cells): about 7, 25, 60 and 300 km."""
     for resolution, k in RINGS:
         yield resolution, sorted(h3.grid_disk(h3.latlng_to_cell(latitude, longitude, resolution), k))
 
@@ -37,7 +37,7 @@ def distance_km(longitude: float, latitude: float, longitudes: ArrayLike, latitu
     >>> float(distance_km(0, 0, [0.0], [1.0]).round(1)[0])
     111.2
     """
-    here, there = np.radians(latitude), np.radians(np.asarray(latitudes, dtype=np.float64))
-    across = np.radians(np.asarray(longitudes, dtype=np.float64) - longitude)
-    half = np.sin((there - here) / 2) ** 2 + np.cos(here) * np.cos(there) * np.sin(across / 2) ** 2
-    return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(1.0, np.sqrt(half))))
+    phi, phis = np.radians(latitude), np.radians(np.asarray(latitudes, dtype=np.float64))
+    difference = np.radians(np.asarray(longitudes, dtype=np.float64) - longitude)
+    haversine = np.sin((phis - phi) / 2) ** 2 + np.cos(phi) * np.cos(phis) * np.sin(difference / 2) ** 2
+    return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(1.0, np.sqrt(haversine))))

@@ -12,8 +12,8 @@ from scipy.ndimage import gaussian_filter
 
 from stormpetrel.demo.scenes import DECIBELS, FIELD, LOOKS, MEADOW, MUD, OFFSET, REFLECTANCE, TOWN, WATER, WOOD, Ground
 from stormpetrel.evaluation.labelled_scene import LabelledClass, LabelledScene
-from stormpetrel.imagery.patches.cutting import Strip
-from stormpetrel.imagery.patches.geobox import GeoBox
+from stormpetrel.imagery.patches.geobox import RESOLUTION, geobox_around
+from stormpetrel.imagery.types import Strip
 
 BARE, ROAD = 6, 7
 BACKSCATTER = np.array([*DECIBELS, -14.0, -17.0])
@@ -33,7 +33,8 @@ CELL = 4  # px of 10 m of the fields that the rare classes are cut from
 def generated_scene(size: int, seed: int = 3) -> LabelledScene:
     """A flooded scene of `size` x `size` px (whole squares of 480)."""
     ground = Ground(32632, 499_200, 4_924_800, size, seed)
-    geobox = GeoBox(ground.epsg, ground.west, ground.north, size, size)
+    east, south = ground.west + size * RESOLUTION, ground.north - size * RESOLUTION
+    geobox = geobox_around(ground.epsg, (ground.west, south, east, ground.north))
     classes = _with_rare(ground.truth(flood=True), seed)
     return LabelledScene(Strip(geobox, _radar(classes, seed), _optical(classes, seed)), classes, CLASSES, OFFSET)
 

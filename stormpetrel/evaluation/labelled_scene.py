@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 
 from stormpetrel.core.errors import SetupError
 from stormpetrel.imagery.patches import weber
-from stormpetrel.imagery.patches.cutting import Strip, describe
+from stormpetrel.imagery.patches.cutting import describe
 from stormpetrel.imagery.patches.descriptors import BANDS
-from stormpetrel.imagery.patches.geobox import SCALE_LEVELS, GeoBox
+from stormpetrel.imagery.patches.geobox import SCALE_LEVELS
+from stormpetrel.imagery.types import Strip
 
 FILES = ("radar.tif", "optical.tif", "truth.tif", "classes.json")
 OFFSET_TAG = "BOA_ADD_OFFSET"
@@ -68,10 +70,10 @@ def grids_of(scene: LabelledScene) -> list[ScaleLevel]:
         found = [
             one for one in describe(scene.strip, side, epsilon, (scene.offset,) * len(BANDS)) if one.fused is not None
         ]
-        patches = sorted(found, key=lambda patch: patch.place)
+        patches = sorted(found, key=lambda patch: patch.index)
         if not patches:
             raise SetupError("no patch of the scene is known to both of its images")
-        places = np.array([patch.place for patch in patches])
+        places = np.array([patch.index for patch in patches])
         truth = {
             label: _coarsened(known, side // SCALE_LEVELS[-1])[places[:, 0], places[:, 1]]
             for label, known in finest.items()
@@ -80,7 +82,7 @@ def grids_of(scene: LabelledScene) -> list[ScaleLevel]:
         ratio = SCALE_LEVELS[len(scale_levels) - 1] // side if scale_levels else 1
         parents = [coarser.get((row // ratio, column // ratio), -1) for row, column in places.tolist()]
         scale_levels.append(ScaleLevel(side, vectors, truth, np.array(parents, dtype=np.int64)))
-        coarser = {patch.place: row for row, patch in enumerate(patches)}
+        coarser = {patch.index: row for row, patch in enumerate(patches)}
     return scale_levels
 
 
@@ -167,7 +169,7 @@ def _read(file: Path, count: int) -> tuple[Sequence[NDArray[Any]], GeoBox, dict[
                     f"{file} has {opened.count} bands of {opened.shape[1]} x {opened.shape[0]} px, EPSG {epsg}; "
                     f"it needs {count} of at least {step} x {step} px, and a CRS"
                 )
-            geobox = GeoBox(epsg, opened.transform.c, opened.transform.f, width, height)
+            geobox = GeoBox.from_rio(opened)[:height, :width]
             return list(opened.read(window=((0, height), (0, width)))), geobox, dict(opened.tags())
     except rasterio.errors.RasterioError as error:
         raise SetupError(f"{file} cannot be read: {error}") from error

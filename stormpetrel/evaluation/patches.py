@@ -17,7 +17,7 @@ from rasterio.warp import transform_geom
 
 from stormpetrel.core.errors import SetupError
 from stormpetrel.imagery.patches import histogram, weber
-from stormpetrel.imagery.patches.cutting import fused, unit
+from stormpetrel.imagery.patches.cutting import early_fusion, unit
 from stormpetrel.imagery.patches.descriptors import BANDS
 from stormpetrel.imagery.readers.sentinel2 import POSITIONS, offset_in_name
 from stormpetrel.imagery.water import detection as water
@@ -94,7 +94,7 @@ def _describe(
     vectors = {"ms": unit(counts)[0, 0]}
     if radar is not None:
         vectors["sar"] = unit(weber.weber(radar[cut], float(weber.epsilon_of(radar)), side))[0, 0]
-        vectors["fused"] = fused(vectors["sar"], vectors["ms"])
+        vectors["fused"] = early_fusion(vectors["sar"], vectors["ms"])
     return vectors
 
 
@@ -103,7 +103,7 @@ def _ms_of_file(path: Path) -> NDArray[np.float32] | None:
         if dataset.count < 8:
             return None
         bands = [dataset.read(POSITIONS[band]).astype(np.uint16) for band in BANDS]
-    found: NDArray[np.float32] = unit(histogram.histograms(bands, side=min(bands[0].shape)))[0, 0]
+    found: NDArray[np.float32] = unit(histogram.histograms(bands, scale_level=min(bands[0].shape)))[0, 0]
     return found
 
 
@@ -163,7 +163,7 @@ def flood_scenes(folder: Path) -> dict[str, dict[str, Any]]:
             levels = water.decibel_levels((10 ** (decibels / 10)).astype(np.float32))
             told = water.radar_water(levels)
             truth = _read(masks[0])
-            found[name] = agreement(told.mask, truth == 1, told.known & (truth >= 0))
+            found[name] = agreement(told.mask, truth == 1, told.valid & (truth >= 0))
     return found
 
 
@@ -211,8 +211,8 @@ def lake_scenes(folder: Path) -> dict[str, dict[str, Any]]:
     new = water.new_optical_water(states[1], states[0])
     name = images[0].stem.rsplit("_", 1)[0]
     return {
-        name: agreement(new.mask, truths[1] & ~truths[0], new.known),
-        f"{name}_water": agreement(states[1].mask, truths[1], states[1].known),
+        name: agreement(new.mask, truths[1] & ~truths[0], new.valid),
+        f"{name}_water": agreement(states[1].mask, truths[1], states[1].valid),
     }
 
 

@@ -1,1 +1,1 @@
-"""Sentinel scenes: what they are called, how they are read, registered, cut, described, and what water is new."""
+"""Sentinel scenes: catalogues, readers, pairing, registration, patches, water, and the events made of them."""

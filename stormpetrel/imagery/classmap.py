@@ -1,4 +1,4 @@
-"""A classification map of a scene: each square's class, as GeoTIFF, GeoJSON and a picture with its legend."""
+"""A classification map of a scene: each patch's class, as GeoTIFF, GeoJSON and a picture with its legend."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rasterio.io import MemoryFile
 
 from stormpetrel.imagery.patches.geobox import RESOLUTION, PatchFootprint, outlines_of
 
-# Told apart by most people who do not see all colours (Okabe and Ito 2008), then more of like kind.
+# Distinct for most people with colour vision deficiencies (Okabe and Ito 2008), then more of their kind.
 COLOURS = (
     (0, 114, 178),
     (230, 159, 0),
@@ -32,33 +32,32 @@ COLOURS = (
     (255, 176, 196),
 )
 NONE = (235, 235, 235)
-BLOCK, LINE = 8, 22  # px of a square in the picture at least, and of a line of the legend
+BLOCK, LINE = 8, 22  # px of a patch in the picture at least, and of a line of the legend
 
 
 @dataclass(frozen=True)
 class ClassMap:
-    """Squares of one zone and side with their classes: an index into `labels`, -1 for none of them. `scores` say how
-    sure. Rows of the arrays are north up."""
+    """Patches of one zone and scale level with their classes, (n,): an index into `labels`, -1 for none of them; and
+    the classes' scores, (n,)."""
 
     labels: tuple[str, ...]
     footprints: tuple[PatchFootprint, ...]
     classes: NDArray[np.int64]
     scores: NDArray[np.float32]
 
-    @property
-    def scale_level(self) -> tuple[NDArray[np.uint8], Affine]:
-        """The classes as a raster of a pixel a square: 0 is no data, 1 is none of the labels, n + 2 is label n; and its
-        transform in metres."""
+    def raster(self) -> tuple[NDArray[np.uint8], Affine]:
+        """The classes with a pixel for each patch, north up: 0 is nodata, 1 is none of the labels, n + 2 is label n;
+        and the transform in metres."""
         rows = [footprint.row for footprint in self.footprints]
         columns = [footprint.column for footprint in self.footprints]
-        top, left, size = max(rows), min(columns), self.footprints[0].side * RESOLUTION
-        out = np.zeros((top - min(rows) + 1, max(columns) - left + 1), dtype=np.uint8)
-        out[[top - row for row in rows], [column - left for column in columns]] = (self.classes + 2).astype(np.uint8)
-        return out, Affine(size, 0, left * size, 0, -size, (top + 1) * size)
+        top, left, size = max(rows), min(columns), self.footprints[0].scale_level * RESOLUTION
+        values = np.zeros((top - min(rows) + 1, max(columns) - left + 1), dtype=np.uint8)
+        values[[top - row for row in rows], [column - left for column in columns]] = (self.classes + 2).astype(np.uint8)
+        return values, Affine(size, 0, left * size, 0, -size, (top + 1) * size)
 
     def geotiff(self) -> bytes:
         """One band, uint8, with a colour table and the labels' names in its tags."""
-        values, transform = self.scale_level
+        values, transform = self.raster()
         with MemoryFile() as file:
             with file.open(
                 driver="GTiff",
@@ -76,23 +75,23 @@ class ClassMap:
                     1, {0: (0, 0, 0, 0), 1: (*NONE, 255), **{n + 2: (*colour(n), 255) for n in range(len(self.labels))}}
                 )
                 out.update_tags(**{f"CLASS_{n + 2}": label for n, label in enumerate(self.labels)}, CLASS_1="none")
-            found: bytes = file.read()
-        return found
+            content: bytes = file.read()
+        return content
 
     def geojson(self) -> dict[str, Any]:
-        """A polygon a square, degrees; squares of none of the labels have `label` null."""
+        """A polygon for each patch, degrees; patches of none of the labels have `label` null."""
         features = []
-        told = zip(self.footprints, outlines_of(self.footprints), self.classes, self.scores, strict=True)
-        for footprint, outline, own, score in told:
-            label = self.labels[own] if own >= 0 else None
+        rows = zip(self.footprints, outlines_of(self.footprints), self.classes, self.scores, strict=True)
+        for footprint, outline, index, score in rows:
+            label = self.labels[index] if index >= 0 else None
             geometry = {"type": "Polygon", "coordinates": [[list(point) for point in outline.ring]]}
-            properties = {"square": footprint.name, "label": label, "score": round(float(score), 6)}
+            properties = {"footprint": footprint.name, "label": label, "score": round(float(score), 6)}
             features.append({"type": "Feature", "geometry": geometry, "properties": properties})
         return {"type": "FeatureCollection", "features": features}
 
     def png(self, titles: Sequence[str]) -> bytes:
-        """A picture with its legend below: `titles` are the labels' names for people."""
-        values, _ = self.scale_level
+        """A picture with its legend below; `titles` are the labels' display names."""
+        values, _ = self.raster()
         palette = np.array([(255, 255, 255), NONE, *(colour(n) for n in range(len(self.labels)))], dtype=np.uint8)
         block = max(BLOCK, 640 // max(values.shape))
         picture = Image.fromarray(palette[values], "RGB").resize(
@@ -103,9 +102,9 @@ class ClassMap:
         sheet.paste(picture, (0, 0))
         draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
         counts = np.bincount(self.classes + 1, minlength=len(lines))
-        for number, (own, title) in enumerate(lines):
+        for number, (fill, title) in enumerate(lines):
             top = picture.height + 6 + number * LINE
-            draw.rectangle((6, top, 22, top + 14), fill=own, outline=(80, 80, 80))
+            draw.rectangle((6, top, 22, top + 14), fill=fill, outline=(80, 80, 80))
             draw.text((30, top - 1), f"{title}: {counts[number]}", fill=(20, 20, 20), font=font)
         out = io.BytesIO()
         sheet.save(out, "PNG")

@@ -1,4 +1,4 @@
-"""What Sentinel products are called (ESA naming conventions), and one name for one product whoever tells of it."""
+"""Sentinel product names (ESA naming conventions), and one name for a product in all sources."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ORBIT_OFFSETS = {"S1A": 73, "S1B": 27, "S1C": 172, "S1D": 42}
 
 
 def plain_name(name: str) -> str:
-    """The product's name without the endings that one source writes and another does not.
+    """The product's name without the endings that only some sources write.
 
     >>> plain_name("S1A_IW_GRDH_1SDV_20240313T054626_20240313T054653_052959_066921_3759_COG.SAFE")
     'S1A_IW_GRDH_1SDV_20240313T054626_20240313T054653_052959_066921_3759'
@@ -27,8 +27,8 @@ def plain_name(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Named:
-    """What a product's name says of it."""
+class ParsedName:
+    """The facts in a product's name; None where it lacks one."""
 
     platform: Literal["sentinel-1", "sentinel-2"]
     product_type: str
@@ -36,32 +36,32 @@ class Named:
     relative_orbit: int | None
 
 
-def read_name(name: str) -> Named | None:
+def parse_name(name: str) -> ParsedName | None:
     """None where it is no name of a Sentinel-1 or Sentinel-2 product.
 
-    >>> read_name("S2A_MSIL2A_20200219T112111_N0214_R037_T29RKH_20200219T123947").relative_orbit
+    >>> parse_name("S2A_MSIL2A_20200219T112111_N0214_R037_T29RKH_20200219T123947").relative_orbit
     37
     """
     plain = plain_name(name)
-    sensed = _sensed(plain)
-    if found := _S2.match(plain):
+    sensed_at = _sensed_at(plain)
+    if level := _S2.match(plain):
         orbit = _S2_ORBIT.search(plain)
-        return Named("sentinel-2", f"S2MSI{found[1][1:]}", sensed, int(orbit[1]) if orbit else None)
+        return ParsedName("sentinel-2", f"S2MSI{level[1][1:]}", sensed_at, int(orbit[1]) if orbit else None)
     if re.match(r"^S2[A-D]_", plain):
-        return Named("sentinel-2", "S2", sensed, None)
+        return ParsedName("sentinel-2", "S2", sensed_at, None)
     if re.match(r"^S1[A-D]_", plain):
         kind, absolute = _S1.match(plain), _S1_ORBIT.search(plain)
         offset = _ORBIT_OFFSETS.get(plain[:3])
         relative = (int(absolute[1]) - offset) % 175 + 1 if absolute and offset is not None else None
-        return Named("sentinel-1", kind[1] if kind else "GRD", sensed, relative)
+        return ParsedName("sentinel-1", kind[1] if kind else "GRD", sensed_at, relative)
     return None
 
 
-def _sensed(plain: str) -> datetime | None:
-    """The first moment in a name; None where there is none, or no clock shows it."""
-    for found in _TIME.findall(plain):
+def _sensed_at(plain: str) -> datetime | None:
+    """The first valid time in a name; None where there is none."""
+    for text in _TIME.findall(plain):
         try:
-            return datetime.strptime(found, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+            return datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
         except ValueError:
             continue
     return None

@@ -1,10 +1,12 @@
-"""What people see of a scene: radar in grey, optical in true colour, new water in colour; as COGs and PNGs."""
+"""Pictures of a scene for people: radar in grey, optical in true colour, new water in colour; as COGs and PNGs."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import rasterio
@@ -14,16 +16,19 @@ from PIL import Image
 from rasterio.windows import Window
 
 from stormpetrel.core.errors import NotFound
-from stormpetrel.imagery.patches.geobox import RESOLUTION, GeoBox, PatchFootprint
-from stormpetrel.imagery.readers.files import opened, readable
+from stormpetrel.imagery.patches.geobox import RESOLUTION, PatchFootprint
+from stormpetrel.imagery.readers.files import open_raster, raster_errors
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
 
 UInt8 = NDArray[np.uint8]
 DECIBELS = (-25.0, 0.0)  # black and white of the radar picture
 BRIGHTEST = 0.3  # reflectance that is white
-# Change: nothing known, land, water as before, new water.
+# Change: nodata, land, water that is not new, new water.
 CHANGE = np.array([[0, 0, 0, 0], [205, 200, 185, 255], [60, 110, 190, 255], [225, 40, 40, 255]], dtype=np.uint8)
-KINDS = {"s1": 1, "s2": 3, "change": 1}  # bands of each picture
-LARGEST_SIDE = 1600  # px of a whole scene's PNG
+BAND_COUNTS = {"s1": 1, "s2": 3, "change": 1}
+LARGEST_SIZE = 1600  # px of a whole scene's PNG
 
 
 def radar_grey(intensity: NDArray[np.float32]) -> UInt8:
@@ -31,29 +36,29 @@ def radar_grey(intensity: NDArray[np.float32]) -> UInt8:
     dark, bright = DECIBELS
     with np.errstate(divide="ignore", invalid="ignore"):
         share = (10 * np.log10(intensity) - dark) / (bright - dark)
-    found = 1 + 254 * np.clip(np.nan_to_num(share, nan=0, neginf=0), 0, 1)
-    found[~np.isfinite(intensity)] = 0
-    return found.astype(np.uint8)[None]
+    grey = 1 + 254 * np.clip(np.nan_to_num(share, nan=0, neginf=0), 0, 1)
+    grey[~np.isfinite(intensity)] = 0
+    return grey.astype(np.uint8)[None]
 
 
 def true_colour(bands: Sequence[NDArray[np.uint16]], offsets: Sequence[int]) -> UInt8:
     """B04, B03, B02 as red, green, blue, 1 to 255; 0 is nodata. Shape (3, height, width). `bands` start with B02, B03,
     B04."""
-    pictures = []
+    colours = []
     for band, offset in list(zip(bands, offsets, strict=True))[2::-1]:
         # A table of all 16-bit numbers: a power for each pixel of a tile takes seconds.
         share = np.clip((np.arange(65536) + offset) / 10_000 / BRIGHTEST, 0, 1) ** (1 / 1.6)
         table = (1 + 254 * share).astype(np.uint8)
         table[0] = 0
-        pictures.append(table[band])
-    return np.stack(pictures)
+        colours.append(table[band])
+    return np.stack(colours)
 
 
 class PictureWriter:
     """A scene's picture, written strip by strip, then turned into a COG."""
 
     def __init__(self, path: Path, kind: str, geobox: GeoBox) -> None:
-        self.path, self._frame = path, geobox
+        self.path = path
         self._raw = path.with_suffix(".part.tif")
         self._raw.parent.mkdir(parents=True, exist_ok=True)
         self._out = rasterio.open(
@@ -62,7 +67,7 @@ class PictureWriter:
             driver="GTiff",
             width=geobox.width,
             height=geobox.height,
-            count=KINDS[kind],
+            count=BAND_COUNTS[kind],
             dtype="uint8",
             crs=geobox.crs,
             transform=geobox.transform,
@@ -72,59 +77,59 @@ class PictureWriter:
             blockysize=512,
         )
 
-    def write(self, strip: GeoBox, pixels: UInt8) -> None:
-        top = round((self._frame.north - strip.north) / RESOLUTION)
-        self._out.write(pixels, window=Window(0, top, strip.width, strip.height))
+    def write(self, rows: slice, pixels: UInt8) -> None:
+        """Writes the pixels of some rows, (bands, rows, width)."""
+        self._out.write(pixels, window=Window(0, rows.start, self._out.width, rows.stop - rows.start))
 
     def finish(self) -> None:
-        """The COG stands in place of what stood there, whole."""
+        """Replaces the previous picture with the complete COG."""
         self._out.close()
-        made = self.path.with_suffix(".cog.tif")
-        rasterio.shutil.copy(self._raw, made, driver="COG", compress="DEFLATE", level=1, num_threads="2")
-        made.replace(self.path)
+        cog = self.path.with_suffix(".cog.tif")
+        rasterio.shutil.copy(self._raw, cog, driver="COG", compress="DEFLATE", level=1, num_threads="2")
+        cog.replace(self.path)
         self._raw.unlink()
 
     def abandon(self) -> None:
-        """Nothing of it is left."""
+        """Deletes what was written."""
         self._out.close()
         self._raw.unlink(missing_ok=True)
 
 
 def scene_png(path: Path) -> bytes:
-    """A whole scene's picture, at most 1,600 px wide and high."""
-    with _opened(path) as dataset, readable():
-        factor = max(dataset.width, dataset.height) / LARGEST_SIDE
-        shape = (max(1, round(dataset.height / max(1, factor))), max(1, round(dataset.width / max(1, factor))))
+    """A whole scene's picture, at most 1,600 px wide and high. Raises NotFound where there is none."""
+    with _open_picture(path) as dataset:
+        factor = max(1, max(dataset.width, dataset.height) / LARGEST_SIZE)
+        shape = (max(1, round(dataset.height / factor)), max(1, round(dataset.width / factor)))
         return _png(dataset.read(out_shape=(dataset.count, *shape)), path.stem)
 
 
-def square_png(path: Path, footprint: PatchFootprint) -> bytes:
-    """A patch's part of a picture. Raises NotFound where it does not reach there."""
-    with _opened(path) as dataset, readable():
+def patch_png(path: Path, footprint: PatchFootprint) -> bytes:
+    """A patch's part of a picture. Raises NotFound where the picture does not cover it."""
+    with _open_picture(path) as dataset:
         west, _, _, north = footprint.bounds
-        column, row = (
-            round((west - dataset.transform.c) / RESOLUTION),
-            round((dataset.transform.f - north) / RESOLUTION),
-        )
-        inside = 0 <= column <= dataset.width - footprint.side and 0 <= row <= dataset.height - footprint.side
+        column = round((west - dataset.transform.c) / RESOLUTION)
+        row = round((dataset.transform.f - north) / RESOLUTION)
+        size = footprint.scale_level
+        inside = 0 <= column <= dataset.width - size and 0 <= row <= dataset.height - size
         if dataset.crs.to_epsg() != footprint.epsg or not inside:
-            raise NotFound(f"{path.name} does not reach {footprint.name}")
-        return _png(dataset.read(window=Window(column, row, footprint.side, footprint.side)), path.stem)
+            raise NotFound(f"{path.name} does not cover {footprint.name}")
+        return _png(dataset.read(window=Window(column, row, size, size)), path.stem)
 
 
-def _opened(path: Path):  # type: ignore[no-untyped-def]
+@contextmanager
+def _open_picture(path: Path) -> Iterator[rasterio.DatasetReader]:
     if not path.is_file():
         raise NotFound(f"there is no picture {path.parent.name}/{path.name}")
-    return opened(str(path))
+    with open_raster(str(path)) as dataset, raster_errors():
+        yield dataset
 
 
 def _png(pixels: UInt8, kind: str) -> bytes:
-    known = (pixels > 0).any(axis=0)
     if kind == "change":
         colours = CHANGE[np.minimum(pixels[0], len(CHANGE) - 1)]
     else:
         rgb = np.repeat(pixels, 3, axis=0) if len(pixels) == 1 else pixels
-        colours = np.dstack([*rgb, np.where(known, 255, 0).astype(np.uint8)])
+        colours = np.dstack([*rgb, np.where((pixels > 0).any(axis=0), 255, 0).astype(np.uint8)])
     out = io.BytesIO()
     Image.fromarray(colours, "RGBA").save(out, "PNG", compress_level=4)
     return out.getvalue()

@@ -1,36 +1,40 @@
-"""A described scene as the events that tell of it."""
+"""The events of a described scene."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 from shapely.geometry import mapping
 
-from stormpetrel.core.events import NewWater, PatchDescribed, PatchWithdrawn, Platform, SceneDescribed, Vector
-from stormpetrel.imagery.describe import Described, merged
-from stormpetrel.imagery.pairing import Scene
-from stormpetrel.imagery.patches.cutting import Patch
+from stormpetrel.core.events import NewWater, PatchDescribed, PatchWithdrawn, ProductAnnounced, SceneDescribed, Vector
+from stormpetrel.imagery.describe import DescribedScene
+from stormpetrel.imagery.patches.cutting import block_sums
 from stormpetrel.imagery.patches.descriptors import FUSED_DESCRIPTOR, MS_DESCRIPTOR, SAR_DESCRIPTOR
-from stormpetrel.imagery.patches.geobox import RESOLUTION
-from stormpetrel.imagery.water.detection import block_sums
+from stormpetrel.imagery.patches.geobox import RESOLUTION, epsg_of
+from stormpetrel.imagery.types import Float32, Patch, Scene
+from stormpetrel.imagery.water.detection import Water, merged_water
 
-WORTH_SAYING = 1e-4  # of a patch; less new water is none
+LEAST_NEW_WATER = 1e-4  # of a patch; less is not reported
 
 
 def sensed_at(scene: Scene) -> datetime:
-    """When the scene was seen: the radar image's moment, which water is judged by, else the optical one's."""
+    """When the scene was sensed: by the radar image, which shows water best, else by the optical one."""
     first = scene.radar or scene.optical
     assert first is not None
     return first.sensed_from
 
 
-def patch_events(scene: Scene, found: Described, at: datetime, earth: str = "") -> Iterator[PatchDescribed]:
-    """One event a patch; `earth` is the version of the model that made the embeddings."""
-    shares = _Shares(found)
-    for patch in found.patches:
-        water_share, new_water = shares.of(scene, patch)
+def patch_events(
+    scene: Scene, described: DescribedScene, described_at: datetime, earth_version: str = ""
+) -> Iterator[PatchDescribed]:
+    """One event for each patch; `earth_version` names the model of the embeddings."""
+    new_water, reference = merged_water(described.new_water), _reference(scene, described)
+    water_shares, new_water_shares = _WaterShares(merged_water(described.water)), _WaterShares(new_water)
+    for patch in described.patches:
         assert patch.outline is not None
         longitude, latitude = patch.outline.centre
         yield PatchDescribed(
@@ -40,7 +44,7 @@ def patch_events(scene: Scene, found: Described, at: datetime, earth: str = "") 
             s2_product=scene.optical.product_name if scene.optical and patch.ms is not None else None,
             sensed_at=sensed_at(scene),
             epsg=patch.footprint.epsg,
-            scale_level=patch.footprint.side,
+            scale_level=patch.footprint.scale_level,
             row=patch.footprint.row,
             column=patch.footprint.column,
             longitude=longitude,
@@ -48,87 +52,93 @@ def patch_events(scene: Scene, found: Described, at: datetime, earth: str = "") 
             ring=patch.outline.ring,
             nodata_share=round(patch.nodata_share, 5),
             cloud_share=None if patch.cloud_share is None else round(patch.cloud_share, 5),
-            water_share=water_share,
-            new_water=new_water,
+            water_share=water_shares.share(patch),
+            new_water=_new_water(new_water_shares.share(patch), new_water, reference),
             statistics=patch.statistics,
-            sar_vector=None if patch.sar is None else Vector.of(patch.sar, SAR_DESCRIPTOR),
-            ms_vector=None if patch.ms is None else Vector.of(patch.ms, MS_DESCRIPTOR),
-            fused_vector=None if patch.fused is None else Vector.of(patch.fused, FUSED_DESCRIPTOR),
-            earth_vector=None if patch.earth is None else Vector.of(patch.earth, earth),
-            described_at=at,
+            sar_vector=_vector(patch.sar, SAR_DESCRIPTOR),
+            ms_vector=_vector(patch.ms, MS_DESCRIPTOR),
+            fused_vector=_vector(patch.fused, FUSED_DESCRIPTOR),
+            earth_vector=_vector(patch.earth, earth_version),
+            described_at=described_at,
         )
 
 
-class _Shares:
-    """Shares of water and of new water in every square, summed once a size."""
+def _vector(values: Float32 | None, version: str) -> Vector | None:
+    return None if values is None else Vector.of(values, version)
 
-    def __init__(self, found: Described) -> None:
-        self._found = found
-        self._water = merged(found.water) if found.water else None
-        self._new = merged(found.new) if found.new else None
-        self._sums: dict[tuple[str, int], np.ndarray] = {}
 
-    def of(self, scene: Scene, patch: Patch) -> tuple[float | None, NewWater | None]:
-        return self._share("water", self._water, patch), self._new_water(scene, patch)
+class _WaterShares:
+    """Shares of water in patches, summed once for each scale level."""
 
-    def _share(self, name: str, masks: tuple[np.ndarray, np.ndarray, float] | None, patch: Patch) -> float | None:
-        if masks is None:
+    def __init__(self, water: Water | None) -> None:
+        self._water = water
+        self._shares: dict[int, NDArray[np.float64]] = {}
+
+    def share(self, patch: Patch) -> float | None:
+        """Of the patch's valid pixels; None where there is none."""
+        if self._water is None:
             return None
-        side = patch.footprint.side
-        if (name, side) not in self._sums:
-            true, known = block_sums(masks[0], side), block_sums(masks[1], side)
+        scale_level = patch.footprint.scale_level
+        if scale_level not in self._shares:
+            pixels, valid = block_sums(self._water.mask, scale_level), block_sums(self._water.valid, scale_level)
             with np.errstate(invalid="ignore", divide="ignore"):
-                self._sums[(name, side)] = np.where(known > 0, true / known, np.nan)
-        value = float(self._sums[(name, side)][patch.place])
-        return None if np.isnan(value) else round(min(1.0, value), 5)
-
-    def _new_water(self, scene: Scene, patch: Patch) -> NewWater | None:
-        share = self._share("new", self._new, patch)
-        if share is None or share < WORTH_SAYING or self._new is None:
-            return None
-        sensor: Platform = "sentinel-1" if "sentinel-1" in self._found.new else "sentinel-2"
-        before = scene.radar_before if sensor == "sentinel-1" else scene.optical_before
-        assert before is not None
-        return NewWater(share=share, confidence=self._new[2], sensor=sensor, reference=before.product_name)
+                self._shares[scale_level] = np.where(valid > 0, pixels / valid, np.nan)
+        share = float(self._shares[scale_level][patch.index])
+        return None if np.isnan(share) else round(min(1.0, share), 5)
 
 
-def descriptors(earth: str) -> tuple[str, ...]:
-    """The versions of all that describes a patch."""
-    return (SAR_DESCRIPTOR, MS_DESCRIPTOR, *([earth] if earth else []))
+def _new_water(share: float | None, water: Water | None, reference: ProductAnnounced | None) -> NewWater | None:
+    if share is None or share < LEAST_NEW_WATER or water is None or reference is None:
+        return None
+    name, sensor = reference.product_name, reference.platform
+    return NewWater(share=share, confidence=water.confidence, sensor=sensor, reference=name)
 
 
-def scene_event(scene: Scene, found: Described, at: datetime, earth: str = "") -> SceneDescribed:
-    """Told last: every patch of the scene is on the log by then."""
-    new = merged(found.new) if found.new else None
-    before = scene.radar_before if "sentinel-1" in found.new else scene.optical_before if found.new else None
-    counts: dict[str, int] = {}
-    for patch in found.patches:
-        counts[f"g{patch.footprint.side}"] = counts.get(f"g{patch.footprint.side}", 0) + 1
-    shift = found.shift
+def _reference(scene: Scene, described: DescribedScene) -> ProductAnnounced | None:
+    """The reference image of the new water; radar's, where both sensors have one."""
+    if "sentinel-1" in described.new_water:
+        return scene.radar_reference
+    return scene.optical_reference if described.new_water else None
+
+
+def descriptor_versions(earth_version: str) -> tuple[str, ...]:
+    """The versions of all descriptors of a patch."""
+    return (SAR_DESCRIPTOR, MS_DESCRIPTOR, *([earth_version] if earth_version else []))
+
+
+def scene_event(
+    scene: Scene, described: DescribedScene, described_at: datetime, earth_version: str = ""
+) -> SceneDescribed:
+    """The scene's last event: publish it after those of its patches."""
+    new_water, reference = merged_water(described.new_water), _reference(scene, described)
+    shift = described.shift
     return SceneDescribed(
         scene_id=scene.id,
         s1_product=scene.radar.product_name if scene.radar else None,
         s2_product=scene.optical.product_name if scene.optical else None,
-        reference=before.product_name if before else None,
+        reference=reference.product_name if reference else None,
         sensed_at=sensed_at(scene),
-        epsg=found.geobox.epsg,
-        bounds=found.geobox.bounds,
-        footprint=mapping(scene.ground),
-        patches=counts,
+        epsg=epsg_of(described.geobox),
+        bounds=described.geobox.boundingbox.bbox,
+        footprint=mapping(scene.footprint),
+        patches=dict(Counter(f"g{patch.footprint.scale_level}" for patch in described.patches)),
         shift_m=(round(shift.east * RESOLUTION, 2), round(shift.north * RESOLUTION, 2)) if shift else None,
         shift_certainty=round(shift.certainty, 3) if shift else None,
-        problems=tuple(found.problems),
-        new_water=found.new_water_polygons(),
-        new_water_confidence=new[2] if new else None,
-        pictures={kind: path.name for kind, path in found.pictures.items()},
-        descriptors=descriptors(earth),
-        described_at=at,
+        problems=tuple(described.problems),
+        new_water=described.new_water_polygons(),
+        new_water_confidence=new_water.confidence if new_water else None,
+        pictures={kind: path.name for kind, path in described.pictures.items()},
+        descriptors=descriptor_versions(earth_version),
+        described_at=described_at,
     )
 
 
-def replaced(scene: Scene, found: Described, at: datetime) -> Iterator[tuple[str, PatchWithdrawn]]:
-    """(key, event) for each patch of one image alone whose ground a patch of both has taken over."""
-    for patch in found.patches:
+def withdrawal_events(
+    scene: Scene, described: DescribedScene, withdrawn_at: datetime
+) -> Iterator[tuple[str, PatchWithdrawn]]:
+    """(key, event) for each patch of one image alone that a patch of the pair replaces."""
+    for patch in described.patches:
         if patch.fused is not None:
-            for alone in scene.replaces:
-                yield alone, PatchWithdrawn(patch_id=f"{alone}/{patch.footprint.name}", withdrawn_at=at)
+            for scene_id in scene.replaces:
+                patch_id = f"{scene_id}/{patch.footprint.name}"
+                yield scene_id, PatchWithdrawn(patch_id=patch_id, withdrawn_at=withdrawn_at)

@@ -1,4 +1,4 @@
-"""Products, scenes' patches as STAC 1.1 items (stacspec.org), made with pystac."""
+"""Products, scenes and patches as STAC 1.1 items (stacspec.org), made with pystac."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pystac
 from stormpetrel.core.ports import Document
 
 COLLECTIONS = {
-    "products": ("Sentinel products", "Sentinel-1 and Sentinel-2 products that were announced"),
-    "scenes": ("Scenes", "Pairs of products, registered and described, with the water that is new"),
-    "patches": ("Patches", "Squares of ground with their descriptors, as one scene saw them"),
+    "products": ("Sentinel products", "Announced Sentinel-1 and Sentinel-2 products"),
+    "scenes": ("Scenes", "Pairs of products, registered and described, with new water"),
+    "patches": ("Patches", "Patches of scenes, with their descriptors"),
 }
 WORLD = pystac.Extent(
     pystac.SpatialExtent([[-180.0, -90.0, 180.0, 90.0]]),
@@ -21,14 +21,9 @@ WORLD = pystac.Extent(
 CREDIT = "Contains modified Copernicus Sentinel data"
 
 
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
 def bounds_of(geometry: dict[str, Any]) -> list[float]:
     """(west, south, east, north); west is larger than east where it crosses the antimeridian (RFC 7946, 5.2)."""
-    points = list(_points(geometry["coordinates"]))
-    lons, lats = [lon for lon, _ in points], [lat for _, lat in points]
+    lons, lats = zip(*_points(geometry["coordinates"]), strict=True)
     if max(lons) - min(lons) > 180:
         return [min(lon for lon in lons if lon > 0), min(lats), max(lon for lon in lons if lon < 0), max(lats)]
     return [min(lons), min(lats), max(lons), max(lats)]
@@ -42,97 +37,101 @@ def _points(nested: Any) -> Any:
         yield from _points(inner)
 
 
-def product_item(found: Document) -> pystac.Item:
-    """A product, as it was announced."""
+def product_item(product: Document) -> pystac.Item:
+    """The item of an announced product."""
     properties: dict[str, Any] = {
-        "platform": found["_id"][:3].lower() if found["_id"][:1] == "S" else found["platform"],
-        "constellation": found["platform"],
-        "stormpetrel:source": found["source"],
-        "product:type": found["product_type"],
+        "platform": product["_id"][:3].lower() if product["_id"][:1] == "S" else product["platform"],
+        "constellation": product["platform"],
+        "stormpetrel:source": product["source"],
+        "product:type": product["product_type"],
     }
-    if found.get("cloud_cover") is not None:
-        properties["eo:cloud_cover"] = found["cloud_cover"]
-    if found.get("relative_orbit") is not None:
-        properties["sat:relative_orbit"] = found["relative_orbit"]
-    if found.get("orbit_direction"):
-        properties["sat:orbit_state"] = found["orbit_direction"]
-    properties |= {"start_datetime": found["sensed_from"], "end_datetime": found["sensed_until"]}
+    if product.get("cloud_cover") is not None:
+        properties["eo:cloud_cover"] = product["cloud_cover"]
+    if product.get("relative_orbit") is not None:
+        properties["sat:relative_orbit"] = product["relative_orbit"]
+    if product.get("orbit_direction"):
+        properties["sat:orbit_state"] = product["orbit_direction"]
+    properties |= {"start_datetime": product["sensed_from"], "end_datetime": product["sensed_until"]}
     item = pystac.Item(
-        found["_id"],
-        found["footprint"],
-        bounds_of(found["footprint"]),
-        _moment(found["sensed_from"]),
+        product["_id"],
+        product["footprint"],
+        bounds_of(product["footprint"]),
+        datetime.fromisoformat(product["sensed_from"]),
         properties,
         collection="products",
     )
-    for name, href in (found.get("assets") or {}).items():
+    for name, href in (product.get("assets") or {}).items():
         item.add_asset(name, pystac.Asset(href, roles=["data"]))
-    if found.get("location"):
-        item.add_asset("product", pystac.Asset(found["location"], roles=["data"]))
+    if product.get("location"):
+        item.add_asset("product", pystac.Asset(product["location"], roles=["data"]))
     return item
 
 
-def scene_item(found: Document, address: str) -> pystac.Item:
-    """A described scene, with its pictures and its new water as assets. `address` is the API's own."""
+def scene_item(scene: Document, address: str) -> pystac.Item:
+    """The item of a described scene, with its pictures and new water as assets. `address` is the API's."""
     properties = {
-        "proj:code": f"EPSG:{found['epsg']}",
-        "stormpetrel:patches": found["patches"],
-        "stormpetrel:shift_m": found.get("shift_m"),
-        "stormpetrel:new_water_confidence": found.get("new_water_confidence"),
-        "stormpetrel:problems": found.get("problems") or [],
+        "proj:code": f"EPSG:{scene['epsg']}",
+        "stormpetrel:patches": scene["patches"],
+        "stormpetrel:shift_m": scene.get("shift_m"),
+        "stormpetrel:new_water_confidence": scene.get("new_water_confidence"),
+        "stormpetrel:problems": scene.get("problems") or [],
     }
     item = pystac.Item(
-        found["_id"],
-        found["footprint"],
-        bounds_of(found["footprint"]),
-        _moment(found["sensed_at"]),
+        scene["_id"],
+        scene["footprint"],
+        bounds_of(scene["footprint"]),
+        datetime.fromisoformat(scene["sensed_at"]),
         properties,
         collection="scenes",
     )
-    for kind in found.get("pictures") or {}:
-        base = f"{address}/v1/scenes/pictures/{kind}"
-        item.add_asset(
-            kind, pystac.Asset(f"{base}.tif?scene_id={found['_id']}", media_type=pystac.MediaType.COG, roles=["visual"])
-        )
-        item.add_asset(
-            f"{kind}-png",
-            pystac.Asset(f"{base}.png?scene_id={found['_id']}", media_type=pystac.MediaType.PNG, roles=["overview"]),
-        )
-    if found.get("new_water"):
-        href = f"{address}/v1/scenes/new_water.geojson?scene_id={found['_id']}"
-        item.add_asset("new_water", pystac.Asset(href, media_type=pystac.MediaType.GEOJSON, roles=["data"]))
-    _derived(item, found, address)
+    base, query = f"{address}/v1/scenes", f"scene_id={scene['_id']}"
+    for kind in scene.get("pictures") or {}:
+        picture = f"{base}/pictures/{kind}"
+        _add_asset(item, kind, f"{picture}.tif?{query}", pystac.MediaType.COG, "visual")
+        _add_asset(item, f"{kind}-png", f"{picture}.png?{query}", pystac.MediaType.PNG, "overview")
+    if scene.get("new_water"):
+        _add_asset(item, "new_water", f"{base}/new_water.geojson?{query}", pystac.MediaType.GEOJSON, "data")
+    _link_products(item, scene, address)
     return item
 
 
-def patch_item(found: Document, address: str) -> pystac.Item:
-    """A patch, with its quick-looks."""
-    ring = [list(point) for point in found["ring"]]
+def patch_item(patch: Document, address: str) -> pystac.Item:
+    """The item of a patch, with its quick-looks as assets. `address` is the API's."""
+    ring = [list(point) for point in patch["ring"]]
     geometry = {"type": "Polygon", "coordinates": [ring]}
     properties = {
-        "proj:code": f"EPSG:{found['epsg']}",
-        "proj:shape": [found["scale_level"], found["scale_level"]],
-        "eo:cloud_cover": None if found.get("cloud_share") is None else 100 * found["cloud_share"],
-        "stormpetrel:scene": found["scene_id"],
-        "stormpetrel:water_share": found.get("water_share"),
-        "stormpetrel:new_water": found.get("new_water"),
-        "stormpetrel:statistics": found.get("statistics") or {},
-        "stormpetrel:descriptors": found.get("models") or {},
+        "proj:code": f"EPSG:{patch['epsg']}",
+        "proj:shape": [patch["scale_level"], patch["scale_level"]],
+        "eo:cloud_cover": None if patch.get("cloud_share") is None else 100 * patch["cloud_share"],
+        "stormpetrel:scene": patch["scene_id"],
+        "stormpetrel:water_share": patch.get("water_share"),
+        "stormpetrel:new_water": patch.get("new_water"),
+        "stormpetrel:statistics": patch.get("statistics") or {},
+        "stormpetrel:descriptors": patch.get("models") or {},
     }
     properties = {name: value for name, value in properties.items() if value is not None}
     item = pystac.Item(
-        found["_id"], geometry, bounds_of(geometry), _moment(found["sensed_at"]), properties, collection="patches"
+        patch["_id"],
+        geometry,
+        bounds_of(geometry),
+        datetime.fromisoformat(patch["sensed_at"]),
+        properties,
+        collection="patches",
     )
-    kinds = [kind for kind, product in (("s1", found.get("s1_product")), ("s2", found.get("s2_product"))) if product]
-    for kind in kinds:
-        href = f"{address}/v1/patches/pictures/{kind}.png?patch_id={found['_id']}"
-        item.add_asset(kind, pystac.Asset(href, media_type=pystac.MediaType.PNG, roles=["overview"]))
-    _derived(item, found, address)
+    for kind in ("s1", "s2"):
+        if patch.get(f"{kind}_product"):
+            href = f"{address}/v1/patches/pictures/{kind}.png?patch_id={patch['_id']}"
+            _add_asset(item, kind, href, pystac.MediaType.PNG, "overview")
+    _link_products(item, patch, address)
     return item
 
 
-def _derived(item: pystac.Item, found: Document, address: str) -> None:
-    for product in (found.get("s1_product"), found.get("s2_product")):
+def _add_asset(item: pystac.Item, name: str, href: str, media_type: str, role: str) -> None:
+    item.add_asset(name, pystac.Asset(href, media_type=media_type, roles=[role]))
+
+
+def _link_products(item: pystac.Item, document: Document, address: str) -> None:
+    for product in (document.get("s1_product"), document.get("s2_product")):
         if product:
             target = f"{address}/v1/stac/collections/products/items/{product}"
             item.add_link(pystac.Link("derived_from", target, "application/geo+json"))

@@ -1,4 +1,4 @@
-"""Small files of products on S3 and the web: listed and read. Rasters stay where they are; GDAL reads parts of them."""
+"""Small files of products on S3 and the web: listed and fetched. Rasters stay there; GDAL reads parts of them."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from obstore.store import HTTPStore, S3Store
 
 from stormpetrel.core.errors import BadProduct
 
-LARGEST = 64_000_000  # bytes of one annotation
+LARGEST_FILE = 64_000_000  # bytes of one annotation
 MOST_FILES = 20_000
 RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
-WANTED = (".tiff", ".tif", ".jp2", ".xml")
+SUFFIXES = (".tiff", ".tif", ".jp2", ".xml")  # of rasters and annotations
 
 
 class RemoteFiles:
-    """`endpoint` is an S3 server other than Amazon's; keys come from the environment."""
+    """Files on S3 and the web. `endpoint` is an S3 server other than Amazon's; keys come from the environment."""
 
     def __init__(self, endpoint: str | None) -> None:
         self._endpoint = endpoint
 
-    def listed(self, folder: str) -> dict[str, str]:
+    def list_files(self, folder: str) -> dict[str, str]:
         """Name within the folder -> address of each raster and annotation. Raises BadProduct where it is empty."""
         parts = urlsplit(folder)
         prefix = parts.path.strip("/")
-        found: dict[str, str] = {}
+        addresses: dict[str, str] = {}
         try:
             for batch in obstore.list(self._s3(parts.netloc), prefix=prefix):
                 for entry in batch:
                     path = str(entry["path"])
-                    if path.lower().endswith(WANTED):
-                        found[path.removeprefix(f"{prefix}/")] = f"s3://{parts.netloc}/{path}"
-                if len(found) > MOST_FILES:
+                    if path.lower().endswith(SUFFIXES):
+                        addresses[path.removeprefix(f"{prefix}/")] = f"s3://{parts.netloc}/{path}"
+                if len(addresses) > MOST_FILES:
                     raise BadProduct(f"{folder} holds more than {MOST_FILES} files; a product has some hundred")
         except (BaseError, OSError) as error:
-            raise _told(folder, error) from error
-        if not found:
+            raise _unavailable(folder, error) from error
+        if not addresses:
             raise BadProduct(f"{folder} has no files; is the product online, and the endpoint right?")
-        return found
+        return addresses
 
-    def fetched(self, address: str, folder: Path) -> Path:
-        """A small file, in a folder of this machine. Raises BadProduct where it is too large or is not there."""
+    def fetch(self, address: str, folder: Path) -> Path:
+        """Copies a small file into a local folder: its path. Raises BadProduct where it is too large or missing."""
         parts = urlsplit(address)
         file = folder / parts.path.rsplit("/", 1)[-1]
         if file.exists():
@@ -59,12 +59,12 @@ class RemoteFiles:
             )
         )
         try:
-            found = obstore.get(store, parts.path.lstrip("/"))
-            if found.meta["size"] > LARGEST:
-                raise BadProduct(f"{address} has {found.meta['size']} bytes; annotations have at most 64 MB")
-            content = bytes(found.bytes())
+            response = obstore.get(store, parts.path.lstrip("/"))
+            if response.meta["size"] > LARGEST_FILE:
+                raise BadProduct(f"{address} has {response.meta['size']} bytes; annotations have at most 64 MB")
+            content = bytes(response.bytes())
         except (BaseError, OSError) as error:
-            raise _told(address, error) from error
+            raise _unavailable(address, error) from error
         folder.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(".part")
         part.write_bytes(content)
@@ -85,23 +85,23 @@ class RemoteFiles:
         )
 
 
-def _told(address: str, error: Exception) -> BadProduct:
-    # One archive that is down must not hold up the products of all others: a dead letter can be sent again.
+def _unavailable(address: str, error: Exception) -> BadProduct:
+    # One archive that is down must not block the products of all others: a dead letter can be replayed.
     return BadProduct(
-        f"{address} is not to be had: {str(error).splitlines()[0]}; once it is there again: "
+        f"{address} is not available: {str(error).splitlines()[0]}; replay it later with: "
         "stormpetrel dead replay products.announced"
     )
 
 
 def point_gdal_to(endpoint: str | None) -> None:
-    """GDAL takes `s3://` addresses to the same server; what the environment says already stays."""
+    """Makes GDAL read `s3://` addresses from this server; variables that the environment sets already stay."""
     if endpoint is not None:
         parts = urlsplit(endpoint)
         os.environ.setdefault("AWS_S3_ENDPOINT", parts.netloc)
         os.environ.setdefault("AWS_HTTPS", "YES" if parts.scheme == "https" else "NO")
         os.environ.setdefault("AWS_VIRTUAL_HOSTING", "FALSE")
-    # A server that falls silent is an error, not a consumer that waits for ever.
+    # A server that stops answering is an error, and not a consumer that waits for ever.
     os.environ.setdefault("GDAL_HTTP_TIMEOUT", "60")
     os.environ.setdefault("GDAL_HTTP_MAX_RETRY", "3")
-    # A product's folder is not listed for every file that is opened in it.
+    # Opening a file does not list its folder.
     os.environ.setdefault("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR")

@@ -1,4 +1,4 @@
-"""Access tokens of the Copernicus Data Space: fetched with a user's name and password, and again before they end."""
+"""Access tokens of the Copernicus Data Space: fetched with a user's name and password, renewed before they expire."""
 
 from __future__ import annotations
 
@@ -9,29 +9,24 @@ import httpx
 from stormpetrel.core.errors import SetupError, StoreUnavailable
 from stormpetrel.core.settings import Catalogue
 
-EARLY_S = 30.0
+RENEW_BEFORE_S = 30.0
 TIMEOUT_S = 30.0
 
 
 class Tokens:
-    """A fixed token where one is set, else a fetched one (OAuth 2.0 password grant), else none."""
+    """A configured token, else a fetched one (OAuth 2.0 password grant), else none."""
 
     def __init__(self, settings: Catalogue) -> None:
         self._settings = settings
-        self._fetched, self._until = "", 0.0
+        self._token, self._expires_at = "", 0.0
 
     def headers(self) -> dict[str, str]:
-        """What authorises a request. Raises SetupError where the password is refused, StoreUnavailable where nobody
-        answers."""
-        token = self._settings.token or self._current()
-        return {"Authorization": f"Bearer {token}"} if token else {}
-
-    def _current(self) -> str:
-        if not self._settings.user:
-            return ""
-        if time.monotonic() >= self._until:
+        """The headers that authorise a request. Raises SetupError where the password is refused, StoreUnavailable
+        where the identity server does not answer."""
+        if self._settings.user and not self._settings.token and time.monotonic() >= self._expires_at:
             self._fetch()
-        return self._fetched
+        token = self._settings.token or self._token
+        return {"Authorization": f"Bearer {token}"} if token else {}
 
     def _fetch(self) -> None:
         form = {
@@ -41,13 +36,13 @@ class Tokens:
             "password": self._settings.password or "",
         }
         try:
-            reply = httpx.post(self._settings.identity_url, data=form, timeout=TIMEOUT_S)
+            response = httpx.post(self._settings.identity_url, data=form, timeout=TIMEOUT_S)
         except httpx.HTTPError as error:
             raise StoreUnavailable(f"{self._settings.identity_url} does not answer: {error}") from error
-        if reply.status_code in (400, 401):
+        if response.status_code in (400, 401):
             raise SetupError("catalogue.user and catalogue.password are refused; are they those of the Data Space?")
-        if reply.status_code != 200:
-            raise StoreUnavailable(f"{self._settings.identity_url} answers {reply.status_code}")
-        told = reply.json()
-        self._fetched = str(told["access_token"])
-        self._until = time.monotonic() + float(told.get("expires_in", 60)) - EARLY_S
+        if response.status_code != 200:
+            raise StoreUnavailable(f"{self._settings.identity_url} answers {response.status_code}")
+        grant = response.json()
+        self._token = str(grant["access_token"])
+        self._expires_at = time.monotonic() + float(grant.get("expires_in", 60)) - RENEW_BEFORE_S

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stormpetrel.imagery.patches.earth_model import bring
+from stormpetrel.imagery.patches.earth_model import import_earth_model
 from tests.integration.running import RunningSystem
 from tests.integration.scenes import Products, make
 from tests.integration.test_scenes import announce
@@ -25,7 +25,9 @@ def products(tmp_path_factory: pytest.TempPathFactory) -> Products:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     graph = write_graph(tmp_path_factory.mktemp("graph") / "tiny.onnx", 3, 120)
     folder = graph.parent / "model"
-    bring(graph, folder, name="tiny", channels=("B04", "B08", "VV"), size=120, mean=(0.1, 0.2, -12), std=(0.1, 0.1, 4))
+    import_earth_model(
+        graph, folder, name="tiny", channels=("B04", "B08", "VV"), size=120, mean=(0.1, 0.2, -12), std=(0.1, 0.1, 4)
+    )
     return folder
 
 

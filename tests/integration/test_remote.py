@@ -20,7 +20,8 @@ from stormpetrel.core.events import Checksum, ProductAnnounced
 from stormpetrel.demo.scenes import Ground, write_optical, write_radar
 from stormpetrel.imagery.catalogue.folder import product_at
 from stormpetrel.imagery.describe import describe_scene
-from stormpetrel.imagery.pairing import Rules, Scene, scenes_of
+from stormpetrel.imagery.pairing import Rules, scenes_of
+from stormpetrel.imagery.types import Scene
 from stormpetrel.local.stack import answers, free_port
 from stormpetrel.stores.downloads import Downloads
 from stormpetrel.stores.objects import RemoteFiles
@@ -88,7 +89,7 @@ def test_a_product_on_s3_is_listed_and_read_as_it_is_on_disk(
         here = product_at(path, NOW)
         there = here.model_copy(update={"location": f"s3://bucket/{path.name}"})
         near = describe_scene(_scene(here), None, (120,))
-        far = describe_scene(downloads.brought_here(_scene(there)), None, (120,))
+        far = describe_scene(downloads.localise(_scene(there)), None, (120,))
         assert far.problems == near.problems
         assert len(far.patches) == len(near.patches) > 0
         for one, other in zip(near.patches, far.patches, strict=True):
@@ -101,7 +102,8 @@ def test_a_product_on_s3_is_listed_and_read_as_it_is_on_disk(
 
 
 def test_only_the_part_that_is_needed_is_read(products: tuple[Path, Path], web: Web) -> None:
-    from stormpetrel.imagery.patches.geobox import GeoBox
+    from odc.geo.geobox import GeoBox
+
     from stormpetrel.imagery.readers.files import files_of
     from stormpetrel.imagery.readers.sentinel1 import RadarImage
 
@@ -109,7 +111,7 @@ def test_only_the_part_that_is_needed_is_read(products: tuple[Path, Path], web: 
     address = f"{web.url}/{measurement.relative_to(web.folder)}"
     before = web.told()["sent"]
     image = RadarImage(files_of(None, {"vv": address}))
-    image.onto(GeoBox(32632, 499_200, 4_924_800, 96, 96, 96))
+    image.onto(GeoBox.from_bbox((499_200, 4_923_840, 500_160, 4_924_800), "EPSG:32632", resolution=10))
     image.close()
     assert web.told()["sent"] - before < 0.8 * measurement.stat().st_size
 
@@ -135,11 +137,11 @@ def test_a_download_that_breaks_off_goes_on_and_is_checked(
     with pytest.raises(BadProduct, match="404"):
         downloads.fetch(f"{web.url}/none.zip", "d.zip")
     there = product_at(products[0], NOW).model_copy(update={"location": f"{web.url}/packed.zip"})
-    assert describe_scene(downloads.brought_here(_scene(there)), None, (120,)).patches
+    assert describe_scene(downloads.localise(_scene(there)), None, (120,)).patches
 
 
 def test_an_empty_folder_on_s3_says_so(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with pytest.raises(BadProduct, match="no files"):
-        RemoteFiles(web.url).listed("s3://bucket/S1A_nothing.SAFE")
+        RemoteFiles(web.url).list_files("s3://bucket/S1A_nothing.SAFE")

@@ -233,7 +233,9 @@ def test_broken_products_die_with_their_reasons_and_the_next_goes_on(
     announce(night, broken)
     night.wait_until_seen()
     letters = [
-        letter for letter in read_dead_letters(night.reader, PRODUCTS_ANNOUNCED) if letter.record.key == broken.stem.encode()
+        letter
+        for letter in read_dead_letters(night.reader, PRODUCTS_ANNOUNCED)
+        if letter.record.key == broken.stem.encode()
     ]
     assert [letter.stage for letter in letters] == ["scenes"]
     assert "broken" in letters[0].reason

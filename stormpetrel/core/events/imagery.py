@@ -1,4 +1,4 @@
-"""Sentinel products, and the scenes and patches that are made of them."""
+"""Sentinel products, and the scenes and patches described from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Platform = Literal["sentinel-1", "sentinel-2"]
 
 
 class Checksum(Frozen):
-    """What a product's file must hash to."""
+    """The hash that a product's file must have."""
 
     algorithm: Literal["md5", "sha256", "blake3"]
     value: str
@@ -22,11 +22,10 @@ class Checksum(Frozen):
 class ProductAnnounced(Event):
     """A Sentinel product exists, or has changed (topic `products.announced`, key `product_name`).
 
-    `product_name` is the same whichever source tells of it. `footprint` is a GeoJSON (Multi)Polygon, split where it
-    crosses the antimeridian. `location` is a folder, file or archive (a path, `https://` or `s3://`); `assets` names
-    its files one by one where the source does. `cloud_cover` is in per cent. `reflectance_offset` is what is to be
-    added to a Sentinel-2 product's digital numbers, where the source knows better than the product's own metadata.
-    `revision` changes when the product does.
+    `product_name` is the same in every source. `footprint` is a GeoJSON (Multi)Polygon, split where it crosses the
+    antimeridian. `location` is a folder, file or archive (a path, `https://` or `s3://`); `assets` lists its files one
+    by one where the source does. `cloud_cover` is in per cent. `reflectance_offset` is added to a Sentinel-2 product's
+    digital numbers, where the source overrides the product's own metadata. `revision` changes when the product does.
     """
 
     product_name: ProductName
@@ -50,7 +49,7 @@ class ProductAnnounced(Event):
 
 
 class ProductWithdrawn(Event):
-    """A product was taken back: its patches leave every view (topic `products.announced`)."""
+    """A product was withdrawn: its patches leave every projection (topic `products.announced`)."""
 
     product_name: ProductName
     source: str
@@ -58,8 +57,7 @@ class ProductWithdrawn(Event):
 
 
 class NewWater(Frozen):
-    """Water that an earlier image of the same ground does not have: share of the known pixels, and how sure (0 to
-    1)."""
+    """Water that the reference image does not show: its share of the valid pixels, and its confidence (0 to 1)."""
 
     share: Annotated[float, Field(ge=0, le=1)]
     confidence: Annotated[float, Field(ge=0, le=1)]
@@ -68,13 +66,13 @@ class NewWater(Frozen):
 
 
 class PatchDescribed(Event):
-    """A square of ground as one scene saw it (topic `patches.described`, key `scene_id`).
+    """A patch of one scene (topic `patches.described`, key `scene_id`).
 
-    `sar_vector` (144), `ms_vector` (128) and `fused_vector` (272) are unit vectors; a half that was not there has none.
-    `earth_vector` is the embedding of an Earth-observation model, where one is configured.
-    `side` is in pixels of 10 m, `row` and `column` count squares of that side from the corner of the UTM zone,
-    northwards and eastwards, so that the same ground is the same square in every scene. `ring` is (longitude,
-    latitude), closed.
+    `sar_vector` (144), `ms_vector` (128) and `fused_vector` (272) are unit vectors; one whose image is missing is None.
+    `earth_vector` is the embedding of an Earth-observation model, where one is configured. `scale_level` is the patch's
+    size in pixels of 10 m; `row` and `column` count patches of that size from the corner of the UTM zone, northwards
+    and eastwards, so that the same footprint has the same numbers in every scene. `ring` is (longitude, latitude),
+    closed.
     """
 
     version: ClassVar[int] = 3
@@ -104,7 +102,7 @@ class PatchDescribed(Event):
 
 
 class PatchWithdrawn(Event):
-    """A patch is gone, or a better one (of a pair) stands for its ground (topic `patches.described`)."""
+    """A patch is gone, or one of a pair has replaced it (topic `patches.described`)."""
 
     patch_id: Annotated[str, Field(min_length=3, max_length=512)]
     withdrawn_at: Moment
@@ -113,9 +111,9 @@ class PatchWithdrawn(Event):
 class SceneDescribed(Event):
     """All patches of a scene are on the log (topic `patches.described`, key `scene_id`).
 
-    `shift_m` is what is left between the two images after registration, eastwards and northwards, in metres; `problems`
-    says what could not be had (a before-image that is gone, a cloud mask). `new_water` is GeoJSON, degrees.
-    `revisions` are the products' own: the same ones again are no new work.
+    `shift_m` is the residual shift of the two images after registration, eastwards and northwards, in metres;
+    `problems` lists what was missing (a reference image, a cloud mask). `new_water` is GeoJSON, degrees. `revisions`
+    are the products': a scene of the same revisions is not described again.
     """
 
     version: ClassVar[int] = 2

@@ -1,1 +1,1 @@
-"""What catalogues and folders tell of Sentinel products, each in its own form, as one `ProductAnnounced`."""
+"""Sentinel products in catalogues and folders, each form read as one event `ProductAnnounced`."""

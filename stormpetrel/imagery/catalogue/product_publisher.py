@@ -1,4 +1,4 @@
-"""The last step of every source of products: a notice becomes an event on `products.announced`, or a dead letter."""
+"""The last step of every catalogue source: a record becomes an event on `products.announced`, or a dead letter."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ from stormpetrel.core.ports import EventProducer
 from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
 from stormpetrel.process.metrics import PRODUCTS_TOLD
 
-REMEMBERED = 50_000
-Told = ProductAnnounced | ProductWithdrawn
+REMEMBERED_PRODUCTS = 50_000
+ProductEvent = ProductAnnounced | ProductWithdrawn
 
 
 class ProductPublisher:
-    """Counts what it did: `published`, `again` (told already, in the same revision), `passed` (a product that is not
-    worked on) and `dead`."""
+    """Publishes products, and counts outcomes in `counts`: `published`, `again` (an unchanged revision), `passed`
+    (a product that is not supported) and `dead`."""
 
     def __init__(self, producer: EventProducer, source: str) -> None:
         self._producer, self._source = producer, source
         self.counts: Counter[str] = Counter()
-        self._told: OrderedDict[str, str] = OrderedDict()
+        self._revisions: OrderedDict[str, str] = OrderedDict()
 
-    def take(self, record: Any, read: Callable[[Any], Told | None], provenance: str) -> Told | None:
-        """Publishes what `read` makes of a record; what it cannot read is a dead letter with the record's JSON."""
+    def take(self, record: Any, read: Callable[[Any], ProductEvent | None], provenance: str) -> ProductEvent | None:
+        """Publishes the event that `read` makes of a record. A record that it cannot read becomes a dead letter.
+
+        Raises what `read` raises where that is temporary.
+        """
         try:
             event = read(record)
         except StormpetrelError as error:
@@ -40,26 +43,23 @@ class ProductPublisher:
             return None
         if event is None:
             self._count("passed")
-            return None
-        if isinstance(event, ProductAnnounced) and self._told.get(event.product_name) == event.revision:
-            self._count("again")  # a catalogue that is polled tells the same for days
-            return event
-        self.publish(event)
+        elif isinstance(event, ProductAnnounced) and self._revisions.get(event.product_name) == event.revision:
+            self._count("again")  # a polled catalogue lists the same products for days
+        else:
+            self.publish(event)
         return event
 
-    def publish(self, event: Told) -> None:
+    def publish(self, event: ProductEvent) -> None:
+        self._revisions.pop(event.product_name, None)
         if isinstance(event, ProductAnnounced):
-            self._told[event.product_name] = event.revision
-            self._told.move_to_end(event.product_name)
-            if len(self._told) > REMEMBERED:
-                self._told.popitem(last=False)
-        else:
-            self._told.pop(event.product_name, None)
+            self._revisions[event.product_name] = event.revision
+            if len(self._revisions) > REMEMBERED_PRODUCTS:
+                self._revisions.popitem(last=False)
         self._producer.publish(PRODUCTS_ANNOUNCED, event.product_name, event)
         self._count("published")
 
     def flush(self) -> None:
-        """Returns when the broker holds everything. Raises StoreUnavailable otherwise."""
+        """Returns when the broker has everything. Raises StoreUnavailable otherwise."""
         self._producer.flush()
 
     def _count(self, outcome: str) -> None:

@@ -1,1 +1,1 @@
-"""Cuts geo boxes into patches and describes each of them."""
+"""Cuts pixel grids into patches and describes each of them."""

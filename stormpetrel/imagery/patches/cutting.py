@@ -1,48 +1,20 @@
-"""From pixels to patches: the descriptors and shares of every square of a strip of ground."""
+"""From pixels to patches: the descriptors and statistics of every patch of a strip."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.imagery.patches import histogram, weber
-from stormpetrel.imagery.patches.descriptors import BANDS
+from stormpetrel.imagery.patches.descriptors import BANDS, QUANTIFICATION
 from stormpetrel.imagery.patches.earth_model import EarthModel
-from stormpetrel.imagery.patches.geobox import GeoBox, Outline, PatchFootprint
-from stormpetrel.imagery.water.detection import block_sums
+from stormpetrel.imagery.patches.geobox import PatchFootprint
+from stormpetrel.imagery.types import Float32, Patch, Strip
 
-Float32 = NDArray[np.float32]
-SAR_SAY = 0.7
-LEAST_KNOWN = 0.5  # of a square's pixels in an image; with less, that half of the patch is missing
-
-
-@dataclass(frozen=True)
-class Strip:
-    """What the images show of a strip: linear backscatter (NaN: none), digital numbers of B02, B03, B04, B08 (0: none)
-    and where clouds are."""
-
-    geobox: GeoBox
-    radar: Float32 | None = None
-    optical: list[NDArray[np.uint16]] | None = None
-    clouds: NDArray[np.bool_] | None = None
-
-
-@dataclass
-class Patch:
-    """A square with its descriptors: unit vectors, or None where the image does not know at least half of it."""
-
-    footprint: PatchFootprint
-    place: tuple[int, int]  # (row, column) of the square in its frame's arrays, in squares
-    sar: Float32 | None
-    ms: Float32 | None
-    fused: Float32 | None
-    nodata_share: float
-    cloud_share: float | None
-    statistics: dict[str, float] = field(default_factory=dict)
-    outline: Outline | None = None
-    earth: Float32 | None = None  # the embedding of an Earth-observation model, where one is configured
+SAR_WEIGHT = 0.7
+LEAST_VALID = 0.5  # of a patch's pixels in an image; with less, the patch has no descriptor of that image
 
 
 def unit(counts: NDArray[np.uint32]) -> Float32:
@@ -52,70 +24,75 @@ def unit(counts: NDArray[np.uint32]) -> Float32:
     return np.sqrt(counts / np.maximum(total, 1)).astype(np.float32)
 
 
-def fused(sar: Float32, ms: Float32) -> Float32:
-    """Early fusion: both unit vectors joined to one, (272,) for (144,) and (128,). The radar half has 70 % of the say:
-    its vectors lie closer together, and with halves alike the optical one would decide alone."""
-    return np.concatenate([np.sqrt(SAR_SAY) * sar, np.sqrt(1 - SAR_SAY) * ms], axis=-1).astype(np.float32)
+def early_fusion(sar: Float32, ms: Float32) -> Float32:
+    """Both unit vectors concatenated to one, (272,) for (144,) and (128,). The radar half weighs 70 %: its vectors lie
+    closer together, and with equal halves the optical one would decide alone."""
+    return np.concatenate([np.sqrt(SAR_WEIGHT) * sar, np.sqrt(1 - SAR_WEIGHT) * ms], axis=-1).astype(np.float32)
 
 
 def describe(
-    strip: Strip, side: int, epsilon: float, offsets: tuple[int, ...], model: EarthModel | None = None
+    strip: Strip, scale_level: int, epsilon: float, offsets: tuple[int, ...], model: EarthModel | None = None
 ) -> list[Patch]:
-    """The patches of one size in a strip; a square that no image knows at least half of is none."""
-    geobox, area = strip.geobox, side * side
-    shape = (geobox.height // side, geobox.width // side)
-    known_radar = block_sums(np.isfinite(strip.radar), side) / area if strip.radar is not None else np.zeros(shape)
-    known_optical = (
-        block_sums(np.all([band > 0 for band in strip.optical], axis=0), side) / area
-        if strip.optical is not None
-        else np.zeros(shape)
-    )
-    sar = unit(weber.weber(strip.radar, epsilon, side)) if strip.radar is not None else None
-    ms = unit(histogram.histograms(strip.optical, offsets, side)) if strip.optical is not None else None
-    clouds = block_sums(strip.clouds, side) / area if strip.clouds is not None else None
-    statistics = _statistics(strip, side, offsets)
-    found = []
-    for i, j in np.argwhere(np.maximum(known_radar, known_optical) >= LEAST_KNOWN):
-        one = sar[i, j] if sar is not None and known_radar[i, j] >= LEAST_KNOWN and sar[i, j].any() else None
-        two = ms[i, j] if ms is not None and known_optical[i, j] >= LEAST_KNOWN else None
-        if one is None and two is None:
+    """The patches of one scale level in a strip that are valid for at least half in one of the images.
+
+    `epsilon` is the scene's (see `weber.epsilon_of`), `offsets` are added to the bands' digital numbers.
+    """
+    area = scale_level * scale_level
+    valid_radar = valid_optical = np.zeros(tuple(size // scale_level for size in strip.geobox.shape))
+    sar_vectors = ms_vectors = clouds = None
+    if strip.radar is not None:
+        valid_radar = block_sums(np.isfinite(strip.radar), scale_level) / area
+        sar_vectors = unit(weber.weber(strip.radar, epsilon, scale_level))
+    if strip.optical is not None:
+        valid_optical = block_sums(np.all([band > 0 for band in strip.optical], axis=0), scale_level) / area
+        ms_vectors = unit(histogram.histograms(strip.optical, offsets, scale_level))
+    if strip.clouds is not None:
+        clouds = block_sums(strip.clouds, scale_level) / area
+    statistics = _statistics(strip, scale_level, offsets)
+    patches = []
+    for i, j in np.argwhere(np.maximum(valid_radar, valid_optical) >= LEAST_VALID).tolist():
+        sar = sar_vectors[i, j] if sar_vectors is not None and valid_radar[i, j] >= LEAST_VALID else None
+        sar = sar if sar is not None and sar.any() else None
+        ms = ms_vectors[i, j] if ms_vectors is not None and valid_optical[i, j] >= LEAST_VALID else None
+        if sar is None and ms is None:
             continue
-        known = [share[i, j] for share, half in ((known_radar, one), (known_optical, two)) if half is not None]
-        found.append(
+        valid = [share[i, j] for share, vector in ((valid_radar, sar), (valid_optical, ms)) if vector is not None]
+        patches.append(
             Patch(
-                geobox.footprint(side, int(i), int(j)),
-                (int(i), int(j)),
-                one,
-                two,
-                fused(one, two) if one is not None and two is not None else None,
-                float(1 - min(known)),
+                PatchFootprint.at(strip.geobox, scale_level, i, j),
+                (i, j),
+                sar,
+                ms,
+                early_fusion(sar, ms) if sar is not None and ms is not None else None,
+                float(1 - min(valid)),
                 float(clouds[i, j]) if clouds is not None else None,
                 {name: float(values[i, j]) for name, values in statistics.items() if np.isfinite(values[i, j])},
             )
         )
     if model is not None:
-        taken = [patch for patch in found if model.takes(patch)]
-        vectors = model.embed(strip, side, [patch.place for patch in taken], offsets)
-        for patch, vector in zip(taken, vectors, strict=True):
+        accepted = [patch for patch in patches if model.accepts(patch)]
+        vectors = model.embed(strip, scale_level, [patch.index for patch in accepted], offsets)
+        for patch, vector in zip(accepted, vectors, strict=True):
             patch.earth = vector
-    return found
+    return patches
 
 
-def _statistics(strip: Strip, side: int, offsets: tuple[int, ...]) -> dict[str, NDArray[np.float64]]:
-    """Means of each square: backscatter in decibels (of the linear mean), reflectance of each band."""
-    found = {}
+def _statistics(strip: Strip, scale_level: int, offsets: tuple[int, ...]) -> dict[str, NDArray[np.float64]]:
+    """Means of each patch: backscatter in decibels (of the linear mean), reflectance of each band."""
+    means = {}
     with np.errstate(divide="ignore", invalid="ignore"):
         if strip.radar is not None:
-            known = np.isfinite(strip.radar)
-            total = _block_totals(np.where(known, strip.radar, 0), side)
-            found["backscatter_db"] = np.round(10 * np.log10(total / block_sums(known, side)), 3)
+            valid = np.isfinite(strip.radar)
+            total = block_sums(np.where(valid, strip.radar, 0), scale_level, np.float64)
+            means["backscatter_db"] = np.round(10 * np.log10(total / block_sums(valid, scale_level)), 3)
         for name, band, offset in zip(BANDS, strip.optical or (), offsets, strict=False):
-            total = _block_totals(band, side)
-            found[name] = np.round((total / block_sums(band > 0, side) + offset) / histogram.QUANTIFICATION, 5)
-    return found
+            mean = block_sums(band, scale_level, np.float64) / block_sums(band > 0, scale_level)
+            means[name] = np.round((mean + offset) / QUANTIFICATION, 5)
+    return means
 
 
-def _block_totals(values: NDArray[np.generic], side: int) -> NDArray[np.float64]:
-    rows, columns = values.shape[0] // side, values.shape[1] // side
-    cut = values[: rows * side, : columns * side].reshape(rows, side, columns, side)
-    return np.asarray(cut.sum(axis=(1, 3), dtype=np.float64))
+def block_sums(values: NDArray[np.generic], scale_level: int, dtype: type[np.number[Any]] = np.int64) -> NDArray[Any]:
+    """The sum of each whole patch's pixels, (rows, columns)."""
+    rows, columns = values.shape[0] // scale_level, values.shape[1] // scale_level
+    blocks = values[: rows * scale_level, : columns * scale_level].reshape(rows, scale_level, columns, scale_level)
+    return np.asarray(blocks.sum(axis=(1, 3), dtype=dtype))

@@ -1,9 +1,9 @@
-"""Patches as an Earth-observation model sees them: an ONNX graph that the user brings, and a page on what it takes.
+"""Embeddings of patches by an Earth-observation model: an ONNX graph from the user, and a manifest of its inputs.
 
 The folder of such a model holds `model.onnx` and `manifest.json`; `stormpetrel model earth` writes both. The graph
-takes float32 (patches, channels, size, size) and gives (patches, dimensions). Channels are reflectances (0 to 1) of the
-bands B02, B03, B04 and B08 and VV backscatter in decibels, each less its mean and divided by its standard deviation; a
-pixel that no image knows stands at the mean.
+takes float32 (patches, channels, size, size) and returns (patches, dimensions). Channels are reflectances (0 to 1) of
+the bands B02, B03, B04 and B08 and VV backscatter in decibels, less their mean, divided by their standard deviation. A
+nodata pixel takes the mean.
 """
 
 from __future__ import annotations
@@ -13,29 +13,26 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stormpetrel.core.errors import ModelUnavailable
-from stormpetrel.imagery.patches.descriptors import BANDS
+from stormpetrel.imagery.patches.descriptors import BANDS, QUANTIFICATION
+from stormpetrel.imagery.types import Float32, Patch, Strip
 from stormpetrel.models.model_store import open_graph, read_checked
-
-if TYPE_CHECKING:
-    from stormpetrel.imagery.patches.cutting import Patch, Strip
 
 RADAR = "VV"
 CHANNELS = (*BANDS, RADAR)
 BATCH = 16
 GRAPH, MANIFEST = "model.onnx", "manifest.json"
-REMEDY = "Bring it anew: stormpetrel model earth --help"
-Float32 = NDArray[np.float32]
+REMEDY = "Import it again: stormpetrel model earth --help"
 
 
 class EarthManifest(BaseModel):
-    """What a model takes and gives. `mean` and `std` are per channel, in reflectance or decibels; `size` is in px."""
+    """A model's inputs and outputs. `mean` and `std` are per channel, in reflectance or decibels; `size` is in px."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,9 +45,8 @@ class EarthManifest(BaseModel):
     sha256: dict[str, str]
 
     @model_validator(mode="after")
-    def _one_of_each(self) -> EarthManifest:
-        strange = sorted(set(self.channels) - set(CHANNELS))
-        if strange or len(set(self.channels)) != len(self.channels):
+    def _check_channels(self) -> EarthManifest:
+        if not set(self.channels) <= set(CHANNELS) or len(set(self.channels)) != len(self.channels):
             raise ValueError(f"channels must be different ones of {', '.join(CHANNELS)}")
         if not len(self.channels) == len(self.mean) == len(self.std):
             raise ValueError("give a mean and a standard deviation for each channel")
@@ -58,56 +54,61 @@ class EarthManifest(BaseModel):
 
     @property
     def version(self) -> str:
-        """The name with the mark of its exact weights."""
+        """The name with the hash of its weights."""
         return f"{self.model}@{self.sha256[GRAPH][:12]}"
 
 
 def read_earth_manifest(directory: Path) -> EarthManifest:
-    """Raises ModelUnavailable where the folder holds no whole model; loads no graph."""
+    """Raises ModelUnavailable where the folder holds no complete model; loads no graph."""
     fields = read_checked(directory, (GRAPH,), REMEDY)
     try:
         return EarthManifest.model_validate(fields)
     except ValidationError as error:
-        raise ModelUnavailable(f"{directory / MANIFEST} is no manifest of such a model: {error}. {REMEDY}") from error
+        raise ModelUnavailable(
+            f"{directory / MANIFEST} is no manifest of an Earth-observation model: {error}. {REMEDY}"
+        ) from error
 
 
 class EarthModel:
-    """A model, ready to look at patches."""
+    """A loaded model."""
 
     def __init__(self, directory: Path, threads: int = 2) -> None:
         self.manifest = read_earth_manifest(directory)
-        self._session = _opened(directory / GRAPH, threads)
+        self._session = _open_graph(directory / GRAPH, threads)
         self._input = self._session.get_inputs()[0].name
 
-    def takes(self, patch: Patch) -> bool:
+    def accepts(self, patch: Patch) -> bool:
         """Whether the images of a patch have all channels of the model."""
-        has = {*(BANDS if patch.ms is not None else ()), *((RADAR,) if patch.sar is not None else ())}
-        return has.issuperset(self.manifest.channels)
+        available = {*(BANDS if patch.ms is not None else ()), *((RADAR,) if patch.sar is not None else ())}
+        return available.issuperset(self.manifest.channels)
 
-    def embed(self, strip: Strip, side: int, places: Sequence[tuple[int, int]], offsets: tuple[int, ...]) -> Float32:
-        """Unit vectors, shape (places, dimensions), of squares of `side` px at (row, column) in a strip.
+    def embed(
+        self, strip: Strip, scale_level: int, indices: Sequence[tuple[int, int]], offsets: tuple[int, ...]
+    ) -> Float32:
+        """Unit vectors, shape (indices, dimensions), of patches of `scale_level` px at (row, column) in a strip.
 
-        Raises ModelUnavailable where the graph fails, or gives what is no direction.
+        Raises ModelUnavailable where the graph fails, or returns zeros or no finite numbers.
         """
-        found = np.empty((len(places), self.manifest.dimensions), dtype=np.float32)
-        for start in range(0, len(places), BATCH):
-            pixels = np.stack([self._pixels(strip, side, place, offsets) for place in places[start : start + BATCH]])
-            found[start : start + BATCH] = self._run(pixels)
-        return found
+        vectors = np.empty((len(indices), self.manifest.dimensions), dtype=np.float32)
+        for start in range(0, len(indices), BATCH):
+            batch = indices[start : start + BATCH]
+            pixels = np.stack([self._pixels(strip, scale_level, index, offsets) for index in batch])
+            vectors[start : start + BATCH] = self._run(pixels)
+        return vectors
 
     def _run(self, pixels: Float32) -> Float32:
         try:
             vectors = np.asarray(self._session.run(None, {self._input: pixels})[0], dtype=np.float32)
             lengths = np.linalg.norm(vectors.reshape(len(pixels), self.manifest.dimensions), axis=1, keepdims=True)
-        except Exception as error:  # the runtime's errors have no class of their own to catch
+        except Exception as error:  # the runtime's errors have no common class
             raise ModelUnavailable(f"{self.manifest.version} fails: {error}. {REMEDY}") from error
         if not (np.isfinite(lengths) & (lengths > 0)).all():
-            raise ModelUnavailable(f"{self.manifest.version} gives vectors without a direction. {REMEDY}")
+            raise ModelUnavailable(f"{self.manifest.version} returns zeros or no finite numbers. {REMEDY}")
         return vectors / lengths
 
-    def _pixels(self, strip: Strip, side: int, place: tuple[int, int], offsets: tuple[int, ...]) -> Float32:
+    def _pixels(self, strip: Strip, scale_level: int, index: tuple[int, int], offsets: tuple[int, ...]) -> Float32:
         """One patch as the graph takes it, (channels, size, size)."""
-        rows, columns = (slice(at * side, (at + 1) * side) for at in place)
+        rows, columns = (slice(at * scale_level, (at + 1) * scale_level) for at in index)
         planes = []
         for channel, mean, std in zip(self.manifest.channels, self.manifest.mean, self.manifest.std, strict=True):
             plane = (_channel(strip, channel, (rows, columns), offsets) - mean) / std
@@ -115,40 +116,37 @@ class EarthModel:
         return np.stack(planes).astype(np.float32)
 
 
-def _channel(strip: Strip, name: str, cut: tuple[slice, slice], offsets: tuple[int, ...]) -> NDArray[np.float64]:
-    """A channel's values in its unit; NaN where no image knows."""
-    from stormpetrel.imagery.patches.histogram import QUANTIFICATION
-
+def _channel(strip: Strip, name: str, window: tuple[slice, slice], offsets: tuple[int, ...]) -> NDArray[np.float64]:
+    """A channel's values in its unit; NaN is nodata."""
     if name == RADAR:
         assert strip.radar is not None
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(10 * np.log10(strip.radar[cut].astype(np.float64)))
+            return np.asarray(10 * np.log10(strip.radar[window].astype(np.float64)))
     assert strip.optical is not None
-    at = BANDS.index(name)
-    numbers = strip.optical[at][cut].astype(np.float64)
-    return np.where(numbers > 0, (numbers + offsets[at]) / QUANTIFICATION, np.nan)
+    band = BANDS.index(name)
+    numbers = strip.optical[band][window].astype(np.float64)
+    return np.where(numbers > 0, (numbers + offsets[band]) / QUANTIFICATION, np.nan)
 
 
 def _resized(plane: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    side = len(plane)
-    if side == size:
+    if len(plane) == size:
         return plane
-    if side % size == 0:
-        step = side // size
+    if len(plane) % size == 0:
+        step = len(plane) // size
         return np.asarray(plane.reshape(size, step, size, step).mean(axis=(1, 3)))
     from skimage.transform import resize
 
-    return np.asarray(resize(plane, (size, size), order=1, anti_aliasing=side > size, preserve_range=True))
+    return np.asarray(resize(plane, (size, size), order=1, anti_aliasing=len(plane) > size, preserve_range=True))
 
 
-def _opened(graph: Path, threads: int) -> Any:
+def _open_graph(graph: Path, threads: int) -> Any:
     try:
         return open_graph(graph, threads)
-    except Exception as error:  # the runtime's errors have no class of their own to catch
-        raise ModelUnavailable(f"{graph} is no graph that ONNX Runtime opens: {error}. {REMEDY}") from error
+    except Exception as error:  # as above
+        raise ModelUnavailable(f"ONNX Runtime cannot open {graph}: {error}. {REMEDY}") from error
 
 
-def bring(
+def import_earth_model(
     graph: Path,
     directory: Path,
     *,
@@ -158,33 +156,31 @@ def bring(
     mean: Sequence[float],
     std: Sequence[float],
 ) -> EarthManifest:
-    """Makes a folder of a graph: runs it once on noise to see what it gives, then writes the manifest, last.
+    """Copies a graph into a folder and writes its manifest, last. The graph runs once on noise, for its output's shape.
 
-    Raises ModelUnavailable where the graph does not take what is told, or what is told makes no sense.
+    Raises ModelUnavailable where the graph does not take these channels and size, or the arguments make no manifest.
     """
-    session = _opened(graph, 1)
+    session = _open_graph(graph, 1)
     noise = np.random.default_rng(0).normal(size=(2, len(channels), size, size)).astype(np.float32)
     try:
-        given = np.asarray(session.run(None, {session.get_inputs()[0].name: noise})[0])
+        vectors = np.asarray(session.run(None, {session.get_inputs()[0].name: noise})[0])
     except Exception as error:  # as above
-        raise ModelUnavailable(
-            f"{graph} does not take {noise.shape}: {error}. Give its own channels and size"
-        ) from error
-    if given.ndim != 2 or len(given) != 2:
-        raise ModelUnavailable(f"{graph} gives {given.shape}, not (patches, dimensions); export it with its pooling")
+        raise ModelUnavailable(f"{graph} does not take {noise.shape}: {error}. Check channels and size") from error
+    if vectors.ndim != 2 or len(vectors) != 2:
+        raise ModelUnavailable(f"{graph} returns {vectors.shape}, not (patches, dimensions); export it with pooling")
     fields = {
         "model": name,
         "channels": list(channels),
         "size": size,
         "mean": list(mean),
         "std": list(std),
-        "dimensions": given.shape[1],
+        "dimensions": vectors.shape[1],
         "sha256": {GRAPH: hashlib.sha256(graph.read_bytes()).hexdigest()},
     }
     try:
         manifest = EarthManifest.model_validate(fields)
     except ValidationError as error:
-        raise ModelUnavailable(f"this makes no manifest: {error}") from error
+        raise ModelUnavailable(f"the manifest is not valid: {error}") from error
     directory.mkdir(parents=True, exist_ok=True)
     (directory / MANIFEST).unlink(missing_ok=True)
     if graph.resolve() != (directory / GRAPH).resolve():

@@ -1,20 +1,22 @@
-"""The ground as squares of UTM zones: the same square has the same name in every scene and at every date.
+"""Pixel grids in UTM zones, and the patches' footprints: a patch has the same name in every scene and at every date.
 
-Squares of all sizes start at the zone's corner (easting 0, northing 0), so that a coarse one holds whole finer ones:
-480 px holds 2 x 2 of 240 px, and each of these 2 x 2 of 120 px. Arrays are north up; rows of *squares* count
-northwards, as northings do.
+Patches of all scale levels start at the zone's corner (easting 0, northing 0), so that a coarse one contains whole
+finer ones: 480 px contains 2 x 2 of 240 px, and each of these 2 x 2 of 120 px. Arrays are north up; rows of *patches*
+count northwards, as northings do.
+
+Pixel grids are odc-geo's GeoBox. It names no patches, so footprints are ours. Its CRS.utm returns the lower zone where
+a point is on the edge of two, so the choice of the zone is ours. It is imported only where a geo box is made: the API,
+which only names patches, does without its 46 MiB.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from affine import Affine
-    from rasterio.crs import CRS
+    from odc.geo.geobox import GeoBox
 
 RESOLUTION = 10.0  # metres
 SLACK = 60.0  # metres: what bounds that come from degrees may be too large by
@@ -22,7 +24,7 @@ SCALE_LEVELS = (480, 240, 120)  # px, coarse to fine
 
 
 def utm_epsg(longitude: float, latitude: float) -> int:
-    """The EPSG code of the UTM zone (WGS 84) of a point; the zones' exceptions in Norway and Svalbard are not made.
+    """The EPSG code of the UTM zone (WGS 84) of a point, without the exceptions for Norway and Svalbard.
 
     >>> utm_epsg(8.9, 44.4), utm_epsg(-180, -17), utm_epsg(179.99, -17)
     (32632, 32701, 32760)
@@ -31,120 +33,78 @@ def utm_epsg(longitude: float, latitude: float) -> int:
     return (32600 if latitude >= 0 else 32700) + zone
 
 
-@dataclass(frozen=True)
-class GeoBox:
-    """A rectangle of whole coarse squares in a UTM zone; metres, `north` is its upper edge."""
+def geobox_around(epsg: int, bounds: tuple[float, float, float, float]) -> GeoBox:
+    """The smallest geo box of whole patches of the coarsest level around bounds in metres (west, south, east, north),
+    which may reach `SLACK` over its edges."""
+    from odc.geo.geobox import GeoBox
 
-    epsg: int
-    west: float
-    north: float
-    width: int
-    height: int
-    step: int = SCALE_LEVELS[0]
+    size = SCALE_LEVELS[0] * RESOLUTION
+    coarse = GeoBox.from_bbox(bounds, f"EPSG:{epsg}", resolution=size, tol=SLACK / size)
+    return coarse.zoom_to(resolution=RESOLUTION)
 
-    @property
-    def crs(self) -> CRS:
-        from rasterio.crs import CRS  # 20 MiB that the API, which only names squares, does without
 
-        return CRS.from_epsg(self.epsg)
-
-    @property
-    def transform(self) -> Affine:
-        """From (column, row) of pixels to (easting, northing)."""
-        from affine import Affine
-
-        return Affine(RESOLUTION, 0, self.west, 0, -RESOLUTION, self.north)
-
-    @property
-    def bounds(self) -> tuple[float, float, float, float]:
-        """(west, south, east, north) in metres."""
-        return (self.west, self.north - self.height * RESOLUTION, self.west + self.width * RESOLUTION, self.north)
-
-    def strips(self, height: int) -> Iterator[GeoBox]:
-        """From north to south, each of at most `height` pixels (whole coarse squares)."""
-        height = max(self.step, height // self.step * self.step)
-        for top in range(0, self.height, height):
-            yield GeoBox(
-                self.epsg,
-                self.west,
-                self.north - top * RESOLUTION,
-                self.width,
-                min(height, self.height - top),
-                self.step,
-            )
-
-    def columns(self, first: int, width: int) -> GeoBox:
-        """The part from a column of pixels on."""
-        return GeoBox(self.epsg, self.west + first * RESOLUTION, self.north, width, self.height, self.step)
-
-    def footprint(self, side: int, i: int, j: int) -> PatchFootprint:
-        """The square whose pixels are array rows `i * side` on and columns `j * side` on."""
-        size = side * RESOLUTION
-        row = round(self.north / size) - 1 - i
-        return PatchFootprint(self.epsg, side, row, round(self.west / size) + j)
+def epsg_of(geobox: GeoBox) -> int:
+    """The EPSG code of a geo box's UTM zone."""
+    assert geobox.crs is not None and geobox.crs.epsg is not None
+    return geobox.crs.epsg
 
 
 @dataclass(frozen=True)
 class PatchFootprint:
-    """One square of a zone."""
+    """Where a patch lies in its zone: `row` northwards and `column` eastwards, in patches of `scale_level` px."""
 
     epsg: int
-    side: int
+    scale_level: int
     row: int
     column: int
+
+    @classmethod
+    def at(cls, geobox: GeoBox, scale_level: int, i: int, j: int) -> PatchFootprint:
+        """The patch at array rows `i * scale_level` on and columns `j * scale_level` on of a geo box."""
+        size, corner = scale_level * RESOLUTION, geobox.transform
+        return cls(epsg_of(geobox), scale_level, round(corner.f / size) - 1 - i, round(corner.c / size) + j)
 
     @property
     def name(self) -> str:
         """As it stands in ids of patches.
 
-        >>> Square(32632, 120, 4098, 411).name
+        >>> PatchFootprint(32632, 120, 4098, 411).name
         '32632/g120/r4098c0411'
         """
-        return f"{self.epsg}/g{self.side}/r{self.row:04d}c{self.column:04d}"
+        return f"{self.epsg}/g{self.scale_level}/r{self.row:04d}c{self.column:04d}"
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
         """(west, south, east, north) in metres."""
-        size = self.side * RESOLUTION
+        size = self.scale_level * RESOLUTION
         return (self.column * size, self.row * size, (self.column + 1) * size, (self.row + 1) * size)
 
 
 @dataclass(frozen=True)
 class Outline:
-    """Where a square lies, (longitude, latitude): its middle, and its corners, closed, counter-clockwise."""
+    """A patch's centre and its corners, closed, counter-clockwise; points are (longitude, latitude)."""
 
     centre: tuple[float, float]
     ring: tuple[tuple[float, float], ...]
 
 
 def outlines_of(footprints: Sequence[PatchFootprint]) -> list[Outline]:
-    """The outlines of squares of one zone, in one transformation: one a square takes seconds for a tile."""
+    """The outlines of patches of one zone, longitudes from -180 to 180, in one transformation: one for each patch takes
+    seconds for a tile."""
+    if not footprints:
+        return []
+    from rasterio.crs import CRS
+    from rasterio.warp import transform
+
     xs: list[float] = []
     ys: list[float] = []
     for footprint in footprints:
         west, south, east, north = footprint.bounds
         xs += [(west + east) / 2, west, east, east, west]
         ys += [(south + north) / 2, south, south, north, north]
-    points = to_degrees(footprints[0].epsg, xs, ys) if footprints else []
-    found = []
-    for first in range(0, len(points), 5):
-        centre, *corners = points[first : first + 5]
-        found.append(Outline(centre, (*corners, corners[0])))
-    return found
-
-
-def to_degrees(epsg: int, xs: list[float], ys: list[float]) -> list[tuple[float, float]]:
-    """(longitude, latitude) of points of a zone, longitudes from -180 to 180."""
-    from rasterio.crs import CRS
-    from rasterio.warp import transform
-
-    longitudes, latitudes = transform(CRS.from_epsg(epsg), CRS.from_epsg(4326), xs, ys)
-    return [(round((lon + 180) % 360 - 180, 7), round(lat, 7)) for lon, lat in zip(longitudes, latitudes, strict=True)]
-
-
-def geobox_around(epsg: int, bounds: tuple[float, float, float, float], step: int = SCALE_LEVELS[0]) -> GeoBox:
-    """The smallest frame of whole coarse squares around bounds in metres, but for `SLACK` at its edges."""
-    size = step * RESOLUTION
-    west, south = (math.floor((bound + SLACK) / size) * size for bound in bounds[:2])
-    east, north = (math.ceil((bound - SLACK) / size) * size for bound in bounds[2:])
-    return GeoBox(epsg, west, north, round((east - west) / RESOLUTION), round((north - south) / RESOLUTION), step)
+    degrees = zip(*transform(CRS.from_epsg(footprints[0].epsg), CRS.from_epsg(4326), xs, ys), strict=True)
+    points = [(round((longitude + 180) % 360 - 180, 7), round(latitude, 7)) for longitude, latitude in degrees]
+    return [
+        Outline(points[first], (*points[first + 1 : first + 5], points[first + 1]))
+        for first in range(0, len(points), 5)
+    ]

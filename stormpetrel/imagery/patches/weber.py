@@ -5,17 +5,18 @@ descriptor of photographs (Chen et al. 2010) takes differences, speckle, which m
 right over left, above over below. The *excitation* is how much the eight neighbours stand out from the mean around
 them, `atan(alpha * sum((x_i - mean) / mean))`, in 18 equal parts of (-pi/2, pi/2).
 
-The public record fixes no constants. Ours: linear intensity (not decibels); a window of 7 px, whose halves of 3 px give
+The paper fixes no constants. Ours: linear intensity (not decibels); a window of 7 px, whose halves of 3 px give
 the four means; the local mean is over the whole window; alpha = 1; and epsilon, four times the scene's median, is added
-to every intensity. Epsilon is what a mere ratio forgets, namely how bright the ground is for its scene: still water
-stays near excitation 0, a town reaches the outer bins, and a gain still changes nothing. With it pure single-look
-speckle leaves the outermost bins empty (a sum over eight neighbours with alpha = 3 and no epsilon puts 72 % there).
-Both constants were chosen on generated scenes and on the few real pairs at hand: patches of like ground are found
-with an mAP of .62 in place of .33 with an epsilon of a thousandth of the median.
+to every intensity. Epsilon adds what a ratio alone loses, the brightness relative to the scene: still water stays near
+excitation 0, a town reaches the outer bins, and a gain still changes nothing. With it pure single-look speckle leaves
+the outermost bins empty (a sum over eight neighbours with alpha = 3 and no epsilon puts 72 % there). Both constants
+were chosen on generated scenes and on a few real pairs: retrieval of patches of the same class has an mAP of .62, and
+.33 with an epsilon of a thousandth of the median.
 
-A patch is described by its own pixels alone: windows do not reach over its edge. A window with nodata (NaN) in it
-counts nowhere. Sums of float32 intensities are exact in float64, so that laws hold to the bit: a turn of 90 degrees
-moves every orientation by two, whatever the order in which a kernel adds.
+A patch is described by its own pixels alone: windows do not reach over its edge. A window with nodata (NaN) in it is
+not counted. The float64 sums of a window are exact as long as its largest intensity is less than 2**23 times its
+smallest, which the scene's epsilon ensures. Then laws hold to the bit, whatever the order in which a kernel adds: a
+turn of 90 degrees moves every orientation by two.
 """
 
 from __future__ import annotations
@@ -38,20 +39,20 @@ EDGES[EXCITATIONS // 2 - 1] = 8.0
 
 
 def epsilon_of(intensity: NDArray[np.float32]) -> np.float32:
-    """What is added to every intensity of a scene: four times the median of what is above zero; 0 where nothing is."""
-    known = intensity[intensity > 0]
-    return np.float32(EPSILON * np.median(known)) if known.size else np.float32(0)
+    """What is added to every intensity of a scene: four times the median of the positive ones; 0 without any."""
+    positive = intensity[intensity > 0]
+    return np.float32(EPSILON * np.median(positive)) if positive.size else np.float32(0)
 
 
-def weber(intensity: NDArray[np.float32], epsilon: float, side: int = 120) -> NDArray[np.uint32]:
+def weber(intensity: NDArray[np.float32], epsilon: float, scale_level: int = 120) -> NDArray[np.uint32]:
     """Counts of every whole patch of a scene: (rows, columns, 144), index `orientation * 18 + excitation`.
 
-    `intensity` is linear sigma nought, float32, (height, width), NaN where there is none; what is left over at the
-    right and lower edge is in no patch. Orientation 0 starts at east and they go counter-clockwise.
+    `intensity` is linear sigma nought, float32, (height, width), NaN is nodata; pixels left over at the right and lower
+    edge are in no patch. Orientation 0 starts at east and they go counter-clockwise.
     """
-    rows, columns = intensity.shape[0] // side, intensity.shape[1] // side
+    rows, columns = intensity.shape[0] // scale_level, intensity.shape[1] // scale_level
     counts = np.zeros((rows, columns, DIMENSIONS), dtype=np.uint32)
-    _count(np.ascontiguousarray(intensity, dtype=np.float32), np.float32(epsilon), side, EDGES, counts)
+    _count(np.ascontiguousarray(intensity, dtype=np.float32), np.float32(epsilon), scale_level, EDGES, counts)
     return counts
 
 
@@ -70,39 +71,43 @@ def _octant(east, west, north, south):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _sum_columns(intensity, epsilon, y, left, side, above, below, whole, beside, three):  # type: ignore[no-untyped-def]
+def _sum_columns(intensity, epsilon, y, left, size, above, below, whole, beside, three):  # type: ignore[no-untyped-def]
     """Of each column of a patch around line y: three above, three below, all seven, the two beside, those and y."""
-    for x in range(side):
-        a = left + x
-        upper = np.float64(intensity[y - 1, a] + epsilon)
-        here = np.float64(intensity[y, a] + epsilon)
-        lower = np.float64(intensity[y + 1, a] + epsilon)
-        above[x] = np.float64(intensity[y - 3, a] + epsilon) + np.float64(intensity[y - 2, a] + epsilon) + upper
-        below[x] = np.float64(intensity[y + 3, a] + epsilon) + np.float64(intensity[y + 2, a] + epsilon) + lower
-        whole[x] = above[x] + here + below[x]
+    for x in range(size):
+        column = left + x
+        upper = np.float64(intensity[y - 1, column] + epsilon)
+        middle = np.float64(intensity[y, column] + epsilon)
+        lower = np.float64(intensity[y + 1, column] + epsilon)
+        above[x] = (
+            np.float64(intensity[y - 3, column] + epsilon) + np.float64(intensity[y - 2, column] + epsilon) + upper
+        )
+        below[x] = (
+            np.float64(intensity[y + 3, column] + epsilon) + np.float64(intensity[y + 2, column] + epsilon) + lower
+        )
+        whole[x] = above[x] + middle + below[x]
         beside[x] = upper + lower
-        three[x] = beside[x] + here
+        three[x] = beside[x] + middle
 
 
 @njit(inline="always")
-def _seven(of, x):  # type: ignore[no-untyped-def]
-    return of[x - 3] + of[x - 2] + of[x - 1] + of[x] + of[x + 1] + of[x + 2] + of[x + 3]
+def _seven(sums, x):  # type: ignore[no-untyped-def]
+    return sums[x - 3] + sums[x - 2] + sums[x - 1] + sums[x] + sums[x + 1] + sums[x + 2] + sums[x + 3]
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _count(intensity, epsilon, side, edges, counts):  # type: ignore[no-untyped-def]
+def _count(intensity, epsilon, size, edges, counts):  # type: ignore[no-untyped-def]
     columns = counts.shape[1]
     for patch in prange(counts.shape[0] * columns):
         row, column = patch // columns, patch % columns
-        above, below, whole = np.empty(side), np.empty(side), np.empty(side)
-        beside, three = np.empty(side), np.empty(side)
-        for y in range(row * side + HALF, row * side + side - HALF):
-            _sum_columns(intensity, epsilon, y, column * side, side, above, below, whole, beside, three)
-            for x in range(HALF, side - HALF):
+        above, below, whole = np.empty(size), np.empty(size), np.empty(size)
+        beside, three = np.empty(size), np.empty(size)
+        for y in range(row * size + HALF, row * size + size - HALF):
+            _sum_columns(intensity, epsilon, y, column * size, size, above, below, whole, beside, three)
+            for x in range(HALF, size - HALF):
                 west = whole[x - 3] + whole[x - 2] + whole[x - 1]
                 east = whole[x + 1] + whole[x + 2] + whole[x + 3]
                 total = west + whole[x] + east
-                if not total > 0.0:  # NaN, or nothing but zeros
+                if not total > 0.0:  # NaN, or zeros only
                     continue
                 ratios = (three[x - 1] + three[x + 1] + beside[x]) * (WINDOW * WINDOW)
                 low, high = 0, EXCITATIONS - 1
@@ -117,7 +122,7 @@ def _count(intensity, epsilon, side, edges, counts):  # type: ignore[no-untyped-
 
 
 def weber_plain(intensity: NDArray[np.float32], epsilon: float) -> NDArray[np.uint32]:
-    """One patch's 144 counts in plain numpy: what the kernel is held to."""
+    """One patch's 144 counts in plain numpy: the reference that the kernel is tested against."""
     raised = (intensity + np.float32(epsilon)).astype(np.float64)
     windows = sliding_window_view(raised, (WINDOW, WINDOW))
     sums = {

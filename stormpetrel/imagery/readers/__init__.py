@@ -1,1 +1,1 @@
-"""Reads Sentinel-1 and Sentinel-2 products onto a geo box."""
+"""Reads Sentinel-1 and Sentinel-2 products onto geo boxes."""

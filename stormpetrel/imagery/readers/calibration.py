@@ -1,4 +1,4 @@
-"""A GRD product's own tables: from digital numbers to sigma nought, and the thermal noise (ESA S1-RS-MDA-52-7440)."""
+"""The calibration and noise tables in a GRD product's annotation (ESA S1-RS-MDA-52-7440)."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ from rasterio.windows import Window
 
 from stormpetrel.core.errors import BadProduct
 from stormpetrel.imagery.readers.files import ProductFiles
-
-Float32 = NDArray[np.float32]
+from stormpetrel.imagery.types import Float32
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of an annotation: values at some lines, each with its own pixels."""
+    """A table of an annotation: values at pixels of some lines; each line has its own pixels."""
 
     lines: NDArray[np.float64]
     pixels: list[NDArray[np.float64]]
     values: list[NDArray[np.float64]]
 
     def over(self, window: Window) -> Float32:
-        """Linear between lines and pixels; beyond the outermost ones, theirs. Shape (height, width)."""
+        """Linear between lines and pixels, constant beyond the outermost. Shape (height, width)."""
         columns = np.arange(window.col_off, window.col_off + window.width)
         rows = np.arange(window.row_off, window.row_off + window.height)
         grid = np.stack([np.interp(columns, *pair) for pair in zip(self.pixels, self.values, strict=True)])
-        place = np.interp(rows, self.lines, np.arange(len(self.lines)))
-        below = np.minimum(place.astype(int), len(self.lines) - 1)
-        share = (place - below)[:, None].astype(np.float32)
+        position = np.interp(rows, self.lines, np.arange(len(self.lines)))
+        below = np.minimum(position.astype(int), len(self.lines) - 1)
+        share = (position - below)[:, None].astype(np.float32)
         grid = grid.astype(np.float32)
         above = np.minimum(below + 1, len(self.lines) - 1)
         return grid[below] * (1 - share) + grid[above] * share
@@ -40,27 +39,27 @@ def _numbers(text: str | None) -> NDArray[np.float64]:
     return np.array((text or "").split(), dtype=np.float64)
 
 
-def _table(document: ElementTree.Element, vectors: str, value: str) -> Table | None:
-    found = sorted(document.iter(vectors), key=lambda vector: int(vector.findtext("line", "0")))
-    if not found:
+def _table(document: ElementTree.Element, tag: str, value: str) -> Table | None:
+    vectors = sorted(document.iter(tag), key=lambda vector: int(vector.findtext("line", "0")))
+    if not vectors:
         return None
-    pixels = [_numbers(vector.findtext("pixel")) for vector in found]
-    values = [_numbers(vector.findtext(value)) for vector in found]
+    pixels = [_numbers(vector.findtext("pixel")) for vector in vectors]
+    values = [_numbers(vector.findtext(value)) for vector in vectors]
     if any(len(p) != len(v) or not len(p) for p, v in zip(pixels, values, strict=True)):
-        raise BadProduct(f"its {vectors} have other numbers of pixels than of {value}")
-    return Table(np.array([int(vector.findtext("line", "0")) for vector in found], dtype=np.float64), pixels, values)
+        raise BadProduct(f"its {tag}s have different numbers of pixels and of {value}")
+    return Table(np.array([int(vector.findtext("line", "0")) for vector in vectors], dtype=np.float64), pixels, values)
 
 
 def _document(files: ProductFiles, name: str) -> ElementTree.Element:
     try:
         return ElementTree.fromstring(files.text(name))
     except ElementTree.ParseError as error:
-        raise BadProduct(f"{name} is no whole XML: {error}") from error
+        raise BadProduct(f"{name} is no complete XML: {error}") from error
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What makes sigma nought of digital numbers."""
+    """The tables that turn digital numbers into sigma nought."""
 
     sigma: Table
     noise: Table | None
@@ -69,9 +68,9 @@ class Calibration:
     @classmethod
     def read(cls, files: ProductFiles, polarisation: str) -> Calibration | None:
         """None where the product has no calibration annotation. Raises BadProduct where it is broken."""
-        named = [name for name in files.matching(".xml") if f"-{polarisation.lower()}" in name.lower()]
-        tables = [name for name in named if "calibration-" in name.lower()]
-        noises = [name for name in named if "noise-" in name.lower()]
+        annotations = [name for name in files.matching(".xml") if f"-{polarisation.lower()}" in name.lower()]
+        tables = [name for name in annotations if "calibration-" in name.lower()]
+        noises = [name for name in annotations if "noise-" in name.lower()]
         if not tables:
             return None
         sigma = _table(_document(files, tables[0]), "calibrationVector", "sigmaNought")
@@ -80,7 +79,7 @@ class Calibration:
         if not noises:
             return cls(sigma, None, [])
         document = _document(files, noises[0])
-        # Before IPF 2.90 there was one list, without a part along the azimuth.
+        # Before IPF 2.90 there was one list, without an azimuth part.
         noise = _table(document, "noiseRangeVector", "noiseRangeLut") or _table(document, "noiseVector", "noiseLut")
         azimuth = []
         for block in document.iter("noiseAzimuthVector"):
@@ -93,14 +92,14 @@ class Calibration:
         return cls(sigma, noise, azimuth)
 
     def noise_over(self, window: Window) -> Float32:
-        """The thermal noise in units of DN^2."""
+        """The thermal noise in DN^2, (height, width), or (1, 1) where the product has none."""
         if self.noise is None:
             return np.zeros((1, 1), dtype=np.float32)
-        found = self.noise.over(window)
+        noise = self.noise.over(window)
         for top, left, bottom, right, lines, factors in self.azimuth:
             first, last = max(top - window.row_off, 0), min(bottom + 1 - window.row_off, window.height)
             start, end = max(left - window.col_off, 0), min(right + 1 - window.col_off, window.width)
             if first < last and start < end:
                 along = np.interp(np.arange(first, last) + window.row_off, lines, factors).astype(np.float32)
-                found[first:last, start:end] *= along[:, None]
-        return found
+                noise[first:last, start:end] *= along[:, None]
+        return noise

@@ -1,7 +1,7 @@
-"""The files of a product, wherever it lies: a folder, a zip archive, a web address, or files named one by one.
+"""The files of a product: in a folder, a zip archive, at a web address, or listed one by one.
 
-Rasters are opened by GDAL itself through its virtual file systems, so that only what is needed is read; credentials
-come from the environment, as GDAL takes them (AWS_ACCESS_KEY_ID, AWS_S3_ENDPOINT, GDAL_HTTP_HEADERS).
+GDAL opens rasters through its virtual file systems, so that only the needed parts are read. It takes credentials from
+the environment (AWS_ACCESS_KEY_ID, AWS_S3_ENDPOINT, GDAL_HTTP_HEADERS).
 """
 
 from __future__ import annotations
@@ -11,14 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import rasterio
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import RasterioError
+from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 
 from stormpetrel.core.errors import BadProduct
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
 
 LARGEST_PIXELS = 2_000_000_000  # of one raster; a GRD has 420 million
 LARGEST_TEXT = 64_000_000  # bytes of one annotation file
@@ -28,13 +33,13 @@ LARGEST_UNPACKED = 30_000_000_000  # bytes of all files of an archive
 
 @dataclass(frozen=True)
 class ProductFiles:
-    """`paths` maps a file's name within the product to what GDAL opens it by; `archive` holds them, if one does."""
+    """`paths` maps a file's name within the product to its GDAL path; `archive` is the zip file that holds them."""
 
     paths: dict[str, str]
     archive: Path | None = None
 
     def matching(self, *ends: str) -> list[str]:
-        """Names that end with one of these, whatever their case, the shortest first."""
+        """Names with one of these endings in any case, the shortest first."""
         lowered = tuple(end.lower() for end in ends)
         return sorted(
             (name for name in self.paths if name.lower().endswith(lowered)), key=lambda name: (len(name), name)
@@ -44,11 +49,11 @@ class ProductFiles:
         """A small file's bytes. Raises BadProduct where it is too large or cannot be read."""
         try:
             if self.archive is not None:
-                with zipfile.ZipFile(self.archive) as packed:
-                    entry = packed.getinfo(name)
+                with zipfile.ZipFile(self.archive) as archive:
+                    entry = archive.getinfo(name)
                     if entry.file_size > LARGEST_TEXT:
                         raise BadProduct(f"{name} claims {entry.file_size} bytes; annotations have at most 64 MB")
-                    return packed.read(entry)
+                    return archive.read(entry)
             file = Path(self.paths[name])
             if file.stat().st_size > LARGEST_TEXT:
                 raise BadProduct(f"{name} has {file.stat().st_size} bytes; annotations have at most 64 MB")
@@ -58,7 +63,7 @@ class ProductFiles:
 
 
 def gdal_path(address: str) -> str:
-    """What GDAL opens a path, `https://` or `s3://` address by.
+    """GDAL's path for a local path, an `https://` or an `s3://` address.
 
     >>> gdal_path("s3://eodata/a/B02.jp2")
     '/vsis3/eodata/a/B02.jp2'
@@ -74,20 +79,19 @@ def gdal_path(address: str) -> str:
 
 
 def files_of(location: str | None, assets: dict[str, str]) -> ProductFiles:
-    """The files of an announced product. Raises BadProduct where there are none, or where an archive is not to be
-    trusted."""
+    """The files of an announced product. Raises BadProduct where there are none, or where an archive is unsafe."""
     if assets:
-        # The address' own name says more than the asset's: T31TDF_..._B02_10m.jp2.
+        # The file name in the address says more than the asset's key: T31TDF_..._B02_10m.jp2.
         return ProductFiles(
             {f"{key}/{urlsplit(href).path.rsplit('/', 1)[-1]}": gdal_path(href) for key, href in assets.items()}
         )
     if location is None:
-        raise BadProduct("its notice names no files; give the product's path or assets")
+        raise BadProduct("its announcement names no files; give the product's path or assets")
     if "://" in location and not location.startswith("file://"):
         return ProductFiles({location.rsplit("/", 1)[-1]: gdal_path(location)})
     path = Path(location.removeprefix("file://"))
     if not path.exists():
-        raise BadProduct(f"nothing is at {path}: is the volume mounted, and the download whole?")
+        raise BadProduct(f"nothing is at {path}: is the volume mounted, and the download complete?")
     if path.is_dir():
         return _folder(path)
     if path.suffix.lower() == ".zip":
@@ -96,25 +100,25 @@ def files_of(location: str | None, assets: dict[str, str]) -> ProductFiles:
 
 
 def _folder(path: Path) -> ProductFiles:
-    found: dict[str, str] = {}
+    paths: dict[str, str] = {}
     for file in sorted(path.rglob("*")):
         if file.is_file() and file.resolve().is_relative_to(path.resolve()):
-            found[str(file.relative_to(path))] = str(file)
-        if len(found) > MOST_FILES:
+            paths[str(file.relative_to(path))] = str(file)
+        if len(paths) > MOST_FILES:
             raise BadProduct(f"{path} holds more than {MOST_FILES} files; a product has some hundred")
-    if not found:
-        raise BadProduct(f"{path} is an empty folder; is the download whole?")
-    return ProductFiles(found)
+    if not paths:
+        raise BadProduct(f"{path} is an empty folder; is the download complete?")
+    return ProductFiles(paths)
 
 
 def _archive(path: Path) -> ProductFiles:
     try:
-        with zipfile.ZipFile(path) as packed:
-            entries = [entry for entry in packed.infolist() if not entry.is_dir()]
+        with zipfile.ZipFile(path) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     except (OSError, zipfile.BadZipFile) as error:
-        raise BadProduct(f"{path.name} is no whole zip archive: {error}") from error
+        raise BadProduct(f"{path.name} is no complete zip archive: {error}") from error
     if len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > LARGEST_UNPACKED:
-        raise BadProduct(f"{path.name} claims {len(entries)} files and more than a product can have; it is not opened")
+        raise BadProduct(f"{path.name} claims {len(entries)} files, more or larger than a product's; not opened")
     for entry in entries:
         inner = PurePosixPath(entry.filename.replace("\\", "/"))
         if inner.is_absolute() or ".." in inner.parts:
@@ -124,8 +128,8 @@ def _archive(path: Path) -> ProductFiles:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[rasterio.DatasetReader]:
-    """A raster, open. Raises BadProduct where it cannot be read or claims more pixels than a product can have."""
+def open_raster(path: str) -> Iterator[rasterio.DatasetReader]:
+    """Opens a raster. Raises BadProduct where it cannot be read or claims more pixels than a product can have."""
     try:
         with rasterio.open(path) as dataset:
             if dataset.width * dataset.height > LARGEST_PIXELS:
@@ -133,22 +137,28 @@ def opened(path: str) -> Iterator[rasterio.DatasetReader]:
                     f"{path.rsplit('/', 1)[-1]} claims {dataset.width} x {dataset.height} pixels; not opened"
                 )
             yield dataset
-    except (RasterioIOError, RasterioError) as error:
+    except RasterioError as error:
         raise BadProduct(f"{path.rsplit('/', 1)[-1]} cannot be read: {error}") from error
 
 
 @contextmanager
-def readable() -> Iterator[None]:
-    """Turns GDAL's errors of reading pixels into ours."""
+def raster_errors() -> Iterator[None]:
+    """Turns GDAL's errors while pixels are read into BadProduct."""
     try:
         yield
     except RasterioError as error:
-        raise BadProduct(f"a raster ends early or is broken: {error}; fetch the product again") from error
+        raise BadProduct(f"a raster is truncated or broken: {error}; fetch the product again") from error
+
+
+def warped(dataset: rasterio.DatasetReader, geobox: GeoBox, **options: Any) -> WarpedVRT:
+    """A raster, warped onto a geo box; nearest neighbour unless `options` of WarpedVRT say otherwise."""
+    height, width = geobox.shape
+    return WarpedVRT(dataset, crs=geobox.crs, transform=geobox.transform, height=height, width=width, **options)
 
 
 def edge_in_degrees(dataset: rasterio.DatasetReader, points: int = 8) -> list[tuple[float, float]]:
-    """The edge of a raster on a map as (longitude, latitude), counter-clockwise, not closed, with points along its
-    sides; longitudes run on over the antimeridian."""
+    """The edge of a georeferenced raster as (longitude, latitude), counter-clockwise, not closed, with points along its
+    sides; longitudes continue over the antimeridian."""
     width, height = dataset.width, dataset.height
     steps = [k / points for k in range(points)]
     columns = [width * k for k in steps] + [width] * points + [width * (1 - k) for k in steps] + [0] * points

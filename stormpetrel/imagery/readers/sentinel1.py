@@ -1,45 +1,46 @@
-"""Sentinel-1 IW GRD, and analysis-ready backscatter: sigma nought on a frame of ground.
+"""Sentinel-1 IW GRD, and analysis-ready backscatter: sigma nought on a geo box.
 
 A GRD holds digital numbers in radar geometry and some two hundred ground control points. Sigma nought, linear, is
 `(DN^2 - noise) / A^2` with the two tables of the product's annotation (ESA S1-RS-MDA-52-7440), interpolated between
-their lines and pixels. It is reckoned before the image is warped, strip by strip, in the part of the radar image that
+their lines and pixels. It is computed before the image is warped, strip by strip, in the part of the radar image that
 the strip needs. The warp is a thin plate spline through the control points: a polynomial is off by most of a pixel.
 """
 
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import rasterio
-from numpy.typing import NDArray
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.transform import GCPTransformer
-from rasterio.vrt import WarpedVRT
 from rasterio.warp import Resampling, reproject, transform
 from rasterio.windows import Window
 
 from stormpetrel.core.errors import BadProduct
-from stormpetrel.imagery.patches.geobox import GeoBox
+from stormpetrel.imagery.patches.geobox import epsg_of
 from stormpetrel.imagery.readers.calibration import Calibration
-from stormpetrel.imagery.readers.files import ProductFiles, edge_in_degrees, opened, readable
+from stormpetrel.imagery.readers.files import ProductFiles, edge_in_degrees, open_raster, raster_errors, warped
+from stormpetrel.imagery.types import Float32
 
-POLARISATIONS = ("VV", "HH", "VH", "HV")  # the one that comes first is described
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
+POLARISATIONS = ("VV", "HH", "VH", "HV")  # the first that a product has is described
 COLUMNS, LINES = 2400, 512  # px that are warped, and calibrated, at once
-MARGIN = 24  # px around what a frame needs of the radar image
-Float32 = NDArray[np.float32]
+MARGIN = 24  # px of the radar image around a geo box
 
 
 class RadarImage:
-    """One polarisation of a Sentinel-1 product, open; `close` it. `problems` says what it lacks."""
+    """One polarisation of a Sentinel-1 product, open; `close` it. `problems` lists what it lacks."""
 
     def __init__(self, files: ProductFiles) -> None:
-        """Raises BadProduct where there is no measurement, or nothing that says where on Earth it lies."""
+        """Raises BadProduct where there is no measurement, or no georeference."""
         self._stack = ExitStack()
         self.polarisation, path = _measurement(files)
-        self._dataset = self._stack.enter_context(opened(path))
+        self._dataset = self._stack.enter_context(open_raster(path))
         self.problems: list[str] = []
         try:
             self._open(files)
@@ -48,16 +49,14 @@ class RadarImage:
             raise
 
     def _open(self, files: ProductFiles) -> None:
-        found = self._dataset
-        self._band = _band_of(found, self.polarisation)
-        self._gcps, self._gcp_crs = found.gcps
-        if found.crs is None and len(self._gcps) < 4:
+        crs = self._dataset.crs
+        self._band = _band_of(self._dataset, self.polarisation)
+        gcps, self._gcp_crs = self._dataset.gcps
+        if crs is None and len(gcps) < 4:
             raise BadProduct("its measurement has no coordinate system and no ground control points; where is it?")
-        if found.crs is not None:
-            self._gcps = []
-        self._gcps = _unwrapped(self._gcps)
-        self._points: dict[int, list[GroundControlPoint]] = {}
-        self.calibration = Calibration.read(files, self.polarisation) if found.crs is None else None
+        self._gcps = _unwrapped(gcps) if crs is None else []
+        self._projected_gcps: dict[int, list[GroundControlPoint]] = {}
+        self.calibration = Calibration.read(files, self.polarisation) if crs is None else None
         self.scale: Literal["digital numbers", "decibels", "linear"] = self._scale()
         if self.scale == "digital numbers" and self.calibration is None:
             self.problems.append("no calibration annotation: backscatter is relative, not sigma nought")
@@ -69,50 +68,46 @@ class RadarImage:
             return "digital numbers"
         factor = max(1, self._dataset.width // 512)
         shape = (max(1, self._dataset.height // factor), max(1, self._dataset.width // factor))
-        looked_at = self._dataset.read(self._band, out_shape=shape)
+        overview = self._dataset.read(self._band, out_shape=shape)
         # Decibels of sigma nought are negative nearly everywhere; linear values never are.
-        return "decibels" if (looked_at[np.isfinite(looked_at)] < 0).mean() > 0.2 else "linear"
+        return "decibels" if (overview[np.isfinite(overview)] < 0).mean() > 0.2 else "linear"
 
     @property
     def calibrated(self) -> bool:
-        """Whether `onto` gives sigma nought, and not only what is proportional to it."""
+        """Whether `onto` returns sigma nought, and not only values proportional to it."""
         return self.scale != "digital numbers" or self.calibration is not None
 
     def outline(self) -> list[tuple[float, float]]:
-        """Its edge as (longitude, latitude), not closed; unwrapped, so that a longitude may be over 180."""
+        """The image's edge as (longitude, latitude), not closed; unwrapped, so that a longitude may exceed 180."""
         if self._gcps:
             height, width = self._dataset.height, self._dataset.width
             rows = [0, 0, 0, height / 2, height, height, height, height / 2]
             columns = [0, width / 2, width, width, width, width / 2, 0, 0]
-            with GCPTransformer(self._gcps, tps=True) as placed:
-                xs, ys = placed.xy(rows, columns)
+            with GCPTransformer(self._gcps, tps=True) as transformer:
+                xs, ys = transformer.xy(rows, columns)
             return list(zip(*transform(self._gcp_crs, CRS.from_epsg(4326), list(xs), list(ys)), strict=True))
         return edge_in_degrees(self._dataset)
 
     def onto(self, geobox: GeoBox) -> Float32:
-        """Linear backscatter of each pixel of the frame, (height, width), NaN where the product has none."""
-        out = np.full((geobox.height, geobox.width), np.nan, dtype=np.float32)
+        """Linear backscatter of each pixel of the geo box, (height, width), NaN where the product has none."""
         if not self._gcps:
-            return self._from_map(geobox, out)
-        points = self._points_in(geobox)
+            return self._warp_georeferenced(geobox)
+        backscatter = np.full(geobox.shape, np.nan, dtype=np.float32)
+        gcps = self._gcps_in(geobox)
         # A narrow part needs little of a turned image; a whole strip would need nearly all of it.
         for left in range(0, geobox.width, COLUMNS):
-            part = geobox.columns(left, min(COLUMNS, geobox.width - left))
-            window = self._window(part, points)
+            columns = slice(left, min(left + COLUMNS, geobox.width))
+            window = self._window(geobox[:, columns], gcps)
             if window is not None:
-                out[:, left : left + part.width] = self._warped(part, window, points)
-        return out
+                backscatter[:, columns] = self._warp(geobox[:, columns], window, gcps)
+        return backscatter
 
-    def _warped(self, geobox: GeoBox, window: Window, points: list[GroundControlPoint]) -> Float32:
-        found = np.full((geobox.height, geobox.width), np.nan, dtype=np.float32)
-        shifted = [
-            GroundControlPoint(point.row - window.row_off, point.col - window.col_off, point.x, point.y)
-            for point in points
-        ]
+    def _warp(self, geobox: GeoBox, window: Window, gcps: list[GroundControlPoint]) -> Float32:
+        backscatter = np.full(geobox.shape, np.nan, dtype=np.float32)
         reproject(
             self._sigma(window),
-            found,
-            gcps=shifted,
+            backscatter,
+            gcps=[GroundControlPoint(gcp.row - window.row_off, gcp.col - window.col_off, gcp.x, gcp.y) for gcp in gcps],
             src_crs=geobox.crs,
             dst_transform=geobox.transform,
             dst_crs=geobox.crs,
@@ -122,44 +117,35 @@ class RadarImage:
             SRC_METHOD="GCP_TPS",
             num_threads=2,
         )
-        return found
+        return backscatter
 
-    def _points_in(self, geobox: GeoBox) -> list[GroundControlPoint]:
-        """The control points in metres of the frame's zone: there the antimeridian is no edge."""
-        if geobox.epsg not in self._points:
+    def _gcps_in(self, geobox: GeoBox) -> list[GroundControlPoint]:
+        """The control points in metres of the geo box's zone: there the antimeridian is no edge."""
+        epsg = epsg_of(geobox)
+        if epsg not in self._projected_gcps:
             xs, ys = transform(self._gcp_crs, geobox.crs, [gcp.x for gcp in self._gcps], [gcp.y for gcp in self._gcps])
-            self._points[geobox.epsg] = [
+            self._projected_gcps[epsg] = [
                 GroundControlPoint(gcp.row, gcp.col, x, y) for gcp, x, y in zip(self._gcps, xs, ys, strict=True)
             ]
-        return self._points[geobox.epsg]
+        return self._projected_gcps[epsg]
 
-    def _from_map(self, geobox: GeoBox, out: Float32) -> Float32:
-        with (
-            readable(),
-            WarpedVRT(
-                self._dataset,
-                crs=geobox.crs,
-                transform=geobox.transform,
-                width=geobox.width,
-                height=geobox.height,
-                resampling=Resampling.bilinear,
-                dtype="float32",
-                nodata=np.nan,
-            ) as warped,
-        ):
-            found = warped.read(self._band, masked=True).filled(np.nan)
-        out[:] = 10 ** (found / 10) if self.scale == "decibels" else found
+    def _warp_georeferenced(self, geobox: GeoBox) -> Float32:
+        options = {"resampling": Resampling.bilinear, "dtype": "float32", "nodata": np.nan}
+        with raster_errors(), warped(self._dataset, geobox, **options) as raster:
+            values: Float32 = raster.read(self._band, masked=True).filled(np.nan)
+        if self.scale == "decibels":
+            return np.asarray(10 ** (values / 10), dtype=np.float32)
         if self.scale == "digital numbers":
-            out[out == 0] = np.nan
-            out **= 2
-        return out
+            values[values == 0] = np.nan
+            values **= 2
+        return values
 
-    def _window(self, geobox: GeoBox, points: list[GroundControlPoint]) -> Window | None:
-        """The part of the radar image that the frame needs; None where they do not meet."""
-        west, south, east, north = geobox.bounds
+    def _window(self, geobox: GeoBox, gcps: list[GroundControlPoint]) -> Window | None:
+        """The part of the radar image that the geo box needs; None where they do not overlap."""
+        west, south, east, north = geobox.boundingbox
         xs, ys = np.meshgrid(np.linspace(west, east, 15), np.linspace(south, north, 15))
-        with GCPTransformer(points, tps=True) as placed:
-            rows, columns = placed.rowcol(xs.ravel().tolist(), ys.ravel().tolist())
+        with GCPTransformer(gcps, tps=True) as transformer:
+            rows, columns = transformer.rowcol(xs.ravel().tolist(), ys.ravel().tolist())
         top, bottom = max(0, min(rows) - MARGIN), min(self._dataset.height, max(rows) + MARGIN)
         left, right = max(0, min(columns) - MARGIN), min(self._dataset.width, max(columns) + MARGIN)
         if top >= bottom or left >= right:
@@ -167,55 +153,52 @@ class RadarImage:
         return Window(int(left), int(top), int(right - left), int(bottom - top))
 
     def _sigma(self, window: Window) -> Float32:
-        found = np.empty((window.height, window.width), dtype=np.float32)
+        sigma = np.empty((window.height, window.width), dtype=np.float32)
         for top in range(0, window.height, LINES):
             lines = min(LINES, window.height - top)
             part = Window(window.col_off, window.row_off + top, window.width, lines)
-            found[top : top + lines] = self._sigma_of(part)
-        return found
+            sigma[top : top + lines] = self._sigma_of_lines(part)
+        return sigma
 
-    def _sigma_of(self, window: Window) -> Float32:
-        with readable():
+    def _sigma_of_lines(self, window: Window) -> Float32:
+        with raster_errors():
             numbers = self._dataset.read(self._band, window=window)
         if self.scale == "decibels":
             return np.asarray(10 ** (numbers / 10), dtype=np.float32)
         if self.scale == "linear":
             return np.asarray(numbers, dtype=np.float32)
-        found = numbers.astype(np.float32) ** 2
+        sigma = numbers.astype(np.float32) ** 2
         if self.calibration is not None:
-            found -= self.calibration.noise_over(window)
-            np.maximum(found, 0, out=found)
-            found /= self.calibration.sigma.over(window) ** 2
-        found[numbers == 0] = np.nan
-        return found
+            sigma -= self.calibration.noise_over(window)
+            np.maximum(sigma, 0, out=sigma)
+            sigma /= self.calibration.sigma.over(window) ** 2
+        sigma[numbers == 0] = np.nan
+        return sigma
 
     def close(self) -> None:
         self._stack.close()
 
 
 def _measurement(files: ProductFiles) -> tuple[str, str]:
-    """(polarisation, what GDAL opens)."""
+    """(polarisation, GDAL path)."""
     rasters = files.matching(".tif", ".tiff")
     for polarisation in POLARISATIONS:
         for name in rasters:
-            stem = name.lower().rsplit(".", 1)[0].replace("_", "-")
-            if (
-                f"-{polarisation.lower()}-" in f"-{stem.rsplit('/', 1)[-1]}-"
-                or stem.split("/")[0] == polarisation.lower()
-            ):
+            stem, mark = name.lower().rsplit(".", 1)[0].replace("_", "-"), polarisation.lower()
+            if f"-{mark}-" in f"-{stem.rsplit('/', 1)[-1]}-" or stem.split("/")[0] == mark:
                 return polarisation, files.paths[name]
     if len(rasters) == 1:
         return "VV", files.paths[rasters[0]]
-    raise BadProduct("no measurement of a polarisation (VV, HH, VH, HV) is among its files; is the product whole?")
+    raise BadProduct("no measurement of a polarisation (VV, HH, VH, HV) is among its files; is the product complete?")
 
 
 def _band_of(dataset: rasterio.DatasetReader, polarisation: str) -> int:
-    described = [(text or "").upper() for text in dataset.descriptions]
-    return described.index(polarisation) + 1 if polarisation in described else 1
+    names = [(text or "").upper() for text in dataset.descriptions]
+    return names.index(polarisation) + 1 if polarisation in names else 1
 
 
 def _unwrapped(gcps: list[GroundControlPoint]) -> list[GroundControlPoint]:
-    """Longitudes that run on over the antimeridian: 179, 180, 181 in place of 179, 180, -179."""
+    """Longitudes that continue over the antimeridian: 179, 180, 181 in place of 179, 180, -179."""
     if not gcps or max(gcp.x for gcp in gcps) - min(gcp.x for gcp in gcps) <= 180:
         return gcps
     return [GroundControlPoint(gcp.row, gcp.col, gcp.x % 360, gcp.y, gcp.z) for gcp in gcps]

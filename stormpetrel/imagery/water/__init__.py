@@ -1,1 +1,1 @@
-"""Detects water and new water, and masks what cannot be judged."""
+"""Detects water and new water, and masks pixels that cannot be judged."""
