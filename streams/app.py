@@ -73,7 +73,7 @@ def warm_window(enricher: Enricher, bootstrap: str, capacity: int) -> int:
     return len(enricher.window)
 
 
-def _sight(settings: Settings) -> PhotoFeatures | None:
+def _photo_features(settings: Settings) -> PhotoFeatures | None:
     try:
         model = open_visual_model(settings)
     except ModelUnavailable as error:
@@ -94,7 +94,8 @@ def run(settings: Settings) -> None:
     window = DuplicateWindow(settings.worker.duplicate_window, settings.worker.duplicate_similarity)
     models = Scorer()
     models_log = ModelLog(settings.kafka.bootstrap, models.take)
-    enricher = Enricher(encoder, open_geoparser(settings, learns=True), window, _sight(settings), judges=models.judged)
+    geoparser, photo_features = open_geoparser(settings, learns=True), _photo_features(settings)
+    enricher = Enricher(encoder, geoparser, window, photo_features, relevance_scorer=models.judged)
     known = warm_window(enricher, settings.kafka.bootstrap, settings.worker.duplicate_window)
     app = build_app(settings, settings.local.directory / "faust")
     enrich.attach(app, enricher, readiness, settings.worker.batch, settings.worker.batch_within_s)

@@ -19,7 +19,7 @@ from stormpetrel.core.events import EnrichedPost, Event, Post, PostDeleted, deco
 from stormpetrel.core.topics import POSTS_ENRICHED as ENRICHED_TOPIC
 from stormpetrel.core.topics import POSTS_RAW
 from stormpetrel.log.kafka import dead_letter_headers
-from stormpetrel.posts.enrichment import Enricher, Failure
+from stormpetrel.posts.enrichment import Enricher, EnrichmentFailure
 from stormpetrel.process.metrics import ENRICH_SECONDS, LAST_PROGRESS, POSTS_ENRICHED
 from stormpetrel.process.probes import Readiness
 
@@ -62,19 +62,19 @@ class EnrichBatch:
         ENRICH_SECONDS.observe(time.perf_counter() - started)
         LAST_PROGRESS.set_to_current_time()
 
-    def _decode(self, event: Any) -> Post | PostDeleted | Failure:
+    def _decode(self, event: Any) -> Post | PostDeleted | EnrichmentFailure:
         try:
             found: Post | PostDeleted = decode(
                 event.value or b"", Post, PostDeleted, schema=_header(event, "schema") or Post.name()
             )
         except StormpetrelError as error:
-            return Failure(str(error))
+            return EnrichmentFailure(str(error))
         if isinstance(found, PostDeleted):
             self._enricher.window.forget(found.post_id)
         return found
 
-    async def _send(self, event: Any, result: EnrichedPost | PostDeleted | Failure) -> Any:
-        if isinstance(result, Failure):
+    async def _send(self, event: Any, result: EnrichedPost | PostDeleted | EnrichmentFailure) -> Any:
+        if isinstance(result, EnrichmentFailure):
             POSTS_ENRICHED.labels("dead").inc()
             log.warning("post goes to the dead letters", origin=_origin(event), reason=result.reason)
             headers = dead_letter_headers(result.reason, STAGE, _origin(event), kept=dict(event.headers or {}))

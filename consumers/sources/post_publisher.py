@@ -9,7 +9,7 @@ from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import encode
 from stormpetrel.core.topics import POSTS_RAW
 from stormpetrel.log.kafka import Publisher, dead_letter_headers
-from stormpetrel.posts.payloads import Passed, read
+from stormpetrel.posts.payloads import Skipped, read
 from stormpetrel.process.metrics import POSTS_TAKEN
 
 
@@ -29,7 +29,7 @@ class PostPublisher:
             self._publisher.dead_letter(POSTS_RAW.name, raw, headers)
             self._count("dead")
             return
-        if isinstance(found, Passed):
+        if isinstance(found, Skipped):
             self._count("passed")
             return
         for event in found:

@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from qdrant_client import models
 
-CELLS = ("cells_7", "cells_5", "cells_3")
+from stormpetrel.core.cells import RESOLUTIONS
+
+CELLS = tuple(f"cells_{resolution}" for resolution in RESOLUTIONS)
 
 
 @dataclass(frozen=True)
