@@ -22,7 +22,7 @@ from stormpetrel.imagery.patches.descriptors import (
 from stormpetrel.imagery.patches.earth_model import read_earth_manifest
 from stormpetrel.learning.annotations.label_catalogue import Catalogue, read_catalogue
 from stormpetrel.learning.training.relevance_model import Prior
-from stormpetrel.models.export import model_directory
+from stormpetrel.models.model_store import model_directory
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
@@ -30,10 +30,10 @@ from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
 from stormpetrel.posts.places.tagger.pipeline import load_tagger
 from stormpetrel.posts.places.tagger.recogniser import PlaceRecogniser
 from stormpetrel.posts.text.encoder import TextEncoder, read_manifest
-from stormpetrel.posts.vision.clip import read_clip_manifest
+from stormpetrel.posts.vision.clip import ClipModel, read_clip_manifest
 from stormpetrel.posts.vision.concepts import ConceptList, read_concepts
 from stormpetrel.posts.vision.descriptor import DIMENSIONS, VERSION
-from stormpetrel.posts.vision.model import DESCRIPTOR, VisualModel, visual_model
+from stormpetrel.posts.vision.model import DESCRIPTOR, DescriptorModel, VisualModel
 from stormpetrel.stores.collections import Compression, VectorCollection, patches_collection, posts_collection
 from stormpetrel.stores.qdrant import QdrantIndex
 
@@ -74,8 +74,9 @@ def open_text_encoder(settings: Settings) -> TextEncoder:
 
 def open_visual_model(settings: Settings) -> VisualModel:
     """Raises ModelUnavailable where the configured model is CLIP and not in the cache."""
-    directory = model_directory(settings.models, settings.visual_model.name)
-    return visual_model(settings.visual_model.name, directory, concept_list())
+    if settings.visual_model.name == DESCRIPTOR:
+        return DescriptorModel(concept_list())
+    return ClipModel(model_directory(settings.models, settings.visual_model.name))
 
 
 def open_index(settings: Settings) -> QdrantIndex:

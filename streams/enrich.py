@@ -15,7 +15,7 @@ from stormpetrel.core.errors import StormpetrelError
 from stormpetrel.core.events import EnrichedPost, Post, PostDeleted
 from stormpetrel.core.topics import POSTS_ENRICHED
 from stormpetrel.log import OutgoingRecord, Record, dead_letter_of, record_of_event
-from stormpetrel.posts.enrichment import Enricher, Failure
+from stormpetrel.posts.enrichment import Enricher, EnrichmentFailure
 from stormpetrel.process import metrics
 
 log = structlog.get_logger()
@@ -41,18 +41,18 @@ class EnrichBatch:
             metrics.LAST_PROGRESS.set_to_current_time()
             return [_outgoing(record, result) for record, result in zip(records, results, strict=True)]
 
-    def _decode(self, record: Record) -> Post | PostDeleted | Failure:
+    def _decode(self, record: Record) -> Post | PostDeleted | EnrichmentFailure:
         try:
             event: Post | PostDeleted = record.decode(Post, PostDeleted, default=Post)
         except StormpetrelError as error:
-            return Failure(str(error))
+            return EnrichmentFailure(str(error))
         if isinstance(event, PostDeleted):
             self._enricher.window.forget(event.post_id)
         return event
 
 
-def _outgoing(record: Record, result: EnrichedPost | PostDeleted | Failure) -> OutgoingRecord:
-    if isinstance(result, Failure):
+def _outgoing(record: Record, result: EnrichedPost | PostDeleted | EnrichmentFailure) -> OutgoingRecord:
+    if isinstance(result, EnrichmentFailure):
         metrics.POSTS_ENRICHED.labels("dead").inc()
         log.warning("post goes to the dead letters", provenance=record.provenance, reason=result.reason)
         return dead_letter_of(record, result.reason, STAGE)

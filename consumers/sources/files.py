@@ -14,7 +14,7 @@ import orjson
 from consumers.sources.post_publisher import PostPublisher
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadPicture, MalformedRecord, SetupError
-from stormpetrel.posts.payloads import Passed, read
+from stormpetrel.posts.payloads import Skipped, read
 from stormpetrel.posts.vision.pictures import small_data_url
 
 SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
@@ -87,7 +87,7 @@ def _event_second(line: Line) -> float | None:
         events = read(line.raw, now())
     except MalformedRecord:
         return None
-    if isinstance(events, Passed):
+    if isinstance(events, Skipped):
         return None
     first = events[0]
     return (first.created_at if hasattr(first, "created_at") else first.deleted_at).timestamp()

@@ -8,7 +8,7 @@ from stormpetrel.core.clock import now
 from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.ports import EventProducer
 from stormpetrel.core.topics import POSTS_RAW
-from stormpetrel.posts.payloads import Passed, read
+from stormpetrel.posts.payloads import Skipped, read
 from stormpetrel.process.metrics import POSTS_TAKEN
 
 
@@ -27,7 +27,7 @@ class PostPublisher:
             self._producer.dead_letter(POSTS_RAW, raw, str(error), f"source {self._source}", provenance)
             self._count("dead")
             return
-        if isinstance(events, Passed):
+        if isinstance(events, Skipped):
             self._count("passed")
             return
         for event in events:

@@ -50,7 +50,6 @@ class Qdrant(Section):
 
 class VisualModel(Section):
     name: str = "descriptor"
-    threads: int = Field(2, ge=1)
 
 
 class Photos(Section):
