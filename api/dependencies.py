@@ -22,18 +22,22 @@ from stormpetrel.bootstrap import (
     open_index,
     open_text_encoder,
     open_visual_model,
-    patch_descriptors_of,
-    patches_or_what_is_there,
-    posts_or_what_is_there,
+    patch_embeddings,
+    readable_patch_collection,
+    readable_post_collection,
     relevance_prior,
 )
+from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.core.settings import Settings
+from stormpetrel.core.topics import MODELS_UPDATED
 from stormpetrel.fusion.adaptive import LearnedFusion
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache
 from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.learning.training.relevance_model import Prior
-from stormpetrel.log.model_log import ModelLog
+from stormpetrel.log import TopicView
+from stormpetrel.log.producer import KafkaProducer
+from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.text.encoder import TextEncoder
 from stormpetrel.posts.vision.concepts import ConceptList
@@ -62,10 +66,11 @@ class Services:
     annotations: AnnotationLog
     prior: Prior | None
     # (version, dimensions) of every vector of a patch, by its name.
-    patch_descriptors: dict[str, tuple[str, int]]
+    patch_descriptors: dict[str, EmbeddingSpec]
     embedding_cache: EmbeddingCache
     models: Scorer
-    models_log: ModelLog
+    models_view: TopicView
+    producer: KafkaProducer
     recent: RecentSearches = field(default_factory=RecentSearches)
     # One question at a time in each model: it uses all its threads for one.
     encoding: threading.Lock = field(default_factory=threading.Lock)
@@ -99,11 +104,12 @@ class Services:
             log.warning("adaptive fusion is not offered", reason=str(error))
             learned = None
         try:
-            patch_descriptors = patch_descriptors_of(settings)
+            patch_descriptors = patch_embeddings(settings)
         except ModelUnavailable as error:
             log.warning("searches go on without the Earth-observation model", reason=str(error))
             patch_descriptors = PATCH_DESCRIPTORS
         vectors, models = open_index(settings), Scorer()
+        reader, producer = KafkaTopicReader(settings.kafka), KafkaProducer(settings.kafka)
         return cls(
             settings,
             documents,
@@ -112,26 +118,27 @@ class Services:
             visual,
             concept_list(),
             learned,
-            SavedSearchLog(settings.kafka.bootstrap),
-            AnnotationLog(settings.kafka.bootstrap, label_catalogue()),
+            SavedSearchLog(reader, producer),
+            AnnotationLog(reader, producer, label_catalogue()),
             relevance_prior(settings),
             patch_descriptors,
             EmbeddingCache(vectors),
             models,
-            ModelLog(settings.kafka.bootstrap, models.take),
+            TopicView(reader, MODELS_UPDATED, models.take).start(),
+            producer,
         )
 
     @property
     def collection(self) -> str:
         """The posts' collection. Raises ModelUnavailable where without a model it cannot be told which it is."""
         if self._collection is None:
-            self._collection = posts_or_what_is_there(self.settings, self.vectors)
+            self._collection = readable_post_collection(self.settings, self.vectors)
         return self._collection
 
     @property
     def patches(self) -> str:
         """The patches' collection."""
-        return patches_or_what_is_there(self.settings, self.vectors)
+        return readable_patch_collection(self.settings, self.vectors)
 
     def geoparser(self) -> tuple[Geoparser, str]:
         """(the finder of places, the gazetteer's version); opened with the first request, since it weighs 100 MiB.
@@ -152,7 +159,7 @@ class Services:
     def close(self) -> None:
         self.saved_searches.close()
         self.annotations.close()
-        self.models_log.close()
+        self.models_view.close()
         self.threads.shutdown(wait=False)
         self.documents.close()
         self.vectors.close()

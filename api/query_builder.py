@@ -24,7 +24,7 @@ from stormpetrel.posts.text.encoder import TextEncoder
 from stormpetrel.posts.text.language import likely
 from stormpetrel.posts.text.lexical import query_terms
 from stormpetrel.posts.vision.concepts import terms_of
-from stormpetrel.posts.vision.model import Seen
+from stormpetrel.posts.vision.model import VisualFeatures
 from stormpetrel.posts.vision.pictures import from_base64, read_picture
 from stormpetrel.process.metrics import SEARCH_SECONDS
 from stormpetrel.search import Area, Query
@@ -147,7 +147,7 @@ def _like_picture(picture: str, have: Services) -> dict[str, Any]:
     if isinstance(have.visual, ModelUnavailable):
         raise have.visual
     with SEARCH_SECONDS.labels("encode").time(), have.seeing:
-        seen: Seen = have.visual.see([pixels])[0]
+        seen: VisualFeatures = have.visual.extract([pixels])[0]
     return {"visual": seen.vector, "concepts": terms_of(seen.concepts)}
 
 

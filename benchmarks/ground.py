@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from stormpetrel.demo.night import flood_night, lines
-from stormpetrel.models.export import ensure_exported
+from stormpetrel.posts.text.encoder import ensure_text_model
 from tests.integration.running import RunningSystem
 
 CACHE = Path(__file__).resolve().parent.parent / ".stormpetrel" / "cache"
@@ -29,7 +29,7 @@ def say(text: str) -> None:
 @contextmanager
 def fresh_system() -> Iterator[RunningSystem]:
     """A local stack of its own on free ports, with worker, index consumer and API; gone afterwards."""
-    ensure_exported(CACHE / "models", MODEL, say)
+    ensure_text_model(CACHE / "models", MODEL, say)
     with (
         tempfile.TemporaryDirectory(prefix="stormpetrel-bench-") as directory,
         RunningSystem(Path(directory), CACHE) as system,

@@ -12,8 +12,9 @@ from typing import Any
 from benchmarks.ground import fresh_system, memory_mib, model_directory, percentiles, post_files, records, say, texts_of
 from benchmarks.standing import produce_to_pushed
 from stormpetrel.core.clock import now
-from stormpetrel.core.events import Post, encode
-from stormpetrel.log.kafka import Publisher
+from stormpetrel.core.events import Post
+from stormpetrel.core.topics import POSTS_RAW
+from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.posts.text.clean import clean
 from stormpetrel.posts.text.encoder import TextEncoder
 from tests.integration.running import RunningSystem
@@ -87,20 +88,20 @@ def _bare_encoder(texts: list[str]) -> float:
 def _under_load(system: RunningSystem, texts: list[str], rate: float) -> tuple[dict[str, float], dict[str, float]]:
     """A steady load of new posts; beside it, one marked post at a time is produced and searched for until found, then
     others are waited for by a standing query."""
-    publisher = Publisher(system.bootstrap)
+    producer = system.producer()
     stop = threading.Event()
-    load = threading.Thread(target=_steady_load, args=(publisher, texts, rate, stop))
+    load = threading.Thread(target=_steady_load, args=(producer, texts, rate, stop))
     load.start()
     waits = []
     try:
         time.sleep(2)
         for number in range(LATENCY_SAMPLES):
-            waits.append(_one_sample(system, publisher, number))
+            waits.append(_one_sample(system, producer, number))
             time.sleep(0.3)
 
         def publish(post_id: str, text: str) -> None:
-            _publish(publisher, post_id, text)
-            publisher.flush()
+            _publish(producer, post_id, text)
+            producer.flush()
 
         pushed = produce_to_pushed(system, publish)
     finally:
@@ -109,22 +110,22 @@ def _under_load(system: RunningSystem, texts: list[str], rate: float) -> tuple[d
     return percentiles(waits), pushed
 
 
-def _steady_load(publisher: Publisher, texts: list[str], rate: float, stop: threading.Event) -> None:
+def _steady_load(producer: KafkaProducer, texts: list[str], rate: float, stop: threading.Event) -> None:
     started, sent = time.monotonic(), 0
     while not stop.is_set():
         due = int((time.monotonic() - started) * rate)
         for number in range(sent, due):
-            _publish(publisher, f"file:load-{number}", f"{texts[number % len(texts)]} {number}")
+            _publish(producer, f"file:load-{number}", f"{texts[number % len(texts)]} {number}")
         sent = max(sent, due)
         time.sleep(0.02)
 
 
-def _one_sample(system: RunningSystem, publisher: Publisher, number: int) -> float:
+def _one_sample(system: RunningSystem, producer: KafkaProducer, number: int) -> float:
     word = "".join(random.Random(number).choices("abcdefghijklmnopqrstuvwxyz", k=12))
     text = f"Observer {word} reports that the water at gauge {word} is {number} cm above the mark"
     started = time.monotonic()
-    _publish(publisher, f"file:marked-{number}", text)
-    publisher.flush()
+    _publish(producer, f"file:marked-{number}", text)
+    producer.flush()
     while time.monotonic() - started < FOUND_PATIENCE_S:
         hits = system.search(text=text, limit=100)["hits"]  # the marked posts are alike: 40 compete
         if any(hit["post_id"] == f"file:marked-{number}" for hit in hits):
@@ -133,6 +134,6 @@ def _one_sample(system: RunningSystem, publisher: Publisher, number: int) -> flo
     raise SystemExit(f"the marked post {number} was not found within {FOUND_PATIENCE_S} s")
 
 
-def _publish(publisher: Publisher, post_id: str, text: str) -> None:
+def _publish(producer: KafkaProducer, post_id: str, text: str) -> None:
     post = Post(post_id=post_id, source="file", text=text, created_at=now(), ingested_at=now())
-    publisher.publish("posts.raw", post_id, post, encode(post))
+    producer.publish(POSTS_RAW, post_id, post)

@@ -28,7 +28,7 @@ from stormpetrel.posts.text.encoder import TextEncoder
 from stormpetrel.posts.text.lexical import document_terms
 from stormpetrel.posts.vision.concepts import colour_scores, terms_of
 from stormpetrel.posts.vision.descriptor import Descriptor
-from stormpetrel.projections.posts import document_of, point_of
+from stormpetrel.projections.posts import post_document, post_point
 from tests.integration.running import COLLECTION, RunningSystem, wait_until
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -68,7 +68,7 @@ class Fill:
             terms=self.terms[0],
             enriched_at=START,
         )
-        return point_of(event, 0).payload, document_of(event)
+        return post_point(event, 0).payload, post_document(event)
 
     def batches(self, count: int) -> Iterator[tuple[list[Any], list[dict[str, Any]]]]:
         """(points, documents) of `BATCH` posts at a time."""

@@ -12,7 +12,6 @@ from benchmarks.ground import fresh_system, percentiles, say
 from consumers.sources.product_files import announce
 from stormpetrel.demo.scenes import Ground, write_optical, write_radar
 from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
-from stormpetrel.log.kafka import Publisher
 from tests.integration.running import RunningSystem, wait_until
 
 SIZE, PAIRS = 2400, 4
@@ -23,7 +22,7 @@ def run() -> dict[str, Any]:
     then. The first pair loads and compiles what the later ones find there, and is told apart."""
     with tempfile.TemporaryDirectory(prefix="stormpetrel-notice-") as name, fresh_system() as system:
         system.start("scenes", "consume", "scenes")
-        publisher = ProductPublisher(Publisher(system.bootstrap), "bench")
+        publisher = ProductPublisher(system.producer(), "bench")
         times = [_pair(system, publisher, Path(name), number) for number in range(PAIRS)]
     return {
         "first_s": round(times[0], 2),

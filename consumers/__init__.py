@@ -1,1 +1,1 @@
-"""The edges on plain Kafka clients: sources that publish, consumers that write in bulk."""
+"""Entry points on plain Kafka clients: sources that publish, and consumers that write in bulk or work for long."""

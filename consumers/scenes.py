@@ -6,9 +6,8 @@ crash before the commit does the scene again, under the same ids.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Any
 
 import shapely
 import structlog
@@ -17,15 +16,18 @@ from consumers.known_products import KnownProducts
 from stormpetrel.bootstrap import picture_folder
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadProduct, StormpetrelError
-from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, SceneWithdrawn, decode, encode
-from stormpetrel.core.ports import DocumentReader
+from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, SceneWithdrawn
+from stormpetrel.core.ports import DocumentReader, EventProducer
 from stormpetrel.core.settings import Imagery, Settings
 from stormpetrel.core.topics import PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED
 from stormpetrel.imagery.pairing import Rules, scenes_of
 from stormpetrel.imagery.patches.earth_model import EarthModel, read_earth_manifest
 from stormpetrel.imagery.types import Scene
-from stormpetrel.log.batch_consumer import BatchConsumer, Dead, schema_of
-from stormpetrel.log.kafka import Publisher
+from stormpetrel.log import BatchConsumer, Record, Rejected
+from stormpetrel.log.batch_consumer import LONGEST_WORK_S
+from stormpetrel.log.consumer import KafkaConsumer
+from stormpetrel.log.producer import KafkaProducer
+from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.process.metrics import SCENE_SECONDS, SCENES
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
@@ -37,140 +39,134 @@ log = structlog.get_logger()
 STAGE = "scenes"
 
 
-def rules_of(settings: Imagery) -> Rules:
-    area = shapely.box(*settings.area) if settings.area else None
-    return Rules(timedelta(hours=settings.pair_within_h), timedelta(days=settings.reference_within_days), area)
-
-
 class SceneWork:
-    """One product at a time."""
+    """Works on one product at a time: describes its scenes, or withdraws them."""
 
     def __init__(
         self,
         settings: Imagery,
-        publisher: Publisher,
-        known: KnownProducts,
+        producer: EventProducer,
+        known_products: KnownProducts,
         documents: DocumentReader,
         downloads: Downloads,
     ) -> None:
-        self._settings, self._rules = settings, rules_of(settings)
-        self._publisher, self._known, self._documents, self._downloads = publisher, known, documents, downloads
+        self._settings, self._rules = settings, pairing_rules(settings)
+        self._producer, self._known_products = producer, known_products
+        self._documents, self._downloads = documents, downloads
         self._broken: set[tuple[str, str]] = set()
-        self._model: EarthModel | None = None
+        self._earth_model: EarthModel | None = None
 
-    def __call__(self, messages: Sequence[Any]) -> Dead:
-        """The products that cannot be worked on. Raises StoreUnavailable where a store or the broker does not
-        answer."""
-        dead: Dead = []
-        for message in messages:
+    def __call__(self, records: Sequence[Record]) -> list[Rejected]:
+        """The products that cannot be worked on. Raises StoreUnavailable where a store or the broker is down."""
+        rejected: list[Rejected] = []
+        for record in records:
             try:
-                event = decode(
-                    message.value() or b"", ProductAnnounced, ProductWithdrawn, schema=schema_of(message, "")
-                )
+                event = record.decode(ProductAnnounced, ProductWithdrawn)
                 if isinstance(event, ProductAnnounced):
-                    self._announced(event)
+                    self._describe_product(event)
                 else:
-                    self._withdrawn(event)
+                    self._withdraw(event)
             except StormpetrelError as error:
                 if error.is_temporary:
                     raise
                 SCENES.labels("dead").inc()
-                dead.append((message, str(error)))
-        return dead
+                rejected.append(Rejected(record, str(error)))
+        return rejected
 
-    def _announced(self, product: ProductAnnounced) -> None:
+    def _describe_product(self, product: ProductAnnounced) -> None:
         if self._too_cloudy(product):
             log.info("too many clouds", product=product.product_name, cloud_cover=product.cloud_cover)
             SCENES.labels("cloudy").inc()
             return
-        known = [other for other in self._known.catch_up() if not self._too_cloudy(other)]
-        latest = {other.product_name: other for other in known}.get(product.product_name)
+        candidates = [other for other in self._known_products.catch_up() if not self._too_cloudy(other)]
+        latest = {other.product_name: other for other in candidates}.get(product.product_name)
         if latest is not None and latest.revision > product.revision:
-            return  # a newer notice of it is on its way
-        self._describe_all(product, [other for other in known if _version(other) not in self._broken])
+            return  # a newer notification of it is on its way
+        self._describe_scenes(product, self._without_broken(candidates))
 
-    def _describe_all(self, product: ProductAnnounced, known: list[ProductAnnounced]) -> None:
-        """Every scene of a product. Where one cannot be worked on, its partner may be at fault: it is tried without.
-        Raises BadProduct where the product itself is."""
-        work = scenes_of(product, known, self._rules)
-        if not work:
+    def _describe_scenes(self, product: ProductAnnounced, candidates: list[ProductAnnounced]) -> None:
+        """Describes every scene of a product. If a scene fails, its partner may be at fault: it is tried without.
+
+        Raises BadProduct where the product itself is at fault.
+        """
+        scenes = scenes_of(product, candidates, self._rules)
+        if not scenes:
             SCENES.labels("elsewhere").inc()
-        for scene in work:
+        for scene in scenes:
             try:
                 self._describe(scene)
             except BadProduct as error:
-                partner = next(
-                    (member for member in scene.products if member.product_name != product.product_name), None
-                )
+                names = (member.product_name for member in scene.products)
+                partner = next((name for name in names if name != product.product_name), None)
                 if partner is None:
                     self._broken.add(_version(product))
                     raise
-                log.warning("tried without its partner", product=product.product_name, partner=partner.product_name)
-                self._describe_all(product, [other for other in known if other.product_name != partner.product_name])
-                self._broken.add(_version(partner))
-                log.warning("a partner is broken and left out", partner=partner.product_name, reason=str(error))
+                log.warning("retrying without the partner", product=product.product_name, partner=partner)
+                self._describe_scenes(product, [other for other in candidates if other.product_name != partner])
+                self._broken |= {_version(member) for member in scene.products if member.product_name == partner}
+                log.warning("a partner is broken and left out", partner=partner, reason=str(error))
                 return
 
     def _too_cloudy(self, product: ProductAnnounced) -> bool:
         return product.cloud_cover is not None and product.cloud_cover > self._settings.most_cloud
 
+    def _without_broken(self, products: Iterable[ProductAnnounced]) -> list[ProductAnnounced]:
+        return [product for product in products if _version(product) not in self._broken]
+
     def _describe(self, scene: Scene) -> None:
-        # Rasters and compiled kernels weigh 200 MiB: who waits for products does without.
+        # Rasters and compiled kernels take 200 MiB: a consumer that waits for products does without.
         from stormpetrel.imagery.describe import describe_scene
         from stormpetrel.imagery.scene_events import descriptor_versions, patch_events, scene_event, withdrawal_events
         from stormpetrel.imagery.water.exclusion_masks import ExclusionMasks
 
-        before = self._documents.get("scenes", [scene.id]).get(scene.id)
-        revisions, model = _revisions(scene), self._earth_model()
+        revisions, model = _revisions(scene), self._open_earth_model()
         earth = model.manifest.version if model else ""
-        if (
-            before is not None
-            and before.get("revisions") == revisions
-            and before.get("descriptors") == list(descriptor_versions(earth))
-        ):
+        document = self._documents.get("scenes", [scene.id]).get(scene.id, {})
+        if (document.get("revisions"), document.get("descriptors")) == (revisions, list(descriptor_versions(earth))):
             SCENES.labels("known").inc()
-            return  # another source told of the same product, or this was done before a restart
+            return  # another source announced the same product, or this was done before a restart
         with SCENE_SECONDS.time():
-            here = self._downloads.localise(scene)
             masks = ExclusionMasks(self._settings.permanent_water, self._settings.slope)
-            found = describe_scene(
-                here, picture_folder(self._settings, scene.id), self._settings.scale_levels, masks, model
-            )
-            at = now()
-            for event in patch_events(scene, found, at, earth):
-                self._publisher.publish(PATCHES_DESCRIBED.name, scene.id, event, encode(event))
-            for key, gone in withdrawal_events(scene, found, at):
-                self._publisher.publish(PATCHES_DESCRIBED.name, key, gone, encode(gone))
-            done = scene_event(scene, found, at, earth).model_copy(update={"revisions": revisions})
-            self._publisher.publish(PATCHES_DESCRIBED.name, scene.id, done, encode(done))
-            self._publisher.flush()
+            pictures = picture_folder(self._settings, scene.id)
+            local_scene = self._downloads.localise(scene)
+            described = describe_scene(local_scene, pictures, self._settings.scale_levels, masks, model)
+            described_at = now()
+            for event in patch_events(scene, described, described_at, earth):
+                self._producer.publish(PATCHES_DESCRIBED, scene.id, event)
+            for key, withdrawal in withdrawal_events(scene, described, described_at):
+                self._producer.publish(PATCHES_DESCRIBED, key, withdrawal)
+            last = scene_event(scene, described, described_at, earth).model_copy(update={"revisions": revisions})
+            self._producer.publish(PATCHES_DESCRIBED, scene.id, last)
+            self._producer.flush()
         SCENES.labels("described").inc()
-        log.info("scene is described", scene=scene.id, patches=len(found.patches), problems=found.problems)
+        log.info("scene is described", scene=scene.id, patches=len(described.patches), problems=described.problems)
 
-    def _earth_model(self) -> EarthModel | None:
+    def _open_earth_model(self) -> EarthModel | None:
         """Opened with the first scene. Raises ModelUnavailable."""
-        if self._model is None and self._settings.earth_model is not None:
-            self._model = EarthModel(self._settings.earth_model)
-        return self._model
+        if self._earth_model is None and self._settings.earth_model is not None:
+            self._earth_model = EarthModel(self._settings.earth_model)
+        return self._earth_model
 
-    def _withdrawn(self, event: ProductWithdrawn) -> None:
-        """Takes back every scene that the product is in; its partner goes on alone."""
-        known = {other.product_name: other for other in self._known.catch_up()}
-        if event.product_name in known:
+    def _withdraw(self, event: ProductWithdrawn) -> None:
+        """Withdraws every scene of the product; its partners are described alone."""
+        products = {product.product_name: product for product in self._known_products.catch_up()}
+        if event.product_name in products:
             return  # it was announced again since
         partners = set()
         for field in ("s1_product", "s2_product"):
             for document in self._documents.newest("scenes", "time", 1000, {field: event.product_name}):
-                gone = SceneWithdrawn(scene_id=document["_id"], withdrawn_at=now())
-                self._publisher.publish(PATCHES_DESCRIBED.name, gone.scene_id, gone, encode(gone))
+                withdrawal = SceneWithdrawn(scene_id=document["_id"], withdrawn_at=now())
+                self._producer.publish(PATCHES_DESCRIBED, withdrawal.scene_id, withdrawal)
                 partners |= {document["s1_product"], document["s2_product"]} - {event.product_name, None}
-        self._publisher.flush()
+        self._producer.flush()
         SCENES.labels("withdrawn").inc()
-        for name in sorted(partners):
-            if name in known:
-                self._describe_all(
-                    known[name], [other for other in known.values() if _version(other) not in self._broken]
-                )
+        for name in sorted(partners & products.keys()):
+            self._describe_scenes(products[name], self._without_broken(products.values()))
+
+
+def pairing_rules(settings: Imagery) -> Rules:
+    area = shapely.box(*settings.area) if settings.area else None
+    return Rules(timedelta(hours=settings.pair_within_h), timedelta(days=settings.reference_within_days), area)
 
 
 def _version(product: ProductAnnounced) -> tuple[str, str]:
@@ -178,7 +174,7 @@ def _version(product: ProductAnnounced) -> tuple[str, str]:
 
 
 def _revisions(scene: Scene) -> dict[str, str]:
-    """What a scene was made of, to the revision: the same again is no work."""
+    """The products that a scene is made of, with their revisions: the same ones again are no new work."""
     members = [scene.radar, scene.optical, scene.radar_reference, scene.optical_reference]
     return {member.product_name: member.revision for member in members if member is not None}
 
@@ -192,9 +188,9 @@ def run(settings: Settings) -> None:
     if settings.imagery.earth_model is not None:
         read_earth_manifest(settings.imagery.earth_model)
     documents = MongoStore(settings.mongo.url, settings.mongo.database)
-    known = KnownProducts(settings.kafka.bootstrap)
-    work = SceneWork(
-        settings.imagery, Publisher(settings.kafka.bootstrap), known, documents, Downloads.of(settings.imagery)
-    )
-    BatchConsumer(settings.kafka, STAGE, [PRODUCTS_ANNOUNCED.name], work, readiness, batch=1, within_s=0.5).run()
-    known.close()
+    known_products = KnownProducts(KafkaTopicReader(settings.kafka))
+    producer = KafkaProducer(settings.kafka)
+    work = SceneWork(settings.imagery, producer, known_products, documents, Downloads.of(settings.imagery))
+    consumer = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S)
+    BatchConsumer(consumer, producer, STAGE, work, readiness).run([PRODUCTS_ANNOUNCED.name], batch=1, within_s=0.5)
+    known_products.close()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
+from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import ModelUnavailable
-from stormpetrel.core.events import Vector
 from stormpetrel.core.settings import CONFIG_DIRECTORY, Imagery, Settings
 from stormpetrel.imagery.patches.descriptors import (
     FUSED_DESCRIPTOR,
@@ -23,7 +22,7 @@ from stormpetrel.imagery.patches.descriptors import (
 from stormpetrel.imagery.patches.earth_model import read_earth_manifest
 from stormpetrel.learning.annotations.label_catalogue import Catalogue, read_catalogue
 from stormpetrel.learning.training.relevance_model import Prior
-from stormpetrel.models.export import model_directory
+from stormpetrel.models.model_store import model_directory
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
@@ -31,10 +30,10 @@ from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
 from stormpetrel.posts.places.tagger.pipeline import load_tagger
 from stormpetrel.posts.places.tagger.recogniser import PlaceRecogniser
 from stormpetrel.posts.text.encoder import TextEncoder, read_manifest
-from stormpetrel.posts.vision.clip import read_clip_manifest
+from stormpetrel.posts.vision.clip import ClipModel, read_clip_manifest
 from stormpetrel.posts.vision.concepts import ConceptList, read_concepts
 from stormpetrel.posts.vision.descriptor import DIMENSIONS, VERSION
-from stormpetrel.posts.vision.model import DESCRIPTOR, VisualModel, visual_model
+from stormpetrel.posts.vision.model import DESCRIPTOR, DescriptorModel, VisualModel
 from stormpetrel.stores.collections import Compression, VectorCollection, patches_collection, posts_collection
 from stormpetrel.stores.qdrant import QdrantIndex
 
@@ -75,8 +74,9 @@ def open_text_encoder(settings: Settings) -> TextEncoder:
 
 def open_visual_model(settings: Settings) -> VisualModel:
     """Raises ModelUnavailable where the configured model is CLIP and not in the cache."""
-    directory = model_directory(settings.models, settings.visual_model.name)
-    return visual_model(settings.visual_model.name, directory, concept_list())
+    if settings.visual_model.name == DESCRIPTOR:
+        return DescriptorModel(concept_list())
+    return ClipModel(model_directory(settings.models, settings.visual_model.name))
 
 
 def open_index(settings: Settings) -> QdrantIndex:
@@ -86,53 +86,35 @@ def open_index(settings: Settings) -> QdrantIndex:
     return QdrantIndex(settings.qdrant.url, settings.qdrant.api_key, settings.qdrant.timeout_s, compression)
 
 
-@dataclass(frozen=True)
-class EmbeddingSpec:
-    """A model as vectors name it, without the mark of its exact weights, and its dimensions."""
+def post_embeddings(settings: Settings) -> tuple[EmbeddingSpec, EmbeddingSpec]:
+    """What makes a post's text vectors and its photos' vectors, in this order.
 
-    model: str
-    dimensions: int
-
-    def made(self, vector: Vector) -> bool:
-        """Whether a vector is of this model and has its size. Raises MalformedRecord where it cannot be read."""
-        return (vector.model.split("@")[0], len(vector.values())) == (self.model, self.dimensions)
-
-    def __str__(self) -> str:
-        return f"{self.model} ({self.dimensions} values)"
-
-
-@dataclass(frozen=True)
-class EmbeddingSpecs:
-    """The models whose vectors an index holds."""
-
-    text: EmbeddingSpec
-    visual: EmbeddingSpec
-
-
-def embedding_specs_of(settings: Settings) -> EmbeddingSpecs:
-    """Raises ModelUnavailable where a configured model is not in the cache."""
+    Raises ModelUnavailable where a configured model is not in the cache.
+    """
     text = read_manifest(model_directory(settings.models, settings.text_model.name))
     if settings.visual_model.name == DESCRIPTOR:
         visual = EmbeddingSpec(VERSION.split("@")[0], DIMENSIONS)
     else:
         clip = read_clip_manifest(model_directory(settings.models, settings.visual_model.name))
         visual = EmbeddingSpec(clip.model, clip.dimensions)
-    return EmbeddingSpecs(EmbeddingSpec(text.model, text.dimensions), visual)
+    return EmbeddingSpec(text.model, text.dimensions), visual
 
 
-def posts_of(settings: Settings) -> VectorCollection:
+def post_collection(settings: Settings) -> VectorCollection:
     """The posts' collection of the configured models. Raises ModelUnavailable where one is not in the cache."""
-    embedding_specs = embedding_specs_of(settings)
-    text = (settings.text_model.name, embedding_specs.text.dimensions)
-    visual = (settings.visual_model.name, embedding_specs.visual.dimensions)
-    return posts_collection(settings.qdrant.collection_prefix, text, visual)
+    text, visual = post_embeddings(settings)
+    return posts_collection(
+        settings.qdrant.collection_prefix,
+        (settings.text_model.name, text.dimensions),
+        (settings.visual_model.name, visual.dimensions),
+    )
 
 
-# What describes patches in this release: (version, dimensions) by the vector's name.
+# What describes patches in this release, by the vector's name.
 PATCH_DESCRIPTORS = {
-    "sar": (SAR_DESCRIPTOR, SAR_DIMENSIONS),
-    "ms": (MS_DESCRIPTOR, MS_DIMENSIONS),
-    "fused": (FUSED_DESCRIPTOR, FUSED_DIMENSIONS),
+    "sar": EmbeddingSpec(SAR_DESCRIPTOR, SAR_DIMENSIONS),
+    "ms": EmbeddingSpec(MS_DESCRIPTOR, MS_DIMENSIONS),
+    "fused": EmbeddingSpec(FUSED_DESCRIPTOR, FUSED_DIMENSIONS),
 }
 
 
@@ -150,51 +132,50 @@ def open_geoparser(settings: Settings, *, learns: bool = False) -> Geoparser:
     return Geoparser(gazetteer, PlaceRecogniser(gazetteer, tagger), recent)
 
 
-def patch_descriptors_of(settings: Settings) -> dict[str, tuple[str, int]]:
-    """(version, dimensions) of every vector of a patch, by its name; `earth` where a model of it is configured.
+def patch_embeddings(settings: Settings) -> dict[str, EmbeddingSpec]:
+    """What makes every vector of a patch, by its name; `earth` where an Earth-observation model is configured.
 
     Raises ModelUnavailable where that model is not whole.
     """
     if settings.imagery.earth_model is None:
         return PATCH_DESCRIPTORS
     earth = read_earth_manifest(settings.imagery.earth_model)
-    return {**PATCH_DESCRIPTORS, "earth": (earth.version, earth.dimensions)}
+    return {**PATCH_DESCRIPTORS, "earth": EmbeddingSpec(earth.version, earth.dimensions)}
 
 
-def patches_of(settings: Settings) -> VectorCollection:
-    """The patches' collection of what describes them. Raises ModelUnavailable as `describers_of` does."""
-    made = patch_descriptors_of(settings)
-    return patches_collection(settings.qdrant.collection_prefix, made["sar"], made["ms"], made.get("earth"))
+def patch_collection(settings: Settings) -> VectorCollection:
+    """The patches' collection of what describes them. Raises ModelUnavailable as `patch_embeddings` does."""
+    specs = patch_embeddings(settings)
+    return patches_collection(settings.qdrant.collection_prefix, specs["sar"], specs["ms"], specs.get("earth"))
 
 
-def posts_or_what_is_there(settings: Settings, index: QdrantIndex) -> str:
-    """The posts' collection for who only reads: without a model in the cache, the one that its name fits.
+def readable_post_collection(settings: Settings, index: QdrantIndex) -> str:
+    """The posts' collection for a process that only reads: without a model in the cache, the one that its name fits.
 
     Raises ModelUnavailable where none or several fit, StoreUnavailable where the index does not answer.
     """
     try:
-        return posts_of(settings).name
+        return post_collection(settings).name
     except ModelUnavailable as missing:
-        shape = posts_collection(
+        pattern = posts_collection(
             settings.qdrant.collection_prefix, (settings.text_model.name, 0), (settings.visual_model.name, 0)
         ).name
-        first, second = shape.removesuffix("-0").split("-0-", 1)
-        fitting = [name for name in index.collections() if name.startswith(f"{first}-") and f"-{second}-" in name]
+        text, visual = pattern.removesuffix("-0").split("-0-", 1)
+        fitting = [name for name in index.collections() if name.startswith(f"{text}-") and f"-{visual}-" in name]
         if len(fitting) != 1:
             raise missing
         return fitting[0]
 
 
-def patches_or_what_is_there(settings: Settings, index: QdrantIndex) -> str:
-    """The patches' collection for who only reads: without the Earth-observation model, the one that holds one's
-    vectors. Raises as `posts_or_what_is_there` does."""
+def readable_patch_collection(settings: Settings, index: QdrantIndex) -> str:
+    """The patches' collection for a process that only reads: without the Earth-observation model, the one that holds
+    its vectors. Raises as `readable_post_collection` does."""
     try:
-        return patches_of(settings).name
+        return patch_collection(settings).name
     except ModelUnavailable:
-        shape = patches_collection(
-            settings.qdrant.collection_prefix, PATCH_DESCRIPTORS["sar"], PATCH_DESCRIPTORS["ms"]
-        ).name
-        fitting = [name for name in index.collections() if name.startswith(f"{shape}-")]
+        sar, ms = PATCH_DESCRIPTORS["sar"], PATCH_DESCRIPTORS["ms"]
+        pattern = patches_collection(settings.qdrant.collection_prefix, sar, ms).name
+        fitting = [name for name in index.collections() if name.startswith(f"{pattern}-")]
         if len(fitting) != 1:
             raise
         return fitting[0]

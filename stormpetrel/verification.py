@@ -1,4 +1,4 @@
-"""Compares the log with the views by id: what should be in the stores, what is missing, what is there too much."""
+"""Compares the log with both stores by id: which posts are lost, doubled or unknown."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from stormpetrel.core.events import PostDeleted
 from stormpetrel.core.ports import DocumentReader, VectorScanner
 from stormpetrel.core.topics import POSTS_ENRICHED, POSTS_RAW
-from stormpetrel.log.kafka import read_dead_letters, read_whole
+from stormpetrel.log import TopicReader, read_dead_letters
 
 
 @dataclass(frozen=True)
 class Verification:
-    """`lost` and `extra` are ids; `doubled` are ids that a store holds more than once."""
+    """`lost` and `extra` are post ids; `doubled` are ids that a store holds more than once."""
 
     expected: int
     documents: int
@@ -32,8 +32,8 @@ class Verification:
 
 @dataclass(frozen=True)
 class LogState:
-    """Ids that should be in the stores, ids taken back, ids that died on a topic, and all dead letters: a record
-    that a source could not read has no id."""
+    """Ids that should be in the stores, ids that were deleted, ids of dead letters, and the number of dead letters: a
+    record that a source could not read has no id."""
 
     expected: set[str]
     deleted: set[str]
@@ -41,28 +41,27 @@ class LogState:
     dead_letters: int
 
 
-def log_state(bootstrap: str) -> LogState:
+def log_state(reader: TopicReader) -> LogState:
     """What the topics say should be in the stores."""
     written: set[str] = set()
     enriched: set[str] = set()
     deleted: set[str] = set()
     for topic in (POSTS_RAW, POSTS_ENRICHED):
-        for message in read_whole(bootstrap, topic.name):
-            entity = (message.key() or b"").decode(errors="replace")
-            schema = dict(message.headers() or []).get("schema", b"").decode(errors="replace")
+        for record in reader.read(topic):
+            entity = (record.key or b"").decode(errors="replace")
             # Within a topic the events of a key are in order: the last one holds.
-            (deleted.add if schema == PostDeleted.name() else deleted.discard)(entity)
+            (deleted.add if record.header("schema") == PostDeleted.name() else deleted.discard)(entity)
             written.add(entity)
             if topic is POSTS_ENRICHED:
                 enriched.add(entity)
-    letters = [letter for topic in (POSTS_RAW, POSTS_ENRICHED) for letter in read_dead_letters(bootstrap, topic.name)]
-    dead = {letter.key.decode(errors="replace") for letter in letters if letter.key}
+    letters = [letter for topic in (POSTS_RAW, POSTS_ENRICHED) for letter in read_dead_letters(reader, topic)]
+    dead = {letter.record.key.decode(errors="replace") for letter in letters if letter.record.key}
     return LogState(written - deleted - (dead - enriched), deleted, dead, len(letters))
 
 
-def verify(bootstrap: str, documents: DocumentReader, index: VectorScanner, collection: str) -> Verification:
+def verify(reader: TopicReader, documents: DocumentReader, index: VectorScanner, collection: str) -> Verification:
     """Reads the whole log and all ids of both stores. Raises StoreUnavailable where one does not answer."""
-    log = log_state(bootstrap)
+    log = log_state(reader)
     expected = log.expected
     in_documents, in_index = Counter(documents.ids("posts")), Counter(index.ids(collection))
     doubled = _sorted(entity for held in (in_documents, in_index) for entity, n in held.items() if n > 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +11,24 @@ import structlog
 
 from stormpetrel.bootstrap import open_geoparser, open_text_encoder, open_visual_model, relevance_prior
 from stormpetrel.core.errors import ModelUnavailable, StormpetrelError
-from stormpetrel.core.events import EnrichedPost, PostDeleted, decode
+from stormpetrel.core.events import EnrichedPost
 from stormpetrel.core.settings import Settings
-from stormpetrel.core.topics import POSTS_ENRICHED
+from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, POSTS_ENRICHED, POSTS_RAW
 from stormpetrel.learning.inference.scorer import Scorer
-from stormpetrel.log.kafka import read_whole
-from stormpetrel.log.model_log import ModelLog
+from stormpetrel.log import TopicReader, TopicView
+from stormpetrel.log.connection import faust_brokers
+from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.posts.enrichment import Enricher, PhotoFeatures
 from stormpetrel.posts.text.duplicates import DuplicateWindow
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
-from streams import enrich
-from streams import train as learn
+from streams.batch_agent import attach, sender
+from streams.enrich import EnrichBatch
 from streams.photos import PhotoReader
+from streams.train import TrainBatch
 
 log = structlog.get_logger()
-MODELS_WITHIN_S = 10.0
+BEAT_S = 5.0
 
 
 def build_app(settings: Settings, data: Path) -> Any:
@@ -34,7 +37,7 @@ def build_app(settings: Settings, data: Path) -> Any:
 
     return faust.App(
         f"{settings.kafka.group_prefix}-worker",
-        broker=[f"kafka://{address}" for address in settings.kafka.bootstrap.split(",")],
+        broker=faust_brokers(settings.kafka),
         datadir=data,
         store="memory://",
         topic_disable_leader=True,
@@ -56,24 +59,23 @@ def build_app(settings: Settings, data: Path) -> Any:
     )
 
 
-def warm_window(enricher: Enricher, bootstrap: str, capacity: int) -> int:
-    """Reads the newest originals back from the log, so that a restart does not forget whose copy is whose."""
+def warm_window(enricher: Enricher, reader: TopicReader, capacity: int) -> int:
+    """Reads the newest originals back from the log, so that a restart does not forget which post repeats which."""
     tail = max(1, capacity // POSTS_ENRICHED.partitions)
-    recent: list[EnrichedPost] = []
-    for message in read_whole(bootstrap, POSTS_ENRICHED.name, tail=tail):
-        schema = dict(message.headers() or []).get("schema", EnrichedPost.name().encode()).decode()
+    originals: list[EnrichedPost] = []
+    for record in reader.read(POSTS_ENRICHED, tail=tail):
         try:
-            event = decode(message.value(), EnrichedPost, PostDeleted, schema=schema)
+            event = record.decode(*POSTS_ENRICHED.events, default=EnrichedPost)
         except StormpetrelError:
-            continue  # an unreadable record is the index consumer's to bury; here it is only no memory
+            continue  # the index consumer dead-letters what cannot be read; here it is only no memory
         if isinstance(event, EnrichedPost) and event.duplicate_of is None:
-            recent.append(event)
-    for event in sorted(recent, key=lambda event: event.enriched_at):
+            originals.append(event)
+    for event in sorted(originals, key=lambda event: event.enriched_at):
         enricher.remember(event)
     return len(enricher.window)
 
 
-def _sight(settings: Settings) -> PhotoFeatures | None:
+def _photo_features(settings: Settings) -> PhotoFeatures | None:
     try:
         model = open_visual_model(settings)
     except ModelUnavailable as error:
@@ -90,22 +92,34 @@ def run(settings: Settings) -> None:
     set_up_log("worker")
     readiness = Readiness("the text model and the gazetteer")
     serve_probes(settings.worker.probe_port, readiness, settings.probe_host)
-    encoder = open_text_encoder(settings)
-    window = DuplicateWindow(settings.worker.duplicate_window, settings.worker.duplicate_similarity)
-    models = Scorer()
-    models_log = ModelLog(settings.kafka.bootstrap, models.take)
-    enricher = Enricher(encoder, open_geoparser(settings, learns=True), window, _sight(settings), judges=models.judged)
-    known = warm_window(enricher, settings.kafka.bootstrap, settings.worker.duplicate_window)
+    worker, reader, scorer = settings.worker, KafkaTopicReader(settings.kafka), Scorer()
+    models = TopicView(reader, MODELS_UPDATED, scorer.take).start()
+    encoder, geoparser = open_text_encoder(settings), open_geoparser(settings, learns=True)
+    window = DuplicateWindow(worker.duplicate_window, worker.duplicate_similarity)
+    enricher = Enricher(encoder, geoparser, window, _photo_features(settings), relevance_scorer=scorer.judged)
+    known_originals = warm_window(enricher, reader, worker.duplicate_window)
     app = build_app(settings, settings.local.directory / "faust")
-    enrich.attach(app, enricher, readiness, settings.worker.batch, settings.worker.batch_within_s)
-    learning = learn.Learning(settings.kafka.bootstrap, relevance_prior(settings))
-    learn.attach(app, learning, settings.worker.batch, settings.worker.batch_within_s)
-    # The first post after a start is judged by the models that stood before it.
-    models_log.caught_up.wait(MODELS_WITHIN_S)
+    send = sender(app, [POSTS_RAW, POSTS_ENRICHED, ANNOTATIONS, MODELS_UPDATED])
+    batch, within_s = worker.batch, worker.batch_within_s
+    attach(app, "enrich", POSTS_RAW, EnrichBatch(enricher), send, batch, within_s)
+    attach(app, "train", ANNOTATIONS, TrainBatch(reader, relevance_prior(settings)), send, batch, within_s)
+    app.timer(interval=BEAT_S)(_beat(readiness))
+    app.on_partitions_assigned.connect(_become_ready(readiness))
+    # The first post after a start is scored by the models that stood before it.
+    models.wait_until_caught_up()
+    log.info("worker is set up", model=encoder.version, known_originals=known_originals)
+    mode.Worker(app, loglevel=logging.WARNING, override_logging=False).execute_from_commandline()
 
-    @app.on_partitions_assigned.connect
-    async def assigned(*_: Any, **__: Any) -> None:
+
+def _beat(readiness: Readiness) -> Callable[[], Awaitable[None]]:
+    async def beat() -> None:
+        readiness.beat()
+
+    return beat
+
+
+def _become_ready(readiness: Readiness) -> Callable[..., Awaitable[None]]:
+    async def become_ready(*_: Any, **__: Any) -> None:
         readiness.ready()
 
-    log.info("worker is set up", model=encoder.version, originals_known=known)
-    mode.Worker(app, loglevel=logging.WARNING, override_logging=False).execute_from_commandline()
+    return become_ready

@@ -1,6 +1,6 @@
-"""The pixels of posts' photos: `data:` URLs as they are, others over HTTPS from hosts that the settings name.
+"""Reads posts' photos: from `data:` URLs, and over HTTPS from the hosts in the settings.
 
-A photo may come late or never; its post does not wait for it longer than the settings say.
+A photo may arrive late or never. Its post waits no longer than `photos.within_s`.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ import httpx
 
 from stormpetrel.core.errors import BadPicture
 from stormpetrel.core.events import Post
-from stormpetrel.posts.vision.pictures import DATA_URL, MOST_BYTES, Picture, from_base64, read_picture
+from stormpetrel.posts.vision.pictures import DATA_URL, MAX_BYTES, Picture, from_base64, read_picture
 
 FETCHERS = 8
 
 
 class PhotoReader:
-    """The first photo of each post. `hosts` are exact host names; nothing is fetched from any other."""
+    """Reads the first photo of each post. `hosts` are exact host names; nothing is fetched from any other."""
 
     def __init__(self, hosts: Sequence[str], within_s: float) -> None:
         self._hosts, self._within_s = frozenset(hosts), within_s
-        # No redirects: a host that we trust must not send us to one that we do not know.
+        # No redirects: a trusted host could redirect to any other.
         self._client = httpx.Client(timeout=within_s, follow_redirects=False)
         self._threads = ThreadPoolExecutor(FETCHERS, thread_name_prefix="photos")
 
     def __call__(self, posts: Sequence[Post]) -> list[Picture | BadPicture | None]:
-        """One result a post: the picture, why it cannot be had, or None where it has no photo that we may fetch."""
+        """One result a post: the picture, the error of reading it, or None without a photo that may be fetched."""
         urls = [next((m.url for m in post.media if m.kind == "photo" and m.url), None) for post in posts]
-        futures = [self._threads.submit(self._picture, url) if url and self._may(url) else None for url in urls]
+        futures = [self._threads.submit(self._read, url) if url and self._is_allowed(url) else None for url in urls]
         wait([future for future in futures if future is not None], timeout=self._within_s)
         return [None if future is None else self._result(future) for future in futures]
 
-    def _may(self, url: str) -> bool:
+    def _is_allowed(self, url: str) -> bool:
         if DATA_URL.match(url):
             return True
         try:
@@ -46,22 +46,22 @@ class PhotoReader:
     def _result(self, future: Future[Picture]) -> Picture | BadPicture:
         if not future.done():
             future.cancel()
-            return BadPicture(f"it did not come within {self._within_s} s", "Raise photos.within_s")
+            return BadPicture(f"it did not arrive within {self._within_s} s", "Raise photos.within_s")
         error = future.exception()
         if error is None:
             return future.result()
-        return error if isinstance(error, BadPicture) else BadPicture(str(error), "See whether its host answers")
+        return error if isinstance(error, BadPicture) else BadPicture(str(error), "Check that its host answers")
 
-    def _picture(self, url: str) -> Picture:
-        return read_picture(from_base64(url) if DATA_URL.match(url) else self._fetched(url))
+    def _read(self, url: str) -> Picture:
+        return read_picture(from_base64(url) if DATA_URL.match(url) else self._download(url))
 
-    def _fetched(self, url: str) -> bytes:
+    def _download(self, url: str) -> bytes:
         parts, size = [], 0
-        with self._client.stream("GET", url) as reply:
-            reply.raise_for_status()
-            for part in reply.iter_bytes():
+        with self._client.stream("GET", url) as response:
+            response.raise_for_status()
+            for part in response.iter_bytes():
                 parts.append(part)
                 size += len(part)
-                if size > MOST_BYTES:
-                    raise BadPicture(f"it has more than {MOST_BYTES:,} bytes", "Nothing: it is left out")
+                if size > MAX_BYTES:
+                    raise BadPicture(f"it has more than {MAX_BYTES:,} bytes", "Send a smaller one")
         return b"".join(parts)

@@ -28,9 +28,9 @@ def cache() -> Path:
 @pytest.fixture(scope="session")
 def model_directory(cache: Path) -> Path:
     """The default text model, exported the first time (some minutes)."""
-    from stormpetrel.models.export import ensure_exported
+    from stormpetrel.posts.text.encoder import ensure_text_model
 
-    return ensure_exported(cache / "models", "all-MiniLM-L6-v2", print)
+    return ensure_text_model(cache / "models", "all-MiniLM-L6-v2", print)
 
 
 @pytest.fixture(scope="session")

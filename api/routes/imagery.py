@@ -20,7 +20,6 @@ from stormpetrel.core.ports import Document, Filter, OrderQuery
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
 from stormpetrel.imagery.patches.geobox import PatchFootprint
-from stormpetrel.log.kafka import Publisher
 
 router = APIRouter(prefix="/v1", tags=["imagery"])
 Kind = Literal["s1", "s2", "change"]
@@ -121,7 +120,7 @@ def _may_push(authorization: Annotated[str, Header()] = "", have: Services = Dep
 def pushed(record: Annotated[dict[str, Any], Body()], have: Services = Depends(services)) -> dict[str, str]:
     """Where a push subscription of the Copernicus Data Space sends its notifications, with `catalogue.secret` as its
     password. 202 after Kafka holds the event (or the dead letter): anything else is sent again."""
-    publisher = ProductPublisher(Publisher(have.settings.kafka.bootstrap), "push")
+    publisher = ProductPublisher(have.producer, "push")
     publisher.take(record, lambda entry: cdse.notification(entry, now()), "push")
     publisher.flush()
     return {"outcome": next(iter(publisher.counts))}

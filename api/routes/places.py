@@ -42,9 +42,7 @@ def resolve(
     geoparser, gazetteer = have.geoparser()
     spoken = language or detect(text, None)[0]
     with have.finding:
-        found, unresolved = geoparser.resolved(
-            text, geoparser.mentions([text], [spoken])[0], None, author_place, spoken
-        )
+        found, unresolved = geoparser.resolve(text, geoparser.mentions([text], [spoken])[0], None, author_place, spoken)
     return PlacesAnswer(
         language=spoken,
         places=[_with_cells(place) for place in found],

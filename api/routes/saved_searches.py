@@ -63,7 +63,7 @@ def subscribe(asked: SavedSearchRequest, have: Services = Depends(services)) -> 
     event = SavedSearch(
         saved_search_id=f"saved-{uuid.uuid4().hex[:16]}", request=request, within=asked.within, created_at=now()
     )
-    have.saved_searches.add(event)
+    have.saved_searches.write(event)
     return _subscribed(event)
 
 
@@ -83,7 +83,7 @@ def one(saved_search_id: str, have: Services = Depends(services)) -> SavedSearch
 def unsubscribe(saved_search_id: str, have: Services = Depends(services)) -> None:
     """Ends a subscription; its listeners are told."""
     have.saved_searches.get(saved_search_id)
-    have.saved_searches.end(SavedSearchDeleted(saved_search_id=saved_search_id, deleted_at=now()))
+    have.saved_searches.write(SavedSearchDeleted(saved_search_id=saved_search_id, deleted_at=now()))
 
 
 def _subscribed(event: SavedSearch) -> SavedSearchResponse:

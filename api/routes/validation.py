@@ -13,13 +13,12 @@ from api.routes.search import services
 from api.schemas.requests import Words
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadQuery, NotFound
-from stormpetrel.core.events import CollectionId, ItemsLabelled, LabelId, Vector, encode
+from stormpetrel.core.events import CollectionId, ItemsLabelled, LabelId, Vector
 from stormpetrel.core.ids import Collection, model_id
 from stormpetrel.core.ports import Filter, OrderQuery
 from stormpetrel.core.topics import ITEMS_LABELLED
 from stormpetrel.learning.evaluation.validation import Validation, truth_of
 from stormpetrel.learning.training.trainer import examples_of, version_of
-from stormpetrel.log.kafka import Publisher
 
 router = APIRouter(prefix="/v1", tags=["annotation"])
 PART = 2000  # items an event: some hundred kilobytes
@@ -73,7 +72,6 @@ def store(asked: StoreRequest, have: Services = Depends(services)) -> dict[str, 
         raise BadQuery("label", "all its labels have one sign: there is no boundary yet", "Give one of the other sign")
     scores = taught.ranker.scores(items.vectors)
     parts = -(-len(items) // PART)
-    publisher = Publisher(have.settings.kafka.bootstrap)
     for part in range(parts):
         rows = slice(part * PART, (part + 1) * PART)
         event = ItemsLabelled(
@@ -89,8 +87,8 @@ def store(asked: StoreRequest, have: Services = Depends(services)) -> dict[str, 
             parts=parts,
             labelled_at=now(),
         )
-        publisher.publish(ITEMS_LABELLED.name, model_id(asked.collection, asked.label), event, encode(event))
-    publisher.flush()
+        have.producer.publish(ITEMS_LABELLED, model_id(asked.collection, asked.label), event)
+    have.producer.flush()
     return {"items": len(items), "positive": int((scores > 0).sum()), "model": model_of(taught, scope)}
 
 

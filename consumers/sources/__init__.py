@@ -1,1 +1,1 @@
-"""Sources: bring posts from files and live streams onto `posts.raw`, all in one form."""
+"""Sources: bring posts and product notifications from files, networks and catalogues onto the log, in one form."""

@@ -25,7 +25,7 @@ from stormpetrel.core.settings import Catalogue, Imagery, Settings
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue import stac_api as stac
 from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
-from stormpetrel.log.kafka import Publisher
+from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 from stormpetrel.stores.mongo import MongoStore
@@ -125,8 +125,8 @@ def poll_subscription(
         if not records:
             return
         for record in records:
-            origin = f"subscription/{record.get('ProductId')}"
-            publisher.take(record, lambda entry: _notified(entry, settings, tokens), origin)
+            provenance = f"subscription/{record.get('ProductId')}"
+            publisher.take(record, lambda entry: _notified(entry, settings, tokens), provenance)
         publisher.flush()
         for record in records:
             _send("POST", f"{address}/Ack", {"$ackid": record.get("AckId")}, tokens)
@@ -208,7 +208,7 @@ def run(settings: Settings, name: str) -> None:
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
-    publisher = ProductPublisher(Publisher(settings.kafka.bootstrap), name)
+    publisher = ProductPublisher(KafkaProducer(settings.kafka), name)
     cursors = Cursors(MongoStore(settings.mongo.url, settings.mongo.database))
     tokens = Tokens(settings.catalogue)
     folder = WatchedFolder(settings.catalogue.folder) if name == "folder" and settings.catalogue.folder else None

@@ -1,4 +1,4 @@
-"""Replays files of posts: flat out, in real time by the posts' own times, or any number of times faster."""
+"""Replays files of posts: as fast as possible, in real time by the posts' own times, or any number of times faster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import orjson
 from consumers.sources.post_publisher import PostPublisher
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadPicture, MalformedRecord, SetupError
-from stormpetrel.posts.payloads import Passed, read
+from stormpetrel.posts.payloads import Skipped, read
 from stormpetrel.posts.vision.pictures import small_data_url
 
 SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
@@ -25,7 +25,7 @@ class Line:
     """One record as it stands in a file."""
 
     raw: bytes
-    origin: str
+    provenance: str
 
 
 def files_in(path: Path) -> list[Path]:
@@ -35,18 +35,18 @@ def files_in(path: Path) -> list[Path]:
     """
     if path.is_file():
         return [path]
-    found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(SUFFIXES))
-    if not found:
+    files = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(SUFFIXES))
+    if not files:
         raise SetupError(f"no posts in {path}: give a file, or a folder with {', '.join(SUFFIXES)} files in it")
-    return found
+    return files
 
 
 def lines(files: Sequence[Path]) -> Iterator[Line]:
     """Every record of the files; empty lines (keep-alives of a captured stream) are none. Photos that a record names
     by a path beside its file come with it."""
     for file in files:
-        with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as opened:
-            for number, raw in enumerate(opened, start=1):
+        with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as stream:
+            for number, raw in enumerate(stream, start=1):
                 if raw.strip():
                     yield Line(with_photos(raw.rstrip(b"\r\n"), file.parent), f"{file.name}:{number}")
 
@@ -61,7 +61,7 @@ def with_photos(raw: bytes, folder: Path) -> bytes:
     try:
         record = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        return raw  # the publisher buries it
+        return raw  # the publisher dead-letters it
     media = record.get("media") if isinstance(record, dict) else None
     if not isinstance(media, list):
         return raw
@@ -84,12 +84,12 @@ def _embedded(entry: Any, folder: Path) -> Any:
 def _event_second(line: Line) -> float | None:
     """When the record's first post was made, in seconds since 1970; None where the record has none."""
     try:
-        found = read(line.raw, now())
+        events = read(line.raw, now())
     except MalformedRecord:
         return None
-    if isinstance(found, Passed):
+    if isinstance(events, Skipped):
         return None
-    first = found[0]
+    first = events[0]
     return (first.created_at if hasattr(first, "created_at") else first.deleted_at).timestamp()
 
 
@@ -113,11 +113,11 @@ def replay(
 ) -> None:
     """Publishes every record of the files, and returns when the broker holds them all.
 
-    `speed` of None is flat out, in the order of the files; 1 is real time; 60 plays an hour in a minute.
+    `speed` of None is as fast as possible, in the order of the files; 1 is real time; 60 plays an hour in a minute.
     """
     if speed is None:
         for count, line in enumerate(lines(files), start=1):
-            publisher.take(line.raw, line.origin)
+            publisher.take(line.raw, line.provenance)
             if count % 100 == 0:
                 on_progress(count)
     else:
@@ -128,6 +128,6 @@ def replay(
             wait = (second - first) / speed - (time.monotonic() - started)
             if wait > 0:
                 sleep(wait)
-            publisher.take(line.raw, line.origin)
+            publisher.take(line.raw, line.provenance)
             on_progress(count)
     publisher.flush()

@@ -1,4 +1,4 @@
-"""X's API v2 filtered stream, live, through tweepy: keep-alives, drops and 429 are its business, posts are ours."""
+"""X's API v2 filtered stream, live. tweepy handles keep-alives, reconnects and rate limits; posts are handled here."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tweepy.asynchronous.streaming import AsyncBaseStream
 from consumers.sources.post_publisher import PostPublisher
 from stormpetrel.core.errors import SetupError
 from stormpetrel.core.settings import Settings
-from stormpetrel.log.kafka import Publisher
+from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 
 log = structlog.get_logger()
-# What X leaves out unless it is asked for: the normaliser reads all of it.
+# X leaves these out unless they are requested; the normaliser reads all of them.
 FIELDS = {
     "expansions": "author_id,geo.place_id,attachments.media_keys,referenced_tweets.id",
     "tweet_fields": "created_at,lang,geo,referenced_tweets,attachments,note_tweet",
@@ -40,7 +40,7 @@ class XStream(AsyncStreamingClient):
         self.received = 0
 
     async def _connect(self, method: str, endpoint: str, **arguments: Any) -> None:
-        # tweepy writes its address in; ours is a setting, so that a test can stream from this machine.
+        # tweepy's address is fixed; this one is a setting, so that a test can stream from this machine.
         headers = {"Authorization": f"Bearer {self.bearer_token}"}
         await AsyncBaseStream._connect(self, method, self._url, headers=headers, **arguments)
 
@@ -63,12 +63,12 @@ class XStream(AsyncStreamingClient):
         self._readiness.waits_for("X: the connection broke")
 
     async def on_request_error(self, status_code: int) -> None:
-        what = {
+        causes = {
             401: "the bearer token is refused",
             403: "the access tier has no filtered stream",
             429: "too many tries",
         }
-        self._readiness.waits_for(f"X answers {status_code}: {what.get(status_code, 'see its documentation')}")
+        self._readiness.waits_for(f"X answers {status_code}: {causes.get(status_code, 'see its documentation')}")
         log.warning("X refuses the stream; waiting before the next try", status=status_code)
 
     async def on_exception(self, exception: Exception) -> None:
@@ -99,14 +99,14 @@ def run(settings: Settings) -> None:
     set_up_log("source x")
     readiness = Readiness("the connection to X")
     serve_probes(settings.x.probe_port, readiness, settings.probe_host)
-    publisher = PostPublisher(Publisher(settings.kafka.bootstrap), "x")
+    publisher = PostPublisher(KafkaProducer(settings.kafka), "x")
     client = XStream(settings.x.stream_url, settings.x.bearer_token, publisher, readiness)
 
-    async def until_told() -> None:
-        work = asyncio.ensure_future(stream(client, publisher))
+    async def until_signal() -> None:
+        streaming = asyncio.ensure_future(stream(client, publisher))
         for name in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(name, work.cancel)
+            asyncio.get_running_loop().add_signal_handler(name, streaming.cancel)
         with contextlib.suppress(asyncio.CancelledError):
-            await work
+            await streaming
 
-    asyncio.run(until_told())
+    asyncio.run(until_signal())

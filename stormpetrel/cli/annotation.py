@@ -21,13 +21,13 @@ def evaluate(
     from stormpetrel.evaluation.annotated_posts import evaluate_posts
     from stormpetrel.evaluation.annotation import evaluate_patches
     from stormpetrel.evaluation.labelled_events import has_events
-    from stormpetrel.models.export import ensure_exported
+    from stormpetrel.posts.text.encoder import ensure_text_model
 
     catalogue = label_catalogue()
     report: dict[str, Any] = {"patches": evaluate_patches(data, catalogue, scene // 480 * 480, say), "posts": {}}
     if has_events(data):
         settings = Settings()
-        ensure_exported(settings.models, settings.text_model.name, say)
+        ensure_text_model(settings.models, settings.text_model.name, say)
         report["posts"] = evaluate_posts(data, open_text_encoder(settings), catalogue, say)
     if as_json:
         print_json(report)
@@ -84,10 +84,10 @@ def train(
     from stormpetrel.evaluation.annotated_posts import prior_from
     from stormpetrel.evaluation.labelled_events import read_events
     from stormpetrel.learning.training.relevance_model import Prior
-    from stormpetrel.models.export import ensure_exported
+    from stormpetrel.posts.text.encoder import ensure_text_model
 
     settings = Settings()
-    ensure_exported(settings.models, settings.text_model.name, say)
+    ensure_text_model(settings.models, settings.text_model.name, say)
     events = read_events(data, open_text_encoder(settings))
     model = prior_from([event for event in events if event.truth.any() and not event.truth.all()])
     if model is None:

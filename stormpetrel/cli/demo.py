@@ -125,10 +125,10 @@ def _replay_and_wait(stream: Path, settings: Settings) -> None:
     from consumers.sources.post_publisher import PostPublisher
     from stormpetrel.cli.console import ERROR, say
     from stormpetrel.core.errors import SetupError
-    from stormpetrel.log.kafka import POST_GROUPS, Publisher, consumer_lags
+    from stormpetrel.log.admin import POST_GROUPS, consumer_lags
+    from stormpetrel.log.producer import KafkaProducer
 
-    bootstrap = f"127.0.0.1:{settings.local.kafka_port}"
-    publisher = PostPublisher(Publisher(bootstrap), "demo")
+    publisher = PostPublisher(KafkaProducer(settings.local_kafka), "demo")
     started = time.monotonic()
     replay(files_in(stream), publisher, speed=None)
     total = publisher.counts["published"]
@@ -136,7 +136,7 @@ def _replay_and_wait(stream: Path, settings: Settings) -> None:
         bar = progress.add_task("posts through the system", total=max(1, 2 * total))
         left, moved = -1, time.monotonic()
         while left != 0:
-            lags = consumer_lags(bootstrap, settings.kafka.group_prefix)
+            lags = consumer_lags(settings.local_kafka)
             now_left = sum(lags[name] for name in POST_GROUPS)
             moved = time.monotonic() if now_left != left else moved
             left = now_left

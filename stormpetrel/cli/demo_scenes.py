@@ -49,18 +49,17 @@ def show_scenes(settings: Settings, folder: Path) -> str:
     from stormpetrel.cli.console import ERROR, say
     from stormpetrel.cli.results import print_worlds
     from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
-    from stormpetrel.log.kafka import Publisher
+    from stormpetrel.log.producer import KafkaProducer
 
     with ERROR.status("generating two radar images and an optical one"):
         products = make_scenes(folder)
-    bootstrap = f"127.0.0.1:{settings.local.kafka_port}"
-    publisher = ProductPublisher(Publisher(bootstrap), "demo")
+    publisher = ProductPublisher(KafkaProducer(settings.local_kafka), "demo")
     started = time.monotonic()
     with ERROR.status("reading, registering, cutting and describing them"):
         for product in products:
             announce(product, publisher)
             publisher.flush()
-            _wait(bootstrap, settings)
+            _wait(settings)
     address = f"http://{settings.api.host}:{settings.api.port}"
     pair = f"{products[2].stem}|{products[1].stem}"
     with httpx.Client(base_url=address, timeout=30) as client:
@@ -84,15 +83,15 @@ def show_scenes(settings: Settings, folder: Path) -> str:
     return pair
 
 
-def _wait(bootstrap: str, settings: Settings) -> None:
+def _wait(settings: Settings) -> None:
     from stormpetrel.core.errors import SetupError
-    from stormpetrel.log.kafka import consumer_lags
+    from stormpetrel.log.admin import consumer_lags
 
     deadline = time.monotonic() + PATIENCE_S
     quiet = 0
     # The index can only be done when the scenes consumer is: look twice before believing a zero.
     while quiet < 2:
-        lags = consumer_lags(bootstrap, settings.kafka.group_prefix)
+        lags = consumer_lags(settings.local_kafka)
         quiet = quiet + 1 if lags["scenes"] + lags["patches"] == 0 else 0
         if time.monotonic() > deadline:
             raise SetupError("the scenes consumer does not get on; see its log")

@@ -64,10 +64,10 @@ def train_fusion_weights(
 def _tools(say: Callable[[str], None]) -> tuple[TextEncoder, Geoparser]:
     from stormpetrel.bootstrap import open_geoparser, open_text_encoder
     from stormpetrel.core.settings import Settings
-    from stormpetrel.models.export import ensure_exported
+    from stormpetrel.posts.text.encoder import ensure_text_model
 
     settings = Settings()
-    ensure_exported(settings.models, settings.text_model.name, say)
+    ensure_text_model(settings.models, settings.text_model.name, say)
     return open_text_encoder(settings), open_geoparser(settings)
 
 

@@ -23,7 +23,7 @@ def export(force: bool = typer.Option(False, help="Export again even where the c
     from stormpetrel.cli.console import ERROR, say
     from stormpetrel.cli.system import ensure_models
     from stormpetrel.core.settings import Settings
-    from stormpetrel.models.export import model_directory
+    from stormpetrel.models.model_store import model_directory
 
     settings = Settings()
     folders = [
@@ -79,7 +79,7 @@ def check(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> 
     """Check the cached model against its checksums."""
     from stormpetrel.cli.console import print_json
     from stormpetrel.core.settings import Settings
-    from stormpetrel.models.export import model_directory
+    from stormpetrel.models.model_store import model_directory
     from stormpetrel.posts.text.encoder import read_manifest
 
     settings = Settings()

@@ -46,7 +46,7 @@ def resolve(
 
     geoparser = open_geoparser(Settings())
     spoken = language or detect(text, None)[0]
-    places, unresolved = geoparser.resolved(text, geoparser.mentions([text], [spoken])[0], None, author_place, spoken)
+    places, unresolved = geoparser.resolve(text, geoparser.mentions([text], [spoken])[0], None, author_place, spoken)
     if as_json:
         print_json(
             {

@@ -126,9 +126,9 @@ def sources_announce(
     from stormpetrel.cli.console import print_json
     from stormpetrel.core.settings import Settings
     from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
-    from stormpetrel.log.kafka import Publisher
+    from stormpetrel.log.producer import KafkaProducer
 
-    publisher = ProductPublisher(Publisher(Settings().kafka.bootstrap), "files")
+    publisher = ProductPublisher(KafkaProducer(Settings().kafka), "files")
     for path in paths:
         announce(path, publisher, root)
     publisher.flush()
@@ -149,9 +149,9 @@ def sources_replay(
     from consumers.sources.post_publisher import PostPublisher
     from stormpetrel.cli.console import ERROR, print_json
     from stormpetrel.core.settings import Settings
-    from stormpetrel.log.kafka import Publisher
+    from stormpetrel.log.producer import KafkaProducer
 
-    publisher = PostPublisher(Publisher(Settings().kafka.bootstrap), "files")
+    publisher = PostPublisher(KafkaProducer(Settings().kafka), "files")
     with ERROR.status("replaying") as status:
         replay(files_in(path), publisher, speed, lambda count: status.update(f"replaying: {count} records"))
     counts = {name: publisher.counts[name] for name in ("published", "passed", "dead")}

@@ -9,9 +9,11 @@ from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
 from stormpetrel.local.stack import Part, Stack, this_python
-from stormpetrel.log.kafka import apply_topics
-from stormpetrel.models.export import ensure_exported, ensure_visual_exported
+from stormpetrel.log.admin import apply_topics
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
+from stormpetrel.posts.text.encoder import ensure_text_model
+from stormpetrel.posts.vision.clip import ensure_clip
+from stormpetrel.posts.vision.model import DESCRIPTOR
 
 
 def _ready(port: int) -> bool:
@@ -37,8 +39,9 @@ def own_parts(settings: Settings) -> list[Part]:
 def ensure_models(settings: Settings, say: Callable[[str], None]) -> None:
     """Both configured models and the gazetteer in the cache. Raises SetupError where one cannot be had."""
     ensure_gazetteer(settings.cache, settings.places.gazetteer)
-    ensure_exported(settings.models, settings.text_model.name, say)
-    ensure_visual_exported(settings.models, settings.visual_model.name, concept_list().names, say)
+    ensure_text_model(settings.models, settings.text_model.name, say)
+    if settings.visual_model.name != DESCRIPTOR:
+        ensure_clip(settings.models, settings.visual_model.name, concept_list().names, say)
 
 
 def start_system(
@@ -54,7 +57,7 @@ def start_system(
             return
         say(f"starting {part.name}")
         stack.start(part)
-    apply_topics(f"127.0.0.1:{settings.local.kafka_port}", all_topics(), settings.kafka.replication_factor)
+    apply_topics(settings.local_kafka, all_topics())
     if servers_only or stop():
         return
     ensure_models(settings, say)

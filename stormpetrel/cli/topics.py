@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from stormpetrel.core.topics import Topic
 
 
 def attach(app: typer.Typer) -> None:
@@ -27,10 +31,9 @@ def topics_apply(as_json: bool = typer.Option(False, "--json", help="Print JSON.
     from stormpetrel.cli.console import print_json
     from stormpetrel.core.settings import Settings
     from stormpetrel.core.topics import all_topics
-    from stormpetrel.log.kafka import apply_topics
+    from stormpetrel.log.admin import apply_topics
 
-    settings = Settings()
-    done = apply_topics(settings.kafka.bootstrap, all_topics(), settings.kafka.replication_factor)
+    done = apply_topics(Settings().kafka, all_topics())
     if as_json:
         print_json(done)
     else:
@@ -64,27 +67,28 @@ def dead_list(
     """List dead letters with their reasons."""
     from stormpetrel.cli.console import print_json
     from stormpetrel.core.settings import Settings
-    from stormpetrel.log.kafka import read_dead_letters
+    from stormpetrel.log import read_dead_letters
+    from stormpetrel.log.topic_reader import KafkaTopicReader
 
-    _require_topic(topic)
-    letters = list(read_dead_letters(Settings().kafka.bootstrap, topic))
+    letters = list(read_dead_letters(KafkaTopicReader(Settings().kafka), _topic(topic)))
     if as_json:
         print_json(
             [
                 {
-                    "partition": d.partition,
-                    "offset": d.offset,
-                    "stage": d.stage,
-                    "origin": d.origin,
-                    "reason": d.reason,
-                    "raw": d.raw.decode(errors="replace"),
+                    "partition": letter.record.partition,
+                    "offset": letter.record.offset,
+                    "stage": letter.stage,
+                    "provenance": letter.provenance,
+                    "reason": letter.reason,
+                    "raw": letter.record.value.decode(errors="replace"),
                 }
-                for d in letters
+                for letter in letters
             ]
         )
     else:
         for letter in letters:
-            typer.echo(f"{letter.partition}/{letter.offset}  {letter.stage}  {letter.origin}: {letter.reason}")
+            where = f"{letter.record.partition}/{letter.record.offset}"
+            typer.echo(f"{where}  {letter.stage}  {letter.provenance}: {letter.reason}")
         typer.echo(f"{len(letters)} dead letters of {topic}")
 
 
@@ -95,33 +99,38 @@ def dead_replay(topic: str = typer.Argument(help="The topic whose dead letters g
     from stormpetrel.core.settings import Settings
     from stormpetrel.core.topics import POSTS_RAW, PRODUCTS_ANNOUNCED
     from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
-    from stormpetrel.log.kafka import Publisher, read_dead_letters
+    from stormpetrel.log import read_dead_letters
+    from stormpetrel.log.producer import KafkaProducer
+    from stormpetrel.log.topic_reader import KafkaTopicReader
 
-    _require_topic(topic)
-    bootstrap = Settings().kafka.bootstrap
-    publisher = Publisher(bootstrap)
-    source = PostPublisher(publisher, "dead letters")
-    notices = ProductPublisher(publisher, "dead letters")
+    kafka, dead_topic = Settings().kafka, _topic(topic)
+    producer = KafkaProducer(kafka)
+    source = PostPublisher(producer, "dead letters")
+    notices = ProductPublisher(producer, "dead letters")
     sent = 0
-    for letter in read_dead_letters(bootstrap, topic):
+    for letter in read_dead_letters(KafkaTopicReader(kafka), dead_topic):
         if topic == POSTS_RAW.name and letter.stage.startswith("source"):
-            source.take(letter.raw, letter.origin)  # a network's own form: through the normaliser once more
+            source.take(
+                letter.record.value, letter.provenance
+            )  # a network's own form: through the normaliser once more
         elif topic == PRODUCTS_ANNOUNCED.name and letter.stage.startswith("source"):
-            notices.take(letter.raw, notice, letter.origin)
+            notices.take(letter.record.value, notice, letter.provenance)
         else:
-            publisher.resend(topic, letter)
+            producer.send(letter.revived(dead_topic))
         sent += 1
-    publisher.flush()
+    producer.flush()
     typer.echo(f"{sent} dead letters of {topic} sent again; what still fails dies again with its reason")
 
 
-def _require_topic(name: str) -> None:
+def _topic(name: str) -> Topic:
+    """Raises SetupError where there is no such topic."""
     from stormpetrel.core.errors import SetupError
     from stormpetrel.core.topics import LIVE_TOPICS
 
-    names = [topic.name for topic in LIVE_TOPICS]
-    if name not in names:
-        raise SetupError(f"no topic is called {name!r}; there are: {', '.join(names)}")
+    topics = {topic.name: topic for topic in LIVE_TOPICS}
+    if name not in topics:
+        raise SetupError(f"no topic is called {name!r}; there are: {', '.join(topics)}")
+    return topics[name]
 
 
 def schemas_export(directory: Path = typer.Argument(Path("docs/schemas"), help="Where the files go.")) -> None:

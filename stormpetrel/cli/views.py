@@ -68,20 +68,21 @@ def verify(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) ->
     """Compare the log with both stores by id: exit 3 where a post is lost, doubled or unknown."""
     from dataclasses import asdict
 
-    from stormpetrel.bootstrap import open_index, posts_of
+    from stormpetrel.bootstrap import open_index, post_collection
     from stormpetrel.cli.console import ERROR, print_json
     from stormpetrel.core.errors import LostOrDoubled
     from stormpetrel.core.settings import Settings
+    from stormpetrel.log.topic_reader import KafkaTopicReader
     from stormpetrel.stores.mongo import MongoStore
     from stormpetrel.verification import verify as compare
 
     settings = Settings()
     with ERROR.status("reading the log and both stores"):
         found = compare(
-            settings.kafka.bootstrap,
+            KafkaTopicReader(settings.kafka),
             MongoStore(settings.mongo.url, settings.mongo.database),
             open_index(settings),
-            posts_of(settings).name,
+            post_collection(settings).name,
         )
     if as_json:
         print_json({**asdict(found), "whole": found.whole})
@@ -100,10 +101,10 @@ def lag(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> No
     """How many records each consumer group has still to work on."""
     from stormpetrel.cli.console import print_json
     from stormpetrel.core.settings import Settings
-    from stormpetrel.log.kafka import consumer_lags
+    from stormpetrel.log.admin import consumer_lags
 
     settings = Settings()
-    found = consumer_lags(settings.kafka.bootstrap, settings.kafka.group_prefix)
+    found = consumer_lags(settings.kafka)
     if as_json:
         print_json(found)
     else:

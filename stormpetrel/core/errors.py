@@ -1,20 +1,20 @@
-"""Every error that Stormpetrel raises on purpose. Each says what happened, to what, and what to do."""
+"""Every error that Stormpetrel raises on purpose. Each says what happened, to what, and what to do about it."""
 
 
 class StormpetrelError(Exception):
-    """The ancestor of all of them; `exit_code` is what the command line returns; `is_temporary` whether trying again
-    can help."""
+    """The ancestor of all errors. `exit_code` is what the command line returns; `is_temporary` says whether a retry can
+    help."""
 
     exit_code = 1
     is_temporary = False
 
 
 class MalformedRecord(StormpetrelError):
-    """A record of a source or a topic is not what its form promises."""
+    """A record of a source or a topic does not have the form that it should have."""
 
 
 class UnknownSchema(StormpetrelError):
-    """An event names a schema or a version that this release cannot read."""
+    """An event names a schema, or a version of it, that this release cannot read."""
 
 
 class NotFound(StormpetrelError):
@@ -33,7 +33,7 @@ class BadPicture(StormpetrelError):
     """A picture cannot be read, or is larger than what is taken. `remedy` says what to send instead."""
 
     def __init__(self, problem: str, remedy: str) -> None:
-        super().__init__(f"the picture is of no use: {problem}. {remedy}")
+        super().__init__(f"the picture cannot be used: {problem}. {remedy}")
         self.problem, self.remedy = problem, remedy
 
 
@@ -42,7 +42,7 @@ class BadProduct(StormpetrelError):
 
 
 class StoreUnavailable(StormpetrelError):
-    """A store or the broker does not answer; the work is kept and tried again."""
+    """A store or the broker does not answer. The work is kept and retried."""
 
     is_temporary = True
 

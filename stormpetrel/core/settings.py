@@ -50,7 +50,6 @@ class Qdrant(Section):
 
 class VisualModel(Section):
     name: str = "descriptor"
-    threads: int = Field(2, ge=1)
 
 
 class Photos(Section):
@@ -171,6 +170,11 @@ class Settings(BaseSettings):
     local: Local = Local()
     cache: Path = Path(".stormpetrel/cache")
     probe_host: str = "127.0.0.1"
+
+    @property
+    def local_kafka(self) -> Kafka:
+        """The broker of the local stack."""
+        return self.kafka.model_copy(update={"bootstrap": f"127.0.0.1:{self.local.kafka_port}"})
 
     @property
     def models(self) -> Path:

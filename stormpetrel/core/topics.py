@@ -30,7 +30,7 @@ FOR_EVER = -1
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic as it must stand on the broker. `retention_ms` of -1 keeps for ever."""
+    """A topic as it should be configured on the broker. A `retention_ms` of -1 keeps records for ever."""
 
     name: str
     key: str
@@ -40,12 +40,12 @@ class Topic:
     compacted: bool = False
 
     def configuration(self) -> dict[str, str]:
-        """The broker's own names for how the topic is kept."""
+        """Cleanup policy and retention, by the broker's own names."""
         policy = "compact" if self.compacted else "delete"
         return {"cleanup.policy": policy, "retention.ms": str(self.retention_ms)}
 
     def dead(self) -> Topic:
-        """Where records of this topic go that cannot be worked on: raw bytes, the reason in the headers."""
+        """The dead-letter topic: raw bytes of records that could not be processed, with the reason in their headers."""
         return Topic(dead_letter_name(self.name), f"as in {self.name}", 3, 30 * DAY_MS, ())
 
 

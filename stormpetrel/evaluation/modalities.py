@@ -16,7 +16,7 @@ from stormpetrel.core.cells import distance_km
 from stormpetrel.evaluation.test_collections import JudgedPost
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.adaptive import FEEDBACK
-from stormpetrel.posts.enrichment import Encodes
+from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.text.lexical import document_terms, query_terms
 
@@ -26,7 +26,7 @@ AT_ONCE = 64  # queries of one pass
 class Collection:
     """All lists of one collection; items are rows as strings of equal length, so that ties fall by row."""
 
-    def __init__(self, posts: Sequence[JudgedPost], encoder: Encodes, places: Geoparser, depth: int) -> None:
+    def __init__(self, posts: Sequence[JudgedPost], encoder: Encoder, places: Geoparser, depth: int) -> None:
         self._posts, self._depth = posts, depth
         self._vectors = encoder.encode([post.text for post in posts])
         self._times = np.array([post.at for post in posts])

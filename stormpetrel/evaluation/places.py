@@ -16,7 +16,7 @@ from stormpetrel.core.errors import SetupError
 from stormpetrel.evaluation.place_scores import NEAR_KM, PointTally, SpanTally
 from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer
 from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
-from stormpetrel.posts.places.geoparser.toponym_resolver import Context, Resolver
+from stormpetrel.posts.places.geoparser.toponym_resolver import Context, ToponymResolver
 from stormpetrel.posts.places.tagger.labelled_mentions import (
     GoldMention,
     LabelledPost,
@@ -25,7 +25,7 @@ from stormpetrel.posts.places.tagger.labelled_mentions import (
 )
 from stormpetrel.posts.places.tagger.pipeline import load_tagger
 from stormpetrel.posts.places.tagger.recogniser import Mention, PlaceRecogniser
-from stormpetrel.posts.places.tagger.tagger_files import has_seen
+from stormpetrel.posts.places.tagger.tagger_files import was_trained_on
 from stormpetrel.posts.places.tagger.training import train_tagger
 
 FOLDS = 4
@@ -56,7 +56,7 @@ def evaluate(data: Path, directory: Path, tagger: Path, say: Say, plain: bool) -
 def recognise(by_event: ByEvent, gazetteer: Gazetteer, tagger: Path, say: Say) -> dict[str, Any]:
     """Scores on whole unseen events: where the tagger has seen one, one that is trained without it is asked.
     Where that cannot be, `seen_in_training` says so: such a figure flatters."""
-    known = {event: posts for event, posts in by_event.items() if has_seen(tagger, posts)}
+    known = {event: posts for event, posts in by_event.items() if was_trained_on(tagger, posts)}
     alone = len(known) == 1  # a single event leaves nothing to train another tagger on
     asked = {event: posts for event, posts in by_event.items() if alone or event not in known}
     tallies: dict[str, SpanTally] = {}
@@ -108,7 +108,7 @@ def _tallies(by_event: ByEvent, recogniser: PlaceRecogniser, hashtags: bool = Fa
         tally = found[event] = SpanTally()
         mentions = recogniser.find([post.text for post in posts], [post.language for post in posts])
         for post, named in zip(posts, mentions, strict=True):
-            spans = [(one.start, one.end) for one in named if hashtags or one.way != "hashtag"]
+            spans = [(one.start, one.end) for one in named if hashtags or one.found_by != "hashtag"]
             tally.note(spans, [(one.start, one.end) for one in post.mentions])
     return found
 
@@ -141,7 +141,7 @@ def _by_language(tallies: dict[str, SpanTally], languages: dict[str, str]) -> di
 def resolve(posts: Sequence[LabelledPost], gazetteer: Gazetteer) -> dict[str, Any]:
     """Scores of the points that marked names are given, the posts of an event in the order of time; beside them the
     most populous place of each name."""
-    resolver = Resolver(gazetteer)
+    resolver = ToponymResolver(gazetteer)
     total, populous = PointTally(), PointTally()
     by_set: dict[str, PointTally] = {}
     for event, own in events_of(posts).items():

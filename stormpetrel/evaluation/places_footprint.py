@@ -36,7 +36,7 @@ def main() -> None:
     for first in range(0, len(texts), BATCH):
         batch = texts[first : first + BATCH]
         for text, mentions in zip(batch, geoparser.mentions(batch), strict=True):
-            geoparser.resolved(text, mentions)
+            geoparser.resolve(text, mentions)
     taken = time.perf_counter() - started
     weight = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(

@@ -20,7 +20,7 @@ from stormpetrel.evaluation.test_collections import JudgedSet
 from stormpetrel.evaluation.training_queries import DEPTH, FOLDS, Asked, ask, learned_from
 from stormpetrel.fusion.adaptive import FEEDBACK_FROM
 from stormpetrel.fusion.methods import METHODS
-from stormpetrel.posts.enrichment import Encodes
+from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 
 JUDGED_DEPTH = 100
@@ -56,7 +56,7 @@ class Tally:
 
 
 def evaluate(
-    judged: JudgedSet, encoder: Encodes, places: Geoparser, say: Callable[[str], None] = lambda _: None
+    judged: JudgedSet, encoder: Encoder, places: Geoparser, say: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:
     """One set's report: queries, methods, the fused method against the best single modality and against RRF."""
     say(f"{judged.name}: {len(judged.posts)} posts, {len(judged.queries)} queries")

@@ -10,7 +10,7 @@ from stormpetrel.evaluation.modalities import Collection
 from stormpetrel.evaluation.test_collections import JudgedSet
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.adaptive import FEEDBACK, FEEDBACK_FROM, LearnedFusion, learn
-from stormpetrel.posts.enrichment import Encodes
+from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 
 DEPTH = 200  # of each list; measures look at the first 100 of the fused one
@@ -64,7 +64,7 @@ def learned_from(lessons: Sequence[Asked], names: Sequence[str]) -> LearnedFusio
 
 def train_fusion(
     sets: Sequence[JudgedSet],
-    encoder: Encodes,
+    encoder: Encoder,
     places: Geoparser,
     names: Sequence[str],
     say: Callable[[str], None] = lambda _: None,

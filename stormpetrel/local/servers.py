@@ -9,7 +9,7 @@ from stormpetrel.core.errors import SetupError
 from stormpetrel.core.settings import Settings
 from stormpetrel.local.broker import prepare
 from stormpetrel.local.stack import Part, answers, port_is_free, this_python
-from stormpetrel.log.kafka import broker_answers
+from stormpetrel.log.admin import broker_answers
 
 
 def server_parts(settings: Settings) -> list[Part]:
@@ -31,12 +31,11 @@ def server_parts(settings: Settings) -> list[Part]:
                 f"port {port} is taken: something listens where the local {name} should. Stop it "
                 f"(`make down` stops what a demo left), or choose another: STORMPETREL_LOCAL__{name.upper()}_PORT"
             )
-    bootstrap = f"127.0.0.1:{local.kafka_port}"
     return [
         Part(
             "kafka",
             prepare(settings.cache, data, local.kafka_port, local.kafka_controller_port),
-            lambda: broker_answers(bootstrap),
+            lambda: broker_answers(settings.local_kafka),
             patience_s=90,
         ),
         Part("mongo", _document_server(data, local.mongo_port), lambda: answers(local.mongo_port)),

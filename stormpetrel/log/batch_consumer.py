@@ -1,119 +1,115 @@
-"""The loop of a consumer that writes in bulk or does long work: read, work, bury, commit; in that order and no
-other."""
+"""The loop of a consumer that writes in bulk or does long work: read, work, dead-letter, commit; in this order."""
 
 from __future__ import annotations
 
 import signal
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from stormpetrel.core.errors import StoreUnavailable
-from stormpetrel.core.settings import Kafka
-from stormpetrel.log.kafka import QUIET, Publisher, dead_letter_headers
+from stormpetrel.log.dead_letters import dead_letter_of
+from stormpetrel.log.record import OutgoingRecord, Record
 from stormpetrel.process.metrics import LAST_PROGRESS
 from stormpetrel.process.probes import Readiness
 
 log = structlog.get_logger()
-RETRY_S = (0.5, 1, 2, 5)  # then every 5 s: a store that is down is waited for, never skipped
+RETRY_S = (0.5, 1, 2, 5)  # then every 5 s: the consumer retries while a store is down, and skips nothing
 LONGEST_WORK_S = 900.0
-Dead = list[tuple[Any, str]]
+
+
+class Rejected(NamedTuple):
+    """A record that cannot be worked on, and why. It goes to the dead letters."""
+
+    record: Record
+    reason: str
+
+
+class RecordConsumer(Protocol):
+    """A member of a consumer group: Kafka's, or the one of the log in memory."""
+
+    def subscribe(self, topics: Sequence[str], on_assigned: Callable[[], None]) -> None: ...
+
+    def consume(self, limit: int, timeout_s: float) -> list[Record]:
+        """At most `limit` records; fewer, or none, after `timeout_s`."""
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """These records and all before them on their partitions need never come again."""
+
+    def close(self) -> None: ...
+
+
+class Sends(Protocol):
+    """The part of a producer that dead letters need."""
+
+    def send(self, record: OutgoingRecord) -> None: ...
+
+    def flush(self) -> None: ...
 
 
 class BatchConsumer:
-    """`work` takes messages and returns those that are dead, with their reasons; it is called again with the same ones
-    while it raises StoreUnavailable. Offsets are committed when it is done and Kafka holds the dead letters."""
+    """`work` takes records and returns those it rejects. While it raises StoreUnavailable it is called again with the
+    same records. Offsets are committed when it is done and the broker holds the dead letters."""
 
     def __init__(
-        self,
-        kafka: Kafka,
-        stage: str,
-        topics: Sequence[str],
-        work: Callable[[Sequence[Any]], Dead],
+        self, consumer: RecordConsumer, producer: Sends, stage: str, work: Callable[[Sequence[Record]], list[Rejected]],
         readiness: Readiness,
-        batch: int,
-        within_s: float,
-    ) -> None:
-        self._stage, self._topics, self._work, self._readiness = stage, list(topics), work, readiness
-        self._batch, self._within_s = batch, within_s
+    ) -> None:  # fmt: skip
+        self._consumer, self._producer, self._stage = consumer, producer, stage
+        self._work, self._readiness = work, readiness
         self.stopping = False
-        self._publisher = Publisher(kafka.bootstrap)
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": kafka.bootstrap,
-                "group.id": f"{kafka.group_prefix}-{stage}",
-                "auto.offset.reset": "earliest",
-                # Offsets are committed by hand, after the work is done.
-                "enable.auto.commit": False,
-                "session.timeout.ms": 6000,
-                "heartbeat.interval.ms": 2000,
-                # A store may be down for long, and a scene takes minutes; the group must not take that for death.
-                "max.poll.interval.ms": int(LONGEST_WORK_S * 1000),
-                "partition.assignment.strategy": "cooperative-sticky",
-                **QUIET,
-            }
-        )
 
     def stop(self, *_: Any) -> None:
         self.stopping = True
 
-    def run(self) -> None:
-        """Until SIGTERM or SIGINT; the batch in work is finished and committed first."""
+    def run(self, topics: Sequence[str], batch: int, within_s: float) -> None:
+        """Runs until SIGTERM or SIGINT; the batch in work is finished and committed first."""
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, self.stop)
-        self._consumer.subscribe(self._topics, on_assign=lambda *_: self._readiness.ready())
+        self._consumer.subscribe(topics, self._readiness.ready)
         try:
             while not self.stopping:
                 self._readiness.beat()
-                messages = self._read()
-                if messages:
-                    self._take(messages)
+                self.take(batch, within_s)
         finally:
             self._consumer.close()
 
-    def _read(self) -> list[Any]:
-        good = []
-        for message in self._consumer.consume(self._batch, timeout=self._within_s):
-            error = message.error()
-            if error is None:
-                good.append(message)
-            elif error.code() not in (KafkaError._PARTITION_EOF, KafkaError._ALL_BROKERS_DOWN):
-                log.warning("Kafka", error=error.str())
-        return good
-
-    def _take(self, messages: Sequence[Any]) -> None:
-        dead = self._until_done(messages)
-        if dead is None:
-            return  # stopping with a store down: nothing is committed, the batch comes again
-        for message, reason in dead:
-            origin = f"{message.topic()}/{message.partition()}/{message.offset()}"
-            log.warning("record goes to the dead letters", origin=origin, reason=reason)
-            headers = dead_letter_headers(reason, self._stage, origin, kept=dict(message.headers() or []))
-            self._publisher.dead_letter(message.topic(), message.value() or b"", headers, message.key())
-        self._publisher.flush()
-        self._consumer.commit(offsets=_next_offsets(messages), asynchronous=False)
+    def take(self, batch: int, within_s: float) -> None:
+        """One batch, from the log to the commit."""
+        records = self._consumer.consume(batch, within_s)
+        if not records:
+            return
+        rejected = self._work_until_done(records)
+        if rejected is None:
+            return  # stopping while a store is down: nothing is committed, the batch comes again
+        for record, reason in rejected:
+            log.warning("record goes to the dead letters", provenance=record.provenance, reason=reason)
+            self._producer.send(dead_letter_of(record, reason, self._stage))
+        # Only when the broker holds the dead letters may the offsets move: a crash before this line means that the
+        # batch comes again, and all writes are by id.
+        self._producer.flush()
+        self._consumer.commit(records)
         LAST_PROGRESS.set_to_current_time()
 
-    def _until_done(self, messages: Sequence[Any]) -> Dead | None:
+    def _work_until_done(self, records: Sequence[Record]) -> list[Rejected] | None:
         attempt = 0
         while True:
             try:
                 # Long work says by itself that it lives, or is taken for dead after this.
                 self._readiness.beat(LONGEST_WORK_S)
-                dead = self._work(messages)
+                rejected = self._work(records)
             except StoreUnavailable as error:
-                wait = RETRY_S[min(attempt, len(RETRY_S) - 1)]
+                pause_s = RETRY_S[min(attempt, len(RETRY_S) - 1)]
                 attempt += 1
                 self._readiness.waits_for(f"a store: {error}")
-                log.warning("a store does not take the batch; trying again", wait_s=wait, error=str(error))
-                if not self._sleep(wait):
+                log.warning("a store does not take the batch; trying again", wait_s=pause_s, error=str(error))
+                if not self._sleep(pause_s):
                     return None
             else:
                 self._readiness.ready()
-                return dead
+                return rejected
 
     def _sleep(self, seconds: float) -> bool:
         """False as soon as the process is told to stop."""
@@ -124,17 +120,3 @@ class BatchConsumer:
             self._readiness.beat()
             time.sleep(0.1)
         return True
-
-
-def schema_of(message: Any, default: str) -> str:
-    """The schema that a message's headers name."""
-    name: bytes = dict(message.headers() or []).get("schema", default.encode())
-    return name.decode(errors="replace")
-
-
-def _next_offsets(messages: Sequence[Any]) -> list[TopicPartition]:
-    last: dict[tuple[str, int], int] = {}
-    for message in messages:
-        place = (message.topic(), message.partition())
-        last[place] = max(last.get(place, -1), message.offset())
-    return [TopicPartition(topic, partition, offset + 1) for (topic, partition), offset in last.items()]

@@ -1,17 +1,23 @@
-"""A model's folder: its manifest, written last, files that are shown to be the ones it names, and its graph."""
+"""A model's folder in the cache: its manifest, written last, the files whose checksums it names, and its graph."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from stormpetrel.core.errors import ModelUnavailable
 
-REMEDY = "Run `stormpetrel model export --force` to make it anew"
+REMEDY = "Run `stormpetrel model export --force` to export it again"
+
+
+def model_directory(cache: Path, name: str) -> Path:
+    """The folder of a model in the cache."""
+    return cache / re.sub(r"[^A-Za-z0-9._-]+", "--", name).strip("-.")
 
 
 def read_checked(directory: Path, files: Sequence[str], remedy: str = REMEDY) -> dict[str, Any]:
@@ -19,11 +25,10 @@ def read_checked(directory: Path, files: Sequence[str], remedy: str = REMEDY) ->
     try:
         fields: dict[str, Any] = json.loads((directory / "manifest.json").read_text())
         for name in files:
-            found = hashlib.sha256((directory / name).read_bytes()).hexdigest()
-            if found != fields["sha256"][name]:
+            if hashlib.sha256((directory / name).read_bytes()).hexdigest() != fields["sha256"][name]:
                 raise ModelUnavailable(f"{directory / name} is not the file that was exported. {remedy}")
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ModelUnavailable(f"no whole model in {directory} ({error}). {remedy}") from error
+        raise ModelUnavailable(f"no complete model in {directory} ({error}). {remedy}") from error
     return fields
 
 
@@ -35,6 +40,6 @@ def open_graph(file: Path, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Spinning threads take the cores of the broker and the stores beside us.
+    # Spinning threads take the cores of the broker and the stores on the same machine.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])

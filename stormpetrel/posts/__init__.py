@@ -1,1 +1,1 @@
-"""Social posts: payloads of the networks, texts, places, photos, and the enrichment that joins them."""
+"""Social posts: the networks' payloads, texts, places and photos, and the enrichment that brings them together."""

@@ -1,7 +1,7 @@
-"""From posts to enriched posts: one micro-batch through language, copies, vectors, terms and places.
+"""From posts to enriched posts: a micro-batch gets languages, near-duplicates, vectors, terms, places and concepts.
 
-Pure but for the state of the duplicate window; knows no broker. The order inside a batch is the order of the
-log, so a batch cut differently gives the same answer.
+Pure but for the state of the duplicate window and of the recent places; knows no broker. Posts are taken in the order
+of the log, so a batch that is cut differently gives the same results.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from stormpetrel.posts.vision.pictures import Picture
 log = structlog.get_logger()
 
 
-class Encodes(Protocol):
-    """Makes unit vectors of texts; `version` names the exact weights."""
+class Encoder(Protocol):
+    """Encodes texts as unit vectors; `version` names the exact weights."""
 
     @property
     def version(self) -> str: ...
@@ -39,141 +39,146 @@ class Encodes(Protocol):
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
 
-# What taught models say of a post, by its id and its text's vector.
+# The relevance of a post by the trained models, from its id and its text vector.
 RelevanceScorer = Callable[[str, Vector], tuple[Relevance, ...]]
-# The first photo of each post: its picture, why it cannot be had, or None where the post has none.
+# The first photo of each post: its pixels, the error that explains why they are missing, or None without a photo.
 Photos = Callable[[Sequence[Post]], Sequence[Picture | BadPicture | None]]
 
 
 @dataclass(frozen=True)
 class PhotoFeatures:
-    """What looks at photos: the model, and where their pixels come from."""
+    """Describes posts' photos: the visual model, and the source of the pixels."""
 
     model: VisualModel
     photos: Photos
 
+    def fields(self, picture: Picture | BadPicture) -> dict[str, object]:
+        """The fields of an enriched post that describe its photo; `photo_problem` where it cannot be described."""
+        if isinstance(picture, BadPicture):
+            return {"photo_problem": str(picture)}
+        try:
+            (features,) = self.model.extract([picture])
+        except Exception as error:
+            return {"photo_problem": f"the visual model failed: {error}"}
+        concepts = sorted(features.concepts.items(), key=lambda concept: (-concept[1], concept[0]))
+        return {
+            "visual_vector": Vector.of(features.vector, self.model.version),
+            "concepts": tuple(ConceptScore(name=name, score=score) for name, score in concepts),
+            "concept_model": self.model.concept_version,
+        }
+
 
 @dataclass(frozen=True)
-class Failure:
-    """A post that could not be enriched, and why. It goes to the dead letters."""
+class EnrichmentFailure:
+    """A post that could not be enriched, and the reason. It goes to the dead-letter topic."""
 
     reason: str
 
 
 class Enricher:
-    """Holds the model, the gazetteer and the window of known originals. One thread at a time."""
+    """Enriches posts. Holds the models, the geoparser and the window of originals. For one thread at a time."""
 
     def __init__(
         self,
-        encoder: Encodes,
-        places: Geoparser,
+        encoder: Encoder,
+        geoparser: Geoparser,
         window: DuplicateWindow,
-        sight: PhotoFeatures | None = None,
+        photo_features: PhotoFeatures | None = None,
         clock: Callable[[], datetime] = now,
-        judges: RelevanceScorer | None = None,
+        relevance_scorer: RelevanceScorer | None = None,
     ) -> None:
-        self._encoder, self._places, self.window = encoder, places, window
-        self._sight, self._clock, self._judges = sight, clock, judges
+        self._encoder, self._geoparser, self.window = encoder, geoparser, window
+        self._photo_features, self._clock, self._relevance_scorer = photo_features, clock, relevance_scorer
 
-    def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost | Failure]:
-        """One result a post, in order. What goes wrong with one post stays with that post."""
-        results = self._without_vectors(posts)
-        wanting = [
-            (index, found)
-            for index, found in enumerate(results)
-            if isinstance(found, EnrichedPost) and found.duplicate_of is None and found.clean_text
-        ]
-        # The same post may stand in a batch twice; it is embedded once.
-        texts = list(dict.fromkeys(found.clean_text for _, found in wanting))
-        try:
-            vectors = dict(zip(texts, self._encoder.encode(texts), strict=True)) if texts else {}
-        except Exception as error:
-            for index, found in wanting:
-                self.window.forget(found.post.post_id)
-                results[index] = Failure(f"the text model failed: {error}")
-            return results
-        for index, found in wanting:
-            vector = Vector.of(vectors[found.clean_text], self._encoder.version)
-            said = self._judges(found.post.post_id, vector) if self._judges else ()
-            results[index] = found.model_copy(update={"text_vector": vector, "relevance": said})
-        return self._with_sight(results)
-
-    def _with_sight(self, results: list[EnrichedPost | Failure]) -> list[EnrichedPost | Failure]:
-        """The results with what the originals' photos show. A photo that cannot be had keeps no post back."""
-        if self._sight is None:
-            return results
-        wanting = [
-            (index, found)
-            for index, found in enumerate(results)
-            if isinstance(found, EnrichedPost) and found.duplicate_of is None and found.post.media
-        ]
-        pictures = self._sight.photos([found.post for _, found in wanting]) if wanting else []
-        for (index, found), picture in zip(wanting, pictures, strict=True):
-            if picture is not None:
-                results[index] = found.model_copy(update=self._seen(picture))
+    def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost | EnrichmentFailure]:
+        """One result a post, in order. A failure of one post does not touch the others."""
+        results = self._enrich_texts(posts)
+        self._add_text_vectors(results)
+        self._add_photo_features(results)
         return results
 
-    def _seen(self, picture: Picture | BadPicture) -> dict[str, object]:
-        if isinstance(picture, BadPicture) or self._sight is None:
-            return {"photo_problem": str(picture)}
-        model = self._sight.model
-        try:
-            (seen,) = model.see([picture])
-        except Exception as error:
-            return {"photo_problem": f"the visual model failed: {error}"}
-        scores = sorted(seen.concepts.items(), key=lambda pair: (-pair[1], pair[0]))
-        return {
-            "visual_vector": Vector.of(seen.vector, model.version),
-            "concepts": tuple(ConceptScore(name=name, score=score) for name, score in scores),
-            "concept_model": model.concept_version,
-        }
-
     def remember(self, event: EnrichedPost) -> None:
-        """Takes an original that was enriched before, here or by another worker, into the window."""
+        """Adds an original that was enriched before, here or by another worker, to the window."""
         if event.duplicate_of is None:
             self.window.claim(event.post.post_id, event.post.text)
-            self._places.note(event.post.created_at, event.places)
+            self._geoparser.note(event.post.created_at, event.places)
 
-    def _without_vectors(self, posts: Sequence[Post]) -> list[EnrichedPost | Failure]:
-        """All but what shared models make. Names are found in all texts at once, and one by one where that fails."""
-        found: Sequence[list[Mention] | None] = [None] * len(posts)
+    def _enrich_texts(self, posts: Sequence[Post]) -> list[EnrichedPost | EnrichmentFailure]:
+        """The posts without vectors. Mentions are found in all texts at once, and post by post where that fails."""
+        mentions: Sequence[list[Mention] | None] = [None] * len(posts)
         try:
             languages = [detect(clean(post.text), post.declared_language)[0] for post in posts]
-            found = self._places.mentions([post.text for post in posts], languages)
+            mentions = self._geoparser.mentions([post.text for post in posts], languages)
         except Exception as error:
-            log.warning("names of places are looked for one by one", reason=str(error))
-        return [self._without_vector(post, mentions) for post, mentions in zip(posts, found, strict=True)]
+            log.warning("place names are recognised post by post", reason=str(error))
+        return [self._enrich_text(*pair) for pair in zip(posts, mentions, strict=True)]
 
-    def _without_vector(self, post: Post, mentions: list[Mention] | None) -> EnrichedPost | Failure:
+    def _enrich_text(self, post: Post, mentions: list[Mention] | None) -> EnrichedPost | EnrichmentFailure:
         try:
             text = clean(post.text)
             language, probability = detect(text, post.declared_language)
             if mentions is None:
-                (mentions,) = self._places.mentions([post.text], [language])
-            places, unresolved = self._places.resolved(
+                (mentions,) = self._geoparser.mentions([post.text], [language])
+            places, unresolved = self._geoparser.resolve(
                 post.text, mentions, post.native_place, post.author_place, language
             )
             terms = document_terms(text, language)
-            copy = self._original(post)
-            if copy is None:
-                self._places.note(post.created_at, places)
+            duplicate = self._near_duplicate(post)
+            if duplicate is None:
+                self._geoparser.note(post.created_at, places)
         except Exception as error:
-            return Failure(f"{type(error).__name__}: {error}")
+            return EnrichmentFailure(f"{type(error).__name__}: {error}")
         return EnrichedPost(
             post=post,
             clean_text=text,
             language=language,
             language_confidence=probability,
-            duplicate_of=copy.of if copy else None,
-            similarity=copy.similarity if copy else None,
+            duplicate_of=duplicate.original_id if duplicate else None,
+            similarity=duplicate.similarity if duplicate else None,
             places=places,
             unresolved_names=unresolved,
-            terms=None if copy else terms,
+            terms=None if duplicate else terms,
             enriched_at=self._clock(),
         )
 
-    def _original(self, post: Post) -> NearDuplicate | None:
-        """The post that this one copies: the one it says it repeats, if that is known, or an alike one."""
+    def _near_duplicate(self, post: Post) -> NearDuplicate | None:
+        """The original of a post: the known one that it declares to repost, or else a similar one."""
         if post.repost_of and post.repost_of in self.window:
             return NearDuplicate(post.repost_of, 1.0)
         return self.window.claim(post.post_id, post.text)
+
+    def _add_text_vectors(self, results: list[EnrichedPost | EnrichmentFailure]) -> None:
+        """Adds text vectors and relevance to the originals with words."""
+        originals = [(row, original) for row, original in _originals(results) if original.clean_text]
+        # The same post may be in a batch twice; it is encoded once.
+        texts = list(dict.fromkeys(original.clean_text for _, original in originals))
+        try:
+            vectors = dict(zip(texts, self._encoder.encode(texts), strict=True)) if texts else {}
+        except Exception as error:
+            for row, original in originals:
+                self.window.forget(original.post.post_id)
+                results[row] = EnrichmentFailure(f"the text model failed: {error}")
+            return
+        for row, original in originals:
+            vector = Vector.of(vectors[original.clean_text], self._encoder.version)
+            relevance = self._relevance_scorer(original.post.post_id, vector) if self._relevance_scorer else ()
+            results[row] = original.model_copy(update={"text_vector": vector, "relevance": relevance})
+
+    def _add_photo_features(self, results: list[EnrichedPost | EnrichmentFailure]) -> None:
+        """Adds the features of the originals' photos. A post whose photo is missing goes on without them."""
+        originals = [(row, original) for row, original in _originals(results) if original.post.media]
+        if self._photo_features is None or not originals:
+            return
+        pictures = self._photo_features.photos([original.post for _, original in originals])
+        for (row, original), picture in zip(originals, pictures, strict=True):
+            if picture is not None:
+                results[row] = original.model_copy(update=self._photo_features.fields(picture))
+
+
+def _originals(results: Sequence[EnrichedPost | EnrichmentFailure]) -> list[tuple[int, EnrichedPost]]:
+    """The enriched posts that are no near-duplicates, with their rows."""
+    return [
+        (row, result)
+        for row, result in enumerate(results)
+        if isinstance(result, EnrichedPost) and result.duplicate_of is None
+    ]

@@ -1,1 +1,8 @@
-"""What an event becomes in the stores: documents and points."""
+"""What an event becomes in the stores: documents and points, written idempotently by id."""
+
+from stormpetrel.projections.patches import PatchProjection, ProductProjection
+from stormpetrel.projections.posts import PostProjection
+from stormpetrel.projections.predictions import PredictionProjection
+from stormpetrel.projections.projection import Projection
+
+__all__ = ["PatchProjection", "PostProjection", "PredictionProjection", "ProductProjection", "Projection"]

@@ -1,61 +1,59 @@
-"""items.labelled -> MongoDB: what models say of items, one document an item and label."""
+"""What models say of items, in MongoDB: one document an item and label."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from stormpetrel.core.clock import milliseconds
-from stormpetrel.core.errors import MalformedRecord, StormpetrelError
-from stormpetrel.core.events import ItemsLabelled, decode
+from stormpetrel.core.errors import MalformedRecord
+from stormpetrel.core.events import ItemsLabelled
 from stormpetrel.core.ids import model_id
-from stormpetrel.core.ports import Document, DocumentStore
-from stormpetrel.log.batch_consumer import Dead, schema_of
+from stormpetrel.core.ports import Document, DocumentWriter
 
-FINENESS = 1_000_000  # of a decision value, so that the store can sort by an integer
+STEPS_PER_UNIT = 1_000_000  # of a decision value, so that the store can sort by an integer
 
 
 def prediction_documents(event: ItemsLabelled) -> list[Document]:
-    """A document an item: `rank` orders the items of a label. Raises MalformedRecord where scores do not fit."""
-    scores = event.scores.values()
-    if len(scores) != len(event.item_ids):
-        raise MalformedRecord(f"it has {len(scores)} scores of {len(event.item_ids)} items; send it anew")
-    own = model_id(event.collection, event.label)
+    """A document an item: `rank` orders the items of a label."""
+    model = model_id(event.collection, event.label)
+    shared = {
+        "key": model,
+        "collection": event.collection,
+        "label": event.label,
+        "vector": event.vector,
+        "scale_level": event.scale_level,
+        "model_version": event.model_version,
+        "annotations": event.annotations,
+        "labelled_at": milliseconds(event.labelled_at),
+    }
     return [
         {
-            "_id": f"{own}:{item_id}",
-            "key": own,
-            "collection": event.collection,
-            "label": event.label,
+            **shared,
+            "_id": f"{model}:{item_id}",
             "item_id": item_id,
             "score": round(float(score), 6),
-            "rank": round(float(score) * FINENESS),
+            "rank": round(float(score) * STEPS_PER_UNIT),
             "positive": bool(score > 0),
-            "vector": event.vector,
-            "scale_level": event.scale_level,
-            "model_version": event.model_version,
-            "annotations": event.annotations,
-            "labelled_at": milliseconds(event.labelled_at),
         }
-        for item_id, score in zip(event.item_ids, scores.tolist(), strict=True)
+        for item_id, score in zip(event.item_ids, event.scores.values().tolist(), strict=True)
     ]
 
 
-class PredictionWriter:
+class PredictionProjection:
     """Writes predictions in the order of the log: a later one of an item and label takes the earlier one's place."""
 
-    def __init__(self, documents: DocumentStore) -> None:
+    event_types = (ItemsLabelled,)
+    default = ItemsLabelled
+
+    def __init__(self, documents: DocumentWriter) -> None:
         self._documents = documents
 
-    def write(self, messages: Sequence[Any]) -> Dead:
-        """The messages that cannot be read. Raises StoreUnavailable; writing again is harmless."""
-        dead: Dead = []
-        for message in messages:
-            try:
-                event = decode(message.value() or b"", ItemsLabelled, schema=schema_of(message, ItemsLabelled.name()))
-                made = prediction_documents(event)
-            except StormpetrelError as error:
-                dead.append((message, str(error)))
-                continue
-            self._documents.upsert("predictions", made)
-        return dead
+    def checked(self, event: ItemsLabelled) -> ItemsLabelled:
+        scores = len(event.scores.values())
+        if scores != len(event.item_ids):
+            raise MalformedRecord(f"it has {scores} scores of {len(event.item_ids)} items; send it anew")
+        return event
+
+    def write(self, events: Sequence[ItemsLabelled]) -> None:
+        for event in events:
+            self._documents.upsert("predictions", prediction_documents(event))

@@ -1,6 +1,6 @@
 """What a collection of the vector index holds, and how its vectors are compressed.
 
-A collection is named by what its vectors are made with, so that another model's vectors never meet ours.
+A collection is named by the models that make its vectors, so that vectors of two models never mix.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from typing import Any, Literal
 
 from qdrant_client import models
 
-CELLS = ("cells_7", "cells_5", "cells_3")
+from stormpetrel.core.cells import RESOLUTIONS
+
+CELLS = tuple(f"cells_{resolution}" for resolution in RESOLUTIONS)
 
 
 @dataclass(frozen=True)
 class Compression:
-    """Dense vectors in the graph's search: as they are, or quantised and the best looked at again in full.
+    """How dense vectors are searched: as they are, or quantised and the best rescored in full.
 
     `scalar` keeps a byte a value, `product` a byte for four bytes' worth of float32 four times over (1/16), `binary`
     a bit. `ef` is how many candidates the graph's search keeps; `oversampling` how many times the limit is rescored.

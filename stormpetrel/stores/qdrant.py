@@ -19,45 +19,46 @@ from stormpetrel.core.ports import Filter, IndexQuery, NearestQuery, Point, Scan
 from stormpetrel.stores.collections import Compression, VectorCollection
 
 SCROLL_PAGE = 2000
-WALK_PAGE = 1000  # points with a vector each: some megabytes of JSON
+SCAN_PAGE = 1000  # points with a vector each: some megabytes of JSON
 ID = "id"  # the payload field that holds the entity's own id
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _unavailable_on_failure(action: str) -> Iterator[None]:
     try:
         yield
     except (ApiException, httpx.HTTPError, OSError, ValueError) as error:
-        raise StoreUnavailable(f"Qdrant: {what}: {error}") from error
+        raise StoreUnavailable(f"Qdrant: {action}: {error}") from error
 
 
-def _condition(given: Filter) -> models.Filter | None:
+def _qdrant_filter(filter: Filter) -> models.Filter | None:
     must: list[Any] = [
-        models.FieldCondition(key=key, match=models.MatchAny(any=list(values))) for key, values in given.any_of.items()
+        models.FieldCondition(key=key, match=models.MatchAny(any=list(values))) for key, values in filter.any_of.items()
     ]
     must += [
         models.FieldCondition(key=key, range=models.Range(gte=low, lte=high))
-        for key, (low, high) in given.ranges.items()
+        for key, (low, high) in filter.ranges.items()
     ]
-    for west, south, east, north in given.boxes:
+    for west, south, east, north in filter.boxes:
         box = models.GeoBoundingBox(
             top_left=models.GeoPoint(lon=west, lat=north), bottom_right=models.GeoPoint(lon=east, lat=south)
         )
         must.append(models.FieldCondition(key="location", geo_bounding_box=box))
-    if given.polygon:
-        ring = models.GeoLineString(points=[models.GeoPoint(lon=lon, lat=lat) for lon, lat in given.polygon])
+    if filter.polygon:
+        ring = models.GeoLineString(points=[models.GeoPoint(lon=lon, lat=lat) for lon, lat in filter.polygon])
         must.append(models.FieldCondition(key="location", geo_polygon=models.GeoPolygon(exterior=ring)))
-    if given.circle:
-        lon, lat, km = given.circle
+    if filter.circle:
+        lon, lat, km = filter.circle
         circle = models.GeoRadius(center=models.GeoPoint(lon=lon, lat=lat), radius=km * 1000)
         must.append(models.FieldCondition(key="location", geo_radius=circle))
     must_not: list[Any] = [
-        models.FieldCondition(key=key, match=models.MatchAny(any=list(values))) for key, values in given.none_of.items()
+        models.FieldCondition(key=key, match=models.MatchAny(any=list(values)))
+        for key, values in filter.none_of.items()
     ]
     return models.Filter(must=must, must_not=must_not) if must or must_not else None
 
 
-def _words(part: models.QueryRequest | models.Filter) -> Any:
+def _json_value(part: models.QueryRequest | models.Filter) -> Any:
     return part.model_dump(mode="json", exclude_none=True)
 
 
@@ -78,7 +79,7 @@ class QdrantIndex:
         """Creates the collection and its payload indexes where they are missing, and sets its compression; safe to
         repeat."""
         quantisation = self._compression.quantisation()
-        with _told(f"creating {collection.name}"):
+        with _unavailable_on_failure(f"creating {collection.name}"):
             if not self._client.collection_exists(collection.name):
                 self._client.create_collection(
                     collection.name,
@@ -110,77 +111,78 @@ class QdrantIndex:
 
     def _configured(self, collection: VectorCollection) -> dict[str, Any]:
         """The compression of each dense vector as the server holds it."""
-        held = self._client.get_collection(collection.name).config.params.vectors
-        return {name: held[name].quantization_config for name in collection.dense} if isinstance(held, dict) else {}
+        vectors = self._client.get_collection(collection.name).config.params.vectors
+        if not isinstance(vectors, dict):
+            return {}
+        return {name: vectors[name].quantization_config for name in collection.dense}
 
     def settled(self, collection: str) -> bool:
         """Whether everything that was written is in the graph, as far as the server wants it to be."""
-        with _told(f"describing {collection}"):
+        with _unavailable_on_failure(f"describing {collection}"):
             return self._client.get_collection(collection).status == models.CollectionStatus.GREEN
 
     def _request(self, query: IndexQuery) -> models.QueryRequest:
-        asked: Any
+        ranking: Any
         params = None
         if isinstance(query, NearestQuery) and query.dense is not None:
-            asked = models.NearestQuery(nearest=query.dense.tolist())
+            ranking = models.NearestQuery(nearest=query.dense.tolist())
             params = self._compression.search_params()
         elif isinstance(query, NearestQuery):
             indices, values = query.sparse or ((), ())
-            asked = models.NearestQuery(nearest=models.SparseVector(indices=list(indices), values=list(values)))
+            ranking = models.NearestQuery(nearest=models.SparseVector(indices=list(indices), values=list(values)))
         else:
             direction = models.Direction(query.direction)
-            asked = models.OrderByQuery(
+            ranking = models.OrderByQuery(
                 order_by=models.OrderBy(key=query.key, direction=direction, start_from=query.start)
             )
         return models.QueryRequest(
-            query=asked,
+            query=ranking,
             using=query.using if isinstance(query, NearestQuery) else None,
             params=params,
-            filter=_condition(query.filter),
+            filter=_qdrant_filter(query.filter),
             limit=query.limit,
             with_payload=list(query.payload),
         )
 
     def ping(self) -> None:
-        with _told("listing collections"):
+        with _unavailable_on_failure("listing collections"):
             self._client.get_collections()
 
     def collections(self) -> list[str]:
         """The names of all collections."""
-        with _told("listing collections"):
-            return sorted(found.name for found in self._client.get_collections().collections)
+        with _unavailable_on_failure("listing collections"):
+            return sorted(collection.name for collection in self._client.get_collections().collections)
 
     def upsert(self, collection: str, points: Sequence[Point]) -> None:
         if not points:
             return
-        rows = []
+        structs = []
         for point in {point.id: point for point in points}.values():
             vectors: dict[str, Any] = {name: values.tolist() for name, values in point.dense.items()}
             for name, (indices, values) in point.sparse.items():
                 vectors[name] = models.SparseVector(indices=list(indices), values=list(values))
-            rows.append(
+            structs.append(
                 models.PointStruct(id=point_id(point.id), vector=vectors, payload={ID: point.id, **point.payload})
             )
-        with _told(f"writing {len(rows)} points"):
-            self._client.upsert(collection, rows, wait=True)
+        with _unavailable_on_failure(f"writing {len(structs)} points"):
+            self._client.upsert(collection, structs, wait=True)
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         if ids:
-            with _told("deleting points"):
-                self._client.delete(collection, [point_id(entity) for entity in ids], wait=True)
+            with _unavailable_on_failure("deleting points"):
+                self._client.delete(collection, [point_id(entity_id) for entity_id in ids], wait=True)
 
     def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
         if not queries:
             return []
-        asked = [self._request(query) for query in queries]
-        with _told("searching"):
-            answers = self._posted(f"/collections/{collection}/points/query/batch", {"searches": asked})
+        searches = [self._request(query) for query in queries]
+        with _unavailable_on_failure("searching"):
+            answers = self._post(f"/collections/{collection}/points/query/batch", {"searches": searches})
         return [[Scored(hit.get("payload") or {}, hit["score"]) for hit in answer["points"]] for answer in answers]
 
-    def _posted(self, path: str, asked: dict[str, Any]) -> Any:
-        """The server's result, without the client: it makes a checked model of every hit, which takes longer than the
-        search."""
-        reply = self._http.post(path, content=orjson.dumps(asked, default=_words))
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        """The server's result, past the client library: it validates every hit, which takes longer than the search."""
+        reply = self._http.post(path, content=orjson.dumps(body, default=_json_value))
         if reply.status_code != httpx.codes.OK:
             raise OSError(f"it answers {reply.status_code}: {reply.text[:500]}")
         return orjson.loads(reply.content)["result"]
@@ -190,53 +192,53 @@ class QdrantIndex:
     ) -> dict[str, dict[str, NDArray[np.float32]]]:
         if not ids:
             return {}
-        points = [point_id(entity) for entity in ids]
-        with _told("reading vectors"):
-            found = self._client.retrieve(collection, points, with_payload=[ID], with_vectors=list(names))
+        point_ids = [point_id(entity_id) for entity_id in ids]
+        with _unavailable_on_failure("reading vectors"):
+            points = self._client.retrieve(collection, point_ids, with_payload=[ID], with_vectors=list(names))
         return {
             str((point.payload or {})[ID]): {
                 name: np.asarray(values, dtype=np.float32)
                 for name, values in (point.vector if isinstance(point.vector, dict) else {}).items()
                 if name in names
             }
-            for point in found
+            for point in points
         }
 
     def scan(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterable[ScannedPage]:
-        asked = {"limit": WALK_PAGE, "with_payload": list(payload), "with_vector": [vector]}
-        condition = _condition(within)
+        request = {"limit": SCAN_PAGE, "with_payload": list(payload), "with_vector": [vector]}
+        condition = _qdrant_filter(within)
         if condition is not None:
-            asked["filter"] = condition
+            request["filter"] = condition
         while True:
-            with _told("reading vectors"):
-                page = self._posted(f"/collections/{collection}/points/scroll", asked)
-            have = [point for point in page["points"] if vector in (point.get("vector") or {})]
-            values = np.asarray([point["vector"][vector] for point in have], dtype=np.float32)
+            with _unavailable_on_failure("reading vectors"):
+                page = self._post(f"/collections/{collection}/points/scroll", request)
+            complete = [point for point in page["points"] if vector in (point.get("vector") or {})]
+            values = np.asarray([point["vector"][vector] for point in complete], dtype=np.float32)
             without = [point["payload"] for point in page["points"] if vector not in (point.get("vector") or {})]
-            yield ScannedPage([point["payload"] for point in have], values, without)
+            yield ScannedPage([point["payload"] for point in complete], values, without)
             if page["next_page_offset"] is None:
                 return
-            asked["offset"] = page["next_page_offset"]
+            request["offset"] = page["next_page_offset"]
 
     def count(self, collection: str, within: Filter | None = None) -> int:
-        condition = _condition(within) if within is not None else None
-        with _told("counting"):
+        condition = _qdrant_filter(within) if within is not None else None
+        with _unavailable_on_failure("counting"):
             return self._client.count(collection, count_filter=condition, exact=True).count
 
     def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
         if not values:
             return {}
-        wanted = _condition(Filter(any_of={field: values}))
-        with _told(f"counting by {field}"):
-            asked = {"key": field, "filter": wanted, "limit": len(values), "exact": True}
-            found = self._posted(f"/collections/{collection}/facet", asked)
-        return {str(hit["value"]): hit["count"] for hit in found["hits"]}
+        any_value = _qdrant_filter(Filter(any_of={field: values}))
+        with _unavailable_on_failure(f"counting by {field}"):
+            request = {"key": field, "filter": any_value, "limit": len(values), "exact": True}
+            facet = self._post(f"/collections/{collection}/facet", request)
+        return {str(hit["value"]): hit["count"] for hit in facet["hits"]}
 
     def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
         offset: Any = None
-        condition = _condition(within) if within is not None else None
+        condition = _qdrant_filter(within) if within is not None else None
         while True:
-            with _told("reading ids"):
+            with _unavailable_on_failure("reading ids"):
                 page, offset = self._client.scroll(
                     collection, scroll_filter=condition, limit=SCROLL_PAGE, offset=offset, with_payload=[ID]
                 )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from stormpetrel.core.events import ModelUpdated, decode
+from stormpetrel.core.events import ModelUpdated
 from stormpetrel.core.topics import MODELS_UPDATED
-from stormpetrel.log.kafka import read_whole
 from tests.integration.running import RunningSystem
 
 FLOOD = [
@@ -67,8 +66,5 @@ def listed(system: RunningSystem, label: str = "flood", collection: str = COLLEC
 
 
 def newest_model(system: RunningSystem) -> ModelUpdated:
-    found = [
-        decode(message.value(), ModelUpdated, schema=ModelUpdated.name())
-        for message in read_whole(system.bootstrap, MODELS_UPDATED.name)
-    ]
+    found = [record.decode(ModelUpdated) for record in system.reader.read(MODELS_UPDATED)]
     return [model for model in found if (model.collection, model.label) == (COLLECTION, "flood")][-1]

@@ -16,7 +16,9 @@ from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
 from stormpetrel.local.stack import SPARING, Stack, free_port, this_python
-from stormpetrel.log.kafka import POST_GROUPS, apply_topics, consumer_lags
+from stormpetrel.log.admin import POST_GROUPS, apply_topics, consumer_lags
+from stormpetrel.log.producer import KafkaProducer
+from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.stores.collections import posts_collection
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
@@ -40,7 +42,8 @@ class RunningSystem:
         ports = {name: free_port() for name in ("kafka_port", "kafka_controller_port", "mongo_port", "qdrant_port")}
         self.settings = Settings(cache=cache, local={"directory": directory, **ports})  # type: ignore[arg-type]
         self.addresses = local_addresses(self.settings)
-        self.bootstrap = self.addresses["STORMPETREL_KAFKA__BOOTSTRAP"]
+        self.kafka = self.settings.local_kafka
+        self.reader = KafkaTopicReader(self.kafka)
         self.directory = directory
         self.stack = Stack(directory, print)
         self.ours: dict[str, subprocess.Popen[bytes]] = {}
@@ -53,7 +56,7 @@ class RunningSystem:
         try:
             for part in server_parts(self.settings):
                 self.stack.start(part)
-            apply_topics(self.bootstrap, all_topics(), 1)
+            apply_topics(self.kafka, all_topics())
         except BaseException:
             self.stack.stop()
             raise
@@ -63,6 +66,9 @@ class RunningSystem:
         for name in list(self.ours):
             self.stop(name)
         self.stack.stop()
+
+    def producer(self) -> KafkaProducer:
+        return KafkaProducer(self.kafka)
 
     @property
     def documents(self) -> MongoStore:
@@ -159,7 +165,7 @@ class RunningSystem:
 
     def wait_until_worked_through(self, seconds: float = 120) -> None:
         """Both consumer groups have committed everything that stands on their topics."""
-        wait_until(self._nothing_left, seconds, f"no lag: {consumer_lags(self.bootstrap, 'stormpetrel')}")
+        wait_until(self._nothing_left, seconds, f"no lag: {consumer_lags(self.kafka)}")
 
     def _nothing_left(self) -> bool:
         # Twice: between the two looks the worker's last results reach the index consumer.
@@ -174,11 +180,11 @@ class RunningSystem:
         )
 
     def _lags(self, *names: str) -> list[int]:
-        lags = consumer_lags(self.bootstrap, "stormpetrel")
+        lags = consumer_lags(self.kafka)
         return [lags[name] for name in names]
 
     def verify(self) -> Verification:
-        return verify(self.bootstrap, self.documents, self.index, COLLECTION)
+        return verify(self.reader, self.documents, self.index, COLLECTION)
 
 
 def write_posts(path: Path, posts: Sequence[dict[str, Any]]) -> Path:

@@ -13,12 +13,12 @@ import pytest
 import rasterio
 from PIL import Image
 
-from stormpetrel.core.events import Annotation, decode
+from stormpetrel.core.events import Annotation
 from stormpetrel.core.topics import ANNOTATIONS
 from stormpetrel.demo.scenes import MUD, WATER
 from stormpetrel.learning.training.linear_model import LinearModel
 from stormpetrel.learning.training.trainer import Trainer
-from stormpetrel.log.kafka import Publisher, read_dead_letters, read_whole
+from stormpetrel.log import OutgoingRecord, read_dead_letters
 from tests.integration.annotating import COLLECTION, FLOOD, OTHER, annotate, lessons, listed, models, newest_model
 from tests.integration.running import RunningSystem, wait_until, write_posts
 from tests.integration.scenes import Products, make
@@ -93,10 +93,10 @@ def test_a_kill_and_a_replay_make_the_same_model_bit_for_bit(taught: RunningSyst
     published = newest_model(taught)
     # Once more from the beginning, in this process: the same version, weights and predictions.
     trainer = Trainer()
-    for message in read_whole(taught.bootstrap, ANNOTATIONS.name):
-        schema = dict(message.headers())["schema"].decode()
+    for record in taught.reader.read(ANNOTATIONS):
+        schema = record.header("schema")
         if schema == Annotation.name():
-            trainer.take(decode(message.value(), Annotation), (message.partition(), message.offset()))
+            trainer.take(record.decode(Annotation), record.position)
     again = trainer.model((COLLECTION, "flood"), published.updated_at)
     assert again.model_version == published.model_version
     assert again.weights == published.weights and again.state == published.state
@@ -173,12 +173,10 @@ def test_bad_annotations_are_told_one_by_one_and_the_good_ones_kept(taught: Runn
     assert not found["model"]["separates"] and found["top"] and not found["boundary"]
     nothing = taught.api("POST", "/v1/feedback", json={"collection": "posts/empty", "label": "flood"})
     assert nothing.status_code == 422 and "Annotate one item first" in nothing.text
-    publisher = Publisher(taught.bootstrap)
-    publisher._producer.produce(ANNOTATIONS.name, b"{}", b"posts/bad", headers=[("schema", b"Annotation")])
-    publisher.flush()
-    wait_until(
-        lambda: any(read_dead_letters(taught.bootstrap, ANNOTATIONS.name)), 20, "a broken event is a dead letter"
-    )
+    producer = taught.producer()
+    producer.send(OutgoingRecord(ANNOTATIONS.name, b"posts/bad", b"{}", {"schema": b"Annotation"}))
+    producer.flush()
+    wait_until(lambda: any(read_dead_letters(taught.reader, ANNOTATIONS)), 20, "a broken event is a dead letter")
 
 
 def test_a_round_of_posts_begins_with_a_text_and_finds_what_people_want(taught: RunningSystem) -> None:

@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, decode
+from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn
 from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
-from stormpetrel.log.kafka import read_dead_letters, read_whole
+from stormpetrel.log import read_dead_letters
 from tests.integration.running import RunningSystem, wait_until
 
 pytestmark = pytest.mark.integration
@@ -145,9 +145,8 @@ def catalogue() -> Iterator[Catalogue]:
 
 def _told(system: RunningSystem) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
-    for message in read_whole(system.bootstrap, PRODUCTS_ANNOUNCED.name):
-        schema = dict(message.headers())["schema"].decode()
-        event = decode(message.value(), ProductAnnounced, ProductWithdrawn, schema=schema)
+    for record in system.reader.read(PRODUCTS_ANNOUNCED):
+        event = record.decode(ProductAnnounced, ProductWithdrawn)
         found.setdefault(event.product_name, []).append(event)
     return found
 
@@ -194,7 +193,7 @@ def test_a_queue_is_emptied_and_acknowledged_after_kafka_has_its_events(
     assert {_name(number) for number in range(30, 55)} <= told.keys()
     assert isinstance(told[gone][-1], ProductWithdrawn)
     assert _name(7) in told, "older than three days: the catalogue was asked"
-    assert any("sung" in letter.reason for letter in read_dead_letters(system.bootstrap, PRODUCTS_ANNOUNCED.name))
+    assert any("sung" in letter.reason for letter in read_dead_letters(system.reader, PRODUCTS_ANNOUNCED))
     assert catalogue.logins == 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,9 @@ from PIL import Image
 
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.demo.pictures import SCENES, picture
-from stormpetrel.models.export import ensure_visual_exported, exporting_python, is_visual_cached, model_directory
-from stormpetrel.posts.vision.concepts import Concept, ConceptList
-from stormpetrel.posts.vision.model import visual_model
+from stormpetrel.models.export import exporting_python
+from stormpetrel.models.model_store import model_directory
+from stormpetrel.posts.vision.clip import ClipModel, ensure_clip, is_clip_cached
 
 pytestmark = pytest.mark.integration
 CONCEPTS = ["flooded street", "fire", "dog"]
@@ -31,7 +30,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with exporting_python(folder / "cache", print) as python:
         done = subprocess.run([str(python), str(BUILDER), str(folder)], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
-        ensure_visual_exported(folder / "cache", _name(folder), CONCEPTS, print, python)
+        ensure_clip(folder / "cache", _name(folder), CONCEPTS, print, python)
     return folder
 
 
@@ -39,26 +38,22 @@ def _name(folder: Path) -> str:
     return str(folder / "model")
 
 
-def _concepts(names: Sequence[str]) -> ConceptList:
-    return ConceptList(tuple(Concept(name=name) for name in names))
-
-
 def test_an_exported_clip_model_sees_what_the_model_itself_sees(tiny: Path) -> None:
-    model = visual_model(_name(tiny), model_directory(tiny / "cache", _name(tiny)), _concepts(CONCEPTS))
+    model = ClipModel(model_directory(tiny / "cache", _name(tiny)))
     pictures = [np.asarray(Image.open(file).convert("RGB")) for file in sorted((tiny / "pictures").iterdir())]
-    seen = model.see(pictures)
+    features = model.extract(pictures)
     assert model.dimensions == 24 and model.version.startswith(_name(tiny) + "@")
-    vectors = np.array([one.vector for one in seen])
+    vectors = np.array([picture_features.vector for picture_features in features])
     # Resampling differs in the last bit of a pixel; the vectors must not show it.
     assert (vectors * np.load(tiny / "seen.npy")).sum(axis=1) == pytest.approx(1, abs=2e-3)
-    for one in seen:
-        assert set(one.concepts) <= set(CONCEPTS)
-        assert sum(one.concepts.values()) == pytest.approx(1, abs=0.05)
+    for picture_features in features:
+        assert set(picture_features.concepts) <= set(CONCEPTS)
+        assert sum(picture_features.concepts.values()) == pytest.approx(1, abs=0.05)
 
 
 def test_a_longer_concept_list_asks_for_a_new_export(tiny: Path) -> None:
-    assert is_visual_cached(tiny / "cache", _name(tiny), CONCEPTS)
-    assert not is_visual_cached(tiny / "cache", _name(tiny), [*CONCEPTS, "my levee"])
+    assert is_clip_cached(tiny / "cache", _name(tiny), CONCEPTS)
+    assert not is_clip_cached(tiny / "cache", _name(tiny), [*CONCEPTS, "my levee"])
 
 
 def test_a_damaged_model_is_not_loaded(tiny: Path, tmp_path: Path) -> None:
@@ -67,4 +62,4 @@ def test_a_damaged_model_is_not_loaded(tiny: Path, tmp_path: Path) -> None:
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "prompts.npy").write_bytes(b"damaged")
     with pytest.raises(ModelUnavailable, match=r"prompts\.npy"):
-        visual_model(_name(tiny), tmp_path, _concepts(CONCEPTS))
+        ClipModel(tmp_path)

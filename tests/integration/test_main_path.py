@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
+from stormpetrel.core.topics import POSTS_RAW
 from stormpetrel.demo.night import flood_night
-from stormpetrel.log.kafka import Publisher, read_dead_letters
+from stormpetrel.log import OutgoingRecord, read_dead_letters
 from tests.integration.running import COLLECTION, RunningSystem, wait_until, write_posts
 
 pytestmark = pytest.mark.integration
@@ -70,19 +71,19 @@ def test_most_repeats_of_the_night_are_recognised(night: RunningSystem) -> None:
 
 
 def test_a_broken_record_is_a_dead_letter_with_its_bytes_and_reason(night: RunningSystem) -> None:
-    letters = [letter for letter in read_dead_letters(night.bootstrap, "posts.raw") if b"cut off" in letter.raw]
+    letters = [letter for letter in read_dead_letters(night.reader, POSTS_RAW) if b"cut off" in letter.record.value]
     assert letters
     assert "not JSON" in letters[0].reason
-    assert letters[0].origin == "night.jsonl:401"
+    assert letters[0].provenance == "night.jsonl:401"
 
 
 def test_a_record_that_is_no_post_dies_in_the_worker_alone(night: RunningSystem) -> None:
-    publisher = Publisher(night.bootstrap)
-    publisher._send("posts.raw", b"x:broken", b'{"schema_version": 1, "text": 7}', [("schema", b"Post")])
-    publisher._send("posts.raw", b"x:future", b'{"schema_version": 99}', [("schema", b"Post")])
-    publisher.flush()
+    producer = night.producer()
+    producer.send(OutgoingRecord("posts.raw", b"x:broken", b'{"schema_version": 1, "text": 7}', {"schema": b"Post"}))
+    producer.send(OutgoingRecord("posts.raw", b"x:future", b'{"schema_version": 99}', {"schema": b"Post"}))
+    producer.flush()
     night.wait_until_worked_through()
-    letters = {letter.key: letter for letter in read_dead_letters(night.bootstrap, "posts.raw") if letter.key}
+    letters = {letter.record.key: letter for letter in read_dead_letters(night.reader, POSTS_RAW) if letter.record.key}
     assert letters[b"x:broken"].stage == "enrich"
     assert "post_id" in letters[b"x:broken"].reason
     assert "version 99" in letters[b"x:future"].reason
@@ -127,7 +128,7 @@ def test_indexing_the_log_again_changes_nothing(night: RunningSystem) -> None:
     freshness = night.documents.get("freshness", ["time", "text"])
     assert night.stop("index") < 5
     # The group is set back to the first record of every partition.
-    consumer = Consumer({"bootstrap.servers": night.bootstrap, "group.id": "stormpetrel-index"})
+    consumer = Consumer({"bootstrap.servers": night.kafka.bootstrap, "group.id": "stormpetrel-index"})
     consumer.commit(offsets=[TopicPartition("posts.enriched", p, 0) for p in range(12)], asynchronous=False)
     consumer.close()
     night.start("index", "consume", "index")

@@ -22,7 +22,7 @@ from stormpetrel.core.ports import Filter, OrderQuery
 from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
 from stormpetrel.demo.scenes import MUD, WATER, write_radar
 from stormpetrel.local.stack import this_python
-from stormpetrel.log.kafka import read_dead_letters, read_whole
+from stormpetrel.log import read_dead_letters
 from stormpetrel.stores.collections import patches_collection
 from tests.integration.running import RunningSystem, wait_until, write_posts
 from tests.integration.scenes import Products, make
@@ -73,7 +73,7 @@ def test_a_pair_is_described_and_takes_over_the_ground_of_the_radar_image_alone(
 ) -> None:
     scene = _scenes(night)[_pair(products)]
     assert scene["patches"] == {"g480": 4, "g240": 16, "g120": 64}
-    assert scene["before"] == products.radar_before.stem
+    assert scene["reference"] == products.radar_before.stem
     assert max(map(abs, scene["shift_m"])) < 10, "registered to less than a pixel"
     fused = Filter(any_of={"scene_id": [_pair(products)], "scale_level": ["120"]})
     (found,) = night.index.query(COLLECTION, [OrderQuery("event_time", "desc", filter=fused, limit=200)])
@@ -95,7 +95,7 @@ def test_new_water_is_where_the_flood_is(night: RunningSystem, products: Product
     truth = 100.0 * (flood & ~before).sum()
     area = sum(feature["properties"]["area_m2"] for feature in told["features"])
     assert 0.9 < area / truth < 1.1
-    assert told["properties"]["before"] == products.radar_before.stem
+    assert told["properties"]["reference"] == products.radar_before.stem
     assert told["properties"]["confidence"] > 0.5
     shown = night.api("GET", "/v1/scenes/pictures/change.png", params={"scene_id": scene})
     picture = np.array(Image.open(io.BytesIO(shown.content)).convert("RGB")).reshape(-1, 3)
@@ -234,8 +234,8 @@ def test_broken_products_die_with_their_reasons_and_the_next_goes_on(
     night.wait_until_seen()
     letters = [
         letter
-        for letter in read_dead_letters(night.bootstrap, PRODUCTS_ANNOUNCED.name)
-        if letter.key == broken.stem.encode()
+        for letter in read_dead_letters(night.reader, PRODUCTS_ANNOUNCED)
+        if letter.record.key == broken.stem.encode()
     ]
     assert [letter.stage for letter in letters] == ["scenes"]
     assert "broken" in letters[0].reason
@@ -284,7 +284,7 @@ def test_a_withdrawn_product_leaves_with_its_patches_and_its_partner_goes_on_alo
 
 def _announced(system: RunningSystem, name: str) -> bool:
     last = None
-    for message in read_whole(system.bootstrap, PRODUCTS_ANNOUNCED.name):
-        if message.key() == name.encode():
-            last = dict(message.headers())["schema"]
-    return last == b"ProductAnnounced"
+    for record in system.reader.read(PRODUCTS_ANNOUNCED):
+        if record.key == name.encode():
+            last = record.header("schema")
+    return last == "ProductAnnounced"

@@ -14,8 +14,8 @@ import pytest
 from websockets.sync.client import connect
 
 from stormpetrel.core.clock import now
-from stormpetrel.core.events import Post, encode
-from stormpetrel.log.kafka import Publisher
+from stormpetrel.core.events import Post
+from stormpetrel.core.topics import POSTS_RAW
 from tests.integration.running import RunningSystem, wait_until
 
 pytestmark = pytest.mark.integration
@@ -24,9 +24,9 @@ pytestmark = pytest.mark.integration
 def _publish(night: RunningSystem, text: str) -> str:
     post_id = f"file:standing-{uuid.uuid4().hex[:8]}"
     post = Post(post_id=post_id, source="file", text=text, created_at=now(), ingested_at=now())
-    publisher = Publisher(night.bootstrap)
-    publisher.publish("posts.raw", post_id, post, encode(post))
-    publisher.flush()
+    producer = night.producer()
+    producer.publish(POSTS_RAW, post_id, post)
+    producer.flush()
     return post_id
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from consumers.sources.post_publisher import PostPublisher
 from consumers.sources.x import XStream, stream
-from stormpetrel.log.kafka import Publisher, read_dead_letters, read_whole
+from stormpetrel.core.topics import POSTS_RAW
+from stormpetrel.log import read_dead_letters
 from stormpetrel.process.probes import Readiness
 from tests.integration.running import RunningSystem, wait_until
 
@@ -90,7 +91,7 @@ def test_the_live_stream_survives_keep_alives_a_drop_and_a_429(
         return await real_sleep(min(seconds, 0.05), result)
 
     monkeypatch.setattr("tweepy.asynchronous.streaming.asyncio.sleep", short_sleep)
-    publisher = PostPublisher(Publisher(system.bootstrap), "x")
+    publisher = PostPublisher(system.producer(), "x")
     client = XStream(url, TOKEN, publisher, Readiness("X"))
 
     async def until_all_came() -> None:
@@ -109,11 +110,13 @@ def test_the_live_stream_survives_keep_alives_a_drop_and_a_429(
     assert 60 in waits
 
     def arrived() -> set[str]:
-        return {(message.key() or b"").decode() for message in read_whole(system.bootstrap, "posts.raw")}
+        return {(record.key or b"").decode() for record in system.reader.read(POSTS_RAW)}
 
     wait_until(lambda: {f"x:9900{n}" for n in (1, 2, 4, 5)} <= arrived(), 10, "all whole objects are on posts.raw")
     assert "x:99003" not in arrived()
-    letters = [d for d in read_dead_letters(system.bootstrap, "posts.raw") if d.raw == _object(3)[:70]]
+    letters = [
+        letter for letter in read_dead_letters(system.reader, POSTS_RAW) if letter.record.value == _object(3)[:70]
+    ]
     assert len(letters) == 1
     assert letters[0].stage == "source x"
-    assert letters[0].origin.startswith("x:filtered_stream:")
+    assert letters[0].provenance.startswith("x:filtered_stream:")

@@ -1,4 +1,4 @@
-"""The codec round-trips; what is not ours is refused with a reason, never with a crash."""
+"""Events round-trip through the codec; any other bytes are refused with a reason, never with a crash."""
 
 from __future__ import annotations
 
@@ -40,24 +40,26 @@ def test_posts_round_trip(post: Post) -> None:
 
 
 @given(posts, st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=20), moments)
-def test_enriched_posts_round_trip_with_their_vectors_to_the_bit(post: Post, values: list[float], at: datetime) -> None:
+def test_enriched_posts_round_trip_with_their_vectors_to_the_bit(
+    post: Post, values: list[float], moment: datetime
+) -> None:
     vector = np.array(values, dtype=np.float32)
     event = EnrichedPost(
         post=post,
         clean_text=post.text,
         language="en",
         language_confidence=0.5,
-        enriched_at=at,
+        enriched_at=moment,
         text_vector=Vector.of(vector, "m@1"),
         terms=TermWeights(indices=(1, 2**32 - 1), values=(0.5, 1.25)),
     )
-    back = decode(encode(event), EnrichedPost, PostDeleted, schema="EnrichedPost")
-    assert back == event
-    assert back.text_vector.values().tobytes() == vector.tobytes()
+    decoded = decode(encode(event), EnrichedPost, PostDeleted, schema="EnrichedPost")
+    assert decoded == event
+    assert decoded.text_vector.values().tobytes() == vector.tobytes()
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_an_event_or_an_error_of_ours(raw: bytes) -> None:
+def test_bytes_that_are_no_event_are_refused(raw: bytes) -> None:
     with pytest.raises(StormpetrelError):
         decode(raw, Post)
 
@@ -93,68 +95,68 @@ FIELDS = [
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values | st.dictionaries(st.sampled_from(FIELDS), json_values)))
-def test_any_record_of_a_source_is_read_passed_or_malformed(record: dict[str, Any]) -> None:
+def test_any_record_of_a_source_is_read_skipped_or_malformed(record: dict[str, Any]) -> None:
     import orjson
 
     try:
         raw = orjson.dumps(record)
     except TypeError:
-        return  # an integer that JSON of 64 bits has no room for
+        return  # an integer of more than 64 bits
     try:
         read(raw, NOW)
     except MalformedRecord as error:
         assert str(error)
 
 
-def test_an_old_version_is_read_by_its_upgrade(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_version_is_upgraded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
         events.UPGRADES,
         ("PostDeleted", 0),
         lambda old: {"schema_version": 1, "post_id": old["id"], "source": "x", "deleted_at": old["at"]},
     )
-    found = decode(b'{"schema_version": 0, "id": "x:1", "at": "2026-01-01T00:00:00Z"}', PostDeleted)
-    assert found.post_id == "x:1"
+    event = decode(b'{"schema_version": 0, "id": "x:1", "at": "2026-01-01T00:00:00Z"}', PostDeleted)
+    assert event.post_id == "x:1"
 
 
-def test_a_version_from_the_future_and_an_unknown_schema_are_refused() -> None:
+def test_a_newer_version_and_an_unknown_schema_are_refused() -> None:
     with pytest.raises(UnknownSchema, match="version 2"):
         decode(b'{"schema_version": 2}', Post)
     with pytest.raises(UnknownSchema, match="'Alert'"):
         decode(b"{}", Post, schema="Alert")
 
 
-def test_a_vector_that_does_not_fit_its_promise_is_malformed() -> None:
-    with pytest.raises(MalformedRecord, match="2 values, 3 promised"):
+def test_a_vector_of_another_size_is_malformed() -> None:
+    with pytest.raises(MalformedRecord, match="2 values, not 3"):
         Vector(model="m", dimensions=3, data=Vector.of(np.zeros(2, np.float32), "m").data).values()
 
 
 ids = st.from_regex(r"[1-9][0-9]{3,17}", fullmatch=True)
-seconds = st.datetimes(datetime(2006, 1, 1), datetime(2035, 1, 1)).map(lambda at: at.replace(microsecond=0, tzinfo=UTC))
+seconds = st.datetimes(datetime(2006, 1, 1), datetime(2035, 1, 1)).map(lambda t: t.replace(microsecond=0, tzinfo=UTC))
 words = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="<>&"), min_size=1, max_size=200)
 
 
-def _forms(number: str, at: datetime, text: str) -> dict[str, dict[str, object]]:
-    said = at.isoformat().replace("+00:00", "Z")
-    record = {"$type": "app.bsky.feed.post", "text": text, "createdAt": said}
+def _payloads(number: str, moment: datetime, text: str) -> dict[str, dict[str, object]]:
+    timestamp = moment.isoformat().replace("+00:00", "Z")
+    record = {"$type": "app.bsky.feed.post", "text": text, "createdAt": timestamp}
     commit = {"operation": "create", "collection": "app.bsky.feed.post", "rkey": number, "record": record}
-    status = {"id": number, "created_at": said, "content": f"<p>{html.escape(text)}</p>", "account": {"id": "1"}}
+    status = {"id": number, "created_at": timestamp, "content": f"<p>{html.escape(text)}</p>", "account": {"id": "1"}}
     return {
-        f"x:{number}": {"data": {"id": number, "text": text, "created_at": said}},
+        f"x:{number}": {"data": {"id": number, "text": text, "created_at": timestamp}},
         f"bsky:did:plc:a/{number}": {
             "did": "did:plc:a",
-            "time_us": int(at.timestamp() * 1e6),
+            "time_us": int(moment.timestamp() * 1e6),
             "kind": "commit",
             "commit": commit,
         },
         f"mastodon:{number}": {"event": "update", "payload": json.dumps(status), "stream": ["public"]},
-        f"file:{number}": {"id": number, "text": text, "created_at": said},
+        f"file:{number}": {"id": number, "text": text, "created_at": timestamp},
     }
 
 
-@given(number=ids, at=seconds, text=words.filter(str.strip))
-def test_every_payload_form_becomes_the_same_post_and_round_trips(number: str, at: datetime, text: str) -> None:
-    for post_id, record in _forms(number, at, text).items():
+@given(number=ids, moment=seconds, text=words.filter(str.strip))
+def test_every_payload_format_becomes_the_same_post_and_round_trips(number: str, moment: datetime, text: str) -> None:
+    for post_id, record in _payloads(number, moment, text).items():
         (post,) = read(json.dumps(record).encode(), NOW)
-        assert (post.post_id, post.created_at) == (post_id, at)
+        assert (post.post_id, post.created_at) == (post_id, moment)
         assert post.text.strip() == text.strip()
         assert decode(encode(post), Post) == post

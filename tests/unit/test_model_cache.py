@@ -1,4 +1,4 @@
-"""The text model's cache: damaged files are not loaded, other models are loaded by their own name."""
+"""The text model in the cache: damaged files are refused, and vectors do not depend on the batch."""
 
 from __future__ import annotations
 
@@ -8,27 +8,29 @@ from pathlib import Path
 import pytest
 
 from stormpetrel.core.errors import ModelUnavailable
-from stormpetrel.models.export import is_cached, model_directory
-from stormpetrel.posts.text.encoder import TextEncoder, read_manifest
+from stormpetrel.models import model_store
+from stormpetrel.posts.text.encoder import TextEncoder, is_text_model_cached, read_manifest
 
 
 def test_a_damaged_model_is_not_loaded(model_directory: Path, tmp_path: Path) -> None:
-    copy = tmp_path / model_directory.name
-    shutil.copytree(model_directory, copy)
-    with (copy / "tokenizer.json").open("ab") as file:
+    damaged = tmp_path / model_directory.name
+    shutil.copytree(model_directory, damaged)
+    assert is_text_model_cached(tmp_path, "all-MiniLM-L6-v2")
+    with (damaged / "tokenizer.json").open("ab") as file:
         file.write(b" ")
     with pytest.raises(ModelUnavailable, match=r"tokenizer\.json"):
-        TextEncoder(copy)
-    assert not is_cached(tmp_path, "all-MiniLM-L6-v2")
+        TextEncoder(damaged)
+    assert not is_text_model_cached(tmp_path, "all-MiniLM-L6-v2")
 
 
-def test_a_model_that_was_never_exported_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailable, match="export"):
+def test_a_model_that_was_never_exported_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="stormpetrel model export"):
         read_manifest(tmp_path / "none")
 
 
 def test_names_of_hub_models_become_folders() -> None:
-    assert model_directory(Path("c"), "sentence-transformers/LaBSE") == Path("c/sentence-transformers--LaBSE")
+    directory = model_store.model_directory(Path("c"), "sentence-transformers/LaBSE")
+    assert directory == Path("c/sentence-transformers--LaBSE")
 
 
 def test_vectors_do_not_depend_on_their_batch(encoder: TextEncoder) -> None:

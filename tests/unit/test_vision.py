@@ -1,4 +1,4 @@
-"""What photos show: limits on what is read, features without weights, concepts by colour."""
+"""Photos: limits on what is read, features without weights, concepts by colour."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from stormpetrel.core.errors import BadPicture, ModelUnavailable, SetupError
 from stormpetrel.core.events import Media, Post
 from stormpetrel.core.settings import CONFIG_DIRECTORY
 from stormpetrel.demo.pictures import SCENES, data_url, picture
+from stormpetrel.posts.vision.clip import ClipModel
 from stormpetrel.posts.vision.concepts import Concept, read_concepts, terms_of
 from stormpetrel.posts.vision.descriptor import DIMENSIONS, Descriptor, colour_histogram, edge_histogram
-from stormpetrel.posts.vision.model import visual_model
+from stormpetrel.posts.vision.model import DescriptorModel
 from stormpetrel.posts.vision.pictures import from_base64, read_picture
 from streams.photos import PhotoReader
 
 CONCEPTS = CONFIG_DIRECTORY / "concepts.yaml"
 
 
-def _bytes(form: str, mode: str = "RGB", size: tuple[int, int] = (90, 60)) -> bytes:
-    written = io.BytesIO()
-    Image.new(mode, size).save(written, form)
-    return written.getvalue()
+def _bytes(file_format: str, mode: str = "RGB", size: tuple[int, int] = (90, 60)) -> bytes:
+    buffer = io.BytesIO()
+    Image.new(mode, size).save(buffer, file_format)
+    return buffer.getvalue()
 
 
 @pytest.mark.parametrize(
-    ("form", "mode"),
+    ("file_format", "mode"),
     [
         ("JPEG", "RGB"),
         ("JPEG", "L"),
@@ -43,17 +44,17 @@ def _bytes(form: str, mode: str = "RGB", size: tuple[int, int] = (90, 60)) -> by
         ("GIF", "P"),
     ],
 )
-def test_pictures_of_every_kind_are_read_as_rgb(form: str, mode: str) -> None:
-    found = read_picture(_bytes(form, mode))
-    assert found.shape == (60, 90, 3) and found.dtype == np.uint8
+def test_pictures_of_every_format_are_read_as_rgb(file_format: str, mode: str) -> None:
+    pixels = read_picture(_bytes(file_format, mode))
+    assert pixels.shape == (60, 90, 3) and pixels.dtype == np.uint8
 
 
-def test_a_large_picture_comes_back_small_and_upright() -> None:
-    written = io.BytesIO()
+def test_a_large_picture_is_scaled_down_and_turned_upright() -> None:
+    buffer = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees
-    Image.new("RGB", (3000, 1500)).save(written, "JPEG", exif=exif)
-    assert read_picture(written.getvalue()).shape == (512, 256, 3)
+    Image.new("RGB", (3000, 1500)).save(buffer, "JPEG", exif=exif)
+    assert read_picture(buffer.getvalue()).shape == (512, 256, 3)
 
 
 @pytest.mark.parametrize(
@@ -68,10 +69,10 @@ def test_a_large_picture_comes_back_small_and_upright() -> None:
     ],
     ids=["empty", "text", "cut off", "another form", "many bytes", "many pixels"],
 )
-def test_what_is_no_picture_or_too_large_is_told(raw: bytes, problem: str) -> None:
-    with pytest.raises(BadPicture, match=problem) as told:
+def test_a_file_that_is_no_picture_or_too_large_is_refused(raw: bytes, problem: str) -> None:
+    with pytest.raises(BadPicture, match=problem) as refusal:
         read_picture(raw)
-    assert told.value.remedy
+    assert refusal.value.remedy.startswith("Send ")
 
 
 def test_base64_may_be_a_data_url() -> None:
@@ -82,18 +83,18 @@ def test_base64_may_be_a_data_url() -> None:
         from_base64("not base64!")
 
 
-def test_the_descriptor_is_deterministic_and_puts_like_with_like() -> None:
+def test_the_descriptor_is_deterministic_and_groups_similar_pictures() -> None:
     pictures = [picture(scene, seed) for scene in SCENES for seed in range(6)]
     vectors = Descriptor().encode(pictures)
     assert vectors.shape == (18, DIMENSIONS) and vectors.dtype == np.float32
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     assert np.array_equal(vectors, Descriptor().encode(pictures))
-    closeness = vectors @ vectors.T
-    np.fill_diagonal(closeness, -1)
-    assert all(nearest // 6 == own // 6 for own, nearest in enumerate(closeness.argmax(axis=1)))
+    similarity = vectors @ vectors.T
+    np.fill_diagonal(similarity, -1)
+    assert np.array_equal(similarity.argmax(axis=1) // 6, np.arange(18) // 6)
 
 
-def test_histograms_count_what_is_there() -> None:
+def test_histograms_count_colours_and_edges() -> None:
     red = np.zeros((64, 64, 3), dtype=np.uint8)
     red[..., 0] = 255
     colours = colour_histogram(red)
@@ -107,26 +108,26 @@ def test_histograms_count_what_is_there() -> None:
     assert edge_histogram(np.zeros((1, 1, 3), dtype=np.uint8)).sum() == 0
 
 
-def test_concepts_by_colour_know_a_flood_from_a_meadow() -> None:
-    model = visual_model("descriptor", Path("nowhere"), read_concepts(CONCEPTS))
-    flood, meadow, night = (model.see([picture(scene, 3)])[0].concepts for scene in SCENES)
+def test_concepts_by_colour_tell_a_flood_from_a_meadow() -> None:
+    model = DescriptorModel(read_concepts(CONCEPTS))
+    flood, meadow, night = (features.concepts for features in model.extract([picture(scene, 3) for scene in SCENES]))
     assert "muddy flood water" in flood and "muddy flood water" not in meadow
     assert "vegetation" in meadow and "night" in night
 
 
-def test_the_concept_list_is_ours_with_the_flood_first() -> None:
+def test_the_concept_list_has_345_concepts_with_the_flood_first() -> None:
     names = read_concepts(CONCEPTS).names
     assert len(names) >= 345 and "flood" in names[0]
 
 
 @pytest.mark.parametrize("text", ["", "fire", "- fire\n- Fire", "- {name: fire, colour: {hue: [1, 2]}}", "- [a]"])
-def test_a_broken_concept_list_is_told(tmp_path: Path, text: str) -> None:
+def test_a_broken_concept_list_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "concepts.yaml").write_text(text)
     with pytest.raises(SetupError, match=r"concepts\.yaml"):
         read_concepts(tmp_path / "concepts.yaml")
 
 
-def test_a_users_own_concept_needs_a_line() -> None:
+def test_a_concept_that_no_list_has_gets_an_index_too() -> None:
     terms = terms_of({"fire": 0.6, "my levee": 0.8, "nothing": 0.0})
     assert terms is not None and len(terms.indices) == 2
     assert sum(value**2 for value in terms.values) == pytest.approx(1, abs=1e-4)
@@ -134,9 +135,9 @@ def test_a_users_own_concept_needs_a_line() -> None:
     assert Concept(name="my levee").colour is None
 
 
-def test_a_missing_clip_model_says_how_to_get_it(tmp_path: Path) -> None:
+def test_a_missing_clip_model_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="model export"):
-        visual_model("clip-ViT-B-32", tmp_path, read_concepts(CONCEPTS))
+        ClipModel(tmp_path)
 
 
 def _post(*urls: str) -> Post:
@@ -145,9 +146,9 @@ def _post(*urls: str) -> Post:
     return Post.model_validate({**fields, "created_at": "2026-01-01T00:00:00Z", "ingested_at": "2026-01-01T00:00:00Z"})
 
 
-def test_photos_come_from_data_urls_and_from_named_hosts_alone() -> None:
+def test_photos_are_read_from_data_urls_and_from_configured_hosts_only() -> None:
     reader = PhotoReader(hosts=["photos.invalid"], within_s=2)
-    own, stranger, unsafe, broken, none, gone, local = reader(
+    inline, other_host, unencrypted, broken, none, unreachable, local = reader(
         [
             _post(data_url("flood", 1)),
             _post("https://elsewhere.invalid/1.jpg"),
@@ -158,17 +159,17 @@ def test_photos_come_from_data_urls_and_from_named_hosts_alone() -> None:
             _post("file:///etc/hostname"),
         ]
     )
-    assert isinstance(own, np.ndarray) and own.shape == (96, 128, 3)
-    assert stranger is None and unsafe is None and none is None and local is None
-    assert isinstance(broken, BadPicture) and isinstance(gone, BadPicture)
+    assert isinstance(inline, np.ndarray) and inline.shape == (96, 128, 3)
+    assert other_host is None and unencrypted is None and none is None and local is None
+    assert isinstance(broken, BadPicture) and isinstance(unreachable, BadPicture)
 
 
-def test_a_replayed_file_brings_the_photos_beside_it_and_no_others(tmp_path: Path) -> None:
+def test_a_replayed_file_inlines_the_photos_beside_it_and_no_others(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.png").write_bytes(_bytes("PNG"))
     (tmp_path / "secret.png").write_bytes(_bytes("PNG"))
     line = b'{"id": "1", "media": ["a.png", "../secret.png", "https://x.invalid/b.jpg", 7]}'
-    found = with_photos(line, tmp_path / "in")
-    assert found.startswith(b'{"id":"1","media":["data:image/jpeg;base64,')
-    assert b'"../secret.png","https://x.invalid/b.jpg",7]' in found
+    inlined = with_photos(line, tmp_path / "in")
+    assert inlined.startswith(b'{"id":"1","media":["data:image/jpeg;base64,')
+    assert b'"../secret.png","https://x.invalid/b.jpg",7]' in inlined
     assert with_photos(b'{"media": broken', tmp_path) == b'{"media": broken'

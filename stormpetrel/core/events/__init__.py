@@ -37,7 +37,6 @@ from stormpetrel.core.events.imagery import (
 )
 from stormpetrel.core.events.posts import (
     MAX_TEXT,
-    WIDE_KM,
     ConceptScore,
     EnrichedPost,
     Media,
@@ -61,7 +60,6 @@ __all__ = [
     "EVENT_TYPES",
     "MAX_TEXT",
     "UPGRADES",
-    "WIDE_KM",
     "Annotation",
     "AnnotationId",
     "AnnotationUndone",

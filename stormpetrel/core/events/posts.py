@@ -1,4 +1,4 @@
-"""Posts, what is found out about them, and standing queries."""
+"""Posts, enriched posts and saved searches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_TEXT = 20_000  # characters; the longest form of any network is shorter
 
 
 class Media(Frozen):
-    """A picture or film that hangs on a post; its pixels are fetched by who needs them."""
+    """A photo or video of a post, by its URL."""
 
     kind: Literal["photo", "video", "other"]
     url: str | None = None
@@ -21,7 +21,7 @@ class Media(Frozen):
 
 
 class NativePlace(Frozen):
-    """The place that the network itself gave: a point, or the centre of a named place's box."""
+    """The network's own geotag: a point, or the centre of a place's bounding box (then not `precise`)."""
 
     longitude: Longitude
     latitude: Latitude
@@ -30,7 +30,7 @@ class NativePlace(Frozen):
 
 
 class Post(Event):
-    """A social post, the same form for every network (topic `posts.raw`, key `post_id`)."""
+    """A social post, in the same form for every network (topic `posts.raw`, key `post_id`)."""
 
     post_id: Annotated[str, Field(min_length=3, max_length=512, pattern=r"^[a-z]+:.+$")]
     source: Source
@@ -49,7 +49,7 @@ class Post(Event):
 
 
 class PostDeleted(Event):
-    """The author took a post back: it leaves every view (topics `posts.raw` and `posts.enriched`)."""
+    """The author deleted a post: it leaves every projection (topics `posts.raw` and `posts.enriched`)."""
 
     post_id: Annotated[str, Field(min_length=3, max_length=512, pattern=r"^[a-z]+:.+$")]
     source: Source
@@ -57,7 +57,7 @@ class PostDeleted(Event):
 
 
 PlaceKind = Literal["point", "city", "admin2", "admin1", "country", "region"]
-WIDE_KM = 100.0  # radius from which a place is an area: its middle says little about where the event is
+AREA_RADIUS_KM = 100.0  # a place with a larger radius is an area: its point says little about the event's location
 
 
 class PlaceAlternative(Frozen):
@@ -74,7 +74,7 @@ class PlaceAlternative(Frozen):
 
 
 class UnresolvedName(Frozen):
-    """A name of a place in a post, `text[start:end]`, that no point is given for, with what it may stand for."""
+    """A place name in a post, `text[start:end]`, that was not resolved to a point, with the places it may stand for."""
 
     name: str
     start: int
@@ -84,10 +84,10 @@ class UnresolvedName(Frozen):
 
 
 class Place(Frozen):
-    """A place that a post names or carries, resolved to a point, and how sure we are (0 to 1).
+    """A place of a post, resolved to a point with a confidence.
 
-    `text[start:end]` is the name. What is meant lies within `radius_km` of the point. `origin`: the network's own
-    geotag, the gazetteer, or the context of a name that the gazetteer lacks. `why` is the evidence, for people.
+    `text[start:end]` is the name. The location is within `radius_km` of the point. `resolution_method`: the network's
+    own geotag, the gazetteer, or the context of a name that the gazetteer lacks. `why` is the evidence, for people.
     """
 
     name: str
@@ -113,19 +113,20 @@ class Place(Frozen):
 
 
 def is_area(kind: str, radius_km: float | None) -> bool:
-    """Whether a place is too wide for its middle to be where something happened."""
-    return kind in ("country", "region") or (radius_km or 0) > WIDE_KM
+    """Whether a place is too large for its point to be the location of an event."""
+    return kind in ("country", "region") or (radius_km or 0) > AREA_RADIUS_KM
 
 
 class ConceptScore(Frozen):
-    """How much a photo shows of a named concept."""
+    """The score of a concept in a photo."""
 
     name: str
     score: Annotated[float, Field(gt=0, le=1)]
 
 
 class Relevance(Frozen):
-    """What a model that people taught says of a post: the probability of a label, and whether it would rather ask."""
+    """The prediction of a trained model for a post: a label's probability, and whether it is too uncertain to stand
+    without a person's label."""
 
     collection: str
     label: str
@@ -135,11 +136,11 @@ class Relevance(Frozen):
 
 
 class EnrichedPost(Event):
-    """A post with all that was found out about it (topic `posts.enriched`, key `post_id`).
+    """A post with its text and photo features and its places (topic `posts.enriched`, key `post_id`).
 
-    A copy (`copy_of` is set) names the post that said it first; it is counted there and carries no vectors.
-    `relevance` is what the models of annotated collections say of it as it comes.
-    `visual_vector` and `concepts` are of its first photo; `photo_problem` says why there are none where it has one.
+    A near-duplicate names its original in `duplicate_of`; it is counted there and has no vectors. `relevance` has the
+    predictions of the annotated collections' models at enrichment. `visual_vector` and `concepts` describe the first
+    photo; `photo_problem` is the reason where a photo could not be described.
     """
 
     version: ClassVar[int] = 5
@@ -163,7 +164,8 @@ class EnrichedPost(Event):
 
 
 class SavedSearch(Event):
-    """A standing query (topic `subscriptions`, key `subscription_id`): `request` is a search as the API takes it."""
+    """A saved search (topic `saved_searches`, key `saved_search_id`). `request` is the body of a search request; a new
+    post matches if it is among its first `within` hits."""
 
     saved_search_id: Annotated[str, Field(min_length=3, max_length=64)]
     request: dict[str, Any]
@@ -172,7 +174,7 @@ class SavedSearch(Event):
 
 
 class SavedSearchDeleted(Event):
-    """Nobody listens to this standing query any more (topic `subscriptions`)."""
+    """A saved search was deleted (topic `saved_searches`)."""
 
     saved_search_id: Annotated[str, Field(min_length=3, max_length=64)]
     deleted_at: Moment

@@ -1,4 +1,4 @@
-"""What all events are made of: frozen models, moments, coordinates, vectors.
+"""The value types of all events: frozen models, moments, coordinates, vectors.
 
 Times are UTC. Coordinates are GeoJSON order (longitude, latitude), WGS 84 degrees. Vectors are base64 of
 little-endian float32.
@@ -27,13 +27,13 @@ Latitude = Annotated[float, Field(ge=-90, le=90)]
 
 
 class Frozen(BaseModel):
-    """A value: equal by content, never changed after it is made, unknown fields refused."""
+    """A value object: immutable, equal by content; unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Event(Frozen):
-    """What a topic carries. A change that old readers cannot read raises `version` and adds an upgrade."""
+    """A record of a topic. A change that old readers cannot read raises `version` and adds an upgrade."""
 
     version: ClassVar[int] = 1
     schema_version: int = 1
@@ -44,7 +44,7 @@ class Event(Frozen):
 
 
 class Vector(Frozen):
-    """A dense vector with the model that made it; `data` is base64 of little-endian float32."""
+    """A dense vector with the version of its model; `data` is base64 of little-endian float32."""
 
     model: str
     dimensions: Annotated[int, Field(gt=0)]
@@ -52,22 +52,22 @@ class Vector(Frozen):
 
     @classmethod
     def of(cls, values: NDArray[np.float32], model: str) -> Vector:
-        packed = base64.b64encode(np.ascontiguousarray(values, dtype="<f4").tobytes()).decode("ascii")
-        return cls(model=model, dimensions=len(values), data=packed)
+        data = base64.b64encode(np.ascontiguousarray(values, dtype="<f4").tobytes()).decode("ascii")
+        return cls(model=model, dimensions=len(values), data=data)
 
     def values(self) -> NDArray[np.float32]:
-        """The float32 values, shape (dimensions,). Raises MalformedRecord where the data do not fit."""
+        """The values, float32, shape (dimensions,). Raises MalformedRecord where `data` has another size or form."""
         try:
             array = np.frombuffer(base64.b64decode(self.data, validate=True), dtype="<f4")
         except ValueError as error:
             raise MalformedRecord(f"vector of {self.model} is not base64 of float32: {error}") from error
         if len(array) != self.dimensions:
-            raise MalformedRecord(f"vector of {self.model} has {len(array)} values, {self.dimensions} promised")
+            raise MalformedRecord(f"vector of {self.model} has {len(array)} values, not {self.dimensions}")
         return array
 
 
 class TermWeights(Frozen):
-    """A sparse lexical vector: hashed stems and their BM25 term weights (IDF is the index's part)."""
+    """A sparse vector: hashed terms and their weights (for texts BM25 weights; the index multiplies by the IDF)."""
 
     indices: tuple[int, ...]
     values: tuple[float, ...]

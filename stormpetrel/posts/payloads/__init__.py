@@ -1,14 +1,13 @@
-"""The message forms of the networks, each normalised to one `Post`.
+"""The payloads of the networks, each normalised to `Post`s.
 
-A form is a module with `recognises(record)` and `normalise(record, ingested_at)`. `read` picks the one that fits.
+A format is a module with `recognises(record)` and `normalise(record, ingested_at)`. `read` picks the one that fits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from pydantic import ValidationError
@@ -17,46 +16,37 @@ from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import PostEvent
 from stormpetrel.posts.payloads import bluesky, mastodon, plain, x
 
-FORMS = "an X API v2 object, a Bluesky Jetstream event, a Mastodon status or frame, or {id, text, created_at}"
-
-
-class Form(Protocol):
-    def recognises(self, record: dict[str, Any]) -> bool: ...
-    def normalise(self, record: dict[str, Any], ingested_at: datetime) -> Sequence[PostEvent]: ...
+FORMATS: tuple[Any, ...] = (x, bluesky, mastodon, plain)
+EXPECTED = "an X API v2 object, a Bluesky Jetstream event, a Mastodon status or frame, or {id, text, created_at}"
 
 
 @dataclass(frozen=True)
-class Passed:
-    """A whole record that is no post and needs none made of it (a notice of the network, a like)."""
+class Skipped:
+    """A valid record without a post (a notice of the network, a like), and the reason to skip it."""
 
-    why: str
-
-
-MODULES: tuple[Any, ...] = (x, bluesky, mastodon, plain)
+    reason: str
 
 
-def read(raw: bytes, ingested_at: datetime) -> Sequence[PostEvent] | Passed:
-    """The posts in one record of any form. Raises MalformedRecord, which says what is wrong with it."""
+def read(raw: bytes, ingested_at: datetime) -> list[PostEvent] | Skipped:
+    """The posts and deletions in one record of any format. Raises MalformedRecord, which names the fault."""
     try:
         record = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise MalformedRecord(f"not JSON: {error}") from error
     if not isinstance(record, dict):
         raise MalformedRecord(f"a JSON {type(record).__name__}, not an object")
-    for form in MODULES:
-        if form.recognises(record):
-            break
-    else:
-        raise MalformedRecord(f"the form is not known; it must be {FORMS}")
-    name = form.__name__.rsplit(".", 1)[-1]
+    payload = next((module for module in FORMATS if module.recognises(record)), None)
+    if payload is None:
+        raise MalformedRecord(f"the format is not known; it must be {EXPECTED}")
+    name = payload.__name__.rsplit(".", 1)[-1]
     try:
-        found = list(form.normalise(record, ingested_at))
+        events = list(payload.normalise(record, ingested_at))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise MalformedRecord(f"{name}: {where}: {first['msg']}") from error
+        field = ".".join(map(str, first["loc"]))
+        raise MalformedRecord(f"{name}: {field}: {first['msg']}") from error
     except KeyError as error:
         raise MalformedRecord(f"{name}: the field {error} is missing") from error
     except (TypeError, AttributeError, ValueError, IndexError, OverflowError) as error:
         raise MalformedRecord(f"{name}: a field has the wrong type or value: {error}") from error
-    return found or Passed(f"{name}: no post in it")
+    return events or Skipped(f"{name}: no post in it")

@@ -1,4 +1,4 @@
-"""Bluesky Jetstream events: commits of `app.bsky.feed.post`; what else comes by is passed over."""
+"""Bluesky Jetstream events: commits of `app.bsky.feed.post`. Other events are skipped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def recognises(record: Json) -> bool:
 
 
 def normalise(record: Json, ingested_at: datetime) -> Iterator[PostEvent]:
-    """The post that a commit creates, changes or takes back; nothing for other kinds and collections."""
+    """The post that a commit creates or changes, or its deletion; nothing for other kinds and collections."""
     if record["kind"] != "commit":
         return
     commit = record["commit"]
@@ -26,9 +26,9 @@ def normalise(record: Json, ingested_at: datetime) -> Iterator[PostEvent]:
         return
     did, key = record["did"], commit["rkey"]
     post_id = f"bsky:{did}/{key}"
-    sent = datetime.fromtimestamp(record["time_us"] / 1e6, UTC)
+    committed_at = datetime.fromtimestamp(record["time_us"] / 1e6, UTC)
     if commit["operation"] == "delete":
-        yield PostDeleted(post_id=post_id, source="bluesky", deleted_at=sent)
+        yield PostDeleted(post_id=post_id, source="bluesky", deleted_at=committed_at)
         return
     content = commit["record"]
     languages = content.get("langs") or []
@@ -36,7 +36,7 @@ def normalise(record: Json, ingested_at: datetime) -> Iterator[PostEvent]:
         post_id=post_id,
         source="bluesky",
         text=content["text"],
-        created_at=moment(content["createdAt"]) if content.get("createdAt") else sent,
+        created_at=moment(content["createdAt"]) if content.get("createdAt") else committed_at,
         ingested_at=ingested_at,
         author_id=f"bsky:{did}",
         declared_language=languages[0] if len(languages) == 1 else None,
@@ -47,16 +47,16 @@ def normalise(record: Json, ingested_at: datetime) -> Iterator[PostEvent]:
 
 
 def _reply(reply: Json) -> str | None:
-    address = (reply.get("parent") or {}).get("uri", "")
-    parts = address.removeprefix("at://").split("/")
+    uri = (reply.get("parent") or {}).get("uri", "")
+    parts = uri.removeprefix("at://").split("/")
     return f"bsky:{parts[0]}/{parts[2]}" if len(parts) == 3 and parts[1] == POSTS else None
 
 
 def _media(embed: Json, did: str) -> Iterator[Media]:
-    shown = embed.get("media") or embed
-    for image in shown.get("images") or []:
+    media = embed.get("media") or embed
+    for image in media.get("images") or []:
         link = ((image.get("image") or {}).get("ref") or {}).get("$link")
         url = f"https://cdn.bsky.app/img/feed_fullsize/plain/{did}/{link}@jpeg" if link else None
         yield Media(kind="photo", url=url, alt_text=image.get("alt") or None)
-    if shown.get("video"):
-        yield Media(kind="video", alt_text=shown.get("alt") or None)
+    if media.get("video"):
+        yield Media(kind="video", alt_text=media.get("alt") or None)

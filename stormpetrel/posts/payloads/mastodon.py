@@ -21,7 +21,7 @@ def recognises(record: Json) -> bool:
 
 
 def normalise(record: Json, ingested_at: datetime) -> Iterator[PostEvent]:
-    """The status of an `update`, the deletion of a `delete`; nothing for other events (filters, notices)."""
+    """The status of an `update`, the deletion of a `delete`; nothing for other events (filters, announcements)."""
     if "event" not in record:
         yield _post(record, ingested_at)
     elif record["event"] in ("update", "status.update"):
@@ -32,7 +32,7 @@ def normalise(record: Json, ingested_at: datetime) -> Iterator[PostEvent]:
 
 
 def _id(status_id: Any) -> str:
-    """Ids are the streaming server's own: a deletion names nothing else."""
+    """The streaming server's local id: a deletion names no other."""
     if not str(status_id):
         raise ValueError("the id is empty")
     return f"mastodon:{status_id}"
@@ -40,18 +40,18 @@ def _id(status_id: Any) -> str:
 
 def _post(status: Json, ingested_at: datetime) -> Post:
     boosted = status.get("reblog")
-    said = boosted or status
-    warning = f"{said['spoiler_text']}\n" if said.get("spoiler_text") else ""
+    content = boosted or status
+    warning = f"{content['spoiler_text']}\n" if content.get("spoiler_text") else ""
     account = status.get("account") or {}
     return Post(
         post_id=_id(status["id"]),
         source="mastodon",
-        text=warning + from_html(said["content"]),
+        text=warning + from_html(content["content"]),
         created_at=moment(status["created_at"]),
         ingested_at=ingested_at,
         author_id=f"mastodon:{account['id']}" if account.get("id") else None,
-        declared_language=said.get("language"),
-        media=tuple(_media(said)),
+        declared_language=content.get("language"),
+        media=tuple(_media(content)),
         repost_of=_id(boosted["id"]) if boosted else None,
         reply_to=_id(status["in_reply_to_id"]) if status.get("in_reply_to_id") else None,
         url=status.get("url") or status.get("uri"),
@@ -59,6 +59,6 @@ def _post(status: Json, ingested_at: datetime) -> Post:
 
 
 def _media(status: Json) -> Iterator[Media]:
-    for found in status.get("media_attachments") or []:
-        kind: Any = KINDS.get(str(found.get("type")), "other")
-        yield Media(kind=kind, url=found.get("url"), alt_text=found.get("description"))
+    for attachment in status.get("media_attachments") or []:
+        kind: Any = KINDS.get(str(attachment.get("type")), "other")
+        yield Media(kind=kind, url=attachment.get("url"), alt_text=attachment.get("description"))

@@ -1,12 +1,10 @@
-"""Plain JSON lines: `{"id", "text", "created_at"}`, and if known `lang`, `author_id`, `longitude`, `latitude`,
-`media` (a list of photos' URLs).
-
-Research sets come in this form; fields that we do not know are left alone.
+"""Plain JSON lines, the format of research datasets: `{"id", "text", "created_at"}`, and optionally `lang`,
+`author_id`, `author_place`, `longitude`, `latitude`, `url` and `media` (a list of photos' URLs). Other fields are
+ignored.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -15,7 +13,6 @@ from stormpetrel.core.events import Media, NativePlace, Post
 from stormpetrel.posts.payloads.times import moment
 
 Json = dict[str, Any]
-SCHEME = re.compile(r"^file:")
 
 
 def recognises(record: Json) -> bool:
@@ -23,12 +20,12 @@ def recognises(record: Json) -> bool:
 
 
 def normalise(record: Json, ingested_at: datetime) -> Iterator[Post]:
-    """One post. A point may stand as `longitude`/`latitude`, `lon`/`lat`, or a GeoJSON `coordinates`."""
-    own = str(record["id"])
-    if not own:
+    """One post. Its point is `longitude`/`latitude`, `lon`/`lat`, or a GeoJSON `coordinates`."""
+    record_id = str(record["id"])
+    if not record_id:
         raise ValueError("the id is empty")
     yield Post(
-        post_id=own if SCHEME.match(own) else f"file:{own}",
+        post_id=f"file:{record_id.removeprefix('file:')}",
         source="file",
         text=record["text"],
         created_at=moment(record["created_at"]),
@@ -42,8 +39,8 @@ def normalise(record: Json, ingested_at: datetime) -> Iterator[Post]:
     )
 
 
-def _media(given: Any) -> Iterator[Media]:
-    for entry in given if isinstance(given, list) else []:
+def _media(entries: Any) -> Iterator[Media]:
+    for entry in entries if isinstance(entries, list) else []:
         url = entry.get("url") if isinstance(entry, dict) else entry
         if isinstance(url, str):
             yield Media(kind="photo", url=url)

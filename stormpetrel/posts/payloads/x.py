@@ -1,4 +1,4 @@
-"""X API v2 objects: filtered-stream messages and search answers (`data`, `includes`, `matching_rules`)."""
+"""X API v2 objects: filtered-stream messages and search responses (`data`, `includes`, `matching_rules`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def recognises(record: Json) -> bool:
 
 
 def normalise(record: Json, ingested_at: datetime) -> Iterator[Post]:
-    """One post for each tweet in `data`. Raises MalformedRecord for an error message of X."""
+    """One post for each tweet in `data`. Raises MalformedRecord for an error message from X."""
     if "data" not in record:
         raise MalformedRecord(f"x: an error message instead of a post: {str(record['errors'])[:300]}")
     tweets = record["data"] if isinstance(record["data"], list) else [record["data"]]
@@ -30,12 +30,12 @@ def normalise(record: Json, ingested_at: datetime) -> Iterator[Post]:
 
 
 def _post(tweet: Json, includes: Json, tags: tuple[str, ...], ingested_at: datetime) -> Post:
-    referenced = {found["type"]: str(found["id"]) for found in tweet.get("referenced_tweets") or []}
+    referenced = {reference["type"]: str(reference["id"]) for reference in tweet.get("referenced_tweets") or []}
     user = _included(includes, "users", "id", tweet.get("author_id")) or {}
     return Post(
         post_id=f"x:{_identifier(tweet)}",
         source="x",
-        text=_whole_text(tweet, includes, referenced.get("retweeted")),
+        text=_full_text(tweet, includes, referenced.get("retweeted")),
         created_at=moment(tweet["created_at"]),
         ingested_at=ingested_at,
         author_id=f"x:{tweet['author_id']}" if tweet.get("author_id") else None,
@@ -51,14 +51,14 @@ def _post(tweet: Json, includes: Json, tags: tuple[str, ...], ingested_at: datet
 
 
 def _identifier(tweet: Json) -> str:
-    found = str(tweet["id"])
-    if not found:
+    tweet_id = str(tweet["id"])
+    if not tweet_id:
         raise ValueError("the id is empty")
-    return found
+    return tweet_id
 
 
-def _whole_text(tweet: Json, includes: Json, retweeted: str | None) -> str:
-    """The text without the cut that X makes in retweets and long posts."""
+def _full_text(tweet: Json, includes: Json, retweeted: str | None) -> str:
+    """The text that X truncates in retweets and long posts."""
     original = _included(includes, "tweets", "id", retweeted) if retweeted else None
     source = original or tweet
     note = source.get("note_tweet") or {}
@@ -66,8 +66,8 @@ def _whole_text(tweet: Json, includes: Json, retweeted: str | None) -> str:
     return text
 
 
-def _included(includes: Json, kind: str, key: str, wanted: Any) -> Json | None:
-    return next((found for found in includes.get(kind) or [] if wanted and str(found.get(key)) == str(wanted)), None)
+def _included(includes: Json, kind: str, key: str, value: Any) -> Json | None:
+    return next((entry for entry in includes.get(kind) or [] if value and str(entry.get(key)) == str(value)), None)
 
 
 def _native_place(geo: Json, includes: Json) -> NativePlace | None:
@@ -85,6 +85,6 @@ def _native_place(geo: Json, includes: Json) -> NativePlace | None:
 
 def _media(tweet: Json, includes: Json) -> Iterator[Media]:
     for key in (tweet.get("attachments") or {}).get("media_keys") or []:
-        found = _included(includes, "media", "media_key", key) or {}
-        kind: Any = KINDS.get(str(found.get("type")), "other")
-        yield Media(kind=kind, url=found.get("url") or found.get("preview_image_url"), alt_text=found.get("alt_text"))
+        media = _included(includes, "media", "media_key", key) or {}
+        kind: Any = KINDS.get(str(media.get("type")), "other")
+        yield Media(kind=kind, url=media.get("url") or media.get("preview_image_url"), alt_text=media.get("alt_text"))

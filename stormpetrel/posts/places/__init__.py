@@ -1,1 +1,1 @@
-"""The places that a post names: found in the text, and put on the map."""
+"""Geoparsing: recognises the place names in a post and resolves them to points."""

@@ -1,1 +1,1 @@
-"""What a post's text is made into: clean text, language, vectors, terms, and the copies of it."""
+"""Texts of posts: cleaning, language, vectors, terms and near-duplicates."""

@@ -1,4 +1,4 @@
-"""The part of a post that people meant to say: no mark-up, no addresses, no invisible characters."""
+"""Cleans posts' texts: no mark-up, no URLs, no user names, no invisible characters."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import html
 import re
 import unicodedata
 
-ADDRESS = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S+", re.IGNORECASE)
-MENTION = re.compile(r"(?<!\w)@[\w.]+(?:@[\w.-]+)?:?")
+URL = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S+", re.IGNORECASE)
+USER = re.compile(r"(?<!\w)@[\w.]+(?:@[\w.-]+)?:?")
 REPOST = re.compile(r"^(?:\s*(?:RT|MT|via)\b[\s:“\"]*)+", re.IGNORECASE)
 TAG = re.compile(r"<[^<>]{1,500}>")
 BREAK = re.compile(r"<\s*(?:br|/p|/li)\b[^<>]*>", re.IGNORECASE)
@@ -27,18 +27,18 @@ def from_html(content: str) -> str:
 
 
 def clean(text: str) -> str:
-    """The text without addresses, mentions, the sign of a repost and invisible characters; words keep their case.
+    """The text without URLs, user names, the mark of a repost and invisible characters. Words keep their case.
 
     >>> clean("RT @a: Flood in #Genova!  http://t.co/x")
     'Flood in #Genova!'
     """
     visible = html.unescape(unicodedata.normalize("NFC", text)).translate(INVISIBLE)
-    without = MENTION.sub(" ", ADDRESS.sub(" ", REPOST.sub("", visible)))
-    return " ".join(REPOST.sub("", without).split()).lstrip(": ").strip()
+    words = USER.sub(" ", URL.sub(" ", REPOST.sub("", visible)))
+    return " ".join(REPOST.sub("", words).split()).lstrip(": ").strip()
 
 
 def canonical(text: str) -> str:
-    """A form in which a copy equals its original: cleaned, folded, without punctuation and hash signs.
+    """A form in which an exact duplicate equals its original: cleaned, case-folded, without punctuation.
 
     >>> canonical("RT @b: FLOOD in Genova!!") == canonical("Flood in #Genova http://t.co/x")
     True

@@ -1,7 +1,7 @@
-"""Copies of posts: exact by their canonical text, near by MinHash (Broder 1997) with banded buckets.
+"""Near-duplicates of posts: exact ones by canonical text, others by MinHash (Broder 1997) with banded buckets.
 
-Two texts are near copies where their word pairs are alike and their numbers are the same: "41 dead" and
-"60 dead" is news, not a copy.
+Two texts are near-duplicates if their word pairs are similar and their numbers are the same. "60 dead" after "41 dead"
+is news, not a near-duplicate.
 """
 
 from __future__ import annotations
@@ -18,102 +18,102 @@ from rensa import RMinHash
 from stormpetrel.posts.text.clean import canonical
 
 PERMUTATIONS = 64
-BANDS = 16  # 16 bands of 4 rows: a pair of similarity .8 is met with probability .9998, one of .3 with .12
+BANDS = 16  # of 4 rows: a pair of similarity 0.8 shares a bucket with probability 0.9998, one of 0.3 with 0.12
 SEED = 20_201
 NUMBER = re.compile(r"\d+")
-FEWEST_WORDS = 4  # shorter texts are copies only where they are equal
+MIN_WORDS = 4  # shorter texts are duplicates only if they are equal
 
 
 @dataclass(frozen=True)
 class NearDuplicate:
-    """Whose copy a text is, and how alike they are (1.0: the same canonical text)."""
+    """The original of a text, and how similar they are (1.0: the same canonical text)."""
 
-    of: str
+    original_id: str
     similarity: float
 
 
 @dataclass(frozen=True)
-class _Known:
-    exact: str
+class _Fingerprint:
+    canonical_text: str
     numbers: frozenset[str]
     signature: NDArray[np.uint32] | None
     buckets: tuple[tuple[int, bytes], ...]
 
 
-def _describe(text: str) -> _Known:
-    exact = canonical(text)
-    words = exact.split()
-    if len(words) < FEWEST_WORDS:
-        return _Known(exact, frozenset(), None, ())
+def _fingerprint(text: str) -> _Fingerprint:
+    canonical_text = canonical(text)
+    words = canonical_text.split()
+    if len(words) < MIN_WORDS:
+        return _Fingerprint(canonical_text, frozenset(), None, ())
     sketch = RMinHash(num_perm=PERMUTATIONS, seed=SEED)
     sketch.update([f"{first} {second}" for first, second in pairwise(words)])
     signature = np.array(sketch.digest(), dtype=np.uint32)
     rows = PERMUTATIONS // BANDS
     buckets = tuple((band, signature[band * rows : (band + 1) * rows].tobytes()) for band in range(BANDS))
-    return _Known(exact, frozenset(NUMBER.findall(exact)), signature, buckets)
+    return _Fingerprint(canonical_text, frozenset(NUMBER.findall(canonical_text)), signature, buckets)
 
 
 class DuplicateWindow:
-    """The last `capacity` original posts. The oldest is forgotten first; its later copies count as original."""
+    """The last `capacity` originals. The oldest is dropped first; its later near-duplicates count as originals."""
 
     def __init__(self, capacity: int, similarity: float) -> None:
         self.capacity, self.similarity = capacity, similarity
-        self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._exact: dict[str, str] = {}
+        self._originals: OrderedDict[str, _Fingerprint] = OrderedDict()
+        self._ids_by_text: dict[str, str] = {}
         self._buckets: defaultdict[tuple[int, bytes], dict[str, None]] = defaultdict(dict)
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._originals)
 
     def __contains__(self, post_id: str) -> bool:
-        return post_id in self._known
+        return post_id in self._originals
 
     def claim(self, post_id: str, text: str) -> NearDuplicate | None:
-        """The original that `text` copies; None, and remembered as an original, where there is none.
+        """The original that `text` duplicates; None where there is none, and the post becomes an original.
 
-        The same post given again is its own original: giving a post twice changes nothing.
+        A post that is claimed again stays its own original: claiming is idempotent.
         """
-        if post_id in self._known:
+        if post_id in self._originals:
             return None
-        described = _describe(text)
-        if not described.exact:
+        fingerprint = _fingerprint(text)
+        if not fingerprint.canonical_text:
             return None
-        if described.exact in self._exact:
-            return NearDuplicate(self._exact[described.exact], 1.0)
-        near = self._nearest(described)
-        if near is None:
-            self._remember(post_id, described)
-        return near
+        if fingerprint.canonical_text in self._ids_by_text:
+            return NearDuplicate(self._ids_by_text[fingerprint.canonical_text], 1.0)
+        duplicate = self._most_similar(fingerprint)
+        if duplicate is None:
+            self._add(post_id, fingerprint)
+        return duplicate
 
     def forget(self, post_id: str) -> None:
-        """Takes an original back, because it failed or was deleted."""
-        known = self._known.pop(post_id, None)
-        if known is None:
+        """Removes an original, because it failed or was deleted."""
+        fingerprint = self._originals.pop(post_id, None)
+        if fingerprint is None:
             return
-        self._exact.pop(known.exact, None)
-        for bucket in known.buckets:
+        self._ids_by_text.pop(fingerprint.canonical_text, None)
+        for bucket in fingerprint.buckets:
             self._buckets[bucket].pop(post_id, None)
             if not self._buckets[bucket]:
                 del self._buckets[bucket]
 
-    def _remember(self, post_id: str, described: _Known) -> None:
-        self._known[post_id] = described
-        self._exact[described.exact] = post_id
-        for bucket in described.buckets:
+    def _add(self, post_id: str, fingerprint: _Fingerprint) -> None:
+        self._originals[post_id] = fingerprint
+        self._ids_by_text[fingerprint.canonical_text] = post_id
+        for bucket in fingerprint.buckets:
             self._buckets[bucket][post_id] = None
-        if len(self._known) > self.capacity:
-            self.forget(next(iter(self._known)))
+        if len(self._originals) > self.capacity:
+            self.forget(next(iter(self._originals)))
 
-    def _nearest(self, described: _Known) -> NearDuplicate | None:
-        if described.signature is None:
+    def _most_similar(self, fingerprint: _Fingerprint) -> NearDuplicate | None:
+        if fingerprint.signature is None:
             return None
-        candidates = {post_id for bucket in described.buckets for post_id in self._buckets.get(bucket, ())}
+        candidates = {post_id for bucket in fingerprint.buckets for post_id in self._buckets.get(bucket, ())}
         best: NearDuplicate | None = None
         for post_id in sorted(candidates):
-            known = self._known[post_id]
-            if known.signature is None or known.numbers != described.numbers:
+            original = self._originals[post_id]
+            if original.signature is None or original.numbers != fingerprint.numbers:
                 continue
-            alike = float(np.mean(known.signature == described.signature))
-            if alike >= self.similarity and (best is None or alike > best.similarity):
-                best = NearDuplicate(post_id, alike)
+            similarity = float(np.mean(original.signature == fingerprint.signature))
+            if similarity >= self.similarity and (best is None or similarity > best.similarity):
+                best = NearDuplicate(post_id, similarity)
         return best

@@ -1,8 +1,8 @@
-"""Texts to unit vectors, with ONNX Runtime: the same vectors as sentence-transformers, without torch."""
+"""Encodes texts as unit vectors with ONNX Runtime: the same vectors as sentence-transformers', without torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.errors import ModelUnavailable
-from stormpetrel.models.model_store import REMEDY, open_graph, read_checked
+from stormpetrel.models.export import export_model
+from stormpetrel.models.model_store import REMEDY, model_directory, open_graph, read_checked
 
+EXPORTER = Path(__file__).with_name("export.py")
 FILES = ("model.onnx", "tokenizer.json")
-MOST_TOKENS = 1024  # of a batch with its padding: the model's memory grows with them
-MOST_PADDING = 1.25  # the longest text of a batch, in lengths of its shortest
+MAX_BATCH_TOKENS = 1024  # with padding: the model's memory grows with them
+MAX_LENGTH_RATIO = 1.25  # of the longest text of a batch to its shortest
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an exported model is. `version` names its exact weights: events and answers carry it."""
+    """Describes an exported model. `version` names its exact weights; events and API responses carry it."""
 
     model: str
     dimensions: int
@@ -36,10 +38,7 @@ class Manifest:
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """The manifest of an exported model, once its files are shown to be the exported ones.
-
-    Raises ModelUnavailable where a file is missing or its checksum differs.
-    """
+    """The manifest of an exported model. Raises ModelUnavailable where a file is missing or its checksum differs."""
     fields = read_checked(directory, FILES)
     try:
         return Manifest(
@@ -50,8 +49,28 @@ def read_manifest(directory: Path) -> Manifest:
         raise ModelUnavailable(f"{directory} holds no text model ({error!r}). {REMEDY}") from error
 
 
+def is_text_model_cached(cache: Path, name: str) -> bool:
+    """Whether the text model is in the cache, complete and with the right checksums."""
+    try:
+        return read_manifest(model_directory(cache, name)).model == name
+    except ModelUnavailable:
+        return False
+
+
+def ensure_text_model(cache: Path, name: str, say: Callable[[str], None]) -> Path:
+    """The text model's folder in the cache; the model is exported first where it is missing or damaged.
+
+    Raises SetupError where it cannot be exported.
+    """
+    directory = model_directory(cache, name)
+    if not is_text_model_cached(cache, name):
+        export_model(EXPORTER, cache, name, say)
+        read_manifest(directory)
+    return directory
+
+
 class TextEncoder:
-    """An exported text model, ready to encode. Not bound to a thread: one call at a time uses all its threads."""
+    """Encodes texts with an exported model. Any thread may call it; one call at a time uses all its threads."""
 
     def __init__(self, directory: Path, batch_size: int = 16, threads: int = 2) -> None:
         from tokenizers import Tokenizer
@@ -75,7 +94,7 @@ class TextEncoder:
         """Unit vectors, float32, shape (len(texts), dimensions), in the order of the texts."""
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
         tokens: list[list[int]] = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
-        for rows in batches_of_like_length([len(ids) for ids in tokens], self.batch_size):
+        for rows in length_batches([len(ids) for ids in tokens], self.batch_size):
             vectors[rows] = self._session.run(None, self._feed([tokens[row] for row in rows]))[0]
         return vectors
 
@@ -91,16 +110,19 @@ class TextEncoder:
         return {name: columns[name] for name in self.manifest.inputs}
 
 
-def batches_of_like_length(lengths: Sequence[int], largest: int) -> Iterator[list[int]]:
-    """Rows grouped by length: padding is work that nobody reads, and one long text would pad all its batch.
+def length_batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+    """Rows grouped by length: one long text would pad its whole batch, and padding costs time.
 
-    >>> list(batches_of_like_length([9, 90, 10, 8], largest=16))
+    >>> list(length_batches([9, 90, 10, 8], batch_size=16))
     [[3, 0, 2], [1]]
     """
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        padded = lengths[row] > MOST_PADDING * lengths[batch[0]] if batch else False
-        if batch and (len(batch) == largest or padded or lengths[row] * (len(batch) + 1) > MOST_TOKENS):
+        if batch and (
+            len(batch) == batch_size
+            or lengths[row] > MAX_LENGTH_RATIO * lengths[batch[0]]
+            or lengths[row] * (len(batch) + 1) > MAX_BATCH_TOKENS
+        ):
             yield batch
             batch = []
         batch.append(row)

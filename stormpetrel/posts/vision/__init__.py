@@ -1,1 +1,1 @@
-"""What a photo shows: features to find photos alike, and scores over named concepts."""
+"""Photos: visual features for similarity search, and scores of named concepts."""

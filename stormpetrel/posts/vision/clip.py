@@ -1,8 +1,10 @@
-"""Runs an exported CLIP model with ONNX Runtime: pictures to unit vectors, vectors to concept scores."""
+"""Runs an exported CLIP model (Radford et al. 2021) with ONNX Runtime: pictures to unit vectors, and vectors to concept
+scores by zero-shot prompts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +12,19 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stormpetrel.core.errors import ModelUnavailable
-from stormpetrel.models.model_store import REMEDY, open_graph, read_checked
+from stormpetrel.models.export import export_model
+from stormpetrel.models.model_store import REMEDY, model_directory, open_graph, read_checked
+from stormpetrel.posts.vision.model import VisualFeatures
 from stormpetrel.posts.vision.pictures import Picture
 
+EXPORTER = Path(__file__).with_name("export.py")
 FILES = ("image.onnx", "prompts.npy")
-SHARPNESS = 100.0  # CLIP's own temperature: scores are a softmax over 100 times the cosine
-LEAST_SCORE = 0.01
+LOGIT_SCALE = 100.0  # of CLIP's training: scores are a softmax over 100 times the cosine
+MIN_SCORE = 0.01
 
 
 class ClipManifest(BaseModel):
-    """What an exported CLIP model is; `concepts` are the names whose prompts were encoded, in order."""
+    """Describes an exported CLIP model; `concepts` are the names whose prompts were encoded, in order."""
 
     model_config = ConfigDict(frozen=True)
     model: str
@@ -44,50 +49,67 @@ def read_clip_manifest(directory: Path) -> ClipManifest:
         raise ModelUnavailable(f"{directory} holds no CLIP model ({error}). {REMEDY}") from error
 
 
+def is_clip_cached(cache: Path, name: str, concepts: Sequence[str]) -> bool:
+    """Whether the CLIP model is in the cache, complete, with the prompts of these concepts."""
+    try:
+        manifest = read_clip_manifest(model_directory(cache, name))
+    except ModelUnavailable:
+        return False
+    return manifest.model == name and list(manifest.concepts) == list(concepts)
+
+
+def ensure_clip(
+    cache: Path, name: str, concepts: Sequence[str], say: Callable[[str], None], python: Path | None = None
+) -> Path:
+    """The CLIP model's folder in the cache; the model is exported first where it is missing, damaged or of other
+    concepts, by `python` where it is given. Raises SetupError where it cannot be exported."""
+    directory = model_directory(cache, name)
+    if not is_clip_cached(cache, name, concepts):
+        cache.mkdir(parents=True, exist_ok=True)
+        concepts_file = cache.resolve() / "concepts.json"
+        concepts_file.write_text(json.dumps(list(concepts)))
+        export_model(EXPORTER, cache, name, say, [str(concepts_file)], python)
+        read_clip_manifest(directory)
+    return directory
+
+
 class ClipModel:
-    """An exported CLIP model, ready to see."""
+    """An exported CLIP model. Raises ModelUnavailable where `directory` holds none."""
 
     def __init__(self, directory: Path, threads: int = 2) -> None:
         self.manifest = read_clip_manifest(directory)
+        self.version = self.concept_version = self.manifest.version
+        self.dimensions = self.manifest.dimensions
         self._session = open_graph(directory / "image.onnx", threads)
         self._prompts: NDArray[np.float32] = np.load(directory / "prompts.npy")
 
-    @property
-    def version(self) -> str:
-        return self.manifest.version
-
-    @property
-    def dimensions(self) -> int:
-        return self.manifest.dimensions
-
-    def encode(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
-        """Unit vectors, float32, shape (pictures, dimensions)."""
-        found = np.empty((len(pictures), self.dimensions), dtype=np.float32)
-        for row, picture in enumerate(pictures):
-            found[row] = self._session.run(None, {"pixels": self._prepared(picture)[None]})[0][0]
-        return found
+    def extract(self, pictures: Sequence[Picture]) -> list[VisualFeatures]:
+        """The features of each picture; the vectors are unit vectors, float32, shape (dimensions,)."""
+        vectors = [self._session.run(None, {"pixels": self._pixels(picture)[None]})[0][0] for picture in pictures]
+        return [VisualFeatures(vector, self.concepts(vector)) for vector in vectors]
 
     def concepts(self, vector: NDArray[np.float32]) -> dict[str, float]:
-        """Softmax over the concepts' prompts; those of at least 1 %."""
-        logits = SHARPNESS * (self._prompts @ vector).astype(np.float64)
-        shares = np.exp(logits - logits.max())
-        shares /= shares.sum()
+        """Softmax over the concepts' prompts; scores of at least 0.01."""
+        logits = LOGIT_SCALE * (self._prompts @ vector).astype(np.float64)
+        scores = np.exp(logits - logits.max())
+        scores /= scores.sum()
         return {
-            name: round(float(share), 4)
-            for name, share in zip(self.manifest.concepts, shares, strict=True)
-            if share >= LEAST_SCORE
+            name: round(float(score), 4)
+            for name, score in zip(self.manifest.concepts, scores, strict=True)
+            if score >= MIN_SCORE
         }
 
-    def _prepared(self, picture: Picture) -> NDArray[np.float32]:
-        """Shorter side to the model's size, its centre cut out, normalised; shape (3, size, size)."""
+    def _pixels(self, picture: Picture) -> NDArray[np.float32]:
+        """The model's input: the shorter side scaled to its size, cropped at the centre, normalised; float32, shape
+        (3, size, size)."""
         from PIL import Image
 
         size = self.manifest.size
         height, width = picture.shape[:2]
         scale = size / min(height, width)
-        wide, high = max(size, round(width * scale)), max(size, round(height * scale))
-        scaled = np.asarray(Image.fromarray(picture).resize((wide, high), Image.Resampling.BICUBIC))
-        top, left = (high - size) // 2, (wide - size) // 2
+        width, height = max(size, round(width * scale)), max(size, round(height * scale))
+        scaled = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
+        top, left = (height - size) // 2, (width - size) // 2
         pixels = scaled[top : top + size, left : left + size].astype(np.float32) / 255
-        normal = (pixels - np.array(self.manifest.mean)) / np.array(self.manifest.deviation)
-        return np.ascontiguousarray(normal.transpose(2, 0, 1), dtype=np.float32)
+        normalised = (pixels - np.array(self.manifest.mean)) / np.array(self.manifest.deviation)
+        return np.ascontiguousarray(normalised.transpose(2, 0, 1), dtype=np.float32)

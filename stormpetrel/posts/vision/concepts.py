@@ -1,7 +1,7 @@
 """Named concepts: the list, its scores as a sparse vector, and the scores that colours alone can give.
 
-The paper scores 345 concepts (TRECVID SIN); ours stand in `config/concepts.yaml`, and a user adds to them there. A
-concept's place in the vector comes from its name, so that a longer list needs no new index.
+The paper scores 345 concepts (TRECVID SIN); ours are in `config/concepts.yaml`, and users add their own there. A
+concept's index in the vector is a hash of its name, so that a longer list needs no new vector index.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from stormpetrel.posts.vision.descriptor import hue_saturation_value
 from stormpetrel.posts.vision.pictures import Picture
 
 COLOUR_VERSION = "colour-rules@1"
-MOST_CONCEPTS = 20  # of a picture; the rest is noise
-LEAST_SHARE = 0.08  # of its zone that a concept's colour must fill
+MAX_CONCEPTS = 20  # of a picture; the rest is noise
+MIN_SHARE = 0.08  # of its zone that a concept's colour must fill
 WORD = re.compile(r"[^\W_]+")
 
 
 class Colour(BaseModel):
-    """The colours that stand for a concept: hue in degrees, saturation and value 0 to 1, and where they are."""
+    """The colour range of a concept: hue in degrees, saturation and value from 0 to 1, and the zone of the picture."""
 
     model_config = ConfigDict(extra="forbid")
     hue: tuple[float, float]
@@ -55,7 +55,7 @@ class ConceptList:
         return [concept.name for concept in self.concepts]
 
     def named_in(self, text: str) -> dict[str, float]:
-        """The concepts whose words all stand in a text, 1 each: how words ask for pictures.
+        """The concepts whose words are all in a text, with score 1: so a text query finds photos.
 
         >>> ConceptList((Concept(name="flooded street"), Concept(name="fire"))).named_in("A street, flooded!")
         {'flooded street': 1.0}
@@ -65,22 +65,22 @@ class ConceptList:
 
 
 def read_concepts(file: Path) -> ConceptList:
-    """Raises SetupError, which names the entry at fault, where the file is no list of concepts."""
+    """The concepts of a YAML file. Raises SetupError, which names the wrong entry, where it is no list of concepts."""
     try:
         entries: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-        found = [Concept.model_validate(entry if isinstance(entry, dict) else {"name": entry}) for entry in entries]
+        concepts = [Concept.model_validate(entry if isinstance(entry, dict) else {"name": entry}) for entry in entries]
     except (OSError, TypeError, yaml.YAMLError, ValidationError) as error:
         raise SetupError(f"{file} is no list of concepts: {error}") from error
-    names = [_folded(concept.name) for concept in found]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice or not found:
-        raise SetupError(f"{file}: {f'{twice[0]!r} stands there twice' if twice else 'it is empty'}")
-    return ConceptList(tuple(found))
+    names = [_folded(concept.name) for concept in concepts]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated or not concepts:
+        raise SetupError(f"{file}: {f'{repeated[0]!r} is listed twice' if repeated else 'it is empty'}")
+    return ConceptList(tuple(concepts))
 
 
 def terms_of(scores: Mapping[str, float]) -> TermWeights | None:
     """Concept scores as a sparse unit vector of the strongest 20; None without any above 0."""
-    strongest = sorted(((score, name) for name, score in scores.items() if score > 0), reverse=True)[:MOST_CONCEPTS]
+    strongest = sorted(((score, name) for name, score in scores.items() if score > 0), reverse=True)[:MAX_CONCEPTS]
     length = sum(score**2 for score, _ in strongest) ** 0.5
     if not length:
         return None
@@ -89,19 +89,19 @@ def terms_of(scores: Mapping[str, float]) -> TermWeights | None:
 
 
 def colour_scores(picture: Picture, concepts: Sequence[Concept]) -> dict[str, float]:
-    """The share of its zone that each concept's colours fill, for the concepts that have colours and fill 8 %."""
+    """For each concept with a colour, the share of its zone that the colour fills; only shares of at least 0.08."""
     hue, saturation, value = hue_saturation_value(picture)
-    degrees, middle = hue * 360, max(1, picture.shape[0] // 2)
-    zones = {"upper": slice(0, middle), "lower": slice(picture.shape[0] - middle, None), "all": slice(None)}
+    degrees, half = hue * 360, max(1, picture.shape[0] // 2)
+    zones = {"upper": slice(0, half), "lower": slice(picture.shape[0] - half, None), "all": slice(None)}
     scores = {}
     for concept in concepts:
         if concept.colour is not None:
             rule, rows = concept.colour, zones[concept.colour.zone]
-            # From 345 to 405: a hue of 10 is one of 370 too.
-            fits = _within(degrees[rows], rule.hue) | _within(degrees[rows] + 360, rule.hue)
-            fits &= _within(saturation[rows], rule.saturation) & _within(value[rows], rule.value)
-            share = float(fits.mean())
-            if share >= LEAST_SHARE:
+            # A rule may run from 345 to 405: a hue of 10 is one of 370 too.
+            matches = _within(degrees[rows], rule.hue) | _within(degrees[rows] + 360, rule.hue)
+            matches &= _within(saturation[rows], rule.saturation) & _within(value[rows], rule.value)
+            share = float(matches.mean())
+            if share >= MIN_SHARE:
                 scores[concept.name] = round(share, 4)
     return scores
 

@@ -1,1 +1,1 @@
-"""Names of places and what is known of them, in a file that is mapped into memory."""
+"""The gazetteer: place names and the places that they may stand for, in memory-mapped files."""

@@ -1,5 +1,5 @@
-"""Names of places and what they may stand for: a file that is mapped, not loaded, so that it weighs little and opens
-at once. `gazetteer_sources.py` makes its rows, `gazetteer_file.py` writes it."""
+"""Place names and the places that they may stand for, in memory-mapped files: they take little memory and open at once.
+`sources.py` reads the rows, `gazetteer_file.py` writes the files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stormpetrel.core.errors import SetupError
 
 Kind = Literal["city", "admin2", "admin1", "country", "region"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-FORM = 1  # of the files; another one is made anew
+FORMAT = 2  # of the files; those of another format are built again
 NAMES, PLACES, STARTS, MEMBERS, TEXTS, MANIFEST = (
     "names.marisa",
     "places.npy",
@@ -28,7 +28,7 @@ NAMES, PLACES, STARTS, MEMBERS, TEXTS, MANIFEST = (
     "texts.bin",
     "manifest.json",
 )
-ALTERNATE = np.uint32(1 << 31)  # set on a member: the name is not the place's own
+ALTERNATE = np.uint32(1 << 31)  # set on a member: the name is an alternate name of the place
 ROW = np.dtype(
     [
         ("geonames_id", "<u4"),
@@ -44,15 +44,15 @@ ROW = np.dtype(
         ("length", "u1"),
     ]
 )
-KEPT = 5000  # names whose candidates are kept: an event names the same places over and over
+CACHE_SIZE = 5000  # names with their candidates: the posts of an event repeat the same names
 SPACES = re.compile(r"[\s_\-‐‑–’'`.]+")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One place that a name may stand for: its point and what of the ground is within `radius_km`. Degrees, WGS 84.
+    """A place that a name may stand for: a point (degrees, WGS 84), and the place's radius around it.
 
-    `alternate` tells that the name is not the place's own but one of its others.
+    `alternate`: the name is an alternate name of the place, not its main one.
     """
 
     geonames_id: int
@@ -69,7 +69,7 @@ class Candidate:
 
 
 def fold(name: str) -> str:
-    """How names are compared: case, compatibility forms and accents of Latin letters folded, marks and hyphens as
+    """The form in which names are compared: case, compatibility forms and accents folded; hyphens and apostrophes as
     spaces.
 
     >>> fold("São-Tomé"), fold("St. John’s"), fold("ΑΘΉΝΑ")
@@ -81,17 +81,17 @@ def fold(name: str) -> str:
 
 
 class Gazetteer:
-    """Folded name -> the places it may stand for, the most populous first. Safe to share between threads."""
+    """Folded name -> the places it may stand for, the most populous first. Threads may share it."""
 
     def __init__(self, directory: Path) -> None:
-        """Opens a gazetteer that was written. Raises SetupError where there is none of this form."""
+        """Opens the gazetteer of a folder. Raises SetupError where there is none of this format."""
         try:
             manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-            if manifest["form"] != FORM:
-                raise ValueError(f"its form is {manifest['form']}, not {FORM}")
+            if manifest["format"] != FORMAT:
+                raise ValueError(f"its format is {manifest['format']}, not {FORMAT}")
             self._names = marisa_trie.Trie()
             self._names.mmap(str(directory / NAMES))
-            # Plain views of the mapped files: numpy's own class for them is slow to index.
+            # As plain arrays: numpy.memmap is slow to index.
             places, starts, members = (
                 np.load(directory / name, mmap_mode="r").view(np.ndarray) for name in (PLACES, STARTS, MEMBERS)
             )
@@ -100,10 +100,10 @@ class Gazetteer:
             self._starts: NDArray[np.uint32] = starts
             self._members: NDArray[np.uint32] = members
         except (OSError, ValueError, KeyError, RuntimeError) as error:
-            remedy = "Make it with: stormpetrel places build"
+            remedy = "Build it with: stormpetrel places build"
             raise SetupError(f"no gazetteer in {directory} ({error}). {remedy}") from error
         self.version = str(manifest["version"])
-        self._known = lru_cache(KEPT)(self._candidates)
+        self._cached_candidates = lru_cache(CACHE_SIZE)(self._candidates)
         self._speakers = {language: frozenset(codes) for language, codes in manifest["speakers"].items()}
 
     def __contains__(self, folded: object) -> bool:
@@ -114,23 +114,23 @@ class Gazetteer:
 
     def prefixes(self, folded: str) -> list[str]:
         """The names that a folded text begins with, the shortest first; they may end within a word."""
-        found: list[str] = self._names.prefixes(folded)
-        return found
+        names: list[str] = self._names.prefixes(folded)
+        return names
 
     def rows(self, folded: str) -> NDArray[np.uint32]:
-        """Of the places of a name: rows, the most populous first, with the mark `ALTERNATE`."""
+        """The members of a name: rows of places, the most populous first, with the flag `ALTERNATE`; uint32."""
         try:
             number = self._names[folded]
         except KeyError:
             return np.empty(0, dtype=np.uint32)
         return self._members[self._starts[number] : self._starts[number + 1]]
 
-    def candidates(self, name: str, most: int = 30) -> list[Candidate]:
-        """The places of a name, as written in any way that folds alike; none where it is unknown."""
-        return list(self._known(name, most))
+    def candidates(self, name: str, limit: int = 30) -> list[Candidate]:
+        """The places of a name in any spelling that folds to the same; none where it is unknown."""
+        return list(self._cached_candidates(name, limit))
 
-    def _candidates(self, name: str, most: int) -> tuple[Candidate, ...]:
-        return tuple(self._candidate(int(row)) for row in self.rows(fold(name))[:most])
+    def _candidates(self, name: str, limit: int) -> tuple[Candidate, ...]:
+        return tuple(self._candidate(int(member)) for member in self.rows(fold(name))[:limit])
 
     def _candidate(self, member: int) -> Candidate:
         row = self._places[member & ~int(ALTERNATE)]
@@ -150,7 +150,7 @@ class Gazetteer:
         )
 
     def speakers(self, language: str | None) -> frozenset[str]:
-        """The countries that a language is spoken in; none for English, which is written everywhere."""
+        """The countries where a language is spoken; none for English, which is used everywhere."""
         return frozenset() if language in (None, "en") else self._speakers.get(str(language), frozenset())
 
     @cached_property
@@ -168,24 +168,25 @@ class Gazetteer:
         return None if row is None else self._candidate(row)
 
     def names_of(self, kind: Kind) -> tuple[list[str], NDArray[np.float64]]:
-        """(names, people) of all places of a kind; cities of 1,000 people and more."""
-        people = np.asarray(self._places["population"], dtype=np.float64)
-        rows = np.flatnonzero((self._places["kind"] == KINDS.index(kind)) & (people >= (1000 if kind == "city" else 0)))
-        return [self._candidate(int(row)).name for row in rows], people[rows]
+        """(names, populations) of all places of a kind; of cities, those of at least 1,000 people."""
+        population = np.asarray(self._places["population"], dtype=np.float64)
+        is_kind = self._places["kind"] == KINDS.index(kind)
+        rows = np.flatnonzero(is_kind & (population >= (1000 if kind == "city" else 0)))
+        return [self._candidate(int(row)).name for row in rows], population[rows]
 
     def features(self, folded: str) -> tuple[str, int, bool]:
-        """(kind, population, whether the name is the place's own) of the largest place that bears a name, else of the
-        largest that has it as another one; ("", 0, False) where it is unknown."""
+        """(kind, population, whether it is the main name) of the largest place with this main name, else of the largest
+        with this alternate name; ("", 0, False) where the name is unknown."""
         rows = self.rows(folded)
         return self._feature(int(rows[0])) if len(rows) else ("", 0, False)
 
     def largest(self, folded: str) -> tuple[str, int, bool]:
-        """The same of the largest place of all, whether it bears the name or has it as another one."""
+        """The same of the largest place with this name, main or alternate."""
         rows = self.rows(folded)
         if not len(rows):
             return "", 0, False
-        people = self._places["population"][rows & ~ALTERNATE]
-        return self._feature(int(rows[int(people.argmax())]))
+        population = self._places["population"][rows & ~ALTERNATE]
+        return self._feature(int(rows[int(population.argmax())]))
 
     def _feature(self, member: int) -> tuple[str, int, bool]:
         row = self._places[member & ~int(ALTERNATE)]

@@ -1,4 +1,4 @@
-"""Writes a gazetteer: rows of places with their names, to the files that `gazetteer.py` maps."""
+"""Writes a gazetteer: from rows of places with their names to the files that `gazetteer.py` maps."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import marisa_trie
 import numpy as np
 
 from stormpetrel.posts.places.gazetteer.gazetteer import (
     ALTERNATE,
-    FORM,
+    FORMAT,
     KINDS,
     MANIFEST,
     MEMBERS,
@@ -28,14 +29,15 @@ from stormpetrel.posts.places.gazetteer.gazetteer import (
     fold,
 )
 
-LONGEST = 60  # characters of a folded name; longer ones are sentences
-MOST_PLACES = 60  # of a name
-SQUEEZED_FROM = 100_000  # people: such places are written as one word in hashtags (SriLanka)
+MAX_LENGTH = 60  # characters of a folded name; longer ones are sentences
+MAX_PLACES = 60  # of a name
+MIN_SQUEEZED = 100_000  # people: the names of such places are written as one word in hashtags (SriLanka)
+Members = dict[str, list[int]]
 
 
 @dataclass
 class PlaceRow:
-    """A place with its names. `own` and `others` are as written; folding is done here."""
+    """A place with its names as written; `own` are further main names, `others` alternate names. Degrees, WGS 84."""
 
     geonames_id: int
     name: str
@@ -54,13 +56,46 @@ class PlaceRow:
 def write_gazetteer(
     directory: Path, places: Iterable[PlaceRow], sources: str, speakers: Mapping[str, Sequence[str]] | None = None
 ) -> None:
-    """`speakers`: language -> the countries that speak it. Writes the files beside the folder's name and moves them
-    there whole: readers see all of it or nothing."""
+    """Writes the files to a temporary folder and renames it, so that readers see all of them or none. `speakers`:
+    language -> the countries that speak it."""
     ordered = sorted(places, key=lambda place: (-place.population, place.geonames_id))
-    names: dict[str, list[int]] = {}
-    texts = bytearray()
-    rows = np.zeros(len(ordered), dtype=ROW)
-    for number, place in enumerate(ordered):
+    rows, texts = _rows(ordered)
+    members = _members(ordered)
+    trie = marisa_trie.Trie(members)
+    by_number: list[list[int]] = [[] for _ in range(len(trie))]
+    for name, numbers in members.items():
+        # Places with this main name first, each group by population: the rows are in that order already.
+        by_number[trie[name]] = sorted(numbers, key=lambda number: (number & int(ALTERNATE) > 0, number))[:MAX_PLACES]
+    # Named by the process: two that start at once may both build the gazetteer.
+    draft = directory.with_name(f"{directory.name}.{os.getpid()}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    trie.save(str(draft / NAMES))
+    np.save(draft / PLACES, rows)
+    np.save(draft / STARTS, np.cumsum([0, *map(len, by_number)], dtype=np.uint32))
+    np.save(draft / MEMBERS, np.array([number for numbers in by_number for number in numbers], dtype=np.uint32))
+    (draft / TEXTS).write_bytes(texts)
+    digest = hashlib.sha256(rows.tobytes() + (draft / NAMES).read_bytes()).hexdigest()[:12]
+    manifest = {
+        "format": FORMAT,
+        "version": f"{sources}@{digest}",
+        "places": len(ordered),
+        "names": len(trie),
+        "speakers": {language: list(codes) for language, codes in (speakers or {}).items()},
+    }
+    (draft / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    if not (directory / MANIFEST).is_file():
+        shutil.rmtree(directory, ignore_errors=True)
+    try:
+        draft.rename(directory)
+    except OSError:  # another process was first, with the same rows
+        shutil.rmtree(draft)
+
+
+def _rows(places: Sequence[PlaceRow]) -> tuple[np.ndarray[Any, Any], bytes]:
+    """(the table of places, their main names in UTF-8, one after the other)."""
+    rows, texts = np.zeros(len(places), dtype=ROW), bytearray()
+    for number, place in enumerate(places):
         text = place.name.encode()[:255].decode(errors="ignore").encode()
         rows[number] = (
             place.geonames_id,
@@ -76,49 +111,19 @@ def write_gazetteer(
             len(text),
         )
         texts += text
+    return rows, bytes(texts)
+
+
+def _members(places: Sequence[PlaceRow]) -> Members:
+    """Folded name -> its members: rows of places, with the flag `ALTERNATE` for an alternate name."""
+    members: Members = {}
+    for number, place in enumerate(places):
         own = {fold(name) for name in (place.name, *place.own)}
         others = {fold(name) for name in place.others} - own
-        if place.population >= SQUEEZED_FROM or place.kind != "city":
+        if place.population >= MIN_SQUEEZED or place.kind != "city":
             others |= {name.replace(" ", "") for name in own if " " in name} - own
-        for name in own:
-            _add(names, name, number)
-        for name in others:
-            _add(names, name, number | int(ALTERNATE))
-    trie = marisa_trie.Trie(names)
-    by_number: list[list[int]] = [[] for _ in range(len(trie))]
-    for name, members in names.items():
-        by_number[trie[name]] = _ordered(members)
-    # Of this process alone: two that start at once may both be making it.
-    fresh = directory.with_name(f"{directory.name}.{os.getpid()}.fresh")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    trie.save(str(fresh / NAMES))
-    np.save(fresh / PLACES, rows)
-    np.save(fresh / STARTS, np.cumsum([0, *map(len, by_number)], dtype=np.uint32))
-    np.save(fresh / MEMBERS, np.array([member for members in by_number for member in members], dtype=np.uint32))
-    (fresh / TEXTS).write_bytes(bytes(texts))
-    digest = hashlib.sha256(rows.tobytes() + (fresh / NAMES).read_bytes()).hexdigest()[:12]
-    told = {
-        "form": FORM,
-        "version": f"{sources}@{digest}",
-        "places": len(ordered),
-        "names": len(trie),
-        "speakers": {language: list(codes) for language, codes in (speakers or {}).items()},
-    }
-    (fresh / MANIFEST).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    if not (directory / MANIFEST).is_file():
-        shutil.rmtree(directory, ignore_errors=True)
-    try:
-        fresh.rename(directory)
-    except OSError:  # another process was first, with the same rows
-        shutil.rmtree(fresh)
-
-
-def _add(names: dict[str, list[int]], name: str, member: int) -> None:
-    if name and len(name) <= LONGEST and any(letter.isalpha() for letter in name):
-        names.setdefault(name, []).append(member)
-
-
-def _ordered(members: list[int]) -> list[int]:
-    """Places that bear the name first, each by population: the rows are in that order already."""
-    return sorted(members, key=lambda member: (member & int(ALTERNATE) > 0, member))[:MOST_PLACES]
+        for names, member in ((own, number), (others, number | int(ALTERNATE))):
+            for name in names:
+                if name and len(name) <= MAX_LENGTH and any(letter.isalpha() for letter in name):
+                    members.setdefault(name, []).append(member)
+    return members

@@ -1,7 +1,7 @@
-"""Rows of a GeoNames dump in the user's own folder (download.geonames.org/export/dump and /zip; CC BY 4.0).
+"""Reads rows from a GeoNames dump in the user's folder (download.geonames.org/export/dump and /zip; CC BY 4.0).
 
-Read are tables of places (`allCountries`, `cities*`, or a country's `IT`), `admin1CodesASCII.txt`, `admin2Codes.txt`,
-and postal codes in a folder `postal_codes` or `zip`. Each may be `.txt`, `.txt.gz` or `.zip`.
+It reads tables of places (`allCountries`, `cities*`, or a country's `IT`), `admin1CodesASCII.txt`, `admin2Codes.txt`,
+and postal codes in a folder `postal_codes` or `zip`. Tables may be `.txt`, `.txt.gz` or `.zip`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from stormpetrel.core.errors import SetupError
 from stormpetrel.posts.places.gazetteer.gazetteer_file import PlaceRow
 
 PLACE_COLUMNS, POSTAL_COLUMNS = 19, 12
-SETTLEMENTS = "P"
-WATERS = frozenset(["LK", "STM", "BAY", "ISL", "MT", "PK", "HSP", "AIRP", "UNIV", "PRT", "DAM", "BDG"])
+SETTLEMENT_CLASS = "P"
+FEATURE_CODES = frozenset(["LK", "STM", "BAY", "ISL", "MT", "PK", "HSP", "AIRP", "UNIV", "PRT", "DAM", "BDG"])
 POSTAL_RADIUS_KM = 5.0
 
 
 def dump_rows(folder: Path) -> Iterator[PlaceRow]:
-    """All places of the folder. Raises SetupError where it holds no table of GeoNames, or a broken one."""
+    """All places of the folder. Raises SetupError where it holds no GeoNames table, or one that cannot be read."""
     tables = [path for path in sorted(folder.iterdir()) if _is_table(path)]
     postal = [
         path
@@ -33,7 +33,7 @@ def dump_rows(folder: Path) -> Iterator[PlaceRow]:
         if _is_table(path)
     ]
     if not tables and not postal:
-        raise SetupError(f"{folder} holds no table of GeoNames (cities1000.txt.gz, allCountries.zip, IT.txt)")
+        raise SetupError(f"{folder} holds no GeoNames table (cities1000.txt.gz, allCountries.zip, IT.txt)")
     for path in tables:
         yield from _places(path)
     for path in postal:
@@ -41,20 +41,22 @@ def dump_rows(folder: Path) -> Iterator[PlaceRow]:
 
 
 def division_rows(folder: Path, places: Iterable[PlaceRow], known: Container[tuple[str, ...]]) -> Iterator[PlaceRow]:
-    """The divisions that the folder names by their codes, where the ground of its own places is; those whose key,
-    (country, code) or (country, code, code), is `known` already are left out."""
-    from stormpetrel.posts.places.gazetteer.sources import Grounds
+    """The divisions that the folder names, each with the extent of its places, without those with a `known` key.
 
-    grounds = Grounds()
+    A key is (country, code) or (country, code, code).
+    """
+    from stormpetrel.posts.places.gazetteer.sources import DivisionExtents
+
+    extents = DivisionExtents()
     for place in places:
         for key in ((place.country, place.admin1), (place.country, place.admin1, place.admin2)):
             if all(key) and key not in known:
-                grounds.add(key, place.longitude, place.latitude, place.population)
+                extents.add(key, place.longitude, place.latitude, place.population)
     firsts, seconds = _division_names(folder)
     for first, (name, geonames_id) in firsts.items():
-        yield from grounds.row(first, name, "admin1", geonames_id, [])
+        yield from extents.row(first, name, "admin1", geonames_id, [])
     for second, name in seconds.items():
-        yield from grounds.row(second, name, "admin2", 0, [])
+        yield from extents.row(second, name, "admin2", 0, [])
 
 
 def _division_names(folder: Path) -> tuple[dict[tuple[str, str], tuple[str, int]], dict[tuple[str, str, str], str]]:
@@ -85,9 +87,9 @@ def _places(path: Path) -> Iterator[PlaceRow]:
     for line in _lines(path):
         if len(line) == POSTAL_COLUMNS:
             yield from _postal_row(line)
-        if len(line) != PLACE_COLUMNS or (line[6] != SETTLEMENTS and line[7] not in WATERS):
+        if len(line) != PLACE_COLUMNS or (line[6] != SETTLEMENT_CLASS and line[7] not in FEATURE_CODES):
             continue
-        people = int(line[14] or 0)
+        population = int(line[14] or 0)
         yield PlaceRow(
             int(line[0]),
             line[1],
@@ -95,10 +97,10 @@ def _places(path: Path) -> Iterator[PlaceRow]:
             float(line[4]),
             line[8],
             "city",
-            people,
+            population,
             line[10],
             line[11][:16],
-            city_radius(people),
+            city_radius(population),
             others=usable([line[2], *line[3].split(",")]),
         )
 
@@ -110,7 +112,7 @@ def _postal(path: Path) -> Iterator[PlaceRow]:
 
 
 def _postal_row(line: list[str]) -> Iterator[PlaceRow]:
-    """A postal code's place, by its name and by its code with the country before it ("I-16121" is not read)."""
+    """A postal code's place, by its name and by its code with the country before it or the name after it."""
     if line[9] and line[10]:
         yield PlaceRow(
             0,
@@ -131,13 +133,13 @@ def _lines(path: Path) -> Iterator[list[str]]:
     if not path.is_file():
         return
     try:
-        with _opened(path) as text:
+        with _open_table(path) as text:
             yield from csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
     except (OSError, EOFError, UnicodeDecodeError, zipfile.BadZipFile, csv.Error) as error:
-        raise SetupError(f"{path} cannot be read ({error}). Fetch it again") from error
+        raise SetupError(f"{path} cannot be read ({error}). Download it again") from error
 
 
-def _opened(path: Path) -> io.TextIOBase:
+def _open_table(path: Path) -> io.TextIOBase:
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8", newline="")
     if path.suffix == ".zip":

@@ -1,1 +1,1 @@
-"""From a text to places on the map: finds names and resolves them."""
+"""Toponym resolution: from a text with its place names to points."""

@@ -1,9 +1,9 @@
-"""Chooses the point that a name stands for, says how sure that is, and why.
+"""Toponym resolution: chooses the place that a name stands for, with a confidence and the evidence.
 
-Every candidate of a name is scored by evidence, in the logarithm of odds: how many people live there and whether the
-name is its own; other names of the same post (the country, the division, a place nearby); the author's declared
-place; the language; where the posts of the last hours were. The confidence is the candidate's share of all evidence,
-and below a threshold no point is made up: the alternatives are told.
+Every candidate of a name is scored by its evidence, in log-odds: its population and whether the name is its main one;
+the other names of the post (the country, the division, a place nearby); the author's declared place; the language; the
+places of recent posts. The confidence is the candidate's share of all odds. Below a threshold a name gets no point,
+only alternatives.
 """
 
 from __future__ import annotations
@@ -16,42 +16,46 @@ import numpy as np
 
 from stormpetrel.core.cells import distance_km
 from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer, fold
-from stormpetrel.posts.places.gazetteer.name_forms import DEMONYMS, forms_of, is_street
+from stormpetrel.posts.places.gazetteer.name_forms import DEMONYMS, is_street, name_forms
 from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
-from stormpetrel.posts.places.tagger.recogniser import KNOWN, Mention, ordinary_words
+from stormpetrel.posts.places.tagger.recogniser import CAPITAL_POPULATION, Mention, ordinary_words
 
-MOST = 30  # candidates of a name
-LEAST_CONFIDENCE = 0.35  # below it no point is made up
-SHOWN = 3  # alternatives
+MIN_CONFIDENCE = 0.35  # below it a name gets no point
 NEAR_KM = 150.0
 SAME_KM = 30.0  # candidates this near are one answer
-WIDEST_KM = 200.0  # radius of what may stand for a name that is in it
-CONTEXT = 0.7  # of the confidence that is left then
+MAX_RADIUS_KM = 200.0  # of a place that locates an unknown name
+CONTEXT_FACTOR = 0.7  # of the confidence that is left then
 # Weights of the evidence, in log-odds.
-PEOPLE, ALTERNATE, SMALL = 0.8, -1.2, 2000
+POPULATION, ALTERNATE, SMALL_POPULATION = 0.8, -1.2, 2000
 AREA = {"country": 1.5, "region": 1.5, "admin1": 0.5}
 SAME_COUNTRY, SAME_DIVISION, NEARBY = 2.2, 1.5, 1.0
-AUTHOR, LANGUAGE, RECENT = 1.2, 0.7, 2.5
-UNKNOWN_PEOPLE = 500  # of the place that the gazetteer may lack
+AUTHOR, LANGUAGE, RECENT, RECENT_UNKNOWN = 1.2, 0.7, 2.5, 3.0
+UNKNOWN_POPULATION = 500  # of a place that the gazetteer may lack
+RELATIONS = ("country", "region", "near")
+Ranked = tuple[tuple[Candidate, float], ...]
 
 
 @dataclass(frozen=True)
-class Resolved:
-    """A mention with its candidates, the likeliest first, each with its confidence; and the evidence for the first."""
+class Resolution:
+    """A mention with its candidates and their confidence, the likeliest first, and the evidence for the first one.
+
+    `by_context`: the name has no point of its own, and the first candidate is the place that it must be near.
+    """
 
     mention: Mention
-    ranked: tuple[tuple[Candidate, float], ...]
+    ranked: Ranked
     why: tuple[str, ...]
-    by_context: bool = False  # the name has no point of its own: this is where it must be near
+    by_context: bool = False
 
     @property
     def chosen(self) -> Candidate | None:
-        return self.ranked[0][0] if self.ranked and self.ranked[0][1] >= LEAST_CONFIDENCE else None
+        return self.ranked[0][0] if self.ranked and self.ranked[0][1] >= MIN_CONFIDENCE else None
 
 
 @dataclass(frozen=True)
 class Context:
-    """What is known beside the post's own names. `speakers` are the countries of its language."""
+    """The evidence beside the post's names: candidates of the author's declared place, the countries that speak the
+    post's language, the places of recent posts."""
 
     author: tuple[Candidate, ...] = ()
     speakers: frozenset[str] = frozenset()
@@ -59,69 +63,118 @@ class Context:
 
 
 @dataclass
-class _Named:
-    """A mention, its candidates, and the sum of evidence for each."""
+class _Scores:
+    """A mention, its candidates, and for each the sum of its evidence and the reasons."""
 
     mention: Mention
     candidates: list[Candidate]
-    scores: list[float]
+    values: list[float]
     reasons: list[list[str]] = field(default_factory=list)
 
+    def add(self, row: int, weight: float, reason: str) -> None:
+        self.values[row] += weight
+        self.reasons[row].append(reason)
 
-class Resolver:
-    """From mentions to places. Pure: the same mentions in the same context give the same places."""
+    def add_context(self, context: Context) -> None:
+        """Adds evidence from the author, the language and recent posts."""
+        for row, candidate in enumerate(self.candidates):
+            country, admin1 = candidate.country_code, candidate.admin1_code
+            if any(place.country_code == country for place in context.author):
+                self.add(row, AUTHOR, "the author's country")
+            if any(_same_division(place, candidate) for place in context.author):
+                self.add(row, AUTHOR, "the author's region")
+            if country in context.speakers:
+                self.add(row, LANGUAGE, "the language is spoken there")
+            if context.recent is not None and len(context.recent):
+                share = context.recent.share(country)
+                division_share = context.recent.share(country, admin1) if admin1 else 0
+                if share > 0.02:
+                    weight = RECENT * (math.sqrt(share) + math.sqrt(division_share))
+                    self.add(row, weight, "recent posts are there")
+
+    def add_names(self, others: Sequence[tuple[Candidate, float]]) -> None:
+        """Adds evidence from the post's other names, weighted by their confidence; the best of each kind counts."""
+        for row, candidate in enumerate(self.candidates):
+            best: dict[str, tuple[float, str]] = {}
+            for other, confidence in others:
+                if other.geonames_id == candidate.geonames_id and other.name == candidate.name:
+                    continue
+                for kind, weight, reason in _relations(candidate, other):
+                    best[kind] = max((weight * confidence, reason), best.get(kind, (0.0, "")))
+            for kind in RELATIONS:
+                if kind in best:
+                    self.add(row, *best[kind])
+
+    @property
+    def leader(self) -> tuple[Candidate, float] | None:
+        if not self.candidates:
+            return None
+        confidences = _softmax(self.values)
+        row = int(np.argmax(confidences))
+        return self.candidates[row], confidences[row]
+
+    def resolution(self, unknown: float) -> Resolution:
+        """The ranked candidates; `unknown` is the evidence for a place that the gazetteer lacks."""
+        if not self.candidates:
+            return Resolution(self.mention, (), ("the gazetteer does not know this name",))
+        confidences = _softmax([*self.values, unknown])[:-1]
+        order = sorted(range(len(confidences)), key=lambda row: (-confidences[row], row))
+        reasons = [f"{self.candidates[order[0]].population:,} people", *self.reasons[order[0]]]
+        if len(order) == 1:
+            reasons.append("the only place of this name")
+        return Resolution(
+            self.mention, _pooled([(self.candidates[row], confidences[row]) for row in order]), (*reasons,)
+        )
+
+
+class ToponymResolver:
+    """Resolves mentions. Pure: the same mentions in the same context give the same places."""
 
     def __init__(self, gazetteer: Gazetteer) -> None:
         self._gazetteer = gazetteer
 
-    def resolve(self, mentions: Sequence[Mention], context: Context | None = None) -> list[Resolved]:
-        """One result a mention, in order; without candidates where the name is unknown."""
-        given = context or Context()
-        named = [self._named(mention) for mention in mentions]
-        for one in named:
-            self._outside(one, given)
-        # The sure ones speak for the unsure: each name hears the others' likeliest places once.
-        leaders = [self._leader(one) for one in named]
-        for one in named:
-            own = one.mention.name.casefold()
-            others = [
-                leader
-                for leader, other in zip(leaders, named, strict=True)
-                if leader is not None and other.mention.name.casefold() != own
-            ]
-            self._beside(one, others)
-        unknown = _unknown(given.recent)
-        results = [self._resolved(one, unknown) for one in named]
-        return [self._by_context(result, results, given.recent) for result in results]
+    def resolve(self, mentions: Sequence[Mention], context: Context | None = None) -> list[Resolution]:
+        """One resolution a mention, in order; without candidates where the name is unknown."""
+        context = context or Context()
+        scores = [self._scores(mention) for mention in mentions]
+        for score in scores:
+            score.add_context(context)
+        # Each name gets the other names' likeliest places as evidence, once and before any of them changes.
+        leaders = [(score.mention.name.casefold(), score.leader) for score in scores]
+        for score in scores:
+            name = score.mention.name.casefold()
+            score.add_names([leader for other, leader in leaders if leader is not None and other != name])
+        share = context.recent.highest_share() if context.recent is not None else 0.0
+        # A place that the gazetteer lacks is a small one, where recent posts are.
+        unknown = POPULATION * math.log(UNKNOWN_POPULATION + SMALL_POPULATION) + RECENT_UNKNOWN * math.sqrt(share)
+        resolutions = [score.resolution(unknown) for score in scores]
+        return [self._by_context(resolution, resolutions, context.recent) for resolution in resolutions]
 
-    def _named(self, mention: Mention) -> _Named:
+    def _scores(self, mention: Mention) -> _Scores:
         candidates = self._candidates(mention.name)
-        scores = [_prior(candidate) for candidate in candidates]
-        return _Named(mention, candidates, scores, [[] for _ in candidates])
+        return _Scores(mention, candidates, [_prior(candidate) for candidate in candidates], [[] for _ in candidates])
 
     def _candidates(self, name: str) -> list[Candidate]:
-        """The places of a name; without its genitive, its compass point, its kind or its article where it is unknown
-        with them. None of a street: it lies where the post's other names are."""
+        """The places of a name, or else of the name without its genitive, compass point, kind or article. None of a
+        street: it is where the post's other names are."""
         if is_street(name):
             return []
-        for form in forms_of(name):
-            found = self._gazetteer.candidates(form, MOST)
-            if found:
-                return found
-        return self._demonym(name) or self._part(name)
+        for form in name_forms(name):
+            if candidates := self._gazetteer.candidates(form):
+                return candidates
+        return self._by_demonym(name) or self._by_part(name)
 
-    def _demonym(self, name: str) -> list[Candidate]:
-        """Of "Syrian" Syria: the country, division or region whose people are called so."""
-        for suffix, instead in DEMONYMS:
+    def _by_demonym(self, name: str) -> list[Candidate]:
+        """Of "Syrian" Syria: the countries, divisions or regions whose people are called so."""
+        for suffix, replacement in DEMONYMS:
             if name.endswith(suffix) and len(name) - len(suffix) > 2:
-                found = self._gazetteer.candidates(name[: -len(suffix)] + instead, MOST)
-                found = [candidate for candidate in found if candidate.kind in ("country", "region", "admin1")]
-                if found:
-                    return found
+                places = self._gazetteer.candidates(name[: -len(suffix)] + replacement)
+                if areas := [place for place in places if place.kind in ("country", "region", "admin1")]:
+                    return areas
         return []
 
-    def _part(self, name: str) -> list[Candidate]:
-        """Of "Charlotte Humane Society" Charlotte: the places of the longest run of its words that names a known
+    def _by_part(self, name: str) -> list[Candidate]:
+        """Of "Charlotte Humane Society" Charlotte: the places of the longest run of its words that names a large
         one."""
         words = name.replace("#", " ").replace("_", " ").split()
         for length in range(min(len(words) - 1, 4), 0, -1):
@@ -130,133 +183,79 @@ class Resolver:
                 if len(run) < 4 or fold(run) in ordinary_words() or run[0].islower() or run[0].isdigit():
                     continue
                 for form in (run, run.removeprefix("ال")):
-                    found = self._gazetteer.candidates(form, MOST)
-                    if found and (found[0].kind != "city" or found[0].population >= KNOWN):
-                        return found
+                    places = self._gazetteer.candidates(form)
+                    if places and (places[0].kind != "city" or places[0].population >= CAPITAL_POPULATION):
+                        return places
         return []
 
-    @staticmethod
-    def _outside(one: _Named, given: Context) -> None:
-        """Evidence from the author, the language and the posts of the last hours."""
-        for number, candidate in enumerate(one.candidates):
-            if any(author.country_code == candidate.country_code for author in given.author):
-                _add(one, number, AUTHOR, "the author's country")
-            if any(_same_division(author, candidate) for author in given.author):
-                _add(one, number, AUTHOR, "the author's region")
-            if candidate.country_code in given.speakers:
-                _add(one, number, LANGUAGE, "the language is spoken there")
-            if given.recent is not None and len(given.recent):
-                share = given.recent.share(candidate.country_code)
-                division = (
-                    given.recent.share(candidate.country_code, candidate.admin1_code) if candidate.admin1_code else 0
-                )
-                if share > 0.02:
-                    _add(one, number, RECENT * (math.sqrt(share) + math.sqrt(division)), "recent posts are there")
-
-    @staticmethod
-    def _leader(one: _Named) -> tuple[Candidate, float] | None:
-        if not one.candidates:
-            return None
-        shares = _shares(one.scores)
-        best = int(np.argmax(shares))
-        return one.candidates[best], shares[best]
-
-    @staticmethod
-    def _beside(one: _Named, others: Sequence[tuple[Candidate, float]]) -> None:
-        """Evidence from the other names of the post, as sure as they are themselves; the best of each kind counts."""
-        for number, candidate in enumerate(one.candidates):
-            best: dict[str, float] = {}
-            for other, sure in others:
-                if other.geonames_id == candidate.geonames_id and other.name == candidate.name:
-                    continue
-                if other.country_code == candidate.country_code and candidate.country_code:
-                    _raise(best, f"{other.name} is in the same country", SAME_COUNTRY * sure)
-                    if _same_division(other, candidate):
-                        _raise(best, f"{other.name} is in the same region", SAME_DIVISION * sure)
-                if other.kind not in ("country", "region") and candidate.kind == "city":
-                    km = float(
-                        distance_km(candidate.longitude, candidate.latitude, [other.longitude], [other.latitude])[0]
-                    )
-                    if km < NEAR_KM + other.radius_km * 0.5:
-                        _raise(best, f"{other.name} is near", NEARBY * sure)
-            for kind in ("country", "region", "near"):
-                told = [(weight, reason) for reason, weight in best.items() if reason.endswith(kind)]
-                if told:
-                    _add(one, number, *max(told))
-
-    @staticmethod
-    def _resolved(one: _Named, unknown: float) -> Resolved:
-        if not one.candidates:
-            return Resolved(one.mention, (), ("the gazetteer does not know this name",))
-        shares = _shares([*one.scores, unknown])[:-1]
-        order = sorted(range(len(shares)), key=lambda number: (-shares[number], number))
-        first = order[0]
-        reasons = [f"{one.candidates[first].population:,} people", *one.reasons[first]]
-        if len(order) == 1:
-            reasons.append("the only place of this name")
-        ranked = [(one.candidates[at], shares[at]) for at in order]
-        return Resolved(one.mention, _pooled(ranked), tuple(reasons))
-
-    def _by_context(self, result: Resolved, all_results: Sequence[Resolved], recent: RecentPlaces | None) -> Resolved:
-        """For a name that has no point of its own: where the post's other names are, or the posts of the last hours."""
-        if result.chosen is not None:
-            return result
-        beside = [other for other in all_results if other.chosen is not None and other.chosen.radius_km <= WIDEST_KM]
-        if not result.ranked and beside:
-            best = min(beside, key=lambda other: (other.chosen.radius_km if other.chosen else 0.0, -other.ranked[0][1]))
-            place, sure = best.ranked[0]
-            return _elsewhere(result, place, CONTEXT * sure, f"the post names {place.name}")
-        likely = recent.likeliest() if recent is not None else None
-        division = self._gazetteer.division(*likely[0]) if likely else None
-        if likely and division is not None and division.radius_km <= WIDEST_KM:
-            return _elsewhere(result, division, CONTEXT * likely[1], f"recent posts are in {division.name}")
-        return result
+    def _by_context(
+        self, resolution: Resolution, resolutions: Sequence[Resolution], recent: RecentPlaces | None
+    ) -> Resolution:
+        """For a name without a point of its own: where the post's other names are, or else the recent posts."""
+        if resolution.chosen is not None:
+            return resolution
+        others = [
+            (other.chosen.radius_km, -other.ranked[0][1], row)
+            for row, other in enumerate(resolutions)
+            if other.chosen is not None and other.chosen.radius_km <= MAX_RADIUS_KM
+        ]
+        if not resolution.ranked and others:
+            place, confidence = resolutions[min(others)[2]].ranked[0]
+            return _near(resolution, place, confidence, f"the post names {place.name}")
+        likeliest = recent.likeliest() if recent is not None else None
+        division = self._gazetteer.division(*likeliest[0]) if likeliest else None
+        if likeliest and division is not None and division.radius_km <= MAX_RADIUS_KM:
+            return _near(resolution, division, likeliest[1], f"recent posts are in {division.name}")
+        return resolution
 
 
-def _pooled(ranked: Sequence[tuple[Candidate, float]]) -> tuple[tuple[Candidate, float], ...]:
+def _relations(candidate: Candidate, other: Candidate) -> list[tuple[str, float, str]]:
+    """(kind, weight, reason) of each relation of a candidate to another name's place."""
+    relations = []
+    if candidate.country_code and other.country_code == candidate.country_code:
+        relations.append(("country", SAME_COUNTRY, f"{other.name} is in the same country"))
+        if _same_division(other, candidate):
+            relations.append(("region", SAME_DIVISION, f"{other.name} is in the same region"))
+    if other.kind not in ("country", "region") and candidate.kind == "city":
+        km = distance_km(candidate.longitude, candidate.latitude, [other.longitude], [other.latitude])[0]
+        if km < NEAR_KM + other.radius_km * 0.5:
+            relations.append(("near", NEARBY, f"{other.name} is near"))
+    return relations
+
+
+def _pooled(ranked: Sequence[tuple[Candidate, float]]) -> Ranked:
     """The first one's confidence with that of the candidates around it: a city and its district are one answer."""
     first = ranked[0][0]
-    distances = distance_km(
-        first.longitude, first.latitude, [one.longitude for one, _ in ranked], [one.latitude for one, _ in ranked]
-    )
-    reach = max(SAME_KM, min(first.radius_km, WIDEST_KM))
-    sure = sum(share for (_, share), km in zip(ranked, distances, strict=True) if km <= reach)
-    return ((first, round(min(1.0, sure), 4)), *((one, round(share, 4)) for one, share in ranked[1:]))
+    longitudes, latitudes = zip(*((place.longitude, place.latitude) for place, _ in ranked), strict=True)
+    distances = distance_km(first.longitude, first.latitude, longitudes, latitudes)
+    reach = max(SAME_KM, min(first.radius_km, MAX_RADIUS_KM))
+    pooled = sum(confidence for (_, confidence), km in zip(ranked, distances, strict=True) if km <= reach)
+    return ((first, round(min(1.0, pooled), 4)), *((place, round(confidence, 4)) for place, confidence in ranked[1:]))
 
 
-def _elsewhere(result: Resolved, place: Candidate, sure: float, reason: str) -> Resolved:
-    if sure < LEAST_CONFIDENCE:
-        return result
-    return Resolved(result.mention, ((place, round(sure, 4)), *result.ranked), (*result.why, reason), by_context=True)
+def _near(resolution: Resolution, place: Candidate, confidence: float, reason: str) -> Resolution:
+    """The resolution with a place near the name put first, where that is sure enough."""
+    confidence *= CONTEXT_FACTOR
+    if confidence < MIN_CONFIDENCE:
+        return resolution
+    ranked = ((place, round(confidence, 4)), *resolution.ranked)
+    return Resolution(resolution.mention, ranked, (*resolution.why, reason), by_context=True)
 
 
 def _prior(candidate: Candidate) -> float:
-    score = PEOPLE * math.log(candidate.population + SMALL)
-    if candidate.alternate:
-        score += ALTERNATE
-    return score + AREA.get(candidate.kind, 0.0)
+    score = POPULATION * math.log(candidate.population + SMALL_POPULATION)
+    return score + (ALTERNATE if candidate.alternate else 0.0) + AREA.get(candidate.kind, 0.0)
 
 
-def _unknown(recent: RecentPlaces | None) -> float:
-    """The evidence for a place that the gazetteer lacks: a small one, where the posts of the last hours are."""
-    share = recent.highest_share() if recent is not None else 0.0
-    return PEOPLE * math.log(UNKNOWN_PEOPLE + SMALL) + 1.2 * RECENT * math.sqrt(share)
+def _same_division(place: Candidate, other: Candidate) -> bool:
+    return bool(place.admin1_code) and (place.country_code, place.admin1_code) == (
+        other.country_code,
+        other.admin1_code,
+    )
 
 
-def _same_division(one: Candidate, other: Candidate) -> bool:
-    return bool(one.admin1_code) and (one.country_code, one.admin1_code) == (other.country_code, other.admin1_code)
-
-
-def _add(one: _Named, number: int, weight: float, reason: str) -> None:
-    one.scores[number] += weight
-    one.reasons[number].append(reason)
-
-
-def _raise(best: dict[str, float], reason: str, weight: float) -> None:
-    best[reason] = max(weight, best.get(reason, 0.0))
-
-
-def _shares(scores: Sequence[float]) -> list[float]:
-    top = max(scores)
-    odds = [math.exp(score - top) for score in scores]
-    return [one / sum(odds) for one in odds]
+def _softmax(scores: Sequence[float]) -> list[float]:
+    highest = max(scores)
+    odds = [math.exp(score - highest) for score in scores]
+    total = sum(odds)
+    return [odd / total for odd in odds]

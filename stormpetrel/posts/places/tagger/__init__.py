@@ -1,1 +1,1 @@
-"""Finds the names of places in a text."""
+"""Toponym recognition: finds the place names in a text."""

@@ -1,7 +1,7 @@
-"""What the gazetteer says of each word, as a feature for the tagger: it learns when a known name is a place, and so
-finds places of events that it has never seen.
+"""Gazetteer features for the tagger: with them it learns when a known name is a place, and so finds the places of
+events that are not in its training data.
 
-A mark is a position (B, I, L, U: begins, inside, last, alone) and a class: the kind and size of the largest place of
+A feature is a position (B, I, L, U: begin, inside, last, unit) and a class: the kind and size of the largest place with
 that name. Runs of words are matched longest first.
 """
 
@@ -16,88 +16,87 @@ from spacy.tokens import Doc
 
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer, fold
 
-COMPONENT = "stormpetrel_marks"
-LONGEST = 6  # words
-NOTHING = "O"
-NEVER = frozenset("#@.,;:!?()[]\"'&/|…")
-WITHIN = frozenset("-'’.")  # may stand between the words of a name
-CLASSES = {"country": "C", "region": "C", "admin1": "A", "admin2": "D"}
+COMPONENT = "gazetteer_features"
+MAX_WORDS = 6
+OUTSIDE = "O"
+NOT_NAMES = frozenset("#@.,;:!?()[]\"'&/|…")
+INNER_MARKS = frozenset("-'’.")  # allowed between the words of a name
+AREA_CLASSES = {"country": "C", "region": "C", "admin1": "A", "admin2": "D"}
+CITY_CLASSES = (("X", 1_000_000), ("L", 100_000), ("M", 15_000), ("S", 2000), ("T", 0))
 
 
-class GazetteerMarks:
-    """Marks the words of a document, in their `tag_`. The gazetteer is set once the pipeline is loaded."""
+class GazetteerFeatures:
+    """Writes each word's feature to its `tag_`. The gazetteer is set once the pipeline is loaded."""
 
     def __init__(self) -> None:
         self.gazetteer: Gazetteer | None = None
-        self._mark = lru_cache(50_000)(self._mark_of)
+        self._class = lru_cache(50_000)(self._class_of)
         self._fold = lru_cache(20_000)(fold)
 
     def __call__(self, doc: Doc) -> Doc:
-        for token, mark in zip(doc, self.marks([token.text for token in doc]), strict=True):
-            token.tag_ = mark
+        for token, feature in zip(doc, self.features([token.text for token in doc]), strict=True):
+            token.tag_ = feature
         return doc
 
     def to_bytes(self, **_: Any) -> bytes:
         return b""
 
-    def from_bytes(self, _: bytes, **__: Any) -> GazetteerMarks:
+    def from_bytes(self, _: bytes, **__: Any) -> GazetteerFeatures:
         return self
 
     def to_disk(self, *_: Any, **__: Any) -> None:
-        """Nothing of it is in the pipeline's files: the gazetteer has its own."""
+        """Writes nothing: the gazetteer has its own files."""
 
-    def from_disk(self, *_: Any, **__: Any) -> GazetteerMarks:
+    def from_disk(self, *_: Any, **__: Any) -> GazetteerFeatures:
         return self
 
-    def marks(self, words: Sequence[str]) -> list[str]:
-        """One mark a word."""
+    def features(self, words: Sequence[str]) -> list[str]:
+        """One feature a word."""
         folded = [self._fold(word) for word in words]
-        found = [NOTHING] * len(words)
-        at = 0
-        while at < len(words):
-            end, mark = self._longest(words, folded, at)
-            if end > at + 1:
-                found[at:end] = [f"B-{mark}", *[f"I-{mark}"] * (end - at - 2), f"L-{mark}"]
-            elif mark:
-                found[at] = f"U-{mark}"
-            at = max(end, at + 1)
-        return found
+        features = [OUTSIDE] * len(words)
+        start = 0
+        while start < len(words):
+            end, name_class = self._longest(words, folded, start)
+            if end > start + 1:
+                features[start:end] = [f"B-{name_class}", *[f"I-{name_class}"] * (end - start - 2), f"L-{name_class}"]
+            elif name_class:
+                features[start] = f"U-{name_class}"
+            start = max(end, start + 1)
+        return features
 
-    def _longest(self, words: Sequence[str], folded: Sequence[str], at: int) -> tuple[int, str]:
-        """(word after the longest name that begins here, its class); (`at`, "") where none does."""
+    def _longest(self, words: Sequence[str], folded: Sequence[str], start: int) -> tuple[int, str]:
+        """(end of the longest name from this word on, its class); (`start`, "") where no name begins here."""
         if self.gazetteer is None:
-            raise RuntimeError("the marks have no gazetteer yet")
-        if not folded[at] or words[at] in NEVER:
-            return at, ""
+            raise RuntimeError("the gazetteer features have no gazetteer yet")
+        if not folded[start] or words[start] in NOT_NAMES:
+            return start, ""
         text, ends = "", {}
-        for place in range(at, min(len(words), at + LONGEST)):
-            if not folded[place]:
-                if words[place] in WITHIN:
+        for position in range(start, min(len(words), start + MAX_WORDS)):
+            if not folded[position]:
+                if words[position] in INNER_MARKS:
                     continue
                 break
-            text += f" {folded[place]}" if text else folded[place]
-            ends[len(text)] = place + 1
+            text += f" {folded[position]}" if text else folded[position]
+            ends[len(text)] = position + 1
         for name in reversed(self.gazetteer.prefixes(text)):
-            if len(name) in ends and (mark := self._mark(name)):
-                return ends[len(name)], mark
-        stem = folded[at].removesuffix("s").rstrip()
-        # "Keralas": people write the genitive without its apostrophe.
-        if stem != folded[at] and len(stem) > 3 and (mark := self._mark(stem)):
-            return at + 1, f"{mark}s"
-        return at, ""
+            if len(name) in ends and (name_class := self._class(name)):
+                return ends[len(name)], name_class
+        stem = folded[start].removesuffix("s").rstrip()
+        # "Keralas": a genitive without its apostrophe.
+        if stem != folded[start] and len(stem) > 3 and (name_class := self._class(stem)):
+            return start + 1, f"{name_class}s"
+        return start, ""
 
-    def _mark_of(self, name: str) -> str:
+    def _class_of(self, name: str) -> str:
         assert self.gazetteer is not None
-        kind, people, own = self.gazetteer.features(name)
+        kind, population, is_main_name = self.gazetteer.features(name)
         if not kind or len(name) < 2 or not any(letter.isalpha() for letter in name):
             return ""
-        size = CLASSES.get(kind) or next(
-            (mark for mark, least in (("X", 1_000_000), ("L", 100_000), ("M", 15_000), ("S", 2000)) if people >= least),
-            "T",
-        )
-        return size if own else f"other-{size}"
+        city_class = next(size for size, minimum in CITY_CLASSES if population >= minimum)
+        name_class = AREA_CLASSES.get(kind, city_class)
+        return name_class if is_main_name else f"other-{name_class}"
 
 
 @Language.factory(COMPONENT)
-def make_marks(nlp: Language, name: str) -> GazetteerMarks:
-    return GazetteerMarks()
+def create_gazetteer_features(nlp: Language, name: str) -> GazetteerFeatures:
+    return GazetteerFeatures()

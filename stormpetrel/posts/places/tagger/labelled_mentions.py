@@ -1,4 +1,4 @@
-"""Posts whose names of places were marked by hand: IDRISI (CC BY 4.0), GeoCorpora (MIT), or any folder like theirs."""
+"""Posts with place names labelled by people: IDRISI (CC BY 4.0), GeoCorpora (MIT), or any folder of the same layout."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from stormpetrel.core.errors import SetupError
 
-WIDE = ("mentions", "resolved")
+PARTS = ("mentions", "resolved")
 
 
 @dataclass(frozen=True)
 class GoldMention:
-    """A name in a text and, where it was linked, the point that it stands for (degrees) and its box (south, north,
-    west, east)."""
+    """A labelled name, `text[start:end]`; where it is linked, also its place's point (degrees) and bounding box (south,
+    north, west, east)."""
 
     start: int
     end: int
@@ -28,7 +28,7 @@ class GoldMention:
 
 @dataclass(frozen=True)
 class LabelledPost:
-    """A post with all its mentions, in the order of the text, none overlapping another."""
+    """A post with all its mentions, in the order of the text, without overlaps."""
 
     text: str
     mentions: tuple[GoldMention, ...]
@@ -38,29 +38,28 @@ class LabelledPost:
 
 
 def read_recognition(data: Path) -> list[LabelledPost]:
-    """The posts on which names were marked: of IDRISI `mentions/`, of GeoCorpora all. Raises SetupError where there are
-    none."""
+    """The posts with labelled names: of IDRISI `mentions/`, of GeoCorpora all. Raises SetupError without any."""
     return _read(data, "mentions")
 
 
 def read_resolution(data: Path) -> list[LabelledPost]:
-    """The posts whose names were linked to points: of IDRISI `resolved/`, of GeoCorpora all."""
+    """The posts with linked names: of IDRISI `resolved/`, of GeoCorpora all. Raises SetupError without any."""
     return _read(data, "resolved")
 
 
 def _read(data: Path, part: str) -> list[LabelledPost]:
-    found = [post for file in _files(data, part) for post in _posts(file)]
-    if not found:
-        raise SetupError(f"nothing in {data} is laid out like tweets_idrisi or tweets_geocorpora")
-    return found
+    posts = [post for file in _files(data, part) for post in _posts(file)]
+    if not posts:
+        raise SetupError(f"nothing in {data} has the layout of tweets_idrisi or tweets_geocorpora")
+    return posts
 
 
 def _files(data: Path, part: str) -> Iterator[Path]:
-    """JSON lines in `part/` of the folder or of a folder in it, or beside no such parts."""
-    for folder in (data, *sorted(path for path in data.iterdir() if path.is_dir() and path.name not in WIDE)):
+    """The files in `part/` of the folder and of its subfolders; a folder without parts holds its files itself."""
+    for folder in (data, *sorted(path for path in data.iterdir() if path.is_dir() and path.name not in PARTS)):
         if (folder / part).is_dir():
             yield from sorted((folder / part).glob("*.jsonl"))
-        elif not any((folder / other).is_dir() for other in WIDE):
+        elif not any((folder / other).is_dir() for other in PARTS):
             yield from sorted(folder.glob("*.jsonl"))
 
 
@@ -83,27 +82,21 @@ def _mentions(record: dict[str, Any]) -> Iterator[GoldMention]:
         start, end = mention.get("start"), mention.get("end")
         if start is None or end is None or not mention.get("offset_ok", True) or not 0 <= start < end <= len(text):
             continue
-        lon, lat = mention.get("lon"), mention.get("lat")
-        yield GoldMention(
-            int(start),
-            int(end),
-            str(mention.get("type") or ""),
-            None if lon is None else float(lon),
-            None if lat is None else float(lat),
-            _box(mention.get("boundingbox")),
-        )
+        longitude, latitude = (None if mention.get(key) is None else float(mention[key]) for key in ("lon", "lat"))
+        box = _box(mention.get("boundingbox"))
+        yield GoldMention(int(start), int(end), str(mention.get("type") or ""), longitude, latitude, box)
 
 
-def _box(given: Any) -> tuple[float, float, float, float] | None:
-    if not isinstance(given, list) or len(given) != 4:
+def _box(values: Any) -> tuple[float, float, float, float] | None:
+    if not isinstance(values, list) or len(values) != 4:
         return None
-    south, north, west, east = map(float, given)
+    south, north, west, east = map(float, values)
     return south, north, west, east
 
 
 def _without_overlap(mentions: Sequence[GoldMention]) -> Iterator[GoldMention]:
-    last = 0
-    for mention in sorted(mentions, key=lambda one: (one.start, -one.end)):
-        if mention.start >= last:
-            last = mention.end
+    end = 0
+    for mention in sorted(mentions, key=lambda mention: (mention.start, -mention.end)):
+        if mention.start >= end:
+            end = mention.end
             yield mention

@@ -1,5 +1,5 @@
-"""More posts to learn from: each once more, its places swapped for others of their kind, so that the tagger learns how
-places are written about, and not the names of the events it saw (mention replacement; Dai and Adel 2020)."""
+"""Mention replacement (Dai and Adel 2020): training posts with their place names replaced by others of the same kind.
+So the tagger learns the contexts of place names, not the names of the training events."""
 
 from __future__ import annotations
 
@@ -24,45 +24,48 @@ KINDS: dict[str, tuple[Kind, ...]] = {
     "": ("city", "admin1", "country"),
 }
 LATIN = re.compile(r"^[A-Za-zÀ-ɏ][A-Za-zÀ-ɏ .'’-]+$")
-SAMPLED = 20_000
+SAMPLE_SIZE = 20_000
+Names = dict[Kind, list[str]]
 
 
-def swapped(posts: Sequence[LabelledPost], gazetteer: Gazetteer, share: float, seed: int) -> list[LabelledPost]:
-    """The posts in Latin script that name a place, each with a `share` of its names swapped. A name in a hashtag stays:
-    what stands there is seldom a new place."""
-    chance = random.Random(seed)
+def replace_mentions(
+    posts: Sequence[LabelledPost], gazetteer: Gazetteer, share: float, seed: int
+) -> list[LabelledPost]:
+    """The posts in Latin script that name a place, each with a `share` of its names replaced. A name in a hashtag
+    stays: hashtags seldom name a new place."""
+    generator = random.Random(seed)
     kinds: tuple[Kind, ...] = ("city", "admin1", "admin2", "country")
     names = {kind: _sample(gazetteer, kind, seed) for kind in kinds}
     return [
-        _swapped(post, names, share, chance)
+        _replaced(post, names, share, generator)
         for post in posts
-        if post.mentions and all(post.text[one.start].isascii() for one in post.mentions)
+        if post.mentions and all(post.text[mention.start].isascii() for mention in post.mentions)
     ]
 
 
 def _sample(gazetteer: Gazetteer, kind: Kind, seed: int) -> list[str]:
-    """Names of places, the likelier the more people live there."""
-    listed, people = gazetteer.names_of(kind)
-    weights = np.sqrt(np.maximum(people, 1))
-    rows = np.random.default_rng(seed).choice(len(listed), SAMPLED, p=weights / weights.sum())
-    return [name for row in rows if LATIN.match(name := listed[int(row)])]
+    """Names of places, weighted by the square root of their population."""
+    names, population = gazetteer.names_of(kind)
+    weights = np.sqrt(np.maximum(population, 1))
+    rows = np.random.default_rng(seed).choice(len(names), SAMPLE_SIZE, p=weights / weights.sum())
+    return [name for row in rows if LATIN.match(name := names[int(row)])]
 
 
-def _swapped(post: LabelledPost, names: dict[Kind, list[str]], share: float, chance: random.Random) -> LabelledPost:
-    text, mentions, last = "", [], 0
+def _replaced(post: LabelledPost, names: Names, share: float, generator: random.Random) -> LabelledPost:
+    text, mentions, end = "", [], 0
     for mention in post.mentions:
-        text += post.text[last : mention.start]
+        text += post.text[end : mention.start]
         name = post.text[mention.start : mention.end]
         kinds = KINDS.get(mention.kind)
-        if kinds and post.text[mention.start - 1 : mention.start] != "#" and chance.random() < share:
-            name = _written_like(chance.choice(names[chance.choice(kinds)]), name)
+        if kinds and post.text[mention.start - 1 : mention.start] != "#" and generator.random() < share:
+            name = _with_case_of(name, generator.choice(names[generator.choice(kinds)]))
         mentions.append(GoldMention(len(text), len(text) + len(name), mention.kind))
         text += name
-        last = mention.end
-    return replace(post, text=text + post.text[last:], mentions=tuple(mentions))
+        end = mention.end
+    return replace(post, text=text + post.text[end:], mentions=tuple(mentions))
 
 
-def _written_like(name: str, other: str) -> str:
-    if other.islower():
+def _with_case_of(original: str, name: str) -> str:
+    if original.islower():
         return name.lower()
-    return name.upper() if other.isupper() and len(other) > 3 else name
+    return name.upper() if original.isupper() and len(original) > 3 else name

@@ -1,5 +1,5 @@
-"""The tagger as files: the spaCy pipeline, a card for people, and marks of the posts it learned from, so that an
-evaluation never asks it about posts that it has seen."""
+"""The tagger's files: the spaCy pipeline, a model card (Mitchell et al. 2019), and hashes of the training posts. By
+them an evaluation avoids posts that the tagger was trained on."""
 
 from __future__ import annotations
 
@@ -14,75 +14,73 @@ import numpy as np
 
 from stormpetrel.posts.places.tagger.labelled_mentions import LabelledPost
 
-CARD, SEEN, README = "card.json", "seen.npy", "README.md"
-SEEN_SHARE = 0.05  # of an event's posts; with more of them known, the event is
+CARD, HASHES, README = "card.json", "training_hashes.npy", "README.md"
+MAX_OVERLAP = 0.05  # share of an event's posts; with more of them in the training data, the event counts as trained on
 
 
-def text_marks(texts: Iterable[str]) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """A 64-bit mark of each text, sorted."""
-    marks = [int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") for text in texts]
-    return np.unique(np.array(marks, dtype=np.uint64))
+def _text_hashes(posts: Iterable[LabelledPost]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """The 64-bit hashes of the posts' texts, sorted, without repetitions."""
+    hashes = [int.from_bytes(hashlib.blake2b(post.text.encode(), digest_size=8).digest(), "little") for post in posts]
+    return np.unique(np.array(hashes, dtype=np.uint64))
 
 
-def has_seen(directory: Path, posts: Sequence[LabelledPost]) -> bool:
-    """Whether the tagger of a folder learned from these posts, or from many of them."""
-    if not posts or not (directory / SEEN).is_file():
+def was_trained_on(directory: Path, posts: Sequence[LabelledPost]) -> bool:
+    """Whether the tagger of a folder was trained on more than 5 % of these posts."""
+    if not posts or not (directory / HASHES).is_file():
         return False
-    known = np.isin(text_marks(post.text for post in posts), np.load(directory / SEEN))
-    return float(known.mean()) > SEEN_SHARE
+    return float(np.isin(_text_hashes(posts), np.load(directory / HASHES)).mean()) > MAX_OVERLAP
 
 
 def write_tagger(directory: Path, pipeline: Any, posts: Sequence[LabelledPost], card: dict[str, Any]) -> None:
-    """Writes the pipeline with its card; the folder is whole or as it was."""
-    fresh = directory.with_name(f"{directory.name}.fresh")
-    shutil.rmtree(fresh, ignore_errors=True)
-    pipeline.to_disk(fresh)
-    _forget_words(fresh)
-    np.save(fresh / SEEN, text_marks(post.text for post in posts))
-    digest = hashlib.sha256((fresh / "ner" / "model").read_bytes()).hexdigest()[:12]
-    told = {**card, "version": f"places-tagger@{digest}"}
-    (fresh / CARD).write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (fresh / README).write_text(_page(told), encoding="utf-8")
+    """Writes the pipeline with its card. The folder is replaced as a whole, or stays as it was."""
+    draft = directory.with_name(f"{directory.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    pipeline.to_disk(draft)
+    _remove_words(draft)
+    np.save(draft / HASHES, _text_hashes(posts))
+    digest = hashlib.sha256((draft / "ner" / "model").read_bytes()).hexdigest()[:12]
+    card = {**card, "version": f"places-tagger@{digest}"}
+    (draft / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (draft / README).write_text(_readme(card), encoding="utf-8")
     shutil.rmtree(directory, ignore_errors=True)
-    fresh.rename(directory)
+    draft.rename(directory)
 
 
-def _forget_words(directory: Path) -> None:
-    """Takes the posts' words out of the vocabulary: the model knows words by their hashes, and shipped files hold no
-    text of others."""
+def _remove_words(directory: Path) -> None:
+    """Removes the posts' words from the vocabulary: the model uses only their hashes, and the published files must not
+    hold other people's texts."""
     import spacy
 
     file = directory / "vocab" / "strings.json"
-    known = set(spacy.blank("en").vocab.strings)
-    labels = {"LOC", "U-LOC", "B-LOC", "I-LOC", "L-LOC", "O"}
-    kept = [word for word in json.loads(file.read_text(encoding="utf-8")) if word in known or word in labels]
-    file.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
+    public = {*spacy.blank("en").vocab.strings, "LOC", "U-LOC", "B-LOC", "I-LOC", "L-LOC", "O"}
+    words = [word for word in json.loads(file.read_text(encoding="utf-8")) if word in public]
+    file.write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
 
 
-def _page(card: dict[str, Any]) -> str:
-    """The card for people."""
+def _readme(card: dict[str, Any]) -> str:
+    """The model card as Markdown."""
     if card["held_out"] is None:
-        return f"# {card['version']}\n\nTrained without figures on unseen events: see `stormpetrel eval places`.\n"
+        return f"# {card['version']}\n\nNot evaluated on held-out events: see `stormpetrel eval places`.\n"
     rows = [
-        f"| {event} | {found['p']:.3f} | {found['r']:.3f} | {found['f1']:.3f} |"
-        for event, found in card["held_out"]["by_event"].items()
+        f"| {event} | {scores['p']:.3f} | {scores['r']:.3f} | {scores['f1']:.3f} |"
+        for event, scores in card["held_out"]["by_event"].items()
     ]
     exact = card["held_out"]["exact"]
     return "\n".join(
         [
             f"# {card['version']}",
             "",
-            "Finds names of places in posts about disasters. A spaCy pipeline (`config/places_tagger.cfg`), made by",
-            "`stormpetrel train places --data DIR`. Its second input is what the gazetteer says of each word.",
+            "Finds place names in posts about disasters. A spaCy pipeline (`config/places_tagger.cfg`), trained by",
+            "`stormpetrel train places --data DIR`. Each word has a gazetteer feature beside its own.",
             "",
             "- **Data and licence:** " + card["data"],
             "- **Posts:** " + ", ".join(f"{event} ({count})" for event, count in card["posts"].items()),
-            "- **Good for:** English posts. In Arabic it is weak on new events, and the gazetteer's names are joined",
-            "  to its own, as in all other languages.",
-            '- **Bad at:** nicknames and misspelt names, names inside hashtags, streets without a word like "street",',
-            "  organisations named after places, short forms (TX, UAE), posts all in capitals.",
+            "- **Intended use:** English posts. In Arabic it is weak on new events; there, as in all other languages,",
+            "  the gazetteer's matches are added.",
+            "- **Limitations:** nicknames and misspelt names, names inside hashtags, streets without a word like",
+            '  "street", organisations named after places, abbreviations (TX, UAE), posts all in capitals.',
             "",
-            "Exact spans on events that the tagger had not seen (one of four trained without each):",
+            "Exact spans on held-out events (four-fold cross-validation over events):",
             "",
             "| event | precision | recall | F1 |",
             "|---|---|---|---|",

@@ -1,9 +1,10 @@
-"""Labelled posts, swapped names, the scores, and a tagger that is trained on a few posts and evaluated on others."""
+"""Labelled posts, mention replacement, scores, and a tagger that is trained on a few posts and evaluated on others."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,8 @@ from stormpetrel.posts.places.tagger.labelled_mentions import (
     read_recognition,
     read_resolution,
 )
-from stormpetrel.posts.places.tagger.mention_replacement import swapped
-from stormpetrel.posts.places.tagger.tagger_files import has_seen, write_tagger
+from stormpetrel.posts.places.tagger.mention_replacement import replace_mentions
+from stormpetrel.posts.places.tagger.tagger_files import was_trained_on, write_tagger
 from stormpetrel.posts.places.tagger.training import CONFIG_FILE, train_tagger
 
 TOWNS = ["Houston", "Genova", "Porto", "Chennai", "Valencia", "Tampere", "Dresden", "Lyon", "Galle", "Austin"]
@@ -36,14 +37,14 @@ def gazetteer(directory: Path) -> Gazetteer:
 
 
 def posts(event: str, towns: list[str]) -> list[LabelledPost]:
-    found = []
+    labelled = []
     for number in range(120):
         town = towns[number % len(towns)]
         text = f"Flood water in the streets of {town}" if number % 3 else f"Nobody hurt so far {number} {event}"
         start = text.find(town)
         mentions = (GoldMention(start, start + len(town), "City/town"),) if start >= 0 else ()
-        found.append(LabelledPost(text, mentions, event, "en", ""))
-    return found
+        labelled.append(LabelledPost(text, mentions, event, "en", ""))
+    return labelled
 
 
 def short_config(folder: Path) -> Path:
@@ -54,39 +55,44 @@ def short_config(folder: Path) -> Path:
     return file
 
 
-def test_names_are_swapped_for_others_and_offsets_follow(gazetteer: Gazetteer) -> None:
-    before = posts("a", TOWNS)
-    after = swapped(before, gazetteer, 1.0, 3)
-    assert len(after) == 80, "posts without a name teach nothing twice"
-    names = [post.text[one.start : one.end] for post in after for one in post.mentions]
-    assert len(set(names)) > 40 and all(post.text.endswith(name) for post, name in zip(after, names, strict=True))
-    assert swapped(before, gazetteer, 1.0, 3) == after
+def test_names_are_replaced_and_offsets_follow(gazetteer: Gazetteer) -> None:
+    originals = posts("a", TOWNS)
+    replaced = replace_mentions(originals, gazetteer, 1.0, 3)
+    assert len(replaced) == 80, "posts without a name are not repeated"
+    names = [post.text[mention.start : mention.end] for post in replaced for mention in post.mentions]
+    assert len(set(names)) > 40
+    assert [post.text for post in replaced] == [f"Flood water in the streets of {name}" for name in names]
+    assert replace_mentions(originals, gazetteer, 1.0, 3) == replaced
 
 
-def test_a_tagger_is_the_same_each_time_and_knows_what_it_learned_from(tmp_path: Path, gazetteer: Gazetteer) -> None:
-    learned, other = posts("en_learned", TOWNS[:6]), posts("en_other", TOWNS[6:])
-    said: list[str] = []
-    first = train_tagger(learned, gazetteer, said.append, short_config(tmp_path))
-    again = train_tagger(learned, gazetteer, said.append, short_config(tmp_path))
+def spans(pipeline: Any, texts: list[str]) -> list[list[tuple[int, int]]]:
+    return [[(entity.start_char, entity.end_char) for entity in doc.ents] for doc in pipeline.pipe(texts)]
+
+
+def test_training_is_deterministic_and_the_tagger_knows_its_training_posts(
+    tmp_path: Path, gazetteer: Gazetteer
+) -> None:
+    training, other = posts("en_training", TOWNS[:6]), posts("en_other", TOWNS[6:])
+    progress: list[str] = []
+    first, second = (train_tagger(training, gazetteer, progress.append, short_config(tmp_path)) for _ in range(2))
     texts = [post.text for post in other]
-    found = [[(one.start_char, one.end_char) for one in doc.ents] for doc in first.pipe(texts)]
-    assert found == [[(one.start_char, one.end_char) for one in doc.ents] for doc in again.pipe(texts)]
-    assert len(said) == 16
-    card = {"data": "generated", "gazetteer": gazetteer.version, "posts": {"en_learned": 120}, "held_out": None}
-    write_tagger(tmp_path / "tagger", first, learned, card)
-    assert has_seen(tmp_path / "tagger", learned)
-    report = recognise(events_of(other), gazetteer, tmp_path / "tagger", said.append)
+    assert sum(map(len, spans(first, texts))) > 40
+    assert spans(first, texts) == spans(second, texts)
+    assert len(progress) == 16
+    card = {"data": "generated", "gazetteer": gazetteer.version, "posts": {"en_training": 120}, "held_out": None}
+    write_tagger(tmp_path / "tagger", first, training, card)
+    assert was_trained_on(tmp_path / "tagger", training) and not was_trained_on(tmp_path / "tagger", other)
+    report = recognise(events_of(other), gazetteer, tmp_path / "tagger", progress.append)
     assert report["held_out_by_training"] == [] and report["exact"]["r"] > 0.5
     words = json.loads((tmp_path / "tagger" / "vocab" / "strings.json").read_text())
     assert "Houston" not in words, "no text of the posts is in the files"
     assert "places-tagger@" in (tmp_path / "tagger" / "README.md").read_text()
 
 
-def test_a_plain_tagger_is_the_baseline_and_knows_no_gazetteer(gazetteer: Gazetteer, tmp_path: Path) -> None:
-    events = {"en_a": posts("en_a", TOWNS[:5]), "en_b": posts("en_b", TOWNS[5:])}
-    bare = train_tagger(events["en_a"], gazetteer, print, short_config(tmp_path), bare=True)
-    assert bare.pipe_names == ["ner"]
-    assert [doc.text for doc in bare.pipe(["Flood in Houston"])] == ["Flood in Houston"]
+def test_the_baseline_tagger_has_no_gazetteer_features(gazetteer: Gazetteer, tmp_path: Path) -> None:
+    baseline = train_tagger(posts("en_a", TOWNS[:5]), gazetteer, print, short_config(tmp_path), bare=True)
+    assert baseline.pipe_names == ["ner"]
+    assert spans(baseline, ["Flood water in the streets of Houston"]) == [[(30, 37)]]
 
 
 def test_an_evaluation_reports_names_points_and_the_footprint(tmp_path: Path, directory: Path) -> None:

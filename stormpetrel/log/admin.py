@@ -1,0 +1,98 @@
+"""Topics as they must stand on the broker, and how far the consumer groups are behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+
+from stormpetrel.core.errors import SetupError, StoreUnavailable
+from stormpetrel.core.settings import Kafka
+from stormpetrel.core.topics import PATCHES_DESCRIBED, POSTS_ENRICHED, POSTS_RAW, PRODUCTS_ANNOUNCED, Topic
+from stormpetrel.log.connection import TIMEOUT_S, client_configuration
+from stormpetrel.log.topic_reader import partition_bounds
+
+
+def broker_answers(kafka: Kafka, timeout_s: float = 2.0) -> bool:
+    """Whether the configured broker answers."""
+    try:
+        AdminClient(client_configuration(kafka)).list_topics(timeout=timeout_s)
+    except KafkaException:
+        return False
+    return True
+
+
+def apply_topics(kafka: Kafka, topics: Sequence[Topic]) -> dict[str, str]:
+    """Makes the topics stand as described: topic -> "created", "changed" or "unchanged".
+
+    Raises SetupError where a topic has another number of partitions: changing it would move keys. Raises
+    StoreUnavailable where no broker answers.
+    """
+    admin = AdminClient(client_configuration(kafka))
+    try:
+        existing = admin.list_topics(timeout=TIMEOUT_S).topics
+    except KafkaException as error:
+        raise StoreUnavailable(f"no Kafka broker answers at {kafka.bootstrap}: {error.args[0].str()}") from error
+    outcomes: dict[str, str] = {}
+    for topic in topics:
+        if topic.name in existing:
+            partitions = len(existing[topic.name].partitions)
+            if partitions != topic.partitions:
+                raise SetupError(
+                    f"topic {topic.name} has {partitions} partitions, {topic.partitions} are needed: keys would move; "
+                    "replay it into a new topic, or delete it while it is empty"
+                )
+            outcomes[topic.name] = _apply_configuration(admin, topic)
+    missing = [
+        NewTopic(topic.name, topic.partitions, kafka.replication_factor, config=topic.configuration())
+        for topic in topics
+        if topic.name not in existing
+    ]
+    for name, future in (admin.create_topics(missing) if missing else {}).items():
+        future.result(TIMEOUT_S)
+        outcomes[name] = "created"
+    return outcomes
+
+
+def _apply_configuration(admin: AdminClient, topic: Topic) -> str:
+    resource = ConfigResource(ResourceType.TOPIC, topic.name)
+    current = admin.describe_configs([resource])[resource].result(TIMEOUT_S)
+    changes = {key: value for key, value in topic.configuration().items() if current[key].value != value}
+    if not changes:
+        return "unchanged"
+    for key, value in changes.items():
+        resource.add_incremental_config(ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET))
+    admin.incremental_alter_configs([resource])[resource].result(TIMEOUT_S)
+    return "changed"
+
+
+def group_lag(kafka: Kafka, group: str, topic: Topic) -> int:
+    """How many records of the topic the group (named without the prefix) has not committed yet."""
+    consumer = Consumer(client_configuration(kafka, group_id=f"{kafka.group_prefix}-{group}"))
+    try:
+        bounds = partition_bounds(consumer, topic.name)
+        committed = consumer.committed([TopicPartition(topic.name, start.partition) for start, _ in bounds], TIMEOUT_S)
+        next_offsets = {position.partition: position.offset for position in committed}
+        return sum(
+            end - (next_offsets[start.partition] if next_offsets[start.partition] >= 0 else start.offset)
+            for start, end in bounds
+        )
+    except KafkaException as error:
+        raise StoreUnavailable(f"the lag of {group} is not known: {error.args[0].str()}") from error
+    finally:
+        consumer.close()
+
+
+POST_GROUPS = ("worker", "index")  # what posts go through
+
+
+def consumer_lags(kafka: Kafka) -> dict[str, int]:
+    """Records that are left to do: posts for the worker and the index, products for the scenes consumer, patches for
+    the index."""
+    return {
+        "worker": group_lag(kafka, "worker", POSTS_RAW),
+        "index": group_lag(kafka, "index", POSTS_ENRICHED),
+        "scenes": group_lag(kafka, "scenes", PRODUCTS_ANNOUNCED),
+        "patches": group_lag(kafka, "index", PATCHES_DESCRIBED),
+    }

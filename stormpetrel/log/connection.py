@@ -1,0 +1,24 @@
+"""How every Kafka client of this project reaches the broker. Security of clients belongs here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stormpetrel.core.settings import Kafka
+
+TIMEOUT_S = 30  # for an answer of the broker to a question about topics, offsets or groups
+
+
+def _ignore(_: Any) -> None:
+    """Takes librdkafka's messages about lost connections; what matters comes back as an error of the call."""
+
+
+def client_configuration(kafka: Kafka, **more: Any) -> dict[str, Any]:
+    """librdkafka's configuration for the configured broker, with `more` of its properties (`_` stands for `.`)."""
+    properties = {name.replace("_", "."): value for name, value in more.items()}
+    return {"bootstrap.servers": kafka.bootstrap, "error_cb": _ignore, "log_level": 2, **properties}
+
+
+def faust_brokers(kafka: Kafka) -> list[str]:
+    """The configured broker as Faust takes it."""
+    return [f"kafka://{address}" for address in kafka.bootstrap.split(",")]

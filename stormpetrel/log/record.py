@@ -1,0 +1,78 @@
+"""A record of the log as this project reads and writes it: topic, position, key, value and typed headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from stormpetrel.core.events import Event, decode, encode, headers_of
+from stormpetrel.core.topics import Topic
+
+
+class Position(NamedTuple):
+    """Where a record stands on its topic."""
+
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was read from a topic. `value` is empty where the broker holds none (a tombstone)."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes
+    headers: Mapping[str, bytes] = field(default_factory=dict)
+    timestamp_ms: int = 0
+
+    @classmethod
+    def of_message(cls, message: Any) -> Record:
+        """From a message of the Kafka client."""
+        headers = {name: value or b"" for name, value in message.headers() or ()}
+        return cls(
+            message.topic(), message.partition(), message.offset(), message.key(), message.value() or b"", headers,
+            message.timestamp()[1],
+        )  # fmt: skip
+
+    @property
+    def position(self) -> Position:
+        return Position(self.partition, self.offset)
+
+    @property
+    def provenance(self) -> str:
+        """Where the record came from, as dead letters and logs name it: topic/partition/offset."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+    def header(self, name: str) -> str | None:
+        """A header as text; bytes that are no UTF-8 are replaced, so that no record can stop its reader."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode(errors="replace")
+
+    def decode(self, *accepted: type[Event], default: type[Event] | None = None) -> Any:
+        """The event in the record, by its `schema` header; `default` is the event where there is no such header.
+
+        Raises MalformedRecord or UnknownSchema.
+        """
+        schema = self.header("schema")
+        if schema is None and default is not None:
+            schema = default.name()
+        return decode(self.value, *accepted, schema=schema)
+
+
+@dataclass(frozen=True)
+class OutgoingRecord:
+    """What is to be written to a topic."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def record_of_event(topic: Topic, key: str, event: Event, trace: str | None = None) -> OutgoingRecord:
+    """An event as it is written to a topic; `trace` is a new one where none is given."""
+    return OutgoingRecord(topic.name, key.encode(), encode(event), dict(headers_of(event, trace)))

@@ -1,0 +1,136 @@
+"""Reads whole topics: all that stands on one now, or all of it and then what comes. Belongs to no consumer group."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from stormpetrel.core.errors import StoreUnavailable
+from stormpetrel.core.settings import Kafka
+from stormpetrel.core.topics import Topic
+from stormpetrel.log.connection import TIMEOUT_S, client_configuration
+from stormpetrel.log.record import Record
+
+Offsets = Mapping[int, int]  # by partition
+
+
+class Progress(NamedTuple):
+    """What came of a followed topic since the last look, and the next offset of each partition."""
+
+    records: Sequence[Record]
+    next_offsets: Offsets
+
+
+class TopicReader(Protocol):
+    """What reads topics: Kafka, or the log in memory."""
+
+    def read(self, topic: Topic, tail: int | None = None) -> Iterator[Record]:
+        """Every record that stands on the topic now (of each partition the last `tail`, if given), then ends.
+
+        Raises StoreUnavailable where the broker is silent.
+        """
+
+    def follow(self, topic: Topic, stopping: Callable[[], bool]) -> Iterator[Progress]:
+        """All records from the beginning, then what comes, until `stopping`. If the broker is down, it retries."""
+
+    def end_offsets(self, topic: Topic) -> Offsets:
+        """The offset after the last record of each partition, now. Raises StoreUnavailable."""
+
+
+class KafkaTopicReader:
+    """A TopicReader on the configured broker. Each read has a consumer of its own."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._offsets_consumer: Consumer | None = None
+
+    def read(self, topic: Topic, tail: int | None = None) -> Iterator[Record]:
+        consumer = self._consumer()
+        try:
+            starts, ends = [], {}
+            for start, end in partition_bounds(consumer, topic.name):
+                if tail is not None:
+                    start.offset = max(start.offset, end - tail)
+                if start.offset < end:
+                    starts.append(start)
+                    ends[start.partition] = end
+            consumer.assign(starts)
+            yield from _until(consumer, topic.name, ends)
+        except KafkaException as error:
+            raise StoreUnavailable(f"reading {topic.name}: {error.args[0].str()}") from error
+        finally:
+            consumer.close()
+
+    def follow(self, topic: Topic, stopping: Callable[[], bool]) -> Iterator[Progress]:
+        consumer = self._consumer()
+        partitions: list[TopicPartition] = []
+        try:
+            while not stopping():
+                try:
+                    if not partitions:
+                        partitions = [start for start, _ in partition_bounds(consumer, topic.name)]
+                        consumer.assign(partitions)
+                    # One is waited for, and what has come beside it taken along: a hundred would wait its time out.
+                    messages = consumer.consume(1, timeout=0.5)
+                    messages += consumer.consume(500, timeout=0) if messages else []
+                    next_offsets = _next_offsets(consumer, partitions)
+                except (KafkaException, KeyError):
+                    time.sleep(0.5)
+                    continue
+                yield Progress(
+                    [Record.of_message(message) for message in messages if not message.error()], next_offsets
+                )
+        finally:
+            consumer.close()
+
+    def end_offsets(self, topic: Topic) -> Offsets:
+        # A consumer that fetches nothing: questions about offsets would wait behind its fetches.
+        self._offsets_consumer = self._offsets_consumer or self._consumer()
+        try:
+            return {start.partition: end for start, end in partition_bounds(self._offsets_consumer, topic.name)}
+        except (KafkaException, KeyError) as error:
+            raise StoreUnavailable(f"the end of {topic.name} is not known: {error}") from error
+
+    def _consumer(self) -> Consumer:
+        return Consumer(
+            client_configuration(
+                self._kafka, group_id="stormpetrel-whole-read", enable_auto_commit=False, auto_offset_reset="earliest"
+            )
+        )
+
+
+def _until(consumer: Consumer, topic: str, ends: dict[int, int]) -> Iterator[Record]:
+    """Records up to these offsets. Raises StoreUnavailable where none comes for long."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while ends:
+        for message in consumer.consume(500, timeout=1.0):
+            deadline = time.monotonic() + TIMEOUT_S
+            if message.error():
+                raise StoreUnavailable(f"reading {topic}: {message.error()}")
+            if message.offset() < ends.get(message.partition(), 0):
+                yield Record.of_message(message)
+        # A compacted topic has holes: the position says how far it was read, not the last record.
+        reached = _next_offsets(consumer, [TopicPartition(topic, partition) for partition in ends])
+        ends = {partition: end for partition, end in ends.items() if reached[partition] < end}
+        if time.monotonic() > deadline:
+            raise StoreUnavailable(f"reading {topic}: the broker is silent; {len(ends)} partitions are unread")
+
+
+def partition_bounds(consumer: Consumer, topic: str) -> list[tuple[TopicPartition, int]]:
+    """Each partition from its first kept offset, with the offset after its last record."""
+    partitions = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
+    bounds = []
+    for partition in sorted(partitions):
+        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
+        bounds.append((TopicPartition(topic, partition, low), high))
+    return bounds
+
+
+def _next_offsets(consumer: Consumer, partitions: Sequence[Any]) -> dict[int, int]:
+    """The next offset of each assigned partition; its first one (or 0) where nothing was read of it yet."""
+    first = {partition.partition: max(0, partition.offset) for partition in partitions}
+    positions = consumer.position([TopicPartition(partition.topic, partition.partition) for partition in partitions])
+    return {position.partition: max(position.offset, first[position.partition]) for position in positions}

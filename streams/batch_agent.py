@@ -1,0 +1,71 @@
+"""A Faust agent that works on micro-batches and loses nothing: take, work, acknowledge; in this order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+
+from stormpetrel.core.topics import Topic
+from stormpetrel.log import OutgoingRecord, Record
+
+log = structlog.get_logger()
+# Works on a batch and returns what is to be on the log before the batch counts as done.
+Work = Callable[[Sequence[Record]], Awaitable[Sequence[OutgoingRecord]]]
+# Queues a record; what it returns is done when the broker holds the record.
+Send = Callable[[OutgoingRecord], Awaitable[Awaitable[Any]]]
+
+
+def record_of(event: Any) -> Record:
+    """A Faust event as a record of the log."""
+    message = event.message
+    headers = {name: value or b"" for name, value in dict(event.headers or {}).items()}
+    return Record(message.topic, message.partition, message.offset, event.key, event.value or b"", headers)
+
+
+async def process_batch(events: Sequence[Any], work: Work, send: Send) -> None:
+    """Works on a batch, waits until the broker holds every result, and only then acknowledges its events."""
+    results = await work([record_of(event) for event in events])
+    deliveries = [await send(result) for result in results]
+    # Only when the broker has acknowledged them all may the offsets move: a crash before this line means that the
+    # batch comes again.
+    await asyncio.gather(*deliveries)
+    for event in events:
+        event.ack()
+
+
+def sender(app: Any, topics: Sequence[Topic]) -> Send:
+    """Sends to these topics and their dead letters through the app's own producer."""
+    channels = {
+        name: app.topic(name, key_serializer="raw", value_serializer="raw")
+        for topic in topics
+        for name in (topic.name, topic.dead().name)
+    }
+
+    async def send(record: OutgoingRecord) -> Awaitable[Any]:
+        delivery: Awaitable[Any] = await channels[record.topic].send(
+            key=record.key, value=record.value, headers=list(record.headers.items())
+        )
+        return delivery
+
+    return send
+
+
+def attach(app: Any, name: str, topic: Topic, work: Work, send: Send, batch: int, within_s: float) -> Any:
+    """Adds an agent that gives `work` at most `batch` records at a time, after at most `within_s`."""
+    channel = app.topic(topic.name, key_serializer="raw", value_serializer="raw")
+
+    async def agent(stream: Any) -> None:
+        # noack_take: plain take() acknowledges in a `finally`, and one exception would lose a batch.
+        async for events in stream.noack_take(batch, within=within_s):
+            try:
+                await process_batch(events, work, send)
+            except Exception as error:
+                # Nothing of this batch is acknowledged. Only a restart reads it again: stop here, loudly.
+                log.exception("the batch failed; the worker stops and its supervisor starts it again", agent=name)
+                await app.crash(error)
+                raise
+
+    return app.agent(channel, name=name)(agent)

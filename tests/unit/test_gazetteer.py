@@ -1,0 +1,94 @@
+"""The gazetteer's files: names, candidates, features, and a GeoNames dump as a source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stormpetrel.core.errors import SetupError
+from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer, fold
+from stormpetrel.posts.places.gazetteer.gazetteer_file import MAX_LENGTH, PlaceRow, write_gazetteer
+from stormpetrel.posts.places.gazetteer.geonames_dump import division_rows, dump_rows
+from stormpetrel.posts.places.tagger.gazetteer_features import GazetteerFeatures
+
+LETTERS = st.text(st.characters(categories=["L"]), min_size=3, max_size=12)
+
+
+def test_every_place_is_found_by_every_name(small_gazetteer: Gazetteer) -> None:
+    (genoa,) = small_gazetteer.candidates("GENOVA")
+    assert (genoa.name, genoa.country_code, genoa.population, genoa.alternate) == ("Genoa", "IT", 580_000, True)
+    assert [place.country_code for place in small_gazetteer.candidates("cordoba")] == ["AR", "ES"]
+    assert small_gazetteer.candidates("St Johns") == []
+    assert [place.country_code for place in small_gazetteer.candidates("st. john’s")] == ["CA"]
+    assert small_gazetteer.candidates("nowhere") == []
+    assert small_gazetteer.features("spain") == ("country", 47_000_000, True)
+    assert small_gazetteer.speakers("es") == {"ES", "AR"} and small_gazetteer.speakers("en") == frozenset()
+
+
+@given(st.dictionaries(LETTERS, st.integers(0, 10**7), min_size=1, max_size=30))
+@settings(max_examples=25, deadline=None)
+def test_any_names_round_trip_through_the_files(
+    tmp_path_factory: pytest.TempPathFactory, populations: dict[str, int]
+) -> None:
+    directory = tmp_path_factory.mktemp("any") / "gazetteer"
+    places = enumerate(populations.items(), start=1)
+    rows = [PlaceRow(number, name, 1.5, 2.5, "XX", "city", population) for number, (name, population) in places]
+    write_gazetteer(directory, rows, "test")
+    gazetteer = Gazetteer(directory)
+    for row in rows:
+        if 0 < len(fold(row.name)) <= MAX_LENGTH:
+            candidates = gazetteer.candidates(row.name, 60)
+            expected = (row.geonames_id, row.name, row.population)
+            assert expected in [(place.geonames_id, place.name, place.population) for place in candidates]
+
+
+def test_a_folder_without_a_gazetteer_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="stormpetrel places build"):
+        Gazetteer(tmp_path)
+
+
+def _write_dump(folder: Path) -> None:
+    """A GeoNames dump of one city, one valley, one postal code and the divisions around them."""
+    fields = "3176219 Genova Genoa Genes,Zena,GOA 44.40478 8.94439 P PPLA IT - 08 GE - - 580097 - - Europe/Rome 2020"
+    city = ["" if field == "-" else field for field in fields.split()]
+    valley = [*city[:6], "T", "VAL", *city[8:]]
+    postal_code = ["IT", "16121", "Portoria", "Liguria", "08", "Genova", "GE", "", "", "44.4", "8.93", "4"]
+    tables = {
+        "IT.txt": [city, valley],
+        "postal_codes/IT.txt": [postal_code],
+        "admin1CodesASCII.txt": [["IT.08", "Liguria", "Liguria", "3174725"]],
+        "admin2Codes.txt": [["IT.08.GE", "Città di Genova", "Genova", "3176217"]],
+    }
+    for name, lines in tables.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("".join("\t".join(line) + "\n" for line in lines), encoding="utf-8")
+
+
+def test_a_geonames_dump_is_read_with_its_divisions_and_postal_codes(tmp_path: Path) -> None:
+    _write_dump(tmp_path)
+    rows = list(dump_rows(tmp_path))
+    write_gazetteer(tmp_path / "gazetteer", [*rows, *division_rows(tmp_path, rows, set())], "test")
+    gazetteer = Gazetteer(tmp_path / "gazetteer")
+    (liguria,), (province,) = gazetteer.candidates("Liguria"), gazetteer.candidates("Città di Genova")
+    assert (liguria.kind, liguria.geonames_id) == ("admin1", 3174725)
+    assert (province.kind, province.admin2_code) == ("admin2", "GE")
+    assert gazetteer.candidates("Zena")[0].admin2_code == "GE"
+    assert gazetteer.candidates("16121 Portoria")[0].name == "Portoria"
+    assert gazetteer.candidates("GOA") == [], "codes of airports are no names"
+    assert list(division_rows(tmp_path, rows, {("IT", "08"), ("IT", "08", "GE")})) == []
+
+
+def test_a_folder_without_a_geonames_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="no GeoNames table"):
+        list(dump_rows(tmp_path))
+
+
+def test_gazetteer_features_give_the_position_and_the_class_of_known_names(small_gazetteer: Gazetteer) -> None:
+    component = GazetteerFeatures()
+    component.gazetteer = small_gazetteer
+    words = ["in", "St.", "John's", "and", "genova", "#", "Spain"]
+    assert component.features(words) == ["O", "B-L", "L-L", "O", "U-other-L", "O", "U-C"]
+    assert component.features(["Spains", "press"]) == ["U-Cs", "O"]

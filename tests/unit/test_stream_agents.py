@@ -1,0 +1,154 @@
+"""The enrich and train agents without Faust and without a broker: acknowledgement, poison, gaps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stormpetrel.core.errors import StoreUnavailable
+from stormpetrel.core.events import Annotation, EnrichedPost, ModelUpdated, Post, PostDeleted, Vector
+from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, POSTS_ENRICHED, POSTS_RAW, Topic
+from stormpetrel.log import OutgoingRecord, Record, record_of_event
+from stormpetrel.log.memory import MemoryLog, MemoryTopicReader
+from streams.batch_agent import process_batch
+from streams.enrich import EnrichBatch
+from streams.train import TrainBatch
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class FaustEvent:
+    """A record as Faust hands it over."""
+
+    def __init__(self, record: Record) -> None:
+        self.message = SimpleNamespace(topic=record.topic, partition=record.partition, offset=record.offset)
+        self.key, self.value, self.headers = record.key, record.value, dict(record.headers)
+        self.acknowledged = False
+
+    def ack(self) -> None:
+        self.acknowledged = True
+
+
+class TinyEnricher:
+    """Enriches a text by itself; forgets on demand."""
+
+    def __init__(self) -> None:
+        self.forgotten: list[str] = []
+        self.window = SimpleNamespace(forget=self.forgotten.append)
+
+    def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost]:
+        return [
+            EnrichedPost(post=post, clean_text=post.text, language="en", language_confidence=1, enriched_at=AT)
+            for post in posts
+        ]
+
+
+def raw_events(log: MemoryLog, *texts: str) -> list[FaustEvent]:
+    for number, text in enumerate(texts):
+        post = Post(post_id=f"x:{number}", source="file", text=text, created_at=AT, ingested_at=AT)
+        log.append(record_of_event(POSTS_RAW, post.post_id, post, trace="t1"))
+    return [FaustEvent(record) for record in log.records(POSTS_RAW.name)]
+
+
+def sender_to(log: MemoryLog, events: Sequence[FaustEvent]) -> Any:
+    """Delivers to the log in memory, and checks that nothing is acknowledged before."""
+
+    async def send(record: OutgoingRecord) -> Awaitable[None]:
+        async def delivered() -> None:
+            assert not any(event.acknowledged for event in events), "acknowledged before the broker held the results"
+            log.append(record)
+
+        return delivered()
+
+    return send
+
+
+def test_a_batch_is_acknowledged_after_the_broker_holds_every_result() -> None:
+    log = MemoryLog()
+    events = raw_events(log, "flood", "rain")
+    asyncio.run(process_batch(events, EnrichBatch(TinyEnricher()), sender_to(log, events)))  # type: ignore[arg-type]
+    results = log.records(POSTS_ENRICHED.name)
+    assert sorted(record.decode(EnrichedPost).post.text for record in results) == ["flood", "rain"]
+    assert [record.header("trace") for record in results] == ["t1", "t1"]
+    assert all(event.acknowledged for event in events) and len(events) == 2
+
+
+def test_a_batch_that_the_broker_does_not_take_is_not_acknowledged() -> None:
+    log = MemoryLog()
+    events = raw_events(log, "flood", "rain")
+    log.available = False
+    with pytest.raises(StoreUnavailable):
+        asyncio.run(process_batch(events, EnrichBatch(TinyEnricher()), sender_to(log, events)))  # type: ignore[arg-type]
+    assert [event.acknowledged for event in events] == [False, False]
+
+
+def test_poison_among_posts_is_dead_lettered_and_its_neighbours_are_enriched() -> None:
+    log = MemoryLog(partitions=1)
+    log.append(OutgoingRecord(POSTS_RAW.name, b"x:bad", b"{", {"schema": b"Post"}))
+    log.append(OutgoingRecord(POSTS_RAW.name, b"x:odd", b"{}", {"schema": b"\xff\xfe"}))
+    deletion = PostDeleted(post_id="x:9", source="file", deleted_at=AT)
+    log.append(record_of_event(POSTS_RAW, "x:9", deletion))
+    events, enricher = raw_events(log, "flood"), TinyEnricher()
+    asyncio.run(process_batch(events, EnrichBatch(enricher), sender_to(log, events)))  # type: ignore[arg-type]
+    letters = log.records(POSTS_RAW.dead().name)
+    assert [(letter.key, letter.header("stage")) for letter in letters] == [(b"x:bad", "enrich"), (b"x:odd", "enrich")]
+    assert letters[0].value == b"{" and letters[0].header("provenance") == "posts.raw/0/0"
+    assert [record.header("schema") for record in log.records(POSTS_ENRICHED.name)] == ["PostDeleted", "EnrichedPost"]
+    assert enricher.forgotten == ["x:9"]
+    assert [event.acknowledged for event in events] == [True] * 4
+
+
+def annotate(log: MemoryLog, numbers: Sequence[int]) -> None:
+    for number in numbers:
+        vector = np.random.default_rng(number).normal(size=8).astype(np.float32)
+        annotation = Annotation(
+            annotation_id=f"ann-{number}", collection="posts/genova", item_id=f"x:{number}", label="related",
+            sign="positive" if number % 2 else "negative", annotator="ada", vectors={"text": Vector.of(vector, "tiny")},
+            annotated_at=AT,
+        )  # fmt: skip
+        log.append(record_of_event(ANNOTATIONS, annotation.collection, annotation))
+
+
+def models(outgoing: Sequence[OutgoingRecord], topic: Topic = MODELS_UPDATED) -> list[ModelUpdated]:
+    records = [Record(sent.topic, 0, 0, sent.key, sent.value, sent.headers) for sent in outgoing]
+    return [record.decode(ModelUpdated) for record in records if record.topic == topic.name]
+
+
+def test_a_trainer_that_missed_records_in_a_rebalance_reads_the_log_anew_and_makes_the_same_model() -> None:
+    log = MemoryLog(partitions=1)
+    annotate(log, range(4))
+    moved = TrainBatch(MemoryTopicReader(log), None)
+    moved.train(log.records(ANNOTATIONS.name))
+    # Another worker has the partition while records 4 to 7 come.
+    annotate(log, range(4, 12))
+    records = log.records(ANNOTATIONS.name)
+    (after_gap,) = models(moved.train(records[8:]))
+    (model,) = models(TrainBatch(MemoryTopicReader(log), None).train(records))
+    assert after_gap.annotations == 12
+    assert (after_gap.model_version, after_gap.weights) == (model.model_version, model.weights)
+
+
+def test_an_annotation_that_cannot_be_read_is_dead_lettered_and_teaches_nothing() -> None:
+    log = MemoryLog(partitions=1)
+    annotate(log, range(3))
+    log.append(OutgoingRecord(ANNOTATIONS.name, b"posts/genova", b"{}", {"schema": b"Annotation"}))
+    annotate(log, [3])
+    outgoing = TrainBatch(MemoryTopicReader(log), None).train(log.records(ANNOTATIONS.name))
+    (model,) = models(outgoing)
+    assert model.annotations == 4
+    (letter,) = [sent for sent in outgoing if sent.topic == ANNOTATIONS.dead().name]
+    assert letter.headers["stage"] == b"train" and letter.headers["provenance"] == b"annotations/0/3"
+
+
+def test_the_same_annotations_twice_publish_nothing_new() -> None:
+    log = MemoryLog(partitions=1)
+    annotate(log, range(4))
+    records, trainer = log.records(ANNOTATIONS.name), TrainBatch(MemoryTopicReader(log), None)
+    assert len(models(trainer.train(records))) == 1
+    assert trainer.train(records) == []
