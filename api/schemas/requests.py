@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from stormpetrel.core.events import Latitude, Longitude, Source
-from stormpetrel.fusion.methods import NAMES
+from stormpetrel.fusion import METHOD_NAMES
 
 MOST_TEXT = 4000
 MOST_CORNERS = 500
@@ -137,8 +137,8 @@ class FilterRequest(Request):
 
 
 def _method(name: str) -> str:
-    if name not in NAMES:
-        raise ValueError(f"there is no fusion of this name; give one of {', '.join(NAMES)}")
+    if name not in METHOD_NAMES:
+        raise ValueError(f"there is no fusion of this name; give one of {', '.join(METHOD_NAMES)}")
     return name
 
 
@@ -167,7 +167,7 @@ class SearchRequest(Request):
     time: Moment | None = None
     filters: FilterRequest = FilterRequest()
     limit: Annotated[int, Field(ge=1, le=100)] = 20
-    fusion: Annotated[str, AfterValidator(_method)] = Field("tensor_min", description=f"One of {', '.join(NAMES)}")
+    fusion: Annotated[str, AfterValidator(_method)] = Field("tensor_min", description=f"One of {', '.join(METHOD_NAMES)}")
     weights: dict[Modality, Annotated[float, Field(ge=0, le=100)]] = Field(
         default={}, description="How much a modality counts; 1 where none is given, 0 leaves it out of the fusion"
     )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stormpetrel.fusion.methods import METHODS
+from stormpetrel.fusion import METHODS
 from tests.integration.running import RunningSystem
 
 pytestmark = pytest.mark.integration
