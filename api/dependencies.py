@@ -1,158 +1,133 @@
-"""What the routes work with; made once, when the process starts."""
+"""What the routes work with: opened once, when the process starts, and closed once, when it ends."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
-import structlog
+from starlette.requests import HTTPConnection
 
 from api.annotation_log import AnnotationLog
-from api.paging import RecentSearches
+from api.event_writer import EventWriter
+from api.listening import Listeners
 from api.saved_search_log import SavedSearchLog
 from stormpetrel.bootstrap import (
-    FUSION_FILE,
-    PATCH_DESCRIPTORS,
-    concept_list,
+    IndexCollections,
     label_catalogue,
+    learned_fusion,
     open_gazetteer,
     open_geoparser,
     open_index,
-    open_text_encoder,
-    open_visual_model,
-    patch_descriptors_of,
-    patches_or_what_is_there,
-    posts_or_what_is_there,
+    open_query_encoder,
+    picture_folder,
     relevance_prior,
 )
-from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.core.settings import Settings
-from stormpetrel.fusion.adaptive import LearnedFusion
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache
 from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.learning.training.relevance_model import Prior
+from stormpetrel.log.kafka import Publisher
 from stormpetrel.log.model_log import ModelLog
-from stormpetrel.posts.places.geoparser.geoparser import Geoparser
-from stormpetrel.posts.text.encoder import TextEncoder
-from stormpetrel.posts.vision.concepts import ConceptList
-from stormpetrel.posts.vision.model import VisualModel
-from stormpetrel.search import PostSearch
-from stormpetrel.search.cross_source import CrossSourceSearch
+from stormpetrel.search.imagery import ImageryCatalogue
+from stormpetrel.search.place_resolution import PlaceResolution
+from stormpetrel.search.query_encoder import QueryEncoder
+from stormpetrel.search.saved_search_register import SavedSearchRegister
+from stormpetrel.search.searcher import Searcher
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
 
-log = structlog.get_logger()
+
+@dataclass(frozen=True)
+class Search:
+    """The dependency of the routes that search."""
+
+    searcher: Searcher
+    saved_searches: SavedSearchRegister
+    listeners: Listeners
+    places: PlaceResolution
 
 
-@dataclass
-class Services:
-    """Stores, models and searches of the API process. A model that is missing stands as the error that tells why:
-    its modality is silent, and the others serve."""
+@dataclass(frozen=True)
+class Imagery:
+    """The dependency of the routes on scenes, patches and catalogues."""
+
+    catalogue: ImageryCatalogue
+    writer: EventWriter
+    push_secret: str | None
+
+
+@dataclass(frozen=True)
+class ApiResources:
+    """Everything that is opened once for a process; the dependencies are made from it."""
 
     settings: Settings
     documents: MongoStore
     vectors: QdrantIndex
-    encoder: TextEncoder | ModelUnavailable
-    visual: VisualModel | ModelUnavailable
-    concepts: ConceptList
-    learned: LearnedFusion | None
-    saved_searches: SavedSearchLog
-    annotations: AnnotationLog
+    collections: IndexCollections
+    encoder: QueryEncoder
+    writer: EventWriter
+    saved_search_log: SavedSearchLog
+    annotation_log: AnnotationLog
     prior: Prior | None
-    # (version, dimensions) of every vector of a patch, by its name.
-    patch_descriptors: dict[str, tuple[str, int]]
+    scorer: Scorer
+    model_log: ModelLog
     embedding_cache: EmbeddingCache
-    models: Scorer
-    models_log: ModelLog
-    recent: RecentSearches = field(default_factory=RecentSearches)
-    # One question at a time in each model: it uses all its threads for one.
-    encoding: threading.Lock = field(default_factory=threading.Lock)
-    seeing: threading.Lock = field(default_factory=threading.Lock)
-    finding: threading.Lock = field(default_factory=threading.Lock)
-    listeners: int = 0
-    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, thread_name_prefix="counts"))
-    stopping: Callable[[], bool] = lambda: False
-    _collection: str | None = None
-    _places: tuple[Geoparser, str] | None = None
+    search: Search
+    imagery: Imagery
+    threads: ThreadPoolExecutor = field(repr=False)
 
     @classmethod
-    def connect(cls, settings: Settings) -> Services:
-        """Loads the models and opens the stores; none of them needs to answer yet (`/readyz` tells)."""
-        documents = MongoStore(settings.mongo.url, settings.mongo.database)
-        encoder: TextEncoder | ModelUnavailable
-        visual: VisualModel | ModelUnavailable
-        try:
-            encoder = open_text_encoder(settings)
-        except ModelUnavailable as error:
-            log.warning("searches go on without the text model", reason=str(error))
-            encoder = error
-        try:
-            visual = open_visual_model(settings)
-        except ModelUnavailable as error:
-            log.warning("searches go on without the visual model", reason=str(error))
-            visual = error
-        try:
-            learned = LearnedFusion.load(FUSION_FILE)
-        except ModelUnavailable as error:
-            log.warning("adaptive fusion is not offered", reason=str(error))
-            learned = None
-        try:
-            patch_descriptors = patch_descriptors_of(settings)
-        except ModelUnavailable as error:
-            log.warning("searches go on without the Earth-observation model", reason=str(error))
-            patch_descriptors = PATCH_DESCRIPTORS
-        vectors, models = open_index(settings), Scorer()
+    def open(cls, settings: Settings) -> ApiResources:
+        """Loads the models and opens the stores; none of the stores needs to answer yet (`/readyz` tells)."""
+        documents, vectors = MongoStore(settings.mongo.url, settings.mongo.database), open_index(settings)
+        collections, encoder = IndexCollections(settings, vectors), open_query_encoder(settings)
+        threads = ThreadPoolExecutor(8, thread_name_prefix="search")
+        searcher = Searcher(
+            vectors, documents, collections, encoder, learned_fusion(), settings.api.list_depth, threads
+        )
+        writer, scorer = EventWriter(Publisher(settings.kafka.bootstrap)), Scorer()
+        saved_search_log = SavedSearchLog(settings.kafka.bootstrap, writer.write_saved_search)
+        places = PlaceResolution(lambda: (open_geoparser(settings), open_gazetteer(settings).version))
+        catalogue = ImageryCatalogue(documents, vectors, collections, partial(picture_folder, settings.imagery))
         return cls(
-            settings,
-            documents,
-            vectors,
-            encoder,
-            visual,
-            concept_list(),
-            learned,
-            SavedSearchLog(settings.kafka.bootstrap),
-            AnnotationLog(settings.kafka.bootstrap, label_catalogue()),
-            relevance_prior(settings),
-            patch_descriptors,
-            EmbeddingCache(vectors),
-            models,
-            ModelLog(settings.kafka.bootstrap, models.take),
+            settings=settings,
+            documents=documents,
+            vectors=vectors,
+            collections=collections,
+            encoder=encoder,
+            writer=writer,
+            saved_search_log=saved_search_log,
+            annotation_log=AnnotationLog(settings.kafka.bootstrap, label_catalogue()),
+            prior=relevance_prior(settings),
+            scorer=scorer,
+            model_log=ModelLog(settings.kafka.bootstrap, scorer.take),
+            embedding_cache=EmbeddingCache(vectors),
+            search=Search(searcher, saved_search_log.register, Listeners(), places),
+            imagery=Imagery(catalogue, writer, settings.catalogue.secret),
+            threads=threads,
         )
 
-    @property
-    def collection(self) -> str:
-        """The posts' collection. Raises ModelUnavailable where without a model it cannot be told which it is."""
-        if self._collection is None:
-            self._collection = posts_or_what_is_there(self.settings, self.vectors)
-        return self._collection
-
-    @property
-    def patches(self) -> str:
-        """The patches' collection."""
-        return patches_or_what_is_there(self.settings, self.vectors)
-
-    def geoparser(self) -> tuple[Geoparser, str]:
-        """(the finder of places, the gazetteer's version); opened with the first request, since it weighs 100 MiB.
-        Raises ModelUnavailable."""
-        with self.finding:
-            if self._places is None:
-                self._places = open_geoparser(self.settings), open_gazetteer(self.settings).version
-            return self._places
-
-    @property
-    def search(self) -> PostSearch:
-        return PostSearch(self.vectors, self.collection, self.learned)
-
-    @property
-    def sources(self) -> CrossSourceSearch:
-        return CrossSourceSearch(self.search, self.vectors, self.patches, self.documents)
-
     def close(self) -> None:
-        self.saved_searches.close()
-        self.annotations.close()
-        self.models_log.close()
+        self.saved_search_log.close()
+        self.annotation_log.close()
+        self.model_log.close()
         self.threads.shutdown(wait=False)
         self.documents.close()
         self.vectors.close()
+
+
+def resources(connection: HTTPConnection) -> ApiResources:
+    """The resources of this process."""
+    opened: ApiResources = connection.app.state.resources
+    return opened
+
+
+def search(connection: HTTPConnection) -> Search:
+    """Searches, saved searches, and places in texts."""
+    return resources(connection).search
+
+
+def imagery(connection: HTTPConnection) -> Imagery:
+    """Scenes and patches, and notifications of new products."""
+    return resources(connection).imagery

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.core.events import Vector
 from stormpetrel.core.settings import CONFIG_DIRECTORY, Imagery, Settings
+from stormpetrel.fusion import LearnedFusion
 from stormpetrel.imagery.patches.descriptors import (
     FUSED_DESCRIPTOR,
     FUSED_DIMENSIONS,
@@ -35,6 +37,7 @@ from stormpetrel.posts.vision.clip import read_clip_manifest
 from stormpetrel.posts.vision.concepts import ConceptList, read_concepts
 from stormpetrel.posts.vision.descriptor import DIMENSIONS, VERSION
 from stormpetrel.posts.vision.model import DESCRIPTOR, VisualModel, visual_model
+from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.stores.collections import Compression, VectorCollection, patches_collection, posts_collection
 from stormpetrel.stores.qdrant import QdrantIndex
 
@@ -203,3 +206,52 @@ def patches_or_what_is_there(settings: Settings, index: QdrantIndex) -> str:
 def picture_folder(settings: Imagery, scene_id: str) -> Path:
     """Where a scene's pictures lie; its id has characters that no folder should."""
     return settings.directory / "scenes" / hashlib.sha256(scene_id.encode()).hexdigest()[:24]
+
+
+class IndexCollections:
+    """The names of the index's collections for who only reads. The posts' name is found once: it does not change while
+    a process runs."""
+
+    def __init__(self, settings: Settings, index: QdrantIndex) -> None:
+        self._settings, self._index = settings, index
+
+    @cached_property
+    def posts(self) -> str:
+        """Raises as `posts_or_what_is_there` does."""
+        return posts_or_what_is_there(self._settings, self._index)
+
+    @property
+    def patches(self) -> str:
+        """Raises as `patches_or_what_is_there` does."""
+        return patches_or_what_is_there(self._settings, self._index)
+
+
+def open_query_encoder(settings: Settings) -> QueryEncoder:
+    """The models of searches; a missing one stands there as the error that says why."""
+    text_model: TextEncoder | ModelUnavailable
+    visual: VisualModel | ModelUnavailable
+    try:
+        text_model = open_text_encoder(settings)
+    except ModelUnavailable as error:
+        log.warning("searches go on without the text model", reason=str(error))
+        text_model = error
+    try:
+        visual = open_visual_model(settings)
+    except ModelUnavailable as error:
+        log.warning("searches go on without the visual model", reason=str(error))
+        visual = error
+    try:
+        patch_descriptors = patch_descriptors_of(settings)
+    except ModelUnavailable as error:
+        log.warning("searches go on without the Earth-observation model", reason=str(error))
+        patch_descriptors = PATCH_DESCRIPTORS
+    return QueryEncoder(text_model, visual, concept_list(), patch_descriptors)
+
+
+def learned_fusion() -> LearnedFusion | None:
+    """The weights of the adaptive fusions; None where there are none."""
+    try:
+        return LearnedFusion.load(FUSION_FILE)
+    except ModelUnavailable as error:
+        log.warning("adaptive fusion is not offered", reason=str(error))
+        return None
