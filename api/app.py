@@ -26,6 +26,11 @@ from stormpetrel.process.process_log import set_up_log
 
 log = structlog.get_logger()
 MAX_BODY = 15_000_000  # bytes; a picture of 10 MB in base64
+ERROR_ANSWERS: dict[type[StormpetrelError], tuple[int, str]] = {
+    NotFound: (404, "not_found"),
+    StoreUnavailable: (503, "store_unavailable"),
+    ModelUnavailable: (503, "model_unavailable"),
+}
 
 
 def create_app(open_resources: Callable[[], ApiResources]) -> FastAPI:
@@ -107,27 +112,15 @@ def _add_errors(app: FastAPI) -> None:
             return _problem(422, "invalid", [fault])
         return _problem(error.status_code, "refused", error.detail)
 
-    @app.exception_handler(BadQuery)
-    async def bad(_: Request, error: BadQuery) -> JSONResponse:
-        return _problem(422, "invalid", [{"field": error.field, "problem": error.problem, "remedy": error.remedy}])
-
-    @app.exception_handler(NotFound)
-    async def missing(_: Request, error: NotFound) -> JSONResponse:
-        return _problem(404, "not_found", str(error))
-
-    @app.exception_handler(StoreUnavailable)
-    async def down(_: Request, error: StoreUnavailable) -> JSONResponse:
-        log.error("a store does not answer", error=str(error))
-        return _problem(503, "store_unavailable", f"{error}. Try again in a few seconds")
-
-    @app.exception_handler(ModelUnavailable)
-    async def without_model(_: Request, error: ModelUnavailable) -> JSONResponse:
-        return _problem(503, "model_unavailable", str(error))
-
     @app.exception_handler(StormpetrelError)
     async def failed(_: Request, error: StormpetrelError) -> JSONResponse:
-        log.error("request failed", error=str(error))
-        return _problem(500, type(error).__name__, str(error))
+        if isinstance(error, BadQuery):
+            return _problem(422, "invalid", [{"field": error.field, "problem": error.problem, "remedy": error.remedy}])
+        answers = (answer for kind, answer in ERROR_ANSWERS.items() if isinstance(error, kind))
+        status, name = next(answers, (500, type(error).__name__))
+        if error.is_temporary or status == 500:
+            log.error("a request failed", error=str(error))
+        return _problem(status, name, f"{error}. Try again in a few seconds" if error.is_temporary else str(error))
 
 
 def run(settings: Settings) -> None:
@@ -137,7 +130,7 @@ def run(settings: Settings) -> None:
     set_up_log("api")
 
     def open_resources() -> ApiResources:
-        resources = ApiResources.open(settings)
+        resources = ApiResources(settings)
         resources.search.listeners.stopping = lambda: server.should_exit  # listeners end with the process
         gc.freeze()  # models and code stay for good: the collector need not walk through them while a query waits
         return resources

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from starlette.requests import HTTPConnection
@@ -26,16 +26,13 @@ from stormpetrel.bootstrap import (
 from stormpetrel.core.settings import Settings
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache
 from stormpetrel.learning.inference.scorer import Scorer
-from stormpetrel.learning.training.relevance_model import Prior
 from stormpetrel.log.kafka import Publisher
 from stormpetrel.log.model_log import ModelLog
 from stormpetrel.search.imagery import ImageryCatalogue
 from stormpetrel.search.place_resolution import PlaceResolution
-from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.search.saved_search_register import SavedSearchRegister
 from stormpetrel.search.searcher import Searcher
 from stormpetrel.stores.mongo import MongoStore
-from stormpetrel.stores.qdrant import QdrantIndex
 
 
 @dataclass(frozen=True)
@@ -57,56 +54,33 @@ class Imagery:
     push_secret: str | None
 
 
-@dataclass(frozen=True)
 class ApiResources:
-    """Everything that is opened once for a process; the dependencies are made from it."""
+    """Everything that is opened once for a process; the dependencies are made from it.
 
-    settings: Settings
-    documents: MongoStore
-    vectors: QdrantIndex
-    collections: IndexCollections
-    encoder: QueryEncoder
-    writer: EventWriter
-    saved_search_log: SavedSearchLog
-    annotation_log: AnnotationLog
-    prior: Prior | None
-    scorer: Scorer
-    model_log: ModelLog
-    embedding_cache: EmbeddingCache
-    search: Search
-    imagery: Imagery
-    threads: ThreadPoolExecutor = field(repr=False)
+    None of the stores needs to answer yet (`/readyz` tells); a model that is missing costs its modalities only.
+    """
 
-    @classmethod
-    def open(cls, settings: Settings) -> ApiResources:
-        """Loads the models and opens the stores; none of the stores needs to answer yet (`/readyz` tells)."""
-        documents, vectors = MongoStore(settings.mongo.url, settings.mongo.database), open_index(settings)
-        collections, encoder = IndexCollections(settings, vectors), open_query_encoder(settings)
-        threads = ThreadPoolExecutor(8, thread_name_prefix="search")
-        searcher = Searcher(
-            vectors, documents, collections, encoder, learned_fusion(), settings.api.list_depth, threads
-        )
-        writer, scorer = EventWriter(Publisher(settings.kafka.bootstrap)), Scorer()
-        saved_search_log = SavedSearchLog(settings.kafka.bootstrap, writer.write_saved_search)
+    def __init__(self, settings: Settings) -> None:
+        bootstrap = settings.kafka.bootstrap
+        self.settings = settings
+        self.documents = MongoStore(settings.mongo.url, settings.mongo.database)
+        self.vectors = open_index(settings)
+        self.collections = IndexCollections(settings, self.vectors)
+        self.encoder = open_query_encoder(settings)
+        self.threads = ThreadPoolExecutor(8, thread_name_prefix="search")
+        self.writer = EventWriter(Publisher(bootstrap))
+        self.saved_search_log = SavedSearchLog(bootstrap, self.writer.write_saved_search)
+        self.annotation_log = AnnotationLog(bootstrap, label_catalogue())
+        self.prior = relevance_prior(settings)
+        self.scorer = Scorer()
+        self.model_log = ModelLog(bootstrap, self.scorer.take)
+        self.embedding_cache = EmbeddingCache(self.vectors)
+        stores = (self.vectors, self.documents, self.collections)
+        searcher = Searcher(*stores, self.encoder, learned_fusion(), settings.api.list_depth, self.threads)
         places = PlaceResolution(lambda: (open_geoparser(settings), open_gazetteer(settings).version))
-        catalogue = ImageryCatalogue(documents, vectors, collections, partial(picture_folder, settings.imagery))
-        return cls(
-            settings=settings,
-            documents=documents,
-            vectors=vectors,
-            collections=collections,
-            encoder=encoder,
-            writer=writer,
-            saved_search_log=saved_search_log,
-            annotation_log=AnnotationLog(settings.kafka.bootstrap, label_catalogue()),
-            prior=relevance_prior(settings),
-            scorer=scorer,
-            model_log=ModelLog(settings.kafka.bootstrap, scorer.take),
-            embedding_cache=EmbeddingCache(vectors),
-            search=Search(searcher, saved_search_log.register, Listeners(), places),
-            imagery=Imagery(catalogue, writer, settings.catalogue.secret),
-            threads=threads,
-        )
+        self.search = Search(searcher, self.saved_search_log.register, Listeners(), places)
+        catalogue = ImageryCatalogue(*stores, partial(picture_folder, settings.imagery))
+        self.imagery = Imagery(catalogue, self.writer, settings.catalogue.secret)
 
     def close(self) -> None:
         self.saved_search_log.close()

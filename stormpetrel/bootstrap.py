@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -42,6 +44,7 @@ from stormpetrel.stores.collections import Compression, VectorCollection, patche
 from stormpetrel.stores.qdrant import QdrantIndex
 
 log = structlog.get_logger()
+Model = TypeVar("Model")
 CONCEPTS_FILE = CONFIG_DIRECTORY / "concepts.yaml"
 LABELS_FILE = CONFIG_DIRECTORY / "labels.yaml"
 FUSION_FILE = CONFIG_DIRECTORY / "fusion_weights.json"
@@ -228,24 +231,19 @@ class IndexCollections:
 
 def open_query_encoder(settings: Settings) -> QueryEncoder:
     """The models of searches; a missing one stands there as the error that says why."""
-    text_model: TextEncoder | ModelUnavailable
-    visual: VisualModel | ModelUnavailable
+    text_model = _opened_or_error(open_text_encoder, settings)
+    visual_model = _opened_or_error(open_visual_model, settings)
+    descriptors = _opened_or_error(patch_descriptors_of, settings)
+    patch_descriptors = PATCH_DESCRIPTORS if isinstance(descriptors, ModelUnavailable) else descriptors
+    return QueryEncoder(text_model, visual_model, concept_list(), patch_descriptors)
+
+
+def _opened_or_error(open_model: Callable[[Settings], Model], settings: Settings) -> Model | ModelUnavailable:
     try:
-        text_model = open_text_encoder(settings)
+        return open_model(settings)
     except ModelUnavailable as error:
-        log.warning("searches go on without the text model", reason=str(error))
-        text_model = error
-    try:
-        visual = open_visual_model(settings)
-    except ModelUnavailable as error:
-        log.warning("searches go on without the visual model", reason=str(error))
-        visual = error
-    try:
-        patch_descriptors = patch_descriptors_of(settings)
-    except ModelUnavailable as error:
-        log.warning("searches go on without the Earth-observation model", reason=str(error))
-        patch_descriptors = PATCH_DESCRIPTORS
-    return QueryEncoder(text_model, visual, concept_list(), patch_descriptors)
+        log.warning("searches go on without a model", reason=str(error))
+        return error
 
 
 def learned_fusion() -> LearnedFusion | None:

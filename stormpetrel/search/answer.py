@@ -81,49 +81,34 @@ class SearchAnswer(BaseModel):
     as_of: dict[str, Freshness]
 
 
-def post_hit(
-    item: FusedItem, rank: int, lists: Mapping[str, RankList], document: Document, duplicate_count: int
-) -> Hit:
-    """A post as a hit; `lists` are by modality."""
+def post_hit(item: FusedItem, rank: int, lists: Sequence[RankList], document: Document, duplicate_count: int) -> Hit:
+    """A post as a hit."""
     return Hit(
-        post_id=item.id,
-        rank=rank,
-        ranks=_modality_ranks(item, lists),
-        best_pair=list(item.best_pair or ()),
-        score=None if item.score is None else round(item.score, 6),
-        duplicate_count=duplicate_count,
-        post=shown(document),
+        **_explanation(item, rank, lists), post_id=item.id, post=shown(document), duplicate_count=duplicate_count
     )
 
 
-def cell_hit(item: FusedItem, rank: int, lists: Mapping[str, RankList], members: Sequence[Member]) -> Hit:
+def cell_hit(item: FusedItem, rank: int, lists: Sequence[RankList], members: Sequence[Member]) -> Hit:
     """A place-and-time cell as a hit: the first of its members stands for it."""
     best = members[0]
     return Hit(
-        kind=best.kind,
-        post_id=best.id if best.kind == "post" else None,
-        patch_id=best.id if best.kind == "patch" else None,
-        rank=rank,
-        ranks=_modality_ranks(item, lists),
-        best_pair=list(item.best_pair or ()),
-        score=None if item.score is None else round(item.score, 6),
-        post=shown(best.document) if best.kind == "post" else None,
-        patch=shown(best.document) if best.kind == "patch" else None,
+        **_explanation(item, rank, lists),
+        **{"kind": best.kind, f"{best.kind}_id": best.id, best.kind: shown(best.document)},
         cell=item.id,
         members=[CellMember(kind=member.kind, id=member.id, ranks=member.ranks) for member in members],
     )
 
 
-def _modality_ranks(item: FusedItem, lists: Mapping[str, RankList]) -> dict[str, ModalityRank]:
-    return {
-        modality: ModalityRank(rank=rank, score=round(lists[modality].scores[rank - 1], 6))
-        for modality, rank in item.ranks.items()
-        if modality in lists  # the feedback list of adaptive fusion is not shown
+def _explanation(item: FusedItem, rank: int, lists: Sequence[RankList]) -> dict[str, Any]:
+    """The fields that explain a rank. Lists that are not shown (the feedback of adaptive fusion) give no rank."""
+    list_of = {ranked.modality: ranked for ranked in lists}
+    ranks = {
+        modality: ModalityRank(rank=place, score=round(list_of[modality].scores[place - 1], 6))
+        for modality, place in item.ranks.items()
+        if modality in list_of
     }
-
-
-def by_modality(lists: Sequence[RankList]) -> dict[str, RankList]:
-    return {ranked.modality: ranked for ranked in lists}
+    score = None if item.score is None else round(item.score, 6)
+    return {"rank": rank, "ranks": ranks, "best_pair": list(item.best_pair or ()), "score": score}
 
 
 def summaries(encoder: QueryEncoder, lists: Sequence[RankList]) -> dict[str, ListSummary]:

@@ -27,9 +27,9 @@ from stormpetrel.core.ports import (
     Scored,
     VectorReader,
 )
-from stormpetrel.fusion import FusedItem, RankList
+from stormpetrel.fusion import RankList
 from stormpetrel.search.query import Area, Query
-from stormpetrel.search.search import PostSearch
+from stormpetrel.search.search import PostSearch, SearchResult
 
 CELL_RESOLUTION = 5
 OVERHEAD_KM = 10.0
@@ -68,14 +68,10 @@ class Member:
 
 
 @dataclass(frozen=True)
-class CrossSourceResult:
-    """The fused cells, the lists of cells they come from, each cell's members (the best first), and the modalities
-    that were searched and have no hits."""
+class CrossSourceResult(SearchResult):
+    """A result whose items and lists are of cells, with each cell's members, the best first."""
 
-    items: list[FusedItem]
-    lists: list[RankList]
     members: dict[str, list[Member]]
-    empty_modalities: tuple[str, ...]
 
 
 class CrossSourceSearch:
@@ -99,7 +95,7 @@ class CrossSourceSearch:
         for cell_members in members.values():
             cell_members.sort(key=lambda member: (min(member.ranks.values()), -len(member.ranks), member.id))
         empty_modalities = tuple(ranked.modality for ranked in lists if not len(ranked))
-        return CrossSourceResult(self._posts.fuse(query, cells), cells, members, empty_modalities)
+        return CrossSourceResult(self._posts.fuse(query, cells), cells, empty_modalities, members)
 
     def _documents_of(self, collection: str, lists: Sequence[RankList]) -> dict[str, Document]:
         return self._documents.get(collection, sorted({item for ranked in lists for item in ranked.items}))

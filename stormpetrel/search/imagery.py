@@ -18,8 +18,8 @@ from stormpetrel.search.documents import patch_document, scene_document, shown
 class ImageryCatalogue:
     """`picture_folder` is the folder of a scene's pictures, by the scene's id. All methods raise StoreUnavailable."""
 
-    documents: DocumentReader
     index: VectorReader
+    documents: DocumentReader
     collections: CollectionNames
     picture_folder: Callable[[str], Path]
 

@@ -33,7 +33,7 @@ class Modality(Protocol):
     def measure(self) -> str: ...
 
     def index_queries(self, query: Query, limit: int) -> list[IndexQuery]:
-        """None where the query has no part for this modality."""
+        """Empty where the query has no part for this modality."""
 
     def scores(self, hits: Sequence[Scored], query: Query) -> ScoredIds:
         """(post id, score) of the hits of all its index queries, in any order."""

@@ -6,14 +6,12 @@ modalities only, and the answer names the problem; where no other part is left, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound, StormpetrelError
 from stormpetrel.core.ports import DocumentReader, Filter, VectorReader
@@ -47,19 +45,17 @@ class BuiltQuery:
     patch: PatchQuery = field(default_factory=PatchQuery)
     problems: dict[str, StormpetrelError] = field(default_factory=dict)
 
-    def add(self, modalities: Iterable[str], parts: Callable[[], dict[str, Any]]) -> None:
-        """Adds parts to the query, or their problem to these modalities."""
+    def add(self, **parts: Any) -> None:
+        """Adds parts to the query for posts."""
+        self.query = replace(self.query, **parts)
+
+    @contextmanager
+    def problem_of(self, *modalities: str) -> Iterator[None]:
+        """Notes a failure as the problem of these modalities."""
         try:
-            self.query = replace(self.query, **parts())
+            yield
         except (BadQuery, ModelUnavailable, NotFound) as error:
             self.problems |= dict.fromkeys(modalities, error)
-
-    def add_descriptor(self, name: str, vector: Callable[[], NDArray[np.float32]]) -> None:
-        """Adds a descriptor to the query for patches, or its problem."""
-        try:
-            self.patch = replace(self.patch, vectors={**self.patch.vectors, name: vector()})
-        except (BadQuery, ModelUnavailable) as error:
-            self.problems[name] = error
 
     @property
     def unavailable(self) -> dict[str, str]:
@@ -71,10 +67,10 @@ class BuiltQuery:
 class QueryBuilder:
     """Builds queries of lists of `depth` hits."""
 
-    encoder: QueryEncoder
     index: VectorReader
     documents: DocumentReader
     collections: CollectionNames
+    encoder: QueryEncoder
     depth: int
     threads: Executor
 
@@ -85,16 +81,25 @@ class QueryBuilder:
         """
         built = BuiltQuery(plain or self.plain(request))
         picture = self.threads.submit(self.encoder.picture, request.picture) if request.picture else None
-        if request.post_id is not None:
-            self._add_post(built, request.post_id, request)
-        if request.patch_id is not None:
-            self._add_patch(built, request.patch_id, request)
+        if request.post_id:
+            with built.problem_of(*TEXT_MODALITIES, *PICTURE_MODALITIES):
+                built.add(**self._post_parts(request.post_id))
+        if request.patch_id:
+            with built.problem_of(*TEXT_MODALITIES, "space", "time", *DESCRIPTORS):
+                self._add_patch(built, request.patch_id)
+        built.add(**_place_and_time(request))  # they replace those of the example
         if request.text:
-            self._add_text(built, clean(request.text) or request.text, request)
+            text = clean(request.text) or request.text
+            with built.problem_of("text"):
+                built.add(text=self.encoder.text(text))
+            if "concepts" in request.modalities:
+                built.add(concepts=self.encoder.concepts_in(text))
         if picture:
-            built.add(PICTURE_MODALITIES, picture.result)
+            with built.problem_of(*PICTURE_MODALITIES):
+                built.add(**picture.result())
         for name, values in request.vectors.items():
-            self._add_vector(built, name, values)
+            with built.problem_of(name):
+                self._add_vector(built, name, values)
         if built.problems and built.query.is_empty and not built.patch.vectors:
             raise next(iter(built.problems.values()))
         return built
@@ -116,25 +121,15 @@ class QueryBuilder:
         terms = query_terms(text, likely(text)) if text else None
         return replace(plain, terms=terms, **_place_and_time(request))
 
-    def _add_text(self, built: BuiltQuery, text: str, request: SearchRequest) -> None:
-        built.add(("text",), lambda: {"text": self.encoder.text(text)})
-        if "concepts" in request.modalities:
-            built.add(("concepts",), lambda: {"concepts": self.encoder.concepts_in(text)})
-
     def _add_vector(self, built: BuiltQuery, name: str, values: list[float]) -> None:
+        vector = self.encoder.unit_vector(name, values)
         if name in DESCRIPTORS:
-            built.add_descriptor(name, lambda: self.encoder.unit_vector(name, values))
+            built.patch = replace(built.patch, vectors={**built.patch.vectors, name: vector})
         else:
-            built.add((name,), lambda: {name: self.encoder.unit_vector(name, values)})
-
-    def _add_post(self, built: BuiltQuery, post_id: str, request: SearchRequest) -> None:
-        """Query by example: the post's own vectors, words, place and time."""
-        built.add((*TEXT_MODALITIES, *PICTURE_MODALITIES), lambda: self._post_parts(post_id))
-        # The request's own place and time replace the post's.
-        built.query = replace(built.query, **_place_and_time(request))
+            built.add(**{name: vector})
 
     def _post_parts(self, post_id: str) -> dict[str, Any]:
-        """A near-duplicate is replaced by its original."""
+        """The example's own vectors, words, place and time; a near-duplicate is replaced by its original."""
         document = post_document(self.documents, post_id)
         original = document.get("duplicate_of")
         if original:
@@ -155,14 +150,8 @@ class QueryBuilder:
             "exclude": example_id,
         }
 
-    def _add_patch(self, built: BuiltQuery, patch_id: str, request: SearchRequest) -> None:
-        """Query by patch: its descriptors, its place and its time."""
-        modalities = (*TEXT_MODALITIES, "space", "time", *DESCRIPTORS)
-        built.add(modalities, lambda: self._patch_parts(patch_id, built))
-        built.query = replace(built.query, **_place_and_time(request))
-
-    def _patch_parts(self, patch_id: str, built: BuiltQuery) -> dict[str, Any]:
-        """Where a patch shows new water, it also looks for what people write of floods."""
+    def _add_patch(self, built: BuiltQuery, patch_id: str) -> None:
+        """The example's descriptors, place and time; where it shows new water, also what people write of floods."""
         document = patch_document(self.documents, patch_id)
         vectors = self.index.vectors(self.collections.patches, [patch_id], list(self.encoder.patch_descriptors))
         built.patch = PatchQuery(vectors.get(patch_id, {}), str(document["scale_level"]), patch_id)
@@ -174,7 +163,7 @@ class QueryBuilder:
             parts["terms"] = query_terms(WATER_WORDS, list(WATER_LANGUAGES))
             if self.encoder.has_text_model:
                 parts["text"] = self.encoder.text(WATER_SENTENCE)
-        return parts
+        built.add(**parts)
 
 
 def _place_and_time(request: SearchRequest) -> dict[str, Any]:

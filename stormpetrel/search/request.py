@@ -26,22 +26,10 @@ def _valid_unicode(text: str) -> str:
     return text
 
 
-ModalityName = Literal[
-    "text",
-    "lexical",
-    "visual",
-    "concepts",
-    "space",
-    "time",
-    "spatiotemporal",
-    "sar",
-    "ms",
-    "fused",
-    "earth",
-    "overhead",
-]
+PostModality = Literal["text", "lexical", "visual", "concepts", "space", "time", "spatiotemporal"]
+PatchModality = Literal["sar", "ms", "fused", "earth", "overhead"]
+ModalityName = Literal[PostModality, PatchModality]
 SearchSource = Literal["posts", "patches"]
-PATCH_MODALITIES = ("sar", "ms", "fused", "earth", "overhead")
 MAX_PICTURE = 14_000_000  # characters of base64: a picture of 10 MB
 Words = Annotated[str, AfterValidator(_valid_unicode)]
 Text = Annotated[Words, Field(min_length=1, max_length=MAX_TEXT)]
@@ -215,7 +203,7 @@ class SearchRequest(Request):
         """The sources to search, each once; where none is named, those that the request's parts belong to."""
         if self.sources:
             return tuple(dict.fromkeys(self.sources))
-        about_patches = self.patch_id is not None or any(name in PATCH_MODALITIES for name in self.vectors)
+        about_patches = self.patch_id is not None or any(name in get_args(PatchModality) for name in self.vectors)
         return ("posts", "patches") if about_patches else ("posts",)
 
     def _active_modalities(self) -> set[ModalityName]:

@@ -11,7 +11,7 @@ import structlog
 from stormpetrel.core.clock import now_ms
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.events import SavedSearch
-from stormpetrel.search.answer import by_modality, cell_hit
+from stormpetrel.search.answer import cell_hit
 from stormpetrel.search.request import SearchRequest
 from stormpetrel.search.saved_cross_source import SavedCrossSourceMatcher
 from stormpetrel.search.saved_searches import SavedSearchMatcher
@@ -88,8 +88,7 @@ class SavedSearchFeed:
         if result is None:
             return []
         self._since_ms = now_ms()
-        lists = by_modality(result.lists)
-        hits = [(cell_hit(cell.item, cell.rank, lists, result.members[cell.item.id]), cell) for cell in cells]
+        hits = [(cell_hit(cell.item, cell.rank, result.lists, result.members[cell.item.id]), cell) for cell in cells]
         return [
             self.message("ranked", **hit.model_dump(mode="json"), previous_rank=cell.previous_rank)
             for hit, cell in hits

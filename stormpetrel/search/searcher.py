@@ -10,7 +10,7 @@ from typing import Any
 from stormpetrel.core.ports import Document, DocumentReader, Filter, OrderQuery, VectorReader
 from stormpetrel.fusion import FusedItem, LearnedFusion, RankList
 from stormpetrel.process.metrics import SEARCH_SECONDS
-from stormpetrel.search.answer import Hit, SearchAnswer, by_modality, cell_hit, freshness_of, post_hit, summaries
+from stormpetrel.search.answer import Hit, SearchAnswer, cell_hit, freshness_of, post_hit, summaries
 from stormpetrel.search.collections import CollectionNames
 from stormpetrel.search.cross_source import CrossSourceSearch
 from stormpetrel.search.documents import post_document, shown
@@ -19,7 +19,7 @@ from stormpetrel.search.paging import Cursor, RecentSearch, RecentSearches, fing
 from stormpetrel.search.query_builder import QueryBuilder
 from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.search.request import SearchRequest
-from stormpetrel.search.search import PostSearch
+from stormpetrel.search.search import PostSearch, SearchResult
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Searcher:
 
     @property
     def builder(self) -> QueryBuilder:
-        return QueryBuilder(self.encoder, self.index, self.documents, self.collections, self.list_depth, self.threads)
+        return QueryBuilder(self.index, self.documents, self.collections, self.encoder, self.list_depth, self.threads)
 
     @property
     def posts(self) -> PostSearch:
@@ -72,9 +72,8 @@ class Searcher:
             counting = self.threads.submit(self.index.count_by, self.collections.posts, "duplicate_of", ids)
             documents = self.documents.get("posts", ids)
             counts = counting.result()
-        list_of = by_modality(lists)
         return [
-            post_hit(item, rank, list_of, documents[item.id], counts.get(item.id, 0))
+            post_hit(item, rank, lists, documents[item.id], counts.get(item.id, 0))
             for rank, item in enumerate(items, start=first_rank)
             # A post that was deleted between the two reads is no hit any more.
             if item.id in documents
@@ -93,15 +92,12 @@ class Searcher:
         result = search.result
         items = result.items[cursor.offset : cursor.offset + request.limit]
         end = cursor.offset + len(items)
-        return SearchAnswer(
+        return self._page(
+            request,
+            result,
+            search.unavailable,
             hits=self.hits(items, result.lists, cursor.offset + 1),
-            total=len(result.items),
             next_cursor=replace(cursor, offset=end).encode() if end < len(result.items) and items else None,
-            lists=summaries(self.encoder, result.lists),
-            fusion=request.fusion,
-            weights=_weights(request, result.lists),
-            empty_modalities=list(result.empty_modalities),
-            unavailable=search.unavailable,
             as_of=freshness_of(as_of),
         )
 
@@ -128,23 +124,20 @@ class Searcher:
         """The first page; each hit is a place-and-time cell with all its members."""
         built = self.builder.build(request)
         result = self.cross_source.run(built.query, built.patch, request.searched_sources)
-        list_of = by_modality(result.lists)
+        first = enumerate(result.items[: request.limit], start=1)
+        hits = [cell_hit(item, rank, result.lists, result.members[item.id]) for rank, item in first]
+        return self._page(request, result, built.unavailable, hits=hits, next_cursor=None, as_of={})
+
+    def _page(
+        self, request: SearchRequest, result: SearchResult, unavailable: dict[str, str], **page: Any
+    ) -> SearchAnswer:
+        weights = {str(name): weight for name, weight in request.weights.items()}
         return SearchAnswer(
-            hits=[
-                cell_hit(item, rank, list_of, result.members[item.id])
-                for rank, item in enumerate(result.items[: request.limit], start=1)
-            ],
             total=len(result.items),
-            next_cursor=None,
             lists=summaries(self.encoder, result.lists),
             fusion=request.fusion,
-            weights=_weights(request, result.lists),
+            weights={ranked.modality: weights.get(ranked.modality, 1.0) for ranked in result.lists},
             empty_modalities=list(result.empty_modalities),
-            unavailable=built.unavailable,
-            as_of={},
+            unavailable=unavailable,
+            **page,
         )
-
-
-def _weights(request: SearchRequest, lists: Sequence[RankList]) -> dict[str, float]:
-    weights = {str(name): weight for name, weight in request.weights.items()}
-    return {ranked.modality: weights.get(ranked.modality, 1.0) for ranked in lists}

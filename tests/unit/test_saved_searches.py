@@ -7,11 +7,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stormpetrel.core.errors import BadQuery, NotFound
+from stormpetrel.core.events import SavedSearch, SavedSearchDeleted
 from stormpetrel.core.ports import Filter, IndexQuery, NearestQuery, OrderQuery, Scored
-from stormpetrel.search import PostSearch, Query
+from stormpetrel.search import PostSearch, Query, SearchRequest
+from stormpetrel.search.request import SavedSearchRequest
+from stormpetrel.search.saved_search_register import SavedSearchEvent, SavedSearchRegister
 from stormpetrel.search.saved_searches import SavedSearchMatcher
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -76,3 +81,40 @@ def test_a_listener_that_returns_gets_the_posts_in_between_even_those_written_la
     index.posts["after"] = (0.7, base, 101_000)
     matcher = SavedSearchMatcher(search, replace(_query(20), at=None), 10, since_ms=100_000, clock=lambda: 105_000)
     assert [item.id for _, item in matcher.poll().matches] == ["stamped before, written after", "after"]
+
+
+def _register(written: list[SavedSearchEvent]) -> SavedSearchRegister:
+    return SavedSearchRegister(written.append, lambda: None)
+
+
+def test_a_saved_search_is_written_and_kept_until_it_is_deleted() -> None:
+    written: list[SavedSearchEvent] = []
+    register = _register(written)
+    saved = register.create(SavedSearchRequest(text="flood", within=5), check=lambda request: None)
+    assert (register.all(), saved.within) == ([saved], 5)
+    assert saved.request == {"text": "flood", "score_threshold": {"text": 0.35}}
+    register.delete(saved.saved_search_id)
+    assert [type(event) for event in written] == [SavedSearch, SavedSearchDeleted]
+    assert register.all() == [] and not register.exists(saved.saved_search_id)
+    with pytest.raises(NotFound):
+        register.get(saved.saved_search_id)
+
+
+def test_events_of_other_processes_are_applied() -> None:
+    created = _register([]).create(SavedSearchRequest(text="flood"), check=lambda request: None)
+    register = _register([])
+    register.apply(created)
+    assert register.get(created.saved_search_id) == created
+
+
+def test_a_saved_search_that_cannot_be_answered_is_not_written() -> None:
+    written: list[SavedSearchEvent] = []
+
+    def refuse(_: SearchRequest) -> None:
+        raise BadQuery("text", "it cannot be searched", "Send another")
+
+    with pytest.raises(BadQuery):
+        _register(written).create(SavedSearchRequest(text="flood"), refuse)
+    with pytest.raises(BadQuery, match="no pages"):
+        _register(written).create(SavedSearchRequest(text="flood", cursor="x"), lambda request: None)
+    assert written == []
