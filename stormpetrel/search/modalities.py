@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.cells import distance_km, rings
+from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.events import TermWeights
 from stormpetrel.core.ports import Filter, IndexQuery, NearestQuery, OrderQuery, Scored
 from stormpetrel.search.query import Area, Query
@@ -140,7 +141,7 @@ class Spatiotemporal:
 def _around(query: Query, within: Filter, limit: int, payload: tuple[str, ...]) -> list[IndexQuery]:
     if query.at is None:
         return []
-    start = int(query.at.timestamp() * 1000)
+    start = milliseconds(query.at)
     return [
         OrderQuery("event_time", "asc", start, within, limit, payload),
         OrderQuery("event_time", "desc", start, within, limit, payload),
