@@ -1,4 +1,4 @@
-"""The API process: routes, errors as clear answers, probes, metrics."""
+"""The API process: its routes, its error answers, probes and metrics."""
 
 from __future__ import annotations
 
@@ -17,44 +17,42 @@ from starlette.exceptions import HTTPException
 
 import stormpetrel
 from api.body_limit import BodyLimit
-from api.dependencies import Services
-from api.routes import annotations as annotating
-from api.routes import feedback, imagery, labels, maps, places, search, stac, validation
-from api.routes import saved_searches as saved_searches
+from api.dependencies import ApiResources
+from api.routes import annotations as annotation_routes
+from api.routes import feedback, imagery, labels, maps, places, saved_searches, search, stac, validation
 from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound, StoreUnavailable, StormpetrelError
 from stormpetrel.core.settings import Settings
 from stormpetrel.process.process_log import set_up_log
 
 log = structlog.get_logger()
-LONGEST_BODY = 15_000_000  # bytes; a picture of 10 MB in base64
+MAX_BODY = 15_000_000  # bytes; a picture of 10 MB in base64
+ERROR_ANSWERS: dict[type[StormpetrelError], tuple[int, str]] = {
+    NotFound: (404, "not_found"),
+    StoreUnavailable: (503, "store_unavailable"),
+    ModelUnavailable: (503, "model_unavailable"),
+}
 
 
-def create_app(services: Callable[[], Services]) -> FastAPI:
-    """The application; `services` is called once, when it starts."""
+def create_app(open_resources: Callable[[], ApiResources]) -> FastAPI:
+    """The application; `open_resources` is called once, when it starts."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.services = await asyncio.to_thread(services)
+        app.state.resources = await asyncio.to_thread(open_resources)
         yield
-        app.state.services.close()
+        app.state.resources.close()
 
     app = FastAPI(
         title="Stormpetrel",
         version=stormpetrel.__version__,
-        description="Finds posts of the same happening: by text, words, pictures, place and time, fused.",
+        description="Finds posts and satellite patches of the same event: by text, pictures, place and time, fused.",
         lifespan=lifespan,
     )
-    app.add_middleware(BodyLimit, most=LONGEST_BODY)
-    app.include_router(search.router)
-    app.include_router(saved_searches.router)
-    app.include_router(imagery.router)
-    app.include_router(stac.router)
-    app.include_router(places.router)
-    app.include_router(labels.router)
-    app.include_router(annotating.router)
-    app.include_router(feedback.router)
-    app.include_router(validation.router)
-    app.include_router(maps.router)
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY)
+    for resource in (search, saved_searches, imagery, stac, places):
+        app.include_router(resource.router)
+    for resource in (labels, annotation_routes, feedback, validation, maps):
+        app.include_router(resource.router)
     _add_probes(app)
     _add_errors(app)
     return app
@@ -68,10 +66,10 @@ def _add_probes(app: FastAPI) -> None:
 
     @app.get("/readyz", tags=["probes"])
     def readyz(request: Request) -> JSONResponse:
-        """Both stores answer; else 503 and which one does not."""
-        have: Services = request.app.state.services
+        """Both stores answer; else 503 with the one that does not."""
+        resources: ApiResources = request.app.state.resources
         waiting = {}
-        for name, ping in (("mongo", have.documents.ping), ("qdrant", have.vectors.ping)):
+        for name, ping in (("mongo", resources.documents.ping), ("qdrant", resources.vectors.ping)):
             try:
                 ping()
             except StoreUnavailable as error:
@@ -88,53 +86,41 @@ def _problem(status: int, kind: str, detail: Any) -> JSONResponse:
     return JSONResponse({"error": kind, "detail": detail}, status)
 
 
-def _told(found: dict[str, Any]) -> dict[str, str]:
-    """One fault of a request: which field, what is wrong with it, and what to send instead."""
-    field = ".".join(map(str, found["loc"][1:])) or "body"
-    said = found["msg"].removeprefix("Value error, ")
-    if found["type"] == "missing":
+def _fault(error: dict[str, Any]) -> dict[str, str]:
+    """One fault of a request, from pydantic's error: the field, what is wrong with it, and what to send instead."""
+    field = ".".join(map(str, error["loc"][1:])) or "body"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "missing":
         return {"field": field, "problem": "it is missing", "remedy": "Give it; /docs shows the whole form"}
-    if found["type"] == "extra_forbidden":
+    if error["type"] == "extra_forbidden":
         return {"field": field, "problem": "no field has this name", "remedy": "Leave it out; /docs shows the names"}
-    if found["type"] == "json_invalid":
-        return {"field": "body", "problem": f"it is not JSON: {said}", "remedy": "Send a JSON object"}
-    problem, _, remedy = said.partition("; ")
-    return {"field": field, "problem": problem, "remedy": remedy or f"{said}; /docs shows the whole form"}
+    if error["type"] == "json_invalid":
+        return {"field": "body", "problem": f"it is not JSON: {message}", "remedy": "Send a JSON object"}
+    problem, _, remedy = message.partition("; ")
+    return {"field": field, "problem": problem, "remedy": remedy or f"{message}; /docs shows the whole form"}
 
 
 def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        return _problem(422, "invalid", [_told(found) for found in error.errors()])
+        return _problem(422, "invalid", [_fault(fault) for fault in error.errors()])
 
     @app.exception_handler(HTTPException)
     async def refused(_: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 400:  # FastAPI's answer to a body that no JSON reader takes
-            told = {"field": "body", "problem": "it cannot be read", "remedy": "Send a JSON object; see /docs"}
-            return _problem(422, "invalid", [told])
+            fault = {"field": "body", "problem": "it cannot be read", "remedy": "Send a JSON object; see /docs"}
+            return _problem(422, "invalid", [fault])
         return _problem(error.status_code, "refused", error.detail)
-
-    @app.exception_handler(BadQuery)
-    async def bad(_: Request, error: BadQuery) -> JSONResponse:
-        return _problem(422, "invalid", [{"field": error.field, "problem": error.problem, "remedy": error.remedy}])
-
-    @app.exception_handler(NotFound)
-    async def missing(_: Request, error: NotFound) -> JSONResponse:
-        return _problem(404, "not_found", str(error))
-
-    @app.exception_handler(StoreUnavailable)
-    async def down(_: Request, error: StoreUnavailable) -> JSONResponse:
-        log.error("a store does not answer", error=str(error))
-        return _problem(503, "store_unavailable", f"{error}. Try again in a few seconds")
-
-    @app.exception_handler(ModelUnavailable)
-    async def without_model(_: Request, error: ModelUnavailable) -> JSONResponse:
-        return _problem(503, "model_unavailable", str(error))
 
     @app.exception_handler(StormpetrelError)
     async def failed(_: Request, error: StormpetrelError) -> JSONResponse:
-        log.error("request failed", error=str(error))
-        return _problem(500, type(error).__name__, str(error))
+        if isinstance(error, BadQuery):
+            return _problem(422, "invalid", [{"field": error.field, "problem": error.problem, "remedy": error.remedy}])
+        answers = (answer for kind, answer in ERROR_ANSWERS.items() if isinstance(error, kind))
+        status, name = next(answers, (500, type(error).__name__))
+        if error.is_temporary or status == 500:
+            log.error("a request failed", error=str(error))
+        return _problem(status, name, f"{error}. Try again in a few seconds" if error.is_temporary else str(error))
 
 
 def run(settings: Settings) -> None:
@@ -143,15 +129,15 @@ def run(settings: Settings) -> None:
 
     set_up_log("api")
 
-    def services() -> Services:
-        made = Services.connect(settings)
-        made.stopping = lambda: server.should_exit  # standing queries end with the process, not after it
+    def open_resources() -> ApiResources:
+        resources = ApiResources(settings)
+        resources.search.listeners.stopping = lambda: server.should_exit  # listeners end with the process
         gc.freeze()  # models and code stay for good: the collector need not walk through them while a query waits
-        return made
+        return resources
 
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(services),
+            create_app(open_resources),
             host=settings.api.host,
             port=settings.api.port,
             log_level="warning",

@@ -1,4 +1,4 @@
-"""Refuses bodies over a limit with 413, whether they tell their length or come in chunks."""
+"""Refuses bodies over a limit with 413, whether they declare their length or come in chunks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class BodyLimit:
-    """ASGI middleware: reads a body whole, at most `most` bytes of it, before the application sees it."""
+    """ASGI middleware: reads a whole body of at most `max_bytes` before the application sees it."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
-        self._app, self._most = app, most
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app, self._max_bytes = app, max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -18,27 +18,27 @@ class BodyLimit:
             return
         body = await self._body(receive)
         if body is None:
-            problem = {"error": "too_large", "detail": f"the body is too large; send at most {self._most} bytes"}
+            problem = {"error": "too_large", "detail": f"the body is too large; send at most {self._max_bytes} bytes"}
             await JSONResponse(problem, 413)(scope, receive, send)
             return
-        first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-        async def replayed() -> Message:
-            return first.pop() if first else await receive()
+        async def receive_body() -> Message:
+            return unread.pop() if unread else await receive()
 
-        await self._app(scope, replayed, send)
+        await self._app(scope, receive_body, send)
 
     async def _body(self, receive: Receive) -> bytes | None:
-        """The body; None where it is longer than the limit. Its length header is not believed."""
-        parts: list[bytes] = []
-        left = self._most
+        """The body; None where it is over the limit. Its length header is not trusted."""
+        chunks: list[bytes] = []
+        size = 0
         while True:
             message = await receive()
             if message["type"] != "http.request":
-                return b"".join(parts)
-            parts.append(message.get("body", b""))
-            left -= len(parts[-1])
-            if left < 0:
+                return b"".join(chunks)
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > self._max_bytes:
                 return None
             if not message.get("more_body"):
-                return b"".join(parts)
+                return b"".join(chunks)

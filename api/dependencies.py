@@ -1,165 +1,116 @@
-"""What the routes work with; made once, when the process starts."""
+"""What the routes work with: opened once, when the process starts, and closed once, when it ends."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
-import structlog
+from starlette.requests import HTTPConnection
 
 from api.annotation_log import AnnotationLog
-from api.paging import RecentSearches
-from api.saved_search_log import SavedSearchLog
+from api.listening import Listeners
 from stormpetrel.bootstrap import (
-    FUSION_FILE,
-    PATCH_DESCRIPTORS,
-    concept_list,
+    IndexCollections,
     label_catalogue,
+    learned_fusion,
     open_gazetteer,
     open_geoparser,
     open_index,
-    open_text_encoder,
-    open_visual_model,
-    patch_embeddings,
-    readable_patch_collection,
-    readable_post_collection,
+    open_query_encoder,
+    picture_folder,
     relevance_prior,
 )
-from stormpetrel.core.embedding_spec import EmbeddingSpec
-from stormpetrel.core.errors import ModelUnavailable
+from stormpetrel.core.ports import EventProducer
 from stormpetrel.core.settings import Settings
-from stormpetrel.core.topics import MODELS_UPDATED
-from stormpetrel.fusion.adaptive import LearnedFusion
+from stormpetrel.core.topics import MODELS_UPDATED, SAVED_SEARCHES
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache
 from stormpetrel.learning.inference.scorer import Scorer
-from stormpetrel.learning.training.relevance_model import Prior
 from stormpetrel.log import TopicView
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
-from stormpetrel.posts.places.geoparser.geoparser import Geoparser
-from stormpetrel.posts.text.encoder import TextEncoder
-from stormpetrel.posts.vision.concepts import ConceptList
-from stormpetrel.posts.vision.model import VisualModel
-from stormpetrel.search import PostSearch
-from stormpetrel.search.cross_source import CrossSourceSearch
+from stormpetrel.search.imagery import ImageryCatalogue
+from stormpetrel.search.place_resolution import PlaceResolution
+from stormpetrel.search.saved_search_register import SavedSearchEvent, SavedSearchRegister
+from stormpetrel.search.searcher import Searcher
 from stormpetrel.stores.mongo import MongoStore
-from stormpetrel.stores.qdrant import QdrantIndex
-
-log = structlog.get_logger()
 
 
-@dataclass
-class Services:
-    """Stores, models and searches of the API process. A model that is missing stands as the error that tells why:
-    its modality is silent, and the others serve."""
+@dataclass(frozen=True)
+class Search:
+    """The dependency of the routes that search."""
 
-    settings: Settings
-    documents: MongoStore
-    vectors: QdrantIndex
-    encoder: TextEncoder | ModelUnavailable
-    visual: VisualModel | ModelUnavailable
-    concepts: ConceptList
-    learned: LearnedFusion | None
-    saved_searches: SavedSearchLog
-    annotations: AnnotationLog
-    prior: Prior | None
-    # (version, dimensions) of every vector of a patch, by its name.
-    patch_descriptors: dict[str, EmbeddingSpec]
-    embedding_cache: EmbeddingCache
-    models: Scorer
-    models_view: TopicView
-    producer: KafkaProducer
-    recent: RecentSearches = field(default_factory=RecentSearches)
-    # One question at a time in each model: it uses all its threads for one.
-    encoding: threading.Lock = field(default_factory=threading.Lock)
-    seeing: threading.Lock = field(default_factory=threading.Lock)
-    finding: threading.Lock = field(default_factory=threading.Lock)
-    listeners: int = 0
-    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, thread_name_prefix="counts"))
-    stopping: Callable[[], bool] = lambda: False
-    _collection: str | None = None
-    _places: tuple[Geoparser, str] | None = None
+    searcher: Searcher
+    saved_searches: SavedSearchRegister
+    listeners: Listeners
+    places: PlaceResolution
 
-    @classmethod
-    def connect(cls, settings: Settings) -> Services:
-        """Loads the models and opens the stores; none of them needs to answer yet (`/readyz` tells)."""
-        documents = MongoStore(settings.mongo.url, settings.mongo.database)
-        encoder: TextEncoder | ModelUnavailable
-        visual: VisualModel | ModelUnavailable
-        try:
-            encoder = open_text_encoder(settings)
-        except ModelUnavailable as error:
-            log.warning("searches go on without the text model", reason=str(error))
-            encoder = error
-        try:
-            visual = open_visual_model(settings)
-        except ModelUnavailable as error:
-            log.warning("searches go on without the visual model", reason=str(error))
-            visual = error
-        try:
-            learned = LearnedFusion.load(FUSION_FILE)
-        except ModelUnavailable as error:
-            log.warning("adaptive fusion is not offered", reason=str(error))
-            learned = None
-        try:
-            patch_descriptors = patch_embeddings(settings)
-        except ModelUnavailable as error:
-            log.warning("searches go on without the Earth-observation model", reason=str(error))
-            patch_descriptors = PATCH_DESCRIPTORS
-        vectors, models = open_index(settings), Scorer()
-        reader, producer = KafkaTopicReader(settings.kafka), KafkaProducer(settings.kafka)
-        return cls(
-            settings,
-            documents,
-            vectors,
-            encoder,
-            visual,
-            concept_list(),
-            learned,
-            SavedSearchLog(reader, producer),
-            AnnotationLog(reader, producer, label_catalogue()),
-            relevance_prior(settings),
-            patch_descriptors,
-            EmbeddingCache(vectors),
-            models,
-            TopicView(reader, MODELS_UPDATED, models.take).start(),
-            producer,
+
+@dataclass(frozen=True)
+class Imagery:
+    """The dependency of the routes on scenes, patches and catalogues."""
+
+    catalogue: ImageryCatalogue
+    producer: EventProducer
+    push_secret: str | None
+
+
+class ApiResources:
+    """Everything that is opened once for a process; the dependencies are made from it.
+
+    None of the stores needs to answer yet (`/readyz` tells); a model that is missing costs its modalities only.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        reader, self.producer = KafkaTopicReader(settings.kafka), KafkaProducer(settings.kafka)
+        self.settings = settings
+        self.documents = MongoStore(settings.mongo.url, settings.mongo.database)
+        self.vectors = open_index(settings)
+        self.collections = IndexCollections(settings, self.vectors)
+        self.encoder = open_query_encoder(settings)
+        self.threads = ThreadPoolExecutor(8, thread_name_prefix="search")
+        saved_searches = SavedSearchRegister(
+            self._write_saved_search, lambda: self.saved_search_view.wait_until_caught_up()
         )
+        self.saved_search_view = TopicView(reader, SAVED_SEARCHES, saved_searches.apply, self.producer).start()
+        self.annotation_log = AnnotationLog(reader, self.producer, label_catalogue())
+        self.prior = relevance_prior(settings)
+        self.scorer = Scorer()
+        self.model_view = TopicView(reader, MODELS_UPDATED, self.scorer.take).start()
+        self.embedding_cache = EmbeddingCache(self.vectors)
+        stores = (self.vectors, self.documents, self.collections)
+        searcher = Searcher(*stores, self.encoder, learned_fusion(), settings.api.list_depth, self.threads)
+        places = PlaceResolution(lambda: (open_geoparser(settings), open_gazetteer(settings).version))
+        self.search = Search(searcher, saved_searches, Listeners(), places)
+        catalogue = ImageryCatalogue(*stores, partial(picture_folder, settings.imagery))
+        self.imagery = Imagery(catalogue, self.producer, settings.catalogue.secret)
 
-    @property
-    def collection(self) -> str:
-        """The posts' collection. Raises ModelUnavailable where without a model it cannot be told which it is."""
-        if self._collection is None:
-            self._collection = readable_post_collection(self.settings, self.vectors)
-        return self._collection
+    def _write_saved_search(self, event: SavedSearchEvent) -> None:
+        self.saved_search_view.write([(event.saved_search_id, event)])
 
-    @property
-    def patches(self) -> str:
-        """The patches' collection."""
-        return readable_patch_collection(self.settings, self.vectors)
-
-    def geoparser(self) -> tuple[Geoparser, str]:
-        """(the finder of places, the gazetteer's version); opened with the first request, since it weighs 100 MiB.
-        Raises ModelUnavailable."""
-        with self.finding:
-            if self._places is None:
-                self._places = open_geoparser(self.settings), open_gazetteer(self.settings).version
-            return self._places
-
-    @property
-    def search(self) -> PostSearch:
-        return PostSearch(self.vectors, self.collection, self.learned)
-
-    @property
-    def sources(self) -> CrossSourceSearch:
-        return CrossSourceSearch(self.search, self.vectors, self.patches, self.documents)
+    def _read_saved_searches(self) -> None:
+        self.saved_search_view.wait_until_caught_up()
 
     def close(self) -> None:
-        self.saved_searches.close()
-        self.annotations.close()
-        self.models_view.close()
+        self.saved_search_view.close()
+        self.annotation_log.close()
+        self.model_view.close()
         self.threads.shutdown(wait=False)
         self.documents.close()
         self.vectors.close()
+
+
+def resources(connection: HTTPConnection) -> ApiResources:
+    """The resources of this process."""
+    opened: ApiResources = connection.app.state.resources
+    return opened
+
+
+def search(connection: HTTPConnection) -> Search:
+    """Searches, saved searches, and places in texts."""
+    return resources(connection).search
+
+
+def imagery(connection: HTTPConnection) -> Imagery:
+    """Scenes and patches, and notifications of new products."""
+    return resources(connection).imagery

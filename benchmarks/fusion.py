@@ -12,9 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stormpetrel.fusion import RankList, tensor_fuse
-from stormpetrel.fusion.methods import METHODS
-from stormpetrel.fusion.tensor import MERGES
+from stormpetrel.fusion import MERGES, METHODS, RankList, tensor_fuse
 
 LISTS = 4
 REPEATS = 15

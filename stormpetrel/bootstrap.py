@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
 from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.core.settings import CONFIG_DIRECTORY, Imagery, Settings
+from stormpetrel.fusion import LearnedFusion
 from stormpetrel.imagery.patches.descriptors import (
     FUSED_DESCRIPTOR,
     FUSED_DIMENSIONS,
@@ -34,10 +38,12 @@ from stormpetrel.posts.vision.clip import ClipModel, read_clip_manifest
 from stormpetrel.posts.vision.concepts import ConceptList, read_concepts
 from stormpetrel.posts.vision.descriptor import DIMENSIONS, VERSION
 from stormpetrel.posts.vision.model import DESCRIPTOR, DescriptorModel, VisualModel
+from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.stores.collections import Compression, VectorCollection, patches_collection, posts_collection
 from stormpetrel.stores.qdrant import QdrantIndex
 
 log = structlog.get_logger()
+Model = TypeVar("Model")
 CONCEPTS_FILE = CONFIG_DIRECTORY / "concepts.yaml"
 LABELS_FILE = CONFIG_DIRECTORY / "labels.yaml"
 FUSION_FILE = CONFIG_DIRECTORY / "fusion_weights.json"
@@ -184,3 +190,47 @@ def readable_patch_collection(settings: Settings, index: QdrantIndex) -> str:
 def picture_folder(settings: Imagery, scene_id: str) -> Path:
     """Where a scene's pictures lie; its id has characters that no folder should."""
     return settings.directory / "scenes" / hashlib.sha256(scene_id.encode()).hexdigest()[:24]
+
+
+class IndexCollections:
+    """The names of the index's collections for who only reads. The posts' name is found once: it does not change while
+    a process runs."""
+
+    def __init__(self, settings: Settings, index: QdrantIndex) -> None:
+        self._settings, self._index = settings, index
+
+    @cached_property
+    def posts(self) -> str:
+        """Raises as `readable_post_collection` does."""
+        return readable_post_collection(self._settings, self._index)
+
+    @property
+    def patches(self) -> str:
+        """Raises as `readable_patch_collection` does."""
+        return readable_patch_collection(self._settings, self._index)
+
+
+def open_query_encoder(settings: Settings) -> QueryEncoder:
+    """The models of searches; a missing one stands there as the error that says why."""
+    text_model = _opened_or_error(open_text_encoder, settings)
+    visual_model = _opened_or_error(open_visual_model, settings)
+    descriptors = _opened_or_error(patch_embeddings, settings)
+    patch_descriptors = PATCH_DESCRIPTORS if isinstance(descriptors, ModelUnavailable) else descriptors
+    return QueryEncoder(text_model, visual_model, concept_list(), patch_descriptors)
+
+
+def _opened_or_error(open_model: Callable[[Settings], Model], settings: Settings) -> Model | ModelUnavailable:
+    try:
+        return open_model(settings)
+    except ModelUnavailable as error:
+        log.warning("searches go on without a model", reason=str(error))
+        return error
+
+
+def learned_fusion() -> LearnedFusion | None:
+    """The weights of the adaptive fusions; None where there are none."""
+    try:
+        return LearnedFusion.load(FUSION_FILE)
+    except ModelUnavailable as error:
+        log.warning("adaptive fusion is not offered", reason=str(error))
+        return None

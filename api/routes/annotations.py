@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 
-from api.dependencies import Services
-from api.routes.search import services
+from api.dependencies import ApiResources as Services
+from api.dependencies import resources as services
 from api.schemas.requests import Request, Words
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadQuery, NotFound, StormpetrelError
@@ -60,10 +60,10 @@ def annotate(asked: AnnotationRequest, have: Services = Depends(services)) -> di
             refused.append({"item_id": one.item_id, "label": one.label, "problem": str(error)})
     if not events:
         raise BadQuery("annotations", f"none of them can be kept: {refused[0]['problem']}", "Nothing was written")
-    before = have.annotations.reading(
+    before = have.annotation_log.reading(
         asked.collection, lambda annotation_store: [_before(annotation_store, event) for event in events]
     )
-    have.annotations.write(events)
+    have.annotation_log.write(events)
     return {"collection": asked.collection, "kept": before, "refused": refused}
 
 
@@ -75,7 +75,9 @@ def _contradicted(asked: AnnotationRequest) -> set[tuple[str, str]]:
 
 def _vectors(have: Services, kind: str, there: dict[str, Document]) -> dict[str, dict[str, Vector]]:
     """The items' vectors as events hold them, with what made them."""
-    index, names = (have.collection, ["text"]) if kind == "posts" else (have.patches, ["sar", "ms", "fused"])
+    index, names = (
+        (have.collections.posts, ["text"]) if kind == "posts" else (have.collections.patches, ["sar", "ms", "fused"])
+    )
     found: dict[str, dict[str, Vector]] = {}
     for own, held in have.vectors.vectors(index, list(there), names).items():
         document = there[own]
@@ -94,18 +96,20 @@ def _event(
 ) -> Annotation:
     """Raises where it cannot be kept, and says why."""
     kind = Collection.parse(asked.collection).kind
-    have.annotations.catalogue.of_kind(one.label, kind)
+    have.annotation_log.catalogue.of_kind(one.label, kind)
     if (one.item_id, one.label) in contradicted:
         raise BadQuery("sign", "this request says two things of the item", "Say one; two people send two requests")
     if one.item_id not in there:
         raise NotFound(f"{one.item_id!r} is not among the {kind}: it was deleted, or never was")
     if there[one.item_id].get("duplicate_of"):
         raise BadQuery("item_id", f"it is a copy of {there[one.item_id]['duplicate_of']!r}", "Annotate the original")
-    known = have.annotations.find(one.annotation_id) if one.annotation_id else None
+    known = have.annotation_log.find(one.annotation_id) if one.annotation_id else None
     if known and (known.item_id, known.label, known.sign) != (one.item_id, one.label, one.sign):
         raise BadQuery("annotation_id", "another annotation has this id", "Take a new one, or leave it out")
     patch = PatchId.parse(one.item_id) if kind == "patches" else None
-    last = have.annotations.reading(asked.collection, lambda annotation_store: annotation_store.last_round(one.label))
+    last = have.annotation_log.reading(
+        asked.collection, lambda annotation_store: annotation_store.last_round(one.label)
+    )
     return Annotation(
         annotation_id=one.annotation_id or f"ann-{uuid.uuid4().hex}",
         collection=asked.collection,
@@ -116,7 +120,7 @@ def _event(
         scale_level=patch.scale_level if patch else None,
         round=asked.round or max(1, last),
         vectors=vectors.get(one.item_id, {}),
-        catalogue_version=have.annotations.catalogue.version,
+        catalogue_version=have.annotation_log.catalogue.version,
         annotated_at=now(),
     )
 
@@ -149,7 +153,7 @@ def listed(
     have: Services = Depends(services),
 ) -> dict[str, Any]:
     """What stands, the oldest first. `after` is how many to pass over; `next` goes on."""
-    standing = have.annotations.reading(collection, lambda annotation_store: list(annotation_store.all))
+    standing = have.annotation_log.reading(collection, lambda annotation_store: list(annotation_store.all))
     kept = [
         held
         for held in standing
@@ -167,8 +171,8 @@ def agreement(
     collection: Annotated[CollectionId, Query()], label: LabelId, have: Services = Depends(services)
 ) -> dict[str, Any]:
     """How far the annotators of a label agree (Cohen's kappa, pair by pair), and what they dispute."""
-    have.annotations.catalogue.of_kind(label, Collection.parse(collection).kind)
-    judged, pairs = have.annotations.reading(collection, lambda held: (held.judged(label), held.agreement(label)))
+    have.annotation_log.catalogue.of_kind(label, Collection.parse(collection).kind)
+    judged, pairs = have.annotation_log.reading(collection, lambda held: (held.judged(label), held.agreement(label)))
     disputed = [{"item_id": item.item_id, "said": item.by} for item in judged if item.disputed]
     return {"items": len(judged), "pairs": pairs, "disputed": disputed}
 
@@ -178,16 +182,18 @@ def undo(
     annotation_id: str, annotator: Annotated[str, Query(min_length=1)], have: Services = Depends(services)
 ) -> dict[str, str]:
     """Takes an annotation back; it stays on the log, and what its annotator said before holds again."""
-    known = have.annotations.find(annotation_id)
+    known = have.annotation_log.find(annotation_id)
     if known is None:
         raise NotFound(f"there is no annotation {annotation_id!r}; GET /v1/annotations lists them")
     if known.annotator != annotator:
         problem = f"it is {known.annotator!r} who said it"
         raise BadQuery("annotator", problem, "Say the opposite in your own name: both are kept")
-    if have.annotations.reading(known.collection, lambda annotation_store: annotation_store.is_undone(annotation_id)):
+    if have.annotation_log.reading(
+        known.collection, lambda annotation_store: annotation_store.is_undone(annotation_id)
+    ):
         return {"annotation_id": annotation_id, "outcome": "was undone before"}
     event = AnnotationUndone(
         annotation_id=annotation_id, collection=known.collection, annotator=annotator, undone_at=now()
     )
-    have.annotations.write([event])
+    have.annotation_log.write([event])
     return {"annotation_id": annotation_id, "outcome": "undone"}

@@ -9,10 +9,8 @@ from fastapi import APIRouter, Depends
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from api.cross_source import across_worlds
-from api.dependencies import Services
-from api.query_builder import encoded
-from api.routes.search import services
+from api.dependencies import ApiResources as Services
+from api.dependencies import resources as services
 from api.schemas.requests import Request, SearchRequest, Text, Words
 from stormpetrel.core.errors import BadQuery, NotFound
 from stormpetrel.core.events import CollectionId, LabelId
@@ -83,7 +81,9 @@ def rounds(have: Services, scope: Scope) -> ActiveLearning:
     """The rounds over posts or patches."""
     kind = Collection.parse(scope.collection).kind
     return ActiveLearning(
-        have.embedding_cache, {kind: have.collection if kind == "posts" else have.patches}, have.prior
+        have.embedding_cache,
+        {kind: have.collections.posts if kind == "posts" else have.collections.patches},
+        have.prior,
     )
 
 
@@ -91,10 +91,10 @@ def rounds(have: Services, scope: Scope) -> ActiveLearning:
 def feedback(asked: FeedbackRequest, have: Services = Depends(services)) -> dict[str, Any]:
     """Fits the label's model on all that was said, ranks everything, and says what to look at next: the `top`, the
     `boundary` (where a label teaches most) and a `coverage` sample; and whether to go on."""
-    have.annotations.catalogue.of_kind(asked.label, Collection.parse(asked.collection).kind)
+    have.annotation_log.catalogue.of_kind(asked.label, Collection.parse(asked.collection).kind)
     scope = asked.scope
     begin = _begin(asked, have, scope)
-    annotation_store = have.annotations.annotation_store(asked.collection)
+    annotation_store = have.annotation_log.annotation_store(asked.collection)
     answer = rounds(have, scope).next(scope, annotation_store, asked.label, asked.ask, begin)
     told = answer.round
 
@@ -145,7 +145,7 @@ def _begin(asked: FeedbackRequest, have: Services, scope: Scope) -> Begin:
     found: Begin = []
     if asked.item_id:
         kind = Collection.parse(asked.collection).kind
-        index = have.collection if kind == "posts" else have.patches
+        index = have.collections.posts if kind == "posts" else have.collections.patches
         held = have.vectors.vectors(index, [asked.item_id], [scope.vector]).get(asked.item_id, {})
         if scope.vector not in held:
             raise NotFound(f"{asked.item_id!r} is not among the {kind}, or has no {scope.vector} vector")
@@ -153,7 +153,7 @@ def _begin(asked: FeedbackRequest, have: Services, scope: Scope) -> Begin:
     if asked.values:
         found.append(("", 1, _given(asked.values, rounds(have, scope).everything(scope))))
     if asked.text and Collection.parse(asked.collection).kind == "posts":
-        found.append(("", 1, encoded(asked.text, have)))
+        found.append(("", 1, have.encoder.text(asked.text)))
     elif asked.text:
         found += _shown_by_posts(asked.text, have, scope)
     return found
@@ -173,7 +173,7 @@ def _given(values: list[float], items: Items) -> NDArray[np.float32]:
 
 def _shown_by_posts(text: str, have: Services, scope: Scope) -> Begin:
     """A text says nothing of pixels; the patches of the places and days that it is written of do."""
-    found = across_worlds(SearchRequest(text=text, sources=["posts", "patches"], limit=20), have)
+    found = have.search.searcher.answer(SearchRequest(text=text, sources=["posts", "patches"], limit=20))
     items = rounds(have, scope).everything(scope)
     patches = [member.id for hit in found.hits for member in hit.members if member.kind == "patch"]
     there = [own for own in dict.fromkeys(patches) if own in items.rows][:3]
@@ -186,11 +186,11 @@ def _shown_by_posts(text: str, have: Services, scope: Scope) -> Begin:
 @router.post("/feedback/descend")
 def descend(asked: DescendRequest, have: Services = Depends(services)) -> dict[str, Any]:
     """A classifier a grid, coarse to fine; the finer grid is scored only inside what the coarser one accepted."""
-    have.annotations.catalogue.of_kind(asked.label, Collection.parse(asked.collection).kind)
+    have.annotation_log.catalogue.of_kind(asked.label, Collection.parse(asked.collection).kind)
     if Collection.parse(asked.collection).kind != "patches":
         raise BadQuery("collection", "posts have no grids", "Ask for patches")
     scope = asked.scope
-    annotation_store = have.annotations.annotation_store(asked.collection)
+    annotation_store = have.annotation_log.annotation_store(asked.collection)
     held, found = rounds(have, scope).descend(scope, annotation_store, asked.label, asked.scale_levels)
     finest = held[-1]
     order = np.argsort(-found.scores, kind="stable")[: asked.limit]
@@ -216,7 +216,7 @@ def knowledge(asked: KnowledgeRequest, have: Services = Depends(services)) -> di
     """One question over what is known of products, features, labels, place and time, joined by AND, OR and NOT."""
     scope = asked.scope
     made = rounds(have, scope)
-    annotation_store = have.annotations.annotation_store(asked.collection)
+    annotation_store = have.annotation_log.annotation_store(asked.collection)
     items = made.within(scope, annotation_store)
     model = None
     scores = items.times.astype(np.float64)
@@ -226,7 +226,7 @@ def knowledge(asked: KnowledgeRequest, have: Services = Depends(services)) -> di
             raise NotFound(f"{asked.like!r} has no {scope.vector} vector in this collection and grid")
         scores = cosines(items.vectors, whole.vectors[whole.rows[asked.like]]).astype(np.float64)
     elif asked.label:
-        have.annotations.catalogue.of_kind(asked.label, Collection.parse(asked.collection).kind)
+        have.annotation_log.catalogue.of_kind(asked.label, Collection.parse(asked.collection).kind)
         taught = made.taught(scope, annotation_store, asked.label, made.everything(scope))
         model, scores = model_of(taught, scope), taught.ranker.scores(items.vectors).astype(np.float64)
     order = np.lexsort((np.arange(len(items)), -scores))[: asked.limit]

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends
 from pydantic import Field
 
-from api.dependencies import Services
-from api.routes.search import services
+from api.dependencies import ApiResources as Services
+from api.dependencies import resources as services
 from api.schemas.requests import Request, Words
 from stormpetrel.core.clock import now
 from stormpetrel.core.events import LabelDefined, LabelId
@@ -30,13 +30,13 @@ def labels(
     kind: Literal["patches", "posts"] | None = None, below: LabelId | None = None, have: Services = Depends(services)
 ) -> dict[str, Any]:
     """All labels, of a kind, or below one; with what CORINE, BigEarthNet, EuroSAT and HumAID call them."""
-    found = have.annotations.reading("patches", lambda _: have.annotations.catalogue.described())
+    found = have.annotation_log.reading("patches", lambda _: have.annotation_log.catalogue.described())
     kept = [
         label
         for label in found
         if (kind is None or label["kind"] == kind) and (below is None or label["label"].startswith(f"{below}/"))
     ]
-    return {"version": have.annotations.catalogue.version, "labels": kept}
+    return {"version": have.annotation_log.catalogue.version, "labels": kept}
 
 
 @router.post("", status_code=201)
@@ -45,6 +45,6 @@ def define(asked: LabelRequest, have: Services = Depends(services)) -> dict[str,
     event = LabelDefined(
         label=asked.label, title=asked.title, description=asked.description, annotator=asked.annotator, defined_at=now()
     )
-    have.annotations.reading("patches", lambda _: have.annotations.catalogue.check(event))
-    have.annotations.write([event])
-    return {"version": have.annotations.catalogue.version, "label": asked.label, "title": asked.title}
+    have.annotation_log.reading("patches", lambda _: have.annotation_log.catalogue.check(event))
+    have.annotation_log.write([event])
+    return {"version": have.annotation_log.catalogue.version, "label": asked.label, "title": asked.title}

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Query
 from fastapi.responses import JSONResponse, Response
 
-from api.dependencies import Services
+from api.dependencies import ApiResources as Services
+from api.dependencies import resources as services
 from api.routes.feedback import Descriptor, ScaleLevel, Scoped, rounds
-from api.routes.search import services
 from stormpetrel.core.errors import BadQuery, NotFound
 from stormpetrel.core.events import CollectionId, LabelId
 from stormpetrel.core.ids import Collection, PatchId
@@ -38,10 +38,10 @@ def classification_map(
 
     if form not in ("tif", "geojson", "png"):
         raise NotFound(f"there is no map of form {form!r}; there are tif, geojson, png")
-    catalogue = have.annotations.catalogue
+    catalogue = have.annotation_log.catalogue
     titles = [catalogue.of_kind(label, "patches").title for label in labels]
     asked = Scoped(collection=collection, vector=vector, scale_level=scale_level, within=Predicate(scene_id=scene_id))
-    made, annotation_store = rounds(have, asked.scope), have.annotations.annotation_store(collection)
+    made, annotation_store = rounds(have, asked.scope), have.annotation_log.annotation_store(collection)
     items = made.within(asked.scope, annotation_store)
     if not len(items):
         raise NotFound(f"scene {scene_id!r} has no patches of {scale_level} px with a {vector} vector")
@@ -68,7 +68,7 @@ def export(form: str, collection: Annotated[CollectionId, Query()], have: Servic
     """All annotations of a collection, the undone ones too: `csv`, `coco` (JSON) or `stac` (items with the label
     extension)."""
     chosen = _form(form)
-    kept = have.annotations.reading(
+    kept = have.annotation_log.reading(
         collection, lambda annotation_store: [Kept(held, undone) for held, undone in annotation_store.history]
     )
     return Response(written(kept, chosen, _places(have, collection, kept)), media_type=MEDIA[chosen])
@@ -85,12 +85,12 @@ def bring_in(
     except UnicodeDecodeError as error:
         raise BadQuery("body", f"it is not UTF-8: {error}", "Send what the export gave") from error
     for one in kept:
-        have.annotations.catalogue.of_kind(one.annotation.label, Collection.parse(one.annotation.collection).kind)
-    known = [one for one in kept if have.annotations.find(one.annotation.annotation_id) is not None]
-    new = [one for one in kept if have.annotations.find(one.annotation.annotation_id) is None]
+        have.annotation_log.catalogue.of_kind(one.annotation.label, Collection.parse(one.annotation.collection).kind)
+    known = [one for one in kept if have.annotation_log.find(one.annotation.annotation_id) is not None]
+    new = [one for one in kept if have.annotation_log.find(one.annotation.annotation_id) is None]
     undone = [one.undone for one in kept if one.undone is not None]
-    have.annotations.write([one.annotation for one in new])
-    have.annotations.write(undone)
+    have.annotation_log.write([one.annotation for one in new])
+    have.annotation_log.write(undone)
     return {"taken": len(new), "known": len(known), "undone": len(undone)}
 
 

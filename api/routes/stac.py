@@ -1,4 +1,4 @@
-"""Products, scenes and patches as a STAC API: a client of catalogues finds them as it finds anybody's."""
+"""Products, scenes and patches as a STAC API (core, collections, items), for any STAC client."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
-from api.dependencies import Services
-from api.routes.search import services
+from api import dependencies
+from api.dependencies import Imagery
 from stormpetrel.core.errors import NotFound
 from stormpetrel.core.ports import Document
 from stormpetrel.imagery import stac_items as stac
@@ -39,7 +39,7 @@ def _link(rel: str, href: str, kind: str = "application/json") -> dict[str, str]
 def landing(request: Request) -> dict[str, Any]:
     """The catalogue's root."""
     at = f"{_address(request)}/v1/stac"
-    found = stac.catalogue().to_dict(include_self_link=False)
+    catalogue = stac.catalogue().to_dict(include_self_link=False)
     links = [
         _link("self", at),
         _link("root", at),
@@ -48,12 +48,12 @@ def landing(request: Request) -> dict[str, Any]:
         _link("service-desc", f"{_address(request)}/openapi.json", "application/vnd.oai.openapi+json;version=3.0"),
         *(_link("child", f"{at}/collections/{name}") for name in stac.COLLECTIONS),
     ]
-    return {**found, "conformsTo": CONFORMS, "links": links}
+    return {**catalogue, "conformsTo": CONFORMS, "links": links}
 
 
 @router.get("/conformance")
 def conformance() -> dict[str, Any]:
-    """What of the STAC API specification is here: core, collections, items."""
+    """The conformance classes: STAC API core, collections, items."""
     return {"conformsTo": CONFORMS}
 
 
@@ -67,16 +67,16 @@ def collections(request: Request) -> dict[str, Any]:
 
 
 @router.get("/collections/{name}")
-def one_collection(name: str, request: Request) -> dict[str, Any]:
-    _known(name)
+def collection(name: str, request: Request) -> dict[str, Any]:
+    _check_collection(name)
     return _collection(name, f"{_address(request)}/v1/stac")
 
 
 def _collection(name: str, at: str) -> dict[str, Any]:
-    found = stac.collection(name).to_dict(include_self_link=False)
+    described = stac.collection(name).to_dict(include_self_link=False)
     here = f"{at}/collections/{name}"
     return {
-        **found,
+        **described,
         "links": [
             _link("self", here),
             _link("root", at),
@@ -88,49 +88,53 @@ def _collection(name: str, at: str) -> dict[str, Any]:
 
 @router.get("/collections/{name}/items")
 def items(
-    name: str, request: Request, limit: Limit = 50, before: Before = None, have: Services = Depends(services)
+    name: str,
+    request: Request,
+    limit: Limit = 50,
+    before: Before = None,
+    imagery: Imagery = Depends(dependencies.imagery),
 ) -> JSONResponse:
-    """The newest items, falling by the time they were sensed; `next` goes on."""
-    _known(name)
-    found = have.documents.newest(name, "time", limit, before=before)
+    """The newest items first, by the time they were sensed; the link `next` leads to the next page."""
+    _check_collection(name)
+    documents = imagery.catalogue.documents.newest(name, "time", limit, before=before)
     here = f"{_address(request)}/v1/stac/collections/{name}"
     links = [_link("self", f"{here}/items", GEOJSON), _link("collection", here)]
-    if len(found) == limit:
-        links.append(_link("next", f"{here}/items?limit={limit}&before={found[-1]['time']}", GEOJSON))
-    features = [_item(name, document, _address(request)) for document in found]
+    if len(documents) == limit:
+        links.append(_link("next", f"{here}/items?limit={limit}&before={documents[-1]['time']}", GEOJSON))
+    features = [_item(name, document, _address(request)) for document in documents]
     body = {"type": "FeatureCollection", "features": features, "links": links, "numberReturned": len(features)}
     return JSONResponse(body, media_type=GEOJSON)
 
 
 @router.get("/collections/{name}/items/{item_id:path}")
-def one_item(name: str, item_id: str, request: Request, have: Services = Depends(services)) -> JSONResponse:
-    _known(name)
-    found = have.documents.get(name, [item_id]).get(item_id)
-    if found is None:
+def item(name: str, item_id: str, request: Request, imagery: Imagery = Depends(dependencies.imagery)) -> JSONResponse:
+    _check_collection(name)
+    document = imagery.catalogue.documents.get(name, [item_id]).get(item_id)
+    if document is None:
         raise NotFound(f"there is no item {item_id!r} in {name}")
-    return JSONResponse(_item(name, found, _address(request)), media_type=GEOJSON)
+    return JSONResponse(_item(name, document, _address(request)), media_type=GEOJSON)
 
 
-def _known(name: str) -> None:
+def _check_collection(name: str) -> None:
     if name not in stac.COLLECTIONS:
         raise NotFound(f"there is no collection {name!r}; there are {', '.join(stac.COLLECTIONS)}")
 
 
 def _item(name: str, document: Document, address: str) -> dict[str, Any]:
     if name == "products":
-        made = stac.product_item(document)
+        item = stac.product_item(document)
     elif name == "scenes":
-        made = stac.scene_item(document, address)
+        item = stac.scene_item(document, address)
     else:
-        made = stac.patch_item(document, address)
+        item = stac.patch_item(document, address)
     at = f"{address}/v1/stac"
-    found = made.to_dict(include_self_link=False, transform_hrefs=False)
-    kept = [link for link in found["links"] if link["rel"] == "derived_from"]
-    own = f"{at}/collections/{name}/items/{quote(document['_id'], safe='')}"
+    fields = item.to_dict(include_self_link=False, transform_hrefs=False)
+    derived_from = [link for link in fields["links"] if link["rel"] == "derived_from"]
+    item_address = f"{at}/collections/{name}/items/{quote(document['_id'], safe='')}"
     links = [
-        _link("self", own, GEOJSON),
+        _link("self", item_address, GEOJSON),
         _link("root", at),
         _link("parent", f"{at}/collections/{name}"),
         _link("collection", f"{at}/collections/{name}"),
     ]
-    return {**found, "links": links + kept}
+    return {**fields, "links": links + derived_from}

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 
-from api.dependencies import Services
+from api.dependencies import ApiResources as Services
+from api.dependencies import resources as services
 from api.routes.feedback import Scoped, model_of, rounds
-from api.routes.search import services
 from api.schemas.requests import Words
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadQuery, NotFound
@@ -43,10 +43,10 @@ class StoreRequest(Scoped):
 @router.post("/validation")
 def validate(asked: ValidationRequest, have: Services = Depends(services)) -> dict[str, Any]:
     """Precision, recall, F1, confusion, precision at k, average precision, and the learning curve by round."""
-    catalogue, kind = have.annotations.catalogue, Collection.parse(asked.collection).kind
+    catalogue, kind = have.annotation_log.catalogue, Collection.parse(asked.collection).kind
     for label in asked.labels:
         catalogue.of_kind(label, kind)
-    scope, annotation_store = asked.scope, have.annotations.annotation_store(asked.collection)
+    scope, annotation_store = asked.scope, have.annotation_log.annotation_store(asked.collection)
     made = rounds(have, scope)
     items = made.within(scope, annotation_store)
     validation = Validation(made, scope, annotation_store, items)
@@ -61,8 +61,8 @@ def validate(asked: ValidationRequest, have: Services = Depends(services)) -> di
 @router.post("/feedback/store", status_code=202)
 def store(asked: StoreRequest, have: Services = Depends(services)) -> dict[str, Any]:
     """Keeps what the label's model says of everything in the scope; GET /v1/predictions has it when it is indexed."""
-    have.annotations.catalogue.of_kind(asked.label, Collection.parse(asked.collection).kind)
-    scope, annotation_store = asked.scope, have.annotations.annotation_store(asked.collection)
+    have.annotation_log.catalogue.of_kind(asked.label, Collection.parse(asked.collection).kind)
+    scope, annotation_store = asked.scope, have.annotation_log.annotation_store(asked.collection)
     made = rounds(have, scope)
     items = made.within(scope, annotation_store)
     if not len(items):
@@ -111,7 +111,7 @@ def models(collection: CollectionId | None = None, have: Services = Depends(serv
     """The stream's models: what each learned from, which learner serves, and how well both foresee labels."""
     told = [
         one.model_dump(mode="json", exclude={"weights", "state", "schema_version"})
-        for one in have.models.all()
+        for one in have.scorer.all()
         if collection is None or one.collection == collection
     ]
     return {"models": told}
@@ -121,10 +121,10 @@ def models(collection: CollectionId | None = None, have: Services = Depends(serv
 def model(own: str, have: Services = Depends(services)) -> dict[str, Any]:
     """One model of the stream (`posts/genova:related`), with the annotations behind it in the order in which it learned
     them; `is_of_these` is false for the moment in which the log is ahead of the model."""
-    found = next((one for one in have.models.all() if one.model_id == own), None)
+    found = next((one for one in have.scorer.all() if one.model_id == own), None)
     if found is None:
         raise NotFound(f"there is no model {own!r}; GET /v1/models lists those there are")
-    examples = examples_of(have.annotations.annotation_store(found.collection), found.label)
+    examples = examples_of(have.annotation_log.annotation_store(found.collection), found.label)
     return {
         **found.model_dump(mode="json", exclude={"weights", "state", "schema_version"}),
         "annotation_ids": [one.annotation_id for one in examples],
@@ -143,11 +143,11 @@ def questions(
     if Collection.parse(collection).kind != "posts":
         raise BadQuery("collection", "the stream asks about posts alone", "For patches: POST /v1/feedback, `boundary`")
     own = model_id(collection, label)
-    if not any(model.model_id == own for model in have.models.all()):
+    if not any(model.model_id == own for model in have.scorer.all()):
         raise NotFound(f"there is no model {own!r} yet; annotate some posts, GET /v1/models lists those there are")
-    judged = {one.item_id for one in have.annotations.annotation_store(collection).judged(label)}
+    judged = {one.item_id for one in have.annotation_log.annotation_store(collection).judged(label)}
     query = OrderQuery("event_time", "desc", filter=Filter(any_of={"unsure": [own]}), limit=limit + len(judged))
-    (hits,) = have.vectors.query(have.collection, [query])
+    (hits,) = have.vectors.query(have.collections.posts, [query])
     ids = [hit.payload["id"] for hit in hits if hit.payload["id"] not in judged][:limit]
     found = have.documents.get("posts", ids)
     return {

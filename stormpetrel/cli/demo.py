@@ -184,4 +184,4 @@ def _show(title: str, answer: dict[str, Any], truth: dict[str, Any]) -> None:
     known = [hit["post_id"] for hit in answer["hits"] if hit["post_id"] in truth]
     if known:
         right = sum(truth[post_id]["flood"] for post_id in known)
-        say(f"{right} of these {len(known)} belong to the generated flood; {answer['found']} hits in all\n")
+        say(f"{right} of these {len(known)} belong to the generated flood; {answer['total']} hits in all\n")

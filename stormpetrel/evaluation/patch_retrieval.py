@@ -11,8 +11,7 @@ import numpy as np
 
 from stormpetrel.evaluation.patches import Labelled, read_labelled
 from stormpetrel.evaluation.retrieval import Tally, report_of
-from stormpetrel.fusion import RankList
-from stormpetrel.fusion.methods import METHODS
+from stormpetrel.fusion import METHODS, RankList
 
 SINGLES = ("sar", "ms", "fused")
 FUSED = "weighted_scores"  # all three scores are cosines: they can be compared as they are

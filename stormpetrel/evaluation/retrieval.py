@@ -18,8 +18,8 @@ from stormpetrel.evaluation.measures import average_precision, ndcg_at, paired_p
 from stormpetrel.evaluation.modalities import Collection
 from stormpetrel.evaluation.test_collections import JudgedSet
 from stormpetrel.evaluation.training_queries import DEPTH, FOLDS, Asked, ask, learned_from
+from stormpetrel.fusion import METHODS
 from stormpetrel.fusion.adaptive import FEEDBACK_FROM
-from stormpetrel.fusion.methods import METHODS
 from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from stormpetrel.evaluation.modalities import Collection
 from stormpetrel.evaluation.test_collections import JudgedSet
 from stormpetrel.fusion import RankList
-from stormpetrel.fusion.adaptive import FEEDBACK, FEEDBACK_FROM, LearnedFusion, learn
+from stormpetrel.fusion.adaptive import FEEDBACK, FEEDBACK_FROM, LearnedFusion, fit_fusion
 from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 
@@ -52,14 +52,14 @@ def ask(judged: JudgedSet, collection: Collection, rows: Sequence[int]) -> list[
 
 def learned_from(lessons: Sequence[Asked], names: Sequence[str]) -> LearnedFusion:
     """The fusion of the modalities, and the one of the modalities and the feedback list."""
-    first = learn([(query.only(names), query.relevant) for query in lessons], names)
+    first = fit_fusion([(query.only(names), query.relevant) for query in lessons], names)
     again = []
     for collection in dict.fromkeys(query.collection for query in lessons):
         own = [query for query in lessons if query.collection is collection]
         best = [[item.id for item in first(query.only(names))[:FEEDBACK_FROM]] for query in own]
         more = collection.feedback([(query.row, ids) for query, ids in zip(own, best, strict=True)])
         again += [([*query.only(names), ranked], query.relevant) for query, ranked in zip(own, more, strict=True)]
-    return LearnedFusion(first, learn(again, (*names, FEEDBACK)))
+    return LearnedFusion(first, fit_fusion(again, (*names, FEEDBACK)))
 
 
 def train_fusion(

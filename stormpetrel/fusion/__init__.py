@@ -1,7 +1,56 @@
-"""Late fusion: ranked lists of any number of modalities joined into one."""
+"""Late fusion: ranked lists of any number of modalities become one.
 
-from stormpetrel.fusion.explained import FusedItem, fuse
+`tensor_fuse` fuses bare lists of ids. `fuse` fuses rank lists by any method, and explains each item's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from stormpetrel.core.errors import BadQuery
+from stormpetrel.fusion.adaptive import ADAPTIVE, ADAPTIVE_FEEDBACK, LearnedFusion
+from stormpetrel.fusion.baselines import borda, comb_mnz, graph, rrf, sequential, weighted_scores
+from stormpetrel.fusion.fused_item import FusedItem
 from stormpetrel.fusion.rank_list import RankList
-from stormpetrel.fusion.tensor import tensor_fuse
+from stormpetrel.fusion.tensor import MERGES, POSITIONS, fuse_explained, tensor_fuse
 
-__all__ = ["FusedItem", "RankList", "fuse", "tensor_fuse"]
+Fusion = Callable[[Sequence[RankList], Mapping[str, float] | None], list[FusedItem]]
+METHODS: dict[str, Fusion] = {
+    **{f"tensor_{merge}": partial(fuse_explained, merge=merge) for merge in MERGES},
+    "rrf": rrf,
+    "borda": borda,
+    "comb_mnz": comb_mnz,
+    "weighted_scores": weighted_scores,
+    "sequential": sequential,
+    "graph": graph,
+}
+# The adaptive fusions need learned weights, and one of them a second query: see `LearnedFusion`.
+METHOD_NAMES = (*METHODS, ADAPTIVE, ADAPTIVE_FEEDBACK)
+
+
+def fuse(
+    lists: Sequence[RankList], method: str = "tensor_min", weights: Mapping[str, float] | None = None
+) -> list[FusedItem]:
+    """The union of the lists, the best first, each item with its ranks; a modality without a weight has 1.
+
+    Raises BadQuery where there is no such method; its text names those that there are.
+    """
+    if method not in METHODS:
+        raise BadQuery("fusion", f"there is no method {method!r}", f"Give one of {', '.join(METHOD_NAMES)}")
+    return METHODS[method](lists, weights)
+
+
+__all__ = [
+    "ADAPTIVE",
+    "ADAPTIVE_FEEDBACK",
+    "MERGES",
+    "METHODS",
+    "METHOD_NAMES",
+    "POSITIONS",
+    "FusedItem",
+    "LearnedFusion",
+    "RankList",
+    "fuse",
+    "tensor_fuse",
+]

@@ -1,10 +1,11 @@
-"""Query-adaptive fusion: how much each modality counts is decided for each query, by what its lists look like.
+"""Query-adaptive fusion: the weight of each modality depends on what its list looks like for this query.
 
-Every item of the union gets, from each modality, its score (standardised within the list) and its reciprocal rank,
-and both again times the list's traits: how peaked it is, and how far it agrees with the other lists. A logistic
-model of these, learned from judged queries, gives the item's log odds of being relevant. So the weight of a modality
-is a function of the query, and a list that is sure can outweigh all others. An item that a list does not hold gets
-the list's lowest score, not a punishment; a modality that is missing or silent adds nothing to any item.
+Every item of the union gets two signals from each modality: its score, standardised within the list, and its
+reciprocal rank. Both are multiplied by the list's features: how peaked it is, and how far it agrees with the other
+lists. A logistic model of these, learned from training queries, gives the item's log odds of being relevant. So a
+peaked list can outweigh all others. An item that a list lacks gets the list's lowest score and no further penalty; a
+modality that is missing or empty adds nothing to any item. The model is fitted by ListNet's top-one likelihood (Cao
+et al., "Learning to rank: from pairwise approach to listwise approach", ICML 2007).
 """
 
 from __future__ import annotations
@@ -18,23 +19,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.errors import ModelUnavailable
-from stormpetrel.fusion.baselines import by_score
-from stormpetrel.fusion.explained import FusedItem
+from stormpetrel.fusion.fused_item import FusedItem, by_score
 from stormpetrel.fusion.rank_list import RankList
 
-FEEDBACK = "feedback"  # the list of the question moved to its best answers
-FEEDBACK_FROM = 5  # best answers
-HEAD = 20  # the first items of a list: what its traits are read from
-TRAITS = 3  # 1, peakedness, agreement
+ADAPTIVE, ADAPTIVE_FEEDBACK = "adaptive", "adaptive_feedback"  # the names of these fusions
+FEEDBACK = "feedback"  # the modality of the query moved towards its best hits (pseudo-relevance feedback)
+FEEDBACK_FROM = 5  # best hits
+HEAD = 20  # the first items of a list, from which its features are computed
+FEATURES = 3  # 1, peakedness, agreement
 SIGNALS = 2  # standardised score, reciprocal rank
 RIDGE = 1e-3
 STEPS = 25
 Array = NDArray[np.float64]
 
 
-def traits(ranked: RankList, others: Sequence[RankList]) -> Array:
-    """1; how far the first stands above the head of the list, in standard deviations of the list (over 5); the
-    mean share of the head that other lists' heads hold too. Shape (3,)."""
+def list_features(ranked: RankList, others: Sequence[RankList]) -> Array:
+    """The features of a list, shape (3,).
+
+    They are 1; peakedness, by how many standard deviations (divided by 5, at most 1) the first score exceeds the mean
+    of the head; and agreement, the mean share of the head that the heads of the other lists hold too.
+    """
     scores = np.asarray(ranked.scores)
     spread = float(scores.std()) or 1.0
     peak = float(scores[0] - scores[:HEAD].mean()) / spread / 5
@@ -47,11 +51,11 @@ def _signals(ranked: RankList, rows: Mapping[str, int]) -> Array:
     """Score in standard deviations above the list's lowest, and reciprocal rank, by item; shape (rows, 2)."""
     scores = np.asarray(ranked.scores)
     spread = float(scores.std()) or 1.0
-    found = np.zeros((len(rows), SIGNALS))
-    held = np.fromiter(map(rows.__getitem__, ranked.items), np.int64, len(ranked))
-    found[held, 0] = (scores - scores[-1]) / spread / 3
-    found[held, 1] = 10 / (10 + np.arange(1, len(ranked) + 1))
-    return found
+    signals = np.zeros((len(rows), SIGNALS))
+    list_rows = np.fromiter(map(rows.__getitem__, ranked.items), np.int64, len(ranked))
+    signals[list_rows, 0] = (scores - scores[-1]) / spread / 3
+    signals[list_rows, 1] = 10 / (10 + np.arange(1, len(ranked) + 1))
+    return signals
 
 
 def _rows(lists: Iterable[RankList]) -> dict[str, int]:
@@ -61,7 +65,7 @@ def _rows(lists: Iterable[RankList]) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class AdaptiveFusion:
-    """Learned coefficients: for each modality SIGNALS x TRAITS numbers."""
+    """Learned coefficients: for each modality an array of shape (SIGNALS * FEATURES,)."""
 
     coefficients: Mapping[str, Array]
 
@@ -72,19 +76,22 @@ class AdaptiveFusion:
         scores = np.zeros(len(rows))
         for ranked in present:
             columns = _columns(ranked, [other for other in present if other is not ranked], rows)
-            share = (weights or {}).get(ranked.modality, 1.0)
-            scores += share * (columns @ self._of(ranked.modality))
+            weight = (weights or {}).get(ranked.modality, 1.0)
+            scores += weight * (columns @ self._coefficients_of(ranked.modality))
         return by_score(lists, dict(zip(rows, scores.tolist(), strict=True)))
 
-    def _of(self, modality: str) -> Array:
-        """The coefficients of a modality; one that was not learned counts as the mean of those that were."""
-        known = self.coefficients.get(modality)
-        return known if known is not None else np.mean(list(self.coefficients.values()), axis=0)
+    def _coefficients_of(self, modality: str) -> Array:
+        """The coefficients of a modality; the mean of all learned ones where it has none."""
+        learned = self.coefficients.get(modality)
+        return learned if learned is not None else np.mean(list(self.coefficients.values()), axis=0)
 
 
 @dataclass(frozen=True)
 class LearnedFusion:
-    """What the adaptive fusions work with: one for the modalities alone, one for them and the feedback list."""
+    """The weights of the adaptive fusions: `first` for the modalities, `with_feedback` for them and the feedback list.
+
+    `learned_from` names the test collections.
+    """
 
     first: AdaptiveFusion
     with_feedback: AdaptiveFusion
@@ -101,7 +108,7 @@ class LearnedFusion:
 
     @classmethod
     def load(cls, file: Path) -> LearnedFusion:
-        """Raises ModelUnavailable where the file is missing or is not one of ours."""
+        """Raises ModelUnavailable where the file is missing or has another form."""
         remedy = "Learn them: stormpetrel train fusion --data DIR"
         try:
             fields = json.loads(file.read_text())
@@ -111,52 +118,57 @@ class LearnedFusion:
             ]
         except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
             raise ModelUnavailable(f"no fusion weights in {file}: {error!r}. {remedy}") from error
-        if any(not part or any(values.shape != (SIGNALS * TRAITS,) for values in part.values()) for part in parts):
+        if any(not part or any(values.shape != (SIGNALS * FEATURES,) for values in part.values()) for part in parts):
             raise ModelUnavailable(f"{file} holds weights of another form. {remedy}")
         return cls(AdaptiveFusion(parts[0]), AdaptiveFusion(parts[1]), tuple(fields.get("learned_from", ())))
 
 
 def _columns(ranked: RankList, others: Sequence[RankList], rows: Mapping[str, int]) -> Array:
-    """Each signal times each trait, shape (rows, SIGNALS * TRAITS)."""
-    signals, trait = _signals(ranked, rows), traits(ranked, others)
-    return np.asarray((signals[:, :, None] * trait[None, None, :]).reshape(len(rows), -1))
+    """Each signal times each feature, shape (rows, SIGNALS * FEATURES)."""
+    signals, features = _signals(ranked, rows), list_features(ranked, others)
+    return np.asarray((signals[:, :, None] * features[None, None, :]).reshape(len(rows), -1))
 
 
-def learn(judged: Sequence[tuple[Sequence[RankList], Collection[str]]], modalities: Sequence[str]) -> AdaptiveFusion:
-    """Learns from queries with their lists and the ids that are relevant: ridge logistic regression by Newton
-    steps, each query of the same weight, with an intercept of its own (what is learned is the order within it)."""
-    blocks, answers = [], []
-    for lists, relevant in judged:
+def fit_fusion(
+    training_queries: Sequence[tuple[Sequence[RankList], Collection[str]]], modalities: Sequence[str]
+) -> AdaptiveFusion:
+    """Fits the coefficients to queries, each given as its lists and the ids of its relevant items.
+
+    Ridge logistic regression by Newton steps. Every query has the same weight and an intercept of its own, so that the
+    order within a query is what is learned.
+    """
+    blocks, targets = [], []
+    for lists, relevant in training_queries:
         present = {ranked.modality: ranked for ranked in lists if len(ranked)}
         rows = _rows(present.values())
-        truth = np.array([item in relevant for item in rows], dtype=float)
-        if 0 < truth.sum() < len(rows):
+        target = np.array([item in relevant for item in rows], dtype=float)
+        if 0 < target.sum() < len(rows):
             parts = [
                 _columns(present[name], [other for other in present.values() if other.modality != name], rows)
                 if name in present
-                else np.zeros((len(rows), SIGNALS * TRAITS))
+                else np.zeros((len(rows), SIGNALS * FEATURES))
                 for name in modalities
             ]
             blocks.append(np.hstack(parts))
-            answers.append(truth)
-    solution = _newton(blocks, answers, len(modalities) * SIGNALS * TRAITS)
+            targets.append(target)
+    solution = _newton(blocks, targets, len(modalities) * SIGNALS * FEATURES)
     return AdaptiveFusion(dict(zip(modalities, solution.reshape(len(modalities), -1), strict=True)))
 
 
-def _newton(blocks: Sequence[Array], answers: Sequence[Array], width: int) -> Array:
-    """Maximises the softmax likelihood of each query's relevant items (ListNet's top-one, Cao et al. 2007)."""
-    found = np.zeros(width)
+def _newton(blocks: Sequence[Array], targets: Sequence[Array], width: int) -> Array:
+    """The coefficients, shape (width,), that maximise the softmax likelihood of each query's relevant items."""
+    coefficients = np.zeros(width)
     for _ in range(STEPS):
-        gradient, curvature = -RIDGE * found, RIDGE * np.eye(width)
-        for block, truth in zip(blocks, answers, strict=True):
-            logits = block @ found
-            chance = np.exp(logits - logits.max())
-            chance /= chance.sum()
-            centre = chance @ block
-            gradient += ((truth / truth.sum()) @ block - centre) / len(blocks)
-            curvature += ((block * chance[:, None]).T @ block - np.outer(centre, centre)) / len(blocks)
+        gradient, curvature = -RIDGE * coefficients, RIDGE * np.eye(width)
+        for block, target in zip(blocks, targets, strict=True):
+            logits = block @ coefficients
+            probabilities = np.exp(logits - logits.max())
+            probabilities /= probabilities.sum()
+            centre = probabilities @ block
+            gradient += ((target / target.sum()) @ block - centre) / len(blocks)
+            curvature += ((block * probabilities[:, None]).T @ block - np.outer(centre, centre)) / len(blocks)
         step = np.linalg.solve(curvature, gradient)
-        found = found + step
+        coefficients = coefficients + step
         if np.abs(step).max() < 1e-6:
             break
-    return found
+    return coefficients

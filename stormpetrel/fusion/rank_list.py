@@ -1,4 +1,4 @@
-"""A ranked list: what one modality answers to a query."""
+"""A rank list: what one modality returns for a query."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class RankList:
 
     @classmethod
     def of(cls, modality: str, scored: Iterable[tuple[str, float]]) -> RankList:
-        """Sorts by score, the highest first, ties by id; an item given twice keeps its best score.
+        """Sorts by score, the highest first, ties by id; an item that occurs twice keeps its best score.
 
         >>> RankList.of("text", [("b", 0.5), ("a", 0.5), ("b", 0.9)]).items
         ('b', 'a')

@@ -1,7 +1,7 @@
 """Tensor fusion of ranked lists (Yao et al., "Early and Late Fusion of Multiple Modalities in Sentinel Imagery
 and Social Media Retrieval", Eq. 1 and steps 3 to 5), for any number of modalities.
 
-The paper joins M lists in a binary tensor with one cell for each item, at its ranks, and merges the tensor's 2-D
+The paper puts M lists into a binary tensor with one cell for each item, at its ranks, and merges the tensor's 2-D
 surfaces. It leaves the position function and the merge open; our reading:
 
 - ranks are 1-based, 0 means absent; each list holds an item once; empty lists are dropped;
@@ -16,14 +16,14 @@ surfaces. It leaves the position function and the merge open; our reading:
   surface of two modalities has the mean of their weights.
 
 The tensor itself is never built: its non-empty cells are the rows of an (items x lists) matrix of ranks, which
-gives the same surfaces (a property test holds it against the dense tensor).
+gives the same surfaces (a property test compares it with the dense tensor).
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, count
 from typing import Any, Literal, TypeVar
@@ -32,12 +32,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.errors import BadQuery
+from stormpetrel.fusion.baselines.rrf import RRF_K
+from stormpetrel.fusion.fused_item import FusedItem
+from stormpetrel.fusion.rank_list import RankList
 
 Position = Literal["sum", "max"]
 Merge = Literal["min", "interleave", "rrf"]
 POSITIONS: tuple[Position, ...] = ("sum", "max")
 MERGES: tuple[Merge, ...] = ("min", "interleave", "rrf")
-RRF_K = 60
 Item = TypeVar("Item", bound=Hashable)
 
 
@@ -62,16 +64,44 @@ def tensor_fuse(
     return [surfaces.ids[row] for row in surfaces.order(merge)]
 
 
-def _checked(weights: Sequence[float] | None, count: int) -> NDArray[np.float64]:
+def fuse_explained(
+    lists: Sequence[RankList], weights: Mapping[str, float] | None = None, *, merge: Merge = "min"
+) -> list[FusedItem]:
+    """Tensor fusion of rank lists, each item with the pair of modalities that decided its place.
+
+    A modality without a weight has 1. Raises BadQuery as `tensor_fuse` does.
+    """
+    weight_of = weights or {}
+    # In the order of their names: the best pair must not depend on the order in which lists come in.
+    present = sorted(
+        (ranked for ranked in lists if len(ranked) and weight_of.get(ranked.modality, 1.0) != 0),
+        key=lambda ranked: ranked.modality,
+    )
+    names = [ranked.modality for ranked in present]
+    surfaces = Surfaces.of([ranked.items for ranked in present], "sum", [weight_of.get(name, 1.0) for name in names])
+    ranks, best_pairs, smallest = surfaces.ranks.tolist(), surfaces.best_pair.tolist(), surfaces.smallest.tolist()
+    pairs = [(names[first], names[second]) for first, second in surfaces.pairs]
+    return [
+        FusedItem(
+            surfaces.ids[row],
+            {name: rank for name, rank in zip(names, ranks[row], strict=True) if rank},
+            pairs[best_pairs[row]] if best_pairs[row] >= 0 else None,
+            smallest[row] if best_pairs[row] >= 0 else None,
+        )
+        for row in surfaces.order(merge)
+    ]
+
+
+def _weight_array(weights: Sequence[float] | None, count: int) -> NDArray[np.float64]:
     if weights is None:
         return np.ones(count)
-    found = np.asarray(weights, dtype=np.float64)
-    if found.shape != (count,) or not np.isfinite(found).all() or (found < 0).any():
+    array = np.asarray(weights, dtype=np.float64)
+    if array.shape != (count,) or not np.isfinite(array).all() or (array < 0).any():
         raise BadQuery("weights", f"{list(weights)} does not fit {count} lists", "Give one number >= 0 a list")
-    return found
+    return array
 
 
-def _once(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def _unique(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     if np.bincount(rows).max() == 1:
         return rows
     return np.fromiter(dict.fromkeys(rows.tolist()), np.int64)
@@ -79,9 +109,13 @@ def _once(rows: NDArray[np.int64]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Surfaces:
-    """The non-empty cells of the tensor. `ids` in no order; `ranks` of shape (items, lists), 0 is absent;
-    `pairs` the surfaces (i, k), i < k; `smallest` the smallest position of an item over the pairs (infinite where
-    it is in none) and `decided` the pair that has it (-1: none)."""
+    """The non-empty cells of the tensor.
+
+    `ids` are in no order; `ranks` has the shape (items, lists), 0 is absent; `weighted` are the ranks divided by the
+    lists' `weights`, infinite where absent. `pairs` are the surfaces (i, k), i < k, and `positions` each item's
+    position on each of them. `smallest` is an item's smallest position over the pairs (infinite where it is in none),
+    `best_pair` the pair that has it (-1: none).
+    """
 
     ids: list[Any]
     ranks: NDArray[np.int64]
@@ -90,31 +124,31 @@ class Surfaces:
     pairs: list[tuple[int, int]]
     positions: list[NDArray[np.float64]]
     smallest: NDArray[np.float64]
-    decided: NDArray[np.int64]
+    best_pair: NDArray[np.int64]
 
     @classmethod
     def of(cls, lists: Sequence[Sequence[Hashable]], position: Position, weights: Sequence[float] | None) -> Surfaces:
-        """An item that a list holds twice counts where it stands first."""
+        """An item that a list holds twice counts at its first rank. Raises BadQuery as `tensor_fuse` does."""
         if position not in POSITIONS:
             raise BadQuery("position", f"there is no {position!r}", f"Give one of {', '.join(POSITIONS)}")
-        checked = _checked(weights, len(lists))
-        kept = [index for index, ranked in enumerate(lists) if len(ranked) and checked[index] > 0]
-        row: defaultdict[Any, int] = defaultdict(count().__next__)  # each new item gets the next row
-        columns = [_once(np.fromiter(map(row.__getitem__, lists[n]), np.int64, len(lists[n]))) for n in kept]
-        ids = list(row)
+        all_weights = _weight_array(weights, len(lists))
+        kept = [index for index, ranked in enumerate(lists) if len(ranked) and all_weights[index] > 0]
+        row_of: defaultdict[Any, int] = defaultdict(count().__next__)  # each new item gets the next row
+        columns = [_unique(np.fromiter(map(row_of.__getitem__, lists[n]), np.int64, len(lists[n]))) for n in kept]
+        ids = list(row_of)
         ranks = np.zeros((len(kept), len(ids)), dtype=np.int64)
-        for column, held in enumerate(columns):
-            ranks[column, held] = np.arange(1, len(held) + 1)
-        share = checked[kept]
-        weighted = np.where(ranks > 0, ranks / share[:, None], np.inf)
+        for column, rows in enumerate(columns):
+            ranks[column, rows] = np.arange(1, len(rows) + 1)
+        list_weights = all_weights[kept]
+        weighted = np.where(ranks > 0, ranks / list_weights[:, None], np.inf)
         pairs = list(combinations(range(len(kept)), 2))
-        join = np.add if position == "sum" else np.maximum
-        positions = [join(weighted[i], weighted[k]) for i, k in pairs]
-        smallest, decided = np.full(len(ids), np.inf), np.full(len(ids), -1)
-        for number, found in enumerate(positions):
-            closer = found < smallest
-            smallest[closer], decided[closer] = found[closer], number
-        return cls(ids, ranks.T, weighted.T, share, pairs, positions, smallest, decided)
+        combine = np.add if position == "sum" else np.maximum
+        positions = [combine(weighted[i], weighted[k]) for i, k in pairs]
+        smallest, best_pair = np.full(len(ids), np.inf), np.full(len(ids), -1)
+        for number, position_on_pair in enumerate(positions):
+            closer = position_on_pair < smallest
+            smallest[closer], best_pair[closer] = position_on_pair[closer], number
+        return cls(ids, ranks.T, weighted.T, list_weights, pairs, positions, smallest, best_pair)
 
     def order(self, merge: Merge) -> list[int]:
         """The rows in fused order. Raises BadQuery for an unknown merge."""
@@ -132,11 +166,11 @@ class Surfaces:
         return np.lexsort((place, -self._reciprocal_ranks(place))).tolist()  # type: ignore[no-any-return]
 
     def _by_smallest(self) -> list[int]:
-        held = self.ranks > 0
-        finite = np.where(held, self.weighted, 0.0)
+        present = self.ranks > 0
+        finite = np.where(present, self.weighted, 0.0)
         if (self.weights != 1).any():
             finite = np.sort(finite, axis=1)  # fractions: summed in one order, whatever the order of the lists
-        keys = (self.weighted.min(axis=1), finite.sum(axis=1), -held.sum(axis=1), self.smallest)
+        keys = (self.weighted.min(axis=1), finite.sum(axis=1), -present.sum(axis=1), self.smallest)
         packed = self._packed(keys)
         if packed is not None:
             order = np.argsort(packed, kind="stable")
@@ -187,7 +221,7 @@ class Surfaces:
 
 
 def _ties_by_id(order: NDArray[np.int64], same: NDArray[np.bool_], ids: Sequence[Any]) -> list[int]:
-    """`order` with each run of equal keys sorted by id; `same[n]` tells that n and n + 1 have equal keys."""
+    """`order` with each run of equal keys sorted by id; `same[n]` is true where n and n + 1 have equal keys."""
     rows: list[int] = order.tolist()
     edges = np.flatnonzero(np.diff(np.concatenate(([False], same, [False])).astype(np.int8)))
     for start, end in edges.reshape(-1, 2).tolist():

@@ -1,7 +1,8 @@
-"""From a question to fused hits: one ranked list a modality, in one round trip to the index, then fusion."""
+"""From a request to fused hits: one ranked list a modality, in one round trip to the index, then fusion."""
 
-from stormpetrel.search.modalities import MEASURES, MODALITIES
 from stormpetrel.search.query import Area, Query
-from stormpetrel.search.search import PostSearch, SearchResult
+from stormpetrel.search.request import SearchRequest
+from stormpetrel.search.search import PostSearch
+from stormpetrel.search.searcher import Searcher
 
-__all__ = ["MEASURES", "MODALITIES", "Area", "PostSearch", "Query", "SearchResult"]
+__all__ = ["Area", "PostSearch", "Query", "SearchRequest", "Searcher"]

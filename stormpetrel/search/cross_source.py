@@ -1,30 +1,40 @@
-"""Across worlds: posts and satellite patches in one answer, joined where and when they happened.
+"""Cross-source search: posts and satellite patches in one answer, fused where and when they happened.
 
-A post and a patch are never the same item, so what the tensor joins is the place-and-time cell: an H3 cell of
-resolution 5 (some 10 km) and a day, UTC. In each modality's list the best-ranked member stands for its cell; after
-the fusion a cell is expanded to all its members. What has no place is an element of its own.
+A post and a patch are never the same item, so that the tensor fuses place-and-time cells: an H3 cell of resolution 5
+(some 10 km) and a day, UTC. In each modality's list the best-ranked member stands for its cell; after the fusion a cell
+is expanded to all its members. A post without a place is a cell of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Literal
 
 import h3
 import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.events import is_area
-from stormpetrel.core.ports import Document, DocumentReader, Filter, IndexQuery, NearestQuery, OrderQuery, VectorReader
-from stormpetrel.fusion import FusedItem, RankList
-from stormpetrel.search.query import Query
-from stormpetrel.search.search import PostSearch
+from stormpetrel.core.ports import (
+    Document,
+    DocumentReader,
+    Filter,
+    IndexQuery,
+    NearestQuery,
+    OrderQuery,
+    Scored,
+    VectorReader,
+)
+from stormpetrel.fusion import RankList
+from stormpetrel.search.query import Area, Query
+from stormpetrel.search.search import PostSearch, SearchResult
 
 CELL_RESOLUTION = 5
 OVERHEAD_KM = 10.0
-FINEST = "120"  # px: the grid that is asked where no other is named
-FEW_PIXELS = 0.02  # of a patch; less new water gives it no words
+FINEST = "120"  # px: the scale level that is searched where no other is named
+LEAST_NEW_WATER = 0.02  # of a patch; below it, a patch is not compared with what people write
 DESCRIPTORS = ("sar", "ms", "fused", "earth")
 OVERHEAD = "overhead"
 PATCH_MEASURES = dict.fromkeys(DESCRIPTORS, "cosine similarity") | {OVERHEAD: "seconds since 1970, the newest first"}
@@ -39,7 +49,8 @@ WATER_SENTENCE = "flood water over fields, streets and houses"
 
 @dataclass(frozen=True)
 class PatchQuery:
-    """Unit vectors of the descriptors to look for, the grid to look in, and a patch that never is a hit."""
+    """Unit vectors of descriptors, float32, by the descriptor's name; the scale level to search in px; and a patch that
+    is no hit."""
 
     vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     scale_level: str = FINEST
@@ -50,20 +61,17 @@ class PatchQuery:
 class Member:
     """A post or a patch of a cell, with its own ranks in the modalities' lists."""
 
-    kind: str
+    kind: Literal["post", "patch"]
     id: str
     ranks: dict[str, int]
     document: Document
 
 
 @dataclass(frozen=True)
-class CrossSourceResult:
-    """Fused cells, the lists of cells they come from, each cell's members (the best first), and who found nothing."""
+class CrossSourceResult(SearchResult):
+    """A result whose items and lists are of cells, with each cell's members, the best first."""
 
-    items: list[FusedItem]
-    lists: list[RankList]
     members: dict[str, list[Member]]
-    empty_modalities: tuple[str, ...]
 
 
 class CrossSourceSearch:
@@ -72,67 +80,72 @@ class CrossSourceSearch:
     def __init__(self, posts: PostSearch, index: VectorReader, patches: str, documents: DocumentReader) -> None:
         self._posts, self._index, self._patches, self._documents = posts, index, patches, documents
 
-    def run(self, asked: Query, patch: PatchQuery, sources: Sequence[str]) -> CrossSourceResult:
+    def run(self, query: Query, patch: PatchQuery, sources: Sequence[str]) -> CrossSourceResult:
         """Raises StoreUnavailable, or BadQuery where there is no such fusion."""
-        of_posts = self._posts.lists(asked) if "posts" in sources else []
-        of_patches = self._patch_lists(asked, patch) if "patches" in sources else []
-        empty_modalities = tuple(ranked.modality for ranked in [*of_posts, *of_patches] if not len(ranked))
-        documents = self._documents_of("posts", of_posts), self._documents_of("patches", of_patches)
-        cell_of = {post_id: post_cell(found) for post_id, found in documents[0].items()}
-        cell_of |= {patch_id: patch_cell(found) for patch_id, found in documents[1].items()}
-        cells = [by_cell(ranked, cell_of) for ranked in [*of_posts, *of_patches] if len(ranked)]
+        post_lists = self._posts.lists(query) if "posts" in sources else []
+        patch_lists = self._patch_lists(query, patch) if "patches" in sources else []
+        lists = [*post_lists, *patch_lists]
+        posts, patches = self._documents_of("posts", post_lists), self._documents_of("patches", patch_lists)
+        cell_of = {post_id: post_cell(post) for post_id, post in posts.items()}
+        cell_of |= {patch_id: patch_cell(patch) for patch_id, patch in patches.items()}
+        cells = [by_cell(ranked, cell_of) for ranked in lists if len(ranked)]
         members: dict[str, list[Member]] = {}
-        for kind, held, lists in (("post", documents[0], of_posts), ("patch", documents[1], of_patches)):
-            for item, document in held.items():
-                ranks = {ranked.modality: ranked.ranks[item] for ranked in lists if item in ranked.ranks}
-                members.setdefault(cell_of[item], []).append(Member(kind, item, ranks, document))
-        for found in members.values():
-            found.sort(key=lambda member: (min(member.ranks.values()), -len(member.ranks), member.id))
-        return CrossSourceResult(self._posts.fuse(asked, cells), cells, members, empty_modalities)
+        for member in [*_members("post", posts, post_lists), *_members("patch", patches, patch_lists)]:
+            members.setdefault(cell_of[member.id], []).append(member)
+        for cell_members in members.values():
+            cell_members.sort(key=lambda member: (min(member.ranks.values()), -len(member.ranks), member.id))
+        empty_modalities = tuple(ranked.modality for ranked in lists if not len(ranked))
+        return CrossSourceResult(self._posts.fuse(query, cells), cells, empty_modalities, members)
 
     def _documents_of(self, collection: str, lists: Sequence[RankList]) -> dict[str, Document]:
         return self._documents.get(collection, sorted({item for ranked in lists for item in ranked.items}))
 
-    def _patch_lists(self, asked: Query, patch: PatchQuery) -> list[RankList]:
-        """One list for each descriptor that is asked, and the newest patches over the place."""
-        within = patch_filter(asked.filter, patch.scale_level)
-        active_modalities = [name for name in (*DESCRIPTORS, OVERHEAD) if asked.only is None or name in asked.only]
-        names = [
-            name for name in active_modalities if name in patch.vectors or (name == OVERHEAD and asked.area is not None)
+    def _patch_lists(self, query: Query, patch: PatchQuery) -> list[RankList]:
+        """One list for each descriptor of the query, and the newest patches over its place."""
+        within = patch_filter(query.filter, patch.scale_level)
+        index_queries: dict[str, IndexQuery] = {
+            name: NearestQuery(name, dense=patch.vectors[name], filter=within, limit=query.depth + 1)
+            for name in DESCRIPTORS
+            if name in patch.vectors and (query.only is None or name in query.only)
+        }
+        if query.area is not None and (query.only is None or OVERHEAD in query.only):
+            index_queries[OVERHEAD] = _overhead_query(query.area, within, query.depth)
+        responses = self._index.query(self._patches, list(index_queries.values()))
+        return [
+            _patch_list(name, hits, query, patch.exclude) for name, hits in zip(index_queries, responses, strict=True)
         ]
-        queries: list[IndexQuery] = []
-        for name in names:
-            if name == OVERHEAD and asked.area is not None:
-                area = asked.area
-                over = Filter(
-                    within.any_of,
-                    within.none_of,
-                    within.ranges,
-                    within.boxes,
-                    circle=(area.longitude, area.latitude, area.radius_km or OVERHEAD_KM),
-                )
-                queries.append(OrderQuery("event_time", "desc", None, over, asked.depth, ("id", "event_time")))
-            else:
-                queries.append(NearestQuery(name, dense=patch.vectors[name], filter=within, limit=asked.depth + 1))
-        found = []
-        for name, hits in zip(names, self._index.query(self._patches, queries), strict=True):
-            scored = [
-                (hit.payload["id"], hit.payload["event_time"] / 1000 if name == OVERHEAD else hit.score) for hit in hits
-            ]
-            floor = asked.score_threshold.get(name, -np.inf)
-            kept = [(item, score) for item, score in scored if item != patch.exclude and score >= floor]
-            found.append(RankList.of(name, kept).head(asked.depth))
-        return found
 
 
-def patch_filter(asked: Filter, scale_level: str) -> Filter:
-    """What of a question's filter holds for patches: time and place; languages and sources are posts' own."""
-    ranges = {key: limits for key, limits in asked.ranges.items() if key in ("event_time", "indexed_at")}
-    return Filter(any_of={"scale_level": [scale_level]}, ranges=ranges, boxes=asked.boxes)
+def _overhead_query(area: Area, within: Filter, depth: int) -> OrderQuery:
+    circle = (area.longitude, area.latitude, area.radius_km or OVERHEAD_KM)
+    over = replace(within, circle=circle)
+    return OrderQuery("event_time", "desc", None, over, depth, ("id", "event_time"))
+
+
+def _patch_list(name: str, hits: Sequence[Scored], query: Query, exclude: str | None) -> RankList:
+    threshold = query.score_threshold.get(name, -np.inf)
+    scores = [(hit.payload["id"], hit.payload["event_time"] / 1000 if name == OVERHEAD else hit.score) for hit in hits]
+    kept = [(item, score) for item, score in scores if item != exclude and score >= threshold]
+    return RankList.of(name, kept).head(query.depth)
+
+
+def _members(
+    kind: Literal["post", "patch"], documents: Mapping[str, Document], lists: Sequence[RankList]
+) -> list[Member]:
+    return [
+        Member(kind, item, {ranked.modality: ranked.ranks[item] for ranked in lists if item in ranked.ranks}, document)
+        for item, document in documents.items()
+    ]
+
+
+def patch_filter(within: Filter, scale_level: str) -> Filter:
+    """The part of a query's filter that applies to patches: time and place; languages and sources are posts' own."""
+    ranges = {key: limits for key, limits in within.ranges.items() if key in ("event_time", "indexed_at")}
+    return Filter(any_of={"scale_level": [scale_level]}, ranges=ranges, boxes=within.boxes)
 
 
 def by_cell(ranked: RankList, cell_of: Mapping[str, str]) -> RankList:
-    """The list with cells in place of their members: a cell stands where its best member stands."""
+    """The list with cells in place of their members: a cell has the rank of its best member."""
     pairs = zip(ranked.items, ranked.scores, strict=True)
     return RankList.of(ranked.modality, ((cell_of[item], score) for item, score in pairs if item in cell_of))
 
@@ -146,19 +159,23 @@ def cell_at(longitude: float, latitude: float, moment: datetime) -> str:
     return f"{h3.latlng_to_cell(latitude, longitude, CELL_RESOLUTION)}/{moment.astimezone(UTC):%Y-%m-%d}"
 
 
-def post_cell(document: Document) -> str:
-    """The cell of the place that a post most surely names; its own id where it names none."""
-    places = [p for p in document.get("places") or [] if not is_area(p["kind"], p.get("radius_km"))]
-    if not places:
-        return str(document["_id"])
-    place = max(places, key=lambda place: place["confidence"])
-    return cell_at(place["longitude"], place["latitude"], datetime.fromisoformat(document["created_at"]))
+def most_certain_point(post: Document) -> tuple[float, float] | None:
+    """(longitude, latitude) of the place of highest confidence, areas left out; None where the post has no other."""
+    places = [place for place in post.get("places") or [] if not is_area(place["kind"], place.get("radius_km"))]
+    best = max(places, key=lambda place: place["confidence"], default=None)
+    return (best["longitude"], best["latitude"]) if best else None
 
 
-def patch_cell(document: Document) -> str:
-    return cell_at(document["longitude"], document["latitude"], datetime.fromisoformat(document["sensed_at"]))
+def post_cell(post: Document) -> str:
+    """The cell of a post's most certain place; the post's id where it has none."""
+    point = most_certain_point(post)
+    return cell_at(*point, datetime.fromisoformat(post["created_at"])) if point else str(post["_id"])
 
 
-def shows_new_water(document: Document) -> bool:
-    """Whether a patch has words: what people write of a flood."""
-    return bool(document.get("new_water")) and document["new_water"]["share"] >= FEW_PIXELS
+def patch_cell(patch: Document) -> str:
+    return cell_at(patch["longitude"], patch["latitude"], datetime.fromisoformat(patch["sensed_at"]))
+
+
+def shows_new_water(patch: Document) -> bool:
+    """Whether a patch shows enough new water to be compared with what people write of a flood."""
+    return bool(patch.get("new_water")) and patch["new_water"]["share"] >= LEAST_NEW_WATER

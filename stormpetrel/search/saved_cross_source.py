@@ -1,75 +1,77 @@
-"""A standing query across worlds: when a product lands, the places and days that it covers are ranked again.
+"""Saved cross-source searches: when posts or a product's patches arrive, places and days are ranked again.
 
-Between two looks only the newest writing of each world is asked for. Where there is a newer one, the search runs again,
-and every place-and-day cell whose rank has changed, or that has a new member, is told with the rank it had.
+A poll asks only when something was last written to each collection. Where that is later than before, the search runs
+again, and every place-and-time cell with another rank or a new member is a match.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from stormpetrel.core.clock import now_ms
 from stormpetrel.core.ports import OrderQuery, VectorReader
 from stormpetrel.fusion import FusedItem
 from stormpetrel.search.cross_source import CrossSourceResult, CrossSourceSearch, PatchQuery
 from stormpetrel.search.query import Query
 
-SETTLED_MS = 700  # a product's patches come in several batches: it is looked at when no more come
+SETTLED_MS = 700  # a product's patches come in several batches: the search waits until no more come
 
 
 @dataclass(frozen=True)
-class Reranked:
-    """A cell's rank now and before (None: it was not among the first), with the search that it comes from."""
+class RankedCell:
+    """A cell's rank, and its rank at the last search (None: it was not among the first)."""
 
     rank: int
-    was: int | None
+    previous_rank: int | None
     item: FusedItem
 
 
-class SavedCrossSourceSearch:
-    """One listener's view of one question. Not for two threads at once."""
+class SavedCrossSourceMatcher:
+    """The changed ranks of one saved search for one listener. `clock` returns milliseconds since 1970. Not for two
+    threads at once."""
 
     def __init__(
         self,
         search: CrossSourceSearch,
         index: VectorReader,
         collections: Sequence[str],
-        asked: Query,
+        query: Query,
         patch: PatchQuery,
         sources: Sequence[str],
         within: int,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._search, self._index, self._collections = search, index, list(collections)
-        self._asked, self._patch, self._worlds, self._within = asked, patch, sources, within
+        self._query, self._patch, self._sources, self._within = query, patch, sources, within
         self._clock = clock
-        self._written: list[int] | None = None
+        self._written_ms: list[int] | None = None
         self._ranks: dict[str, int] = {}
         self._members: dict[str, frozenset[str]] = {}
 
-    def news(self) -> tuple[list[Reranked], CrossSourceResult | None]:
-        """What stands elsewhere than at the last call; nothing at the first. Raises StoreUnavailable."""
-        written = [self._newest(collection) for collection in self._collections]
-        if written == self._written:
+    def poll(self) -> tuple[list[RankedCell], CrossSourceResult | None]:
+        """The cells that changed since the last poll, and the search they come from; none at the first poll. Raises
+        StoreUnavailable."""
+        written_ms = [self._last_written_ms(collection) for collection in self._collections]
+        if written_ms == self._written_ms:
             return [], None
-        if self._written is not None and self._clock() * 1000 - max(written) < SETTLED_MS:
+        if self._written_ms is not None and self._clock() - max(written_ms) < SETTLED_MS:
             return [], None
-        found = self._search.run(self._asked, self._patch, self._worlds)
-        first = found.items[: self._within]
+        result = self._search.run(self._query, self._patch, self._sources)
+        first = result.items[: self._within]
         ranks = {item.id: rank for rank, item in enumerate(first, start=1)}
-        members = {item.id: frozenset(member.id for member in found.members[item.id]) for item in first}
+        members = {item.id: frozenset(member.id for member in result.members[item.id]) for item in first}
         changed = [
-            Reranked(rank, self._ranks.get(item.id), item)
+            RankedCell(rank, self._ranks.get(item.id), item)
             for rank, item in enumerate(first, start=1)
             if self._ranks.get(item.id) != rank or members[item.id] - self._members.get(item.id, frozenset())
         ]
-        told = changed if self._written is not None else []
-        self._written, self._ranks, self._members = written, ranks, members
-        return told, found
+        matches = changed if self._written_ms is not None else []
+        self._written_ms, self._ranks, self._members = written_ms, ranks, members
+        return matches, result
 
-    def _newest(self, collection: str) -> int:
+    def _last_written_ms(self, collection: str) -> int:
         """When something was last written to a collection, milliseconds since 1970; 0 where nothing was."""
-        query = OrderQuery("indexed_at", "desc", limit=1, payload=("id", "indexed_at"))
-        (hits,) = self._index.query(collection, [query])
+        newest = OrderQuery("indexed_at", "desc", limit=1, payload=("id", "indexed_at"))
+        (hits,) = self._index.query(collection, [newest])
         return int(hits[0].payload["indexed_at"]) if hits else 0

@@ -1,90 +1,89 @@
-"""A standing query: each newly indexed post is placed in the question's own lists, and fused as a search would.
+"""Saved searches over posts (percolation): each newly indexed post gets the rank that a search would give it.
 
-The lists of a full search are kept as a reference and made anew from time to time; between two of those a poll asks
-the index for what was written since, with the same question, and ranks the news among them. So a poll costs the news,
-not the whole index, and a post that it finds has the rank that a search would give it.
+The lists of a full search are kept as a reference and renewed from time to time. In between, a poll searches only what
+was indexed since the last one, and merges it into the reference. So a poll costs the new posts, not the whole index.
 """
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from stormpetrel.core.clock import now_ms
 from stormpetrel.core.ports import Filter
 from stormpetrel.fusion import FusedItem, RankList
 from stormpetrel.search.query import Query
 from stormpetrel.search.search import PostSearch
 
-REFERENCE_S = 30.0  # a list of references is trusted this long
-OVERLAP_MS = 10_000  # a batch is stamped before it is written: what came late is asked for once more
-REMEMBERED = 5_000  # posts that were told already
+REFERENCE_MS = 30_000  # the reference lists are renewed after this long
+OVERLAP_MS = 10_000  # posts are stamped before they are written: each poll looks back this far for late ones
+REMEMBERED = 5_000  # posts that were seen already
 
 
 @dataclass(frozen=True)
 class NewMatches:
-    """The new posts that stand within the first of the fused list, best first, each with its rank there."""
+    """The new posts among the first of the fused list, the best first, each with its rank there."""
 
     matches: list[tuple[int, FusedItem]]
     lists: list[RankList]
-    asked_at_ms: int
+    polled_at_ms: int
 
 
 class SavedSearchMatcher:
-    """One listener's view of one question, from `since_ms` on; None: from now, and what is there is no news. Not for
-    two threads at once."""
+    """The matches of one saved search for one listener, from `since_ms` on; None: from the first poll on.
+
+    `clock` returns milliseconds since 1970. Not for two threads at once.
+    """
 
     def __init__(
-        self,
-        search: PostSearch,
-        asked: Query,
-        within: int,
-        since_ms: int | None,
-        clock: Callable[[], float] = time.time,
+        self, search: PostSearch, query: Query, within: int, since_ms: int | None, clock: Callable[[], int] = now_ms
     ) -> None:
-        self._search, self._asked, self._within, self._clock = search, asked, within, clock
+        self._search, self._query, self._within, self._clock = search, query, within, clock
         self._since_ms = since_ms
         self._reference: list[RankList] = []
-        self._reference_until = 0.0
-        self._told: OrderedDict[str, None] = OrderedDict()
+        self._reference_until_ms = 0
+        self._seen: OrderedDict[str, None] = OrderedDict()
 
-    def news(self) -> NewMatches:
-        """What was indexed since the last call and matches. Raises StoreUnavailable; the next call then asks again."""
-        asked_at_ms = int(self._clock() * 1000)
-        since = asked_at_ms if self._since_ms is None else self._since_ms
-        fresh = self._search.lists(replace(self._asked, filter=_since(self._asked.filter, since - OVERLAP_MS)))
-        found = {item for ranked in fresh for item in ranked.items}
-        new = found - self._told.keys() if self._since_ms is not None else set()
+    def poll(self) -> NewMatches:
+        """What was indexed since the last poll and matches. Raises StoreUnavailable; the next poll then covers it."""
+        polled_at_ms = self._clock()
+        since_ms = polled_at_ms if self._since_ms is None else self._since_ms
+        recent_lists = self._search.lists(_since(self._query, since_ms - OVERLAP_MS))
+        recent = {item for ranked in recent_lists for item in ranked.items}
+        new = recent - self._seen.keys() if self._since_ms is not None else set()
         matches: list[tuple[int, FusedItem]] = []
         lists: list[RankList] = []
         if new:
-            lists = joined(self._current_reference(), fresh, self._asked.depth)
-            fused = self._search.fuse(self._asked, lists)[: self._within]
+            lists = merged(self._current_reference(), recent_lists, self._query.depth)
+            fused = self._search.fuse(self._query, lists)[: self._within]
             matches = [(rank, item) for rank, item in enumerate(fused, start=1) if item.id in new]
-        self._told |= dict.fromkeys(found)
-        while len(self._told) > REMEMBERED:
-            self._told.popitem(last=False)
-        self._since_ms = asked_at_ms
-        return NewMatches(matches, lists, asked_at_ms)
+        self._seen |= dict.fromkeys(recent)
+        while len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        self._since_ms = polled_at_ms
+        return NewMatches(matches, lists, polled_at_ms)
 
     def _current_reference(self) -> list[RankList]:
-        if self._clock() >= self._reference_until:
-            self._reference = self._search.lists(self._asked)
-            self._reference_until = self._clock() + REFERENCE_S
+        if self._clock() >= self._reference_until_ms:
+            self._reference = self._search.lists(self._query)
+            self._reference_until_ms = self._clock() + REFERENCE_MS
         return self._reference
 
 
-def _since(given: Filter, moment_ms: int) -> Filter:
-    return replace(given, ranges={**given.ranges, "indexed_at": (float(moment_ms), None)})
+def _since(query: Query, moment_ms: int) -> Query:
+    within: Filter = query.filter
+    return replace(query, filter=replace(within, ranges={**within.ranges, "indexed_at": (float(moment_ms), None)}))
 
 
-def joined(reference: Sequence[RankList], fresh: Sequence[RankList], depth: int) -> list[RankList]:
-    """Each modality's reference list with the fresh one sorted into it; an item in both has its fresh score."""
-    by_name = {ranked.modality: ranked for ranked in reference}
-    found = []
-    for ranked in fresh:
-        held = by_name.get(ranked.modality, RankList(ranked.modality, (), ()))
-        scores = dict(zip(held.items, held.scores, strict=True)) | dict(zip(ranked.items, ranked.scores, strict=True))
-        found.append(RankList.of(ranked.modality, scores.items()).head(depth))
-    return [ranked for ranked in found if len(ranked)]
+def merged(reference: Sequence[RankList], recent: Sequence[RankList], depth: int) -> list[RankList]:
+    """Each modality's reference list with the recent one merged into it; an item in both has its recent score."""
+    scores_of = {ranked.modality: dict(zip(ranked.items, ranked.scores, strict=True)) for ranked in reference}
+    lists = [
+        RankList.of(
+            ranked.modality,
+            (scores_of.get(ranked.modality, {}) | dict(zip(ranked.items, ranked.scores, strict=True))).items(),
+        ).head(depth)
+        for ranked in recent
+    ]
+    return [ranked for ranked in lists if len(ranked)]

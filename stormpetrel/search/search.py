@@ -1,4 +1,4 @@
-"""Searches posts: asks the index for every modality at once, and fuses what comes back. Knows the ports alone."""
+"""Searches posts: one ranked list a modality, in one round trip to the index, then fusion."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ import numpy as np
 
 from stormpetrel.core.errors import BadQuery
 from stormpetrel.core.ports import NearestQuery, Scored, VectorReader
-from stormpetrel.fusion import FusedItem, RankList
-from stormpetrel.fusion.adaptive import FEEDBACK, FEEDBACK_FROM, LearnedFusion
-from stormpetrel.fusion.methods import ADAPTIVE, ADAPTIVE_FEEDBACK, method
+from stormpetrel.fusion import ADAPTIVE, ADAPTIVE_FEEDBACK, FusedItem, LearnedFusion, RankList, fuse
+from stormpetrel.fusion.adaptive import FEEDBACK, FEEDBACK_FROM
 from stormpetrel.search.modalities import MODALITIES, Modality, active_modalities
 from stormpetrel.search.query import Query
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The fused hits, the lists they come from, and the modalities that had nothing to say."""
+    """The fused hits, the lists they come from, and the modalities that were searched and have no hits."""
 
     items: list[FusedItem]
     lists: list[RankList]
@@ -31,59 +30,63 @@ class PostSearch:
     def __init__(self, index: VectorReader, collection: str, learned: LearnedFusion | None = None) -> None:
         self._index, self._collection, self._learned = index, collection, learned
 
-    def run(self, asked: Query) -> SearchResult:
+    def run(self, query: Query) -> SearchResult:
         """Raises StoreUnavailable where the index does not answer, BadQuery where there is no such fusion."""
-        return self.joined(asked, self.lists(asked))
+        return self.fused(query, self.lists(query))
 
-    def joined(self, asked: Query, lists: Sequence[RankList]) -> SearchResult:
+    def fused(self, query: Query, lists: Sequence[RankList]) -> SearchResult:
         """The lists of all modalities fused; raises as `run` does."""
         lists = sorted(lists, key=lambda ranked: MODALITIES.index(ranked.modality))
         empty_modalities = tuple(ranked.modality for ranked in lists if not len(ranked))
-        shown = [ranked for ranked in lists if len(ranked)]
-        return SearchResult(self.fuse(asked, shown), shown, empty_modalities)
+        filled = [ranked for ranked in lists if len(ranked)]
+        return SearchResult(self.fuse(query, filled), filled, empty_modalities)
 
-    def lists(self, asked: Query) -> list[RankList]:
-        """One list for each modality that the question has a part for; empty where it found nothing."""
-        asking = [(modality, modality.queries(asked, asked.depth + 1)) for modality in active_modalities(asked)]
-        # One batch: one round trip, and one state of the index for all of them. One hit more than the depth: the
-        # post that asks is its own best hit, and is taken out.
-        answers = iter(self._index.query(self._collection, [query for _, queries in asking for query in queries]))
+    def lists(self, query: Query) -> list[RankList]:
+        """One list for each modality that the query has a part for; empty where it has no hits."""
+        # One hit more than the depth: a post that is its own best hit is taken out.
+        planned = [(modality, modality.index_queries(query, query.depth + 1)) for modality in active_modalities(query)]
+        # One batch: one round trip, and one state of the index for all modalities.
+        responses = iter(self._index.query(self._collection, [part for _, parts in planned for part in parts]))
         return [
-            self._list(modality, [hit for _ in queries for hit in next(answers)], asked)
-            for modality, queries in asking
-            if queries
+            self._list(modality, [hit for _ in parts for hit in next(responses)], query)
+            for modality, parts in planned
+            if parts
         ]
 
     @staticmethod
-    def _list(modality: Modality, hits: Sequence[Scored], asked: Query) -> RankList:
-        floor = asked.score_threshold.get(modality.name, -np.inf)
-        scored = [
-            (item, score) for item, score in modality.scored(hits, asked) if item != asked.exclude and score >= floor
-        ]
-        return RankList.of(modality.name, scored).head(asked.depth)
+    def _list(modality: Modality, hits: Sequence[Scored], query: Query) -> RankList:
+        threshold = query.score_threshold.get(modality.name, -np.inf)
+        scores = modality.scores(hits, query)
+        kept = [(item, score) for item, score in scores if item != query.exclude and score >= threshold]
+        return RankList.of(modality.name, kept).head(query.depth)
 
-    def fuse(self, asked: Query, lists: Sequence[RankList]) -> list[FusedItem]:
-        """The lists joined by the fusion that the question names; a list of weight 0 is left out."""
-        heard = [ranked for ranked in lists if asked.weights.get(ranked.modality, 1.0) > 0]
-        if asked.fusion not in (ADAPTIVE, ADAPTIVE_FEEDBACK):
-            return method(asked.fusion)(heard, asked.weights)
+    def fuse(self, query: Query, lists: Sequence[RankList]) -> list[FusedItem]:
+        """The lists fused by the method that the query names; a list of weight 0 is left out."""
+        weighted = [ranked for ranked in lists if query.weights.get(ranked.modality, 1.0) > 0]
+        if query.fusion not in (ADAPTIVE, ADAPTIVE_FEEDBACK):
+            return fuse(weighted, query.fusion, query.weights)
         if self._learned is None:
             problem = "its weights are not there"
             raise BadQuery("fusion", problem, "Learn them: stormpetrel train fusion --data DIR; or give another fusion")
-        fused = self._learned.first(heard, asked.weights)
-        more = self._feedback(asked, [item.id for item in fused[:FEEDBACK_FROM]]) if asked.text is not None else None
-        if asked.fusion == ADAPTIVE or more is None:
-            return fused
-        return self._learned.with_feedback([*heard, more], asked.weights)
+        first_pass = self._learned.first(weighted, query.weights)
+        if query.fusion == ADAPTIVE:
+            return first_pass
+        feedback = self._feedback(query, [item.id for item in first_pass[:FEEDBACK_FROM]])
+        if feedback is None:
+            return first_pass
+        return self._learned.with_feedback([*weighted, feedback], query.weights)
 
-    def _feedback(self, asked: Query, best: Sequence[str]) -> RankList | None:
-        """The text list of the question moved to the mean of its best answers (Rocchio 1971, of equal weight)."""
-        found = self._index.vectors(self._collection, best, ["text"]).values()
-        vectors = [held["text"] for held in found if "text" in held]
-        if not vectors or asked.text is None:
+    def _feedback(self, query: Query, best: Sequence[str]) -> RankList | None:
+        """The text list of the query moved to the mean of its best hits (Rocchio 1971, both of equal weight); None
+        where the query or these hits have no text vector."""
+        if query.text is None:
             return None
-        moved = asked.text + np.mean([vector / np.linalg.norm(vector) for vector in vectors], axis=0)
-        query = NearestQuery("text", dense=moved.astype(np.float32), filter=asked.filter, limit=asked.depth + 1)
-        (hits,) = self._index.query(self._collection, [query])
-        scored = ((hit.payload["id"], hit.score) for hit in hits if hit.payload["id"] != asked.exclude)
-        return RankList.of(FEEDBACK, scored).head(asked.depth)
+        vectors_of = self._index.vectors(self._collection, best, ["text"])
+        vectors = [vectors["text"] for vectors in vectors_of.values() if "text" in vectors]
+        if not vectors:
+            return None
+        moved = query.text + np.mean([vector / np.linalg.norm(vector) for vector in vectors], axis=0)
+        nearest = NearestQuery("text", dense=moved.astype(np.float32), filter=query.filter, limit=query.depth + 1)
+        (hits,) = self._index.query(self._collection, [nearest])
+        scores = ((hit.payload["id"], hit.score) for hit in hits if hit.payload["id"] != query.exclude)
+        return RankList.of(FEEDBACK, scores).head(query.depth)

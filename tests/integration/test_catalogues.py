@@ -233,7 +233,7 @@ def test_a_push_needs_its_secret(system: RunningSystem) -> None:
         import httpx
 
         port = system.ports["serve-push"]
-        address = f"http://127.0.0.1:{port}/v1/notices/cdse"
+        address = f"http://127.0.0.1:{port}/v1/notifications/cdse"
         assert httpx.post(address, json=note).status_code == 401
         assert httpx.post(address, json=note, auth=("cdse", "wrong")).status_code == 401
         assert _name(59) not in _told(system)

@@ -1,4 +1,4 @@
-"""Photos as modalities of the running system, and what it says of modalities that cannot speak."""
+"""Photos as modalities of the running system, and answers where a modality cannot be searched."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ FLOOD = picture("flood", 123_456)
 
 
 def _base64(pixels: Any = FLOOD) -> str:
-    written = io.BytesIO()
-    Image.fromarray(pixels).save(written, "JPEG", quality=90)
-    return base64.b64encode(written.getvalue()).decode()
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=90)
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def test_a_photo_finds_posts_with_photos_of_the_flood(night: RunningSystem) -> None:
-    truth = {written.post_id: written for written in flood_night(600, 7)}
+    truth = {generated.post_id: generated for generated in flood_night(600, 7)}
     answer = night.search(picture=_base64(), limit=10)
     assert set(answer["lists"]) == {"visual", "concepts"}
     assert "colour-and-edge-histograms@1" in answer["lists"]["visual"]["model"]
@@ -35,8 +35,8 @@ def test_a_photo_finds_posts_with_photos_of_the_flood(night: RunningSystem) -> N
     assert any(concept["name"] == "muddy flood water" for concept in first["post"]["concepts"])
 
 
-def test_a_post_without_a_photo_is_not_pushed_down_for_it(night: RunningSystem) -> None:
-    """Absence is not irrelevance: who is in one list alone keeps the order of that list."""
+def test_a_post_without_a_photo_keeps_its_order(night: RunningSystem) -> None:
+    """Absence is not irrelevance: posts of one list alone keep the order of that list."""
     alone = night.search(text="alluvione a Genova", limit=50)
     both = night.search(text="alluvione a Genova", picture=_base64(), limit=100)
     without = [hit["post_id"] for hit in both["hits"] if not {"visual", "concepts"} & hit["ranks"].keys()]
@@ -56,19 +56,18 @@ def test_an_unreadable_picture_leaves_the_other_modalities(night: RunningSystem,
     assert reply.status_code == 422 and reply.json()["detail"][0]["field"] == "picture"
 
 
-def test_an_enormous_picture_is_told_its_limit(night: RunningSystem) -> None:
-    written = io.BytesIO()
-    Image.new("L", (9000, 9000)).save(written, "PNG")
-    reply = night.api("POST", "/v1/search", json={"picture": base64.b64encode(written.getvalue()).decode()})
+def test_an_enormous_picture_is_refused_with_the_limit(night: RunningSystem) -> None:
+    buffer = io.BytesIO()
+    Image.new("L", (9000, 9000)).save(buffer, "PNG")
+    reply = night.api("POST", "/v1/search", json={"picture": base64.b64encode(buffer.getvalue()).decode()})
     assert reply.status_code == 422 and "megapixels" in reply.json()["detail"][0]["remedy"]
 
 
-def test_vectors_of_ones_own_are_taken_if_they_fit(night: RunningSystem) -> None:
-    some = next(iter(night.index.ids(COLLECTION)))
-    held = night.index.vectors(COLLECTION, [some], ["text"])[some]
-    if "text" in held:
-        answer = night.search(vectors={"text": (3 * held["text"]).tolist()})
-        assert answer["hits"][0]["post_id"] == some
+def test_a_clients_own_vectors_are_searched_if_they_fit(night: RunningSystem) -> None:
+    vectors = night.index.vectors(COLLECTION, list(night.index.ids(COLLECTION)), ["text"])
+    post_id, vector = next((post_id, named["text"]) for post_id, named in vectors.items() if "text" in named)
+    answer = night.search(vectors={"text": (3 * vector).tolist()})
+    assert answer["hits"][0]["post_id"] == post_id
     answer = night.search(vectors={"text": [1.0, 2.0]}, time="2025-11-04T20:00:00Z")
     assert set(answer["lists"]) == {"time"} and "2 values" in answer["unavailable"]["text"]
     reply = night.api("POST", "/v1/search", json={"vectors": {"visual": [0.0] * 128}})
@@ -81,20 +80,20 @@ def test_an_unknown_post_leaves_the_place_and_the_time(night: RunningSystem) -> 
 
 
 def test_place_and_time_can_be_one_modality(night: RunningSystem) -> None:
-    question = {"place": {"longitude": 8.93, "latitude": 44.41}, "time": "2025-11-04T20:00:00Z"}
-    answer = night.search(**question, modalities=["spatiotemporal"], limit=50)
+    request = {"place": {"longitude": 8.93, "latitude": 44.41}, "time": "2025-11-04T20:00:00Z"}
+    answer = night.search(**request, modalities=["spatiotemporal"], limit=50)
     assert set(answer["lists"]) == {"spatiotemporal"}
     scores = [hit["ranks"]["spatiotemporal"]["score"] for hit in answer["hits"]]
     assert scores == sorted(scores, reverse=True) and scores[0] > -0.5
-    assert set(night.search(**question)["lists"]) == {"space", "time"}
+    assert set(night.search(**request)["lists"]) == {"space", "time"}
 
 
-def test_a_floor_keeps_weak_hits_out(night: RunningSystem) -> None:
-    answer = night.search(text="alluvione a Genova", min_scores={"text": 0.5}, modalities=["text"], limit=100)
+def test_a_score_threshold_removes_weak_hits(night: RunningSystem) -> None:
+    answer = night.search(text="alluvione a Genova", score_threshold={"text": 0.5}, modalities=["text"], limit=100)
     assert answer["hits"] and all(hit["ranks"]["text"]["score"] >= 0.5 for hit in answer["hits"])
 
 
-def test_learned_fusion_is_served(night: RunningSystem) -> None:
+def test_adaptive_fusions_answer_with_falling_scores(night: RunningSystem) -> None:
     for fusion in ("adaptive", "adaptive_feedback"):
         answer = night.search(text="strade allagate a Genova", fusion=fusion, limit=10)
         assert answer["fusion"] == fusion and len(answer["hits"]) == 10
@@ -102,7 +101,7 @@ def test_learned_fusion_is_served(night: RunningSystem) -> None:
         assert scores == sorted(scores, reverse=True)
 
 
-def test_without_the_text_model_words_place_and_time_still_serve(
+def test_without_the_text_model_words_place_and_time_are_searched(
     night: RunningSystem, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     empty = tmp_path_factory.mktemp("cache")

@@ -209,7 +209,7 @@ def test_a_new_product_ranks_the_incidents_it_covers_anew(
             heard += [message] if message["event"] == "ranked" else []
     told = next(m for m in heard if any("20251106" in member["id"] for member in m["data"]["members"]))
     assert told["data"]["cell"].endswith("/2025-11-06")
-    assert told["data"]["was"] is None, "no place and day of that name was ranked before"
+    assert told["data"]["previous_rank"] is None, "no place and day of that name was ranked before"
     night.api("DELETE", f"/v1/saved-searches/{reply.json()['saved_search_id']}")
 
 

@@ -1,10 +1,9 @@
-"""Standing queries: posts that match are pushed as they arrive, over SSE and WebSocket, across a restart."""
+"""Saved searches: posts that match are pushed as they arrive, over SSE and WebSocket, across a restart."""
 
 from __future__ import annotations
 
 import json
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 
 def _publish(night: RunningSystem, text: str) -> str:
-    post_id = f"file:standing-{uuid.uuid4().hex[:8]}"
+    post_id = f"file:saved-{uuid.uuid4().hex[:8]}"
     post = Post(post_id=post_id, source="file", text=text, created_at=now(), ingested_at=now())
     producer = night.producer()
     producer.publish(POSTS_RAW, post_id, post)
@@ -34,11 +33,11 @@ def _word() -> str:
     return "".join(chr(ord("a") + int(digit, 16)) for digit in uuid.uuid4().hex[:10])
 
 
-def _subscribe(night: RunningSystem, **question: Any) -> dict[str, Any]:
-    reply = night.api("POST", "/v1/saved-searches", json=question)
+def _save(night: RunningSystem, **request: Any) -> dict[str, Any]:
+    reply = night.api("POST", "/v1/saved-searches", json=request)
     assert reply.status_code == 201, reply.text
-    made: dict[str, Any] = reply.json()
-    return made
+    saved: dict[str, Any] = reply.json()
+    return saved
 
 
 def _events(reply: httpx.Response) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -53,13 +52,13 @@ def _events(reply: httpx.Response) -> Iterator[tuple[str, str, dict[str, Any]]]:
             fields = {}
 
 
-class Heard:
-    """Listens by SSE in a thread; what it heard, with the moment."""
+class SseListener:
+    """Listens by SSE in a thread: the matches, and the names of all events."""
 
     def __init__(self, night: RunningSystem, path: str, last_id: str | None = None) -> None:
         headers = {"Last-Event-ID": last_id} if last_id else {}
-        self.matches: list[tuple[float, dict[str, Any]]] = []
-        self.last_id, self.seen = "", set[str]()
+        self.matches: list[dict[str, Any]] = []
+        self.last_id, self.events = "", set[str]()
         self._url, self._headers = night.url(path), headers
         self._listening = threading.Event()
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -70,89 +69,96 @@ class Heard:
         try:
             with httpx.stream("GET", self._url, headers=self._headers, timeout=60) as reply:
                 for event, number, data in _events(reply):
-                    self.seen.add(event)
+                    self.events.add(event)
                     self.last_id = number
                     self._listening.set()
                     if event == "match":
-                        self.matches.append((time.monotonic(), data))
+                        self.matches.append(data)
+            self.events.add("end of stream")
         except httpx.HTTPError:
-            self.seen.add("broken")
+            self.events.add("broken")
 
     def ids(self) -> list[str]:
-        return [hit["post_id"] for _, hit in self.matches]
+        return [hit["post_id"] for hit in self.matches]
 
 
 def test_a_matching_post_is_pushed_with_its_ranks_and_others_are_not(night: RunningSystem) -> None:
     word = _word()
-    made = _subscribe(night, text=f"the river {word} has burst its banks", within=5)
-    heard = Heard(night, made["events"])
+    saved = _save(night, text=f"the river {word} has burst its banks", within=5)
+    listener = SseListener(night, saved["events"])
     other = _publish(night, "The bakery on the corner has new opening hours from Monday on")
-    own = _publish(night, f"The river {word} has burst its banks and the water rises")
-    sent = time.monotonic()
-    wait_until(lambda: own in heard.ids(), 10, f"the match is pushed: {heard.ids()}")
-    moment, hit = next(pair for pair in heard.matches if pair[1]["post_id"] == own)
+    matching = _publish(night, f"The river {word} has burst its banks and the water rises")
+    wait_until(lambda: matching in listener.ids(), 10, f"the match is pushed: {listener.ids()}")
+    hit = next(hit for hit in listener.matches if hit["post_id"] == matching)
     assert hit["rank"] == 1 and set(hit["ranks"]) >= {"text", "lexical"} and len(hit["best_pair"]) == 2
     assert hit["post"]["text"].startswith("The river")
-    assert other not in heard.ids() and heard.ids().count(own) == 1
-    assert moment - sent < 10
-    live = night.search(text=f"the river {word} has burst its banks", min_scores={"text": 0.35})
-    found = next(entry for entry in live["hits"] if entry["post_id"] == own)
-    assert found["ranks"].keys() == hit["ranks"].keys() and found["rank"] == hit["rank"]
+    assert other not in listener.ids() and listener.ids().count(matching) == 1
+    answer = night.search(text=f"the river {word} has burst its banks", score_threshold={"text": 0.35})
+    searched = next(entry for entry in answer["hits"] if entry["post_id"] == matching)
+    assert searched["ranks"].keys() == hit["ranks"].keys() and searched["rank"] == hit["rank"]
 
 
-def test_websocket_says_the_same(night: RunningSystem) -> None:
+def test_a_websocket_carries_the_same_messages(night: RunningSystem) -> None:
     word = _word()
-    made = _subscribe(night, text=f"bridge {word} closed by high water", within=5)
-    with connect(night.url(made["websocket"]).replace("http", "ws")) as socket:
+    saved = _save(night, text=f"bridge {word} closed by high water", within=5)
+    with connect(night.url(saved["websocket"]).replace("http", "ws")) as socket:
         assert json.loads(socket.recv(timeout=15))["event"] == "listening"
-        own = _publish(night, f"Bridge {word} closed by high water since noon")
+        matching = _publish(night, f"Bridge {word} closed by high water since noon")
         message = json.loads(socket.recv(timeout=10))
-        assert message["event"] == "match" and message["data"]["post_id"] == own
+        assert message["event"] == "match" and message["data"]["post_id"] == matching
 
 
 def test_a_restart_of_the_api_loses_no_match(night: RunningSystem) -> None:
     word = _word()
-    made = _subscribe(night, text=f"dam {word} overflows", within=5)
-    heard = Heard(night, made["events"])
+    saved = _save(night, text=f"dam {word} overflows", within=5)
+    listener = SseListener(night, saved["events"])
     first = _publish(night, f"Dam {word} overflows, leave the valley")
-    wait_until(lambda: first in heard.ids(), 10, "the first is pushed")
+    wait_until(lambda: first in listener.ids(), 10, "the first is pushed")
     night.kill("serve")
-    wait_until(lambda: "broken" in heard.seen, 10, "the listener notices")
+    wait_until(lambda: "broken" in listener.events, 10, "the listener notices")
     second = _publish(night, f"Dam {word} overflows, second warning to the valley")
     night.wait_until_worked_through()
     night.start_pipeline()
-    assert made["saved_search_id"] in {one["saved_search_id"] for one in night.api("GET", "/v1/saved-searches").json()}
-    again = Heard(night, made["events"], heard.last_id)
+    assert saved["saved_search_id"] in {
+        entry["saved_search_id"] for entry in night.api("GET", "/v1/saved-searches").json()
+    }
+    again = SseListener(night, saved["events"], listener.last_id)
     wait_until(lambda: second in again.ids(), 10, "what came while nobody served is pushed")
 
 
-def test_a_slow_client_holds_nobody_up(night: RunningSystem) -> None:
+def test_a_stopping_api_ends_its_streams(night: RunningSystem) -> None:
+    listener = SseListener(night, _save(night, text="anything")["events"])
+    night.stop("serve")
+    wait_until(lambda: {"end of stream", "broken"} & listener.events, 5, "the stream is over")
+    assert "broken" not in listener.events
+
+
+def test_a_slow_client_delays_no_other(night: RunningSystem) -> None:
     word = _word()
-    made = _subscribe(night, text=f"levee {word} breached", within=100)
-    with connect(night.url(made["websocket"]).replace("http", "ws"), max_queue=1) as slow:
+    saved = _save(night, text=f"levee {word} breached", within=100)
+    with connect(night.url(saved["websocket"]).replace("http", "ws"), max_queue=1) as slow:
         slow.recv(timeout=15)  # and then it takes nothing for a while
-        quick = Heard(night, made["events"])
+        quick = SseListener(night, saved["events"])
         sent = [
             _publish(night, f"Levee {word} breached at kilometre {n * 37 % 101}, {_word()} flooded") for n in range(30)
         ]
         wait_until(lambda: set(sent) <= set(quick.ids()), 20, "the quick one has them all")
         assert night.search(text=f"levee {word} breached")["hits"]
-        got: set[str] = set()
-        while set(sent) - got:
-            got.add(json.loads(slow.recv(timeout=10))["data"]["post_id"])
-    assert set(sent) <= got
+        received: set[str] = set()
+        while set(sent) - received:
+            received.add(json.loads(slow.recv(timeout=10))["data"]["post_id"])
 
 
-def test_an_ended_subscription_tells_its_listeners(night: RunningSystem) -> None:
-    made = _subscribe(night, text="anything")
-    heard = Heard(night, made["events"])
-    assert night.api("DELETE", f"/v1/saved-searches/{made['saved_search_id']}").status_code == 204
-    wait_until(lambda: "ended" in heard.seen, 5, "the listener is told")
-    assert night.api("GET", made["events"]).status_code == 404
+def test_listeners_of_a_deleted_search_are_told(night: RunningSystem) -> None:
+    saved = _save(night, text="anything")
+    listener = SseListener(night, saved["events"])
+    assert night.api("DELETE", f"/v1/saved-searches/{saved['saved_search_id']}").status_code == 204
+    wait_until(lambda: "deleted" in listener.events, 5, "the listener is told")
+    assert night.api("GET", saved["events"]).status_code == 404
 
 
 @pytest.mark.parametrize(
-    ("question", "field"),
+    ("request_body", "field"),
     [
         ({}, "body"),
         ({"text": "flood", "within": 0}, "within"),
@@ -161,15 +167,17 @@ def test_an_ended_subscription_tells_its_listeners(night: RunningSystem) -> None
         ({"text": "flood", "fusion": "oracle"}, "fusion"),
     ],
 )
-def test_what_cannot_be_asked_is_told_at_once(night: RunningSystem, question: dict[str, Any], field: str) -> None:
-    reply = night.api("POST", "/v1/saved-searches", json=question)
+def test_a_search_that_cannot_be_answered_is_refused_at_once(
+    night: RunningSystem, request_body: dict[str, Any], field: str
+) -> None:
+    reply = night.api("POST", "/v1/saved-searches", json=request_body)
     assert reply.status_code == 422 and reply.json()["detail"][0]["field"] == field, reply.text
     assert reply.json()["detail"][0]["remedy"]
 
 
-def test_a_strange_last_id_and_an_unknown_subscription_are_told(night: RunningSystem) -> None:
-    made = _subscribe(night, text="flood")
-    assert night.api("GET", made["events"], headers={"Last-Event-ID": "x"}).status_code == 422
+def test_a_malformed_last_id_and_an_unknown_search_are_refused(night: RunningSystem) -> None:
+    saved = _save(night, text="flood")
+    assert night.api("GET", saved["events"], headers={"Last-Event-ID": "x"}).status_code == 422
     assert night.api("GET", "/v1/saved-searches/saved-none/events").status_code == 404
     with connect(night.url("/v1/saved-searches/saved-none/ws").replace("http", "ws")) as socket:
         assert json.loads(socket.recv(timeout=15))["event"] == "refused"

@@ -1,0 +1,35 @@
+"""Posts, patches and scenes by id, and what of their documents an answer shows."""
+
+from __future__ import annotations
+
+from stormpetrel.core.errors import NotFound
+from stormpetrel.core.ports import Document, DocumentReader
+
+STORE_FIELDS = ("_id", "time")  # of the store, not of the item
+
+
+def post_document(documents: DocumentReader, post_id: str) -> Document:
+    """Raises NotFound where no such post is indexed."""
+    return _document(documents, "posts", post_id, "ids look like x:1460, bsky:did:plc:abc/3k, file:7")
+
+
+def patch_document(documents: DocumentReader, patch_id: str) -> Document:
+    """Raises NotFound where no such patch is indexed."""
+    return _document(documents, "patches", patch_id, "/v1/stac/collections/patches/items lists them")
+
+
+def scene_document(documents: DocumentReader, scene_id: str) -> Document:
+    """Raises NotFound where no such scene is indexed."""
+    return _document(documents, "scenes", scene_id, "/v1/stac/collections/scenes/items lists them")
+
+
+def _document(documents: DocumentReader, collection: str, document_id: str, remedy: str) -> Document:
+    document = documents.get(collection, [document_id]).get(document_id)
+    if document is None:
+        raise NotFound(f"{document_id!r} is not among the {collection}; {remedy}")
+    return document
+
+
+def shown(document: Document) -> Document:
+    """A document as answers show it."""
+    return {key: value for key, value in document.items() if key not in STORE_FIELDS}

@@ -1,0 +1,88 @@
+"""Pages over a live index: a cursor names the fused list that its first page came from.
+
+The results of the last searches are kept in memory, so that pages neither repeat nor skip a hit while posts stream in.
+Where a result is gone (a restart, another replica), the search runs again over the posts that were in the index then.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+
+import orjson
+
+from stormpetrel.core.errors import BadQuery
+from stormpetrel.search.request import SearchRequest
+from stormpetrel.search.search import SearchResult
+
+CAPACITY = 64  # searches; each has some hundred hits
+KEPT_S = 600.0
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a page starts: the fingerprint of the request, the moment of its first page, and the first hit."""
+
+    request: str
+    as_of_ms: int
+    offset: int
+
+    def encode(self) -> str:
+        return base64.urlsafe_b64encode(orjson.dumps([self.request, self.as_of_ms, self.offset])).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str, request: str) -> Cursor:
+        """Raises BadQuery where the text is no cursor, or belongs to another request."""
+        try:
+            padded = text + "=" * (-len(text) % 4)
+            fingerprint, as_of_ms, offset = orjson.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+            cursor = cls(str(fingerprint), int(as_of_ms), int(offset))
+        except (ValueError, TypeError, binascii.Error) as error:
+            raise _not_a_cursor() from error
+        if cursor.request != request:
+            raise BadQuery("cursor", "it belongs to another request", "Send it with the request that it came from")
+        if cursor.offset < 0 or not 0 <= cursor.as_of_ms < 2**53:
+            raise _not_a_cursor()
+        return cursor
+
+
+def _not_a_cursor() -> BadQuery:
+    return BadQuery("cursor", "it is not one of ours", "Send next_cursor of an answer, or none")
+
+
+def fingerprint_of(request: SearchRequest) -> str:
+    """A short hash of a request without its page and page size."""
+    fields = request.model_dump(mode="json", exclude={"cursor", "limit"})
+    return hashlib.blake2b(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS), digest_size=9).hexdigest()
+
+
+@dataclass(frozen=True)
+class RecentSearch:
+    """A search's result, and why some modalities could not be searched."""
+
+    result: SearchResult
+    unavailable: dict[str, str]
+
+
+class RecentSearches:
+    """The last searches, by request and moment."""
+
+    def __init__(self) -> None:
+        self._searches: OrderedDict[tuple[str, int], tuple[float, RecentSearch]] = OrderedDict()
+        self._lock = Lock()
+
+    def add(self, request: str, as_of_ms: int, search: RecentSearch) -> None:
+        with self._lock:
+            self._searches[request, as_of_ms] = (time.monotonic(), search)
+            while len(self._searches) > CAPACITY:
+                self._searches.popitem(last=False)
+
+    def get(self, request: str, as_of_ms: int) -> RecentSearch | None:
+        with self._lock:
+            since, search = self._searches.get((request, as_of_ms), (0.0, None))
+            return search if search is not None and time.monotonic() - since < KEPT_S else None

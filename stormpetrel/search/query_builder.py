@@ -1,0 +1,205 @@
+"""From a request to a query: texts and pictures become vectors.
+
+A part that fails (an unreadable picture, a missing model, a vector of the wrong size, an unknown post) costs its
+modalities only, and the answer names the problem; where no other part is left, the problem is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound, StormpetrelError
+from stormpetrel.core.ports import DocumentReader, Filter, VectorReader
+from stormpetrel.posts.text.clean import clean
+from stormpetrel.posts.text.language import likely
+from stormpetrel.posts.text.lexical import query_terms
+from stormpetrel.posts.vision.concepts import terms_of
+from stormpetrel.search.collections import CollectionNames
+from stormpetrel.search.cross_source import (
+    DESCRIPTORS,
+    WATER_LANGUAGES,
+    WATER_SENTENCE,
+    WATER_WORDS,
+    PatchQuery,
+    most_certain_point,
+    shows_new_water,
+)
+from stormpetrel.search.documents import patch_document, post_document
+from stormpetrel.search.query import Area, Query
+from stormpetrel.search.query_encoder import QueryEncoder
+from stormpetrel.search.request import FilterRequest, PlaceRequest, PolygonGeometry, SearchRequest
+
+TEXT_MODALITIES, PICTURE_MODALITIES = ("text", "lexical"), ("visual", "concepts")
+
+
+@dataclass
+class BuiltQuery:
+    """The query for posts and the one for patches, with the problem of each modality that has one."""
+
+    query: Query = field(default_factory=Query)
+    patch: PatchQuery = field(default_factory=PatchQuery)
+    problems: dict[str, StormpetrelError] = field(default_factory=dict)
+
+    def add(self, **parts: Any) -> None:
+        """Adds parts to the query for posts."""
+        self.query = replace(self.query, **parts)
+
+    @contextmanager
+    def problem_of(self, *modalities: str) -> Iterator[None]:
+        """Notes a failure as the problem of these modalities."""
+        try:
+            yield
+        except (BadQuery, ModelUnavailable, NotFound) as error:
+            self.problems |= dict.fromkeys(modalities, error)
+
+    @property
+    def unavailable(self) -> dict[str, str]:
+        """The problem of each modality, as an answer tells it."""
+        return {name: str(error) for name, error in self.problems.items()}
+
+
+@dataclass(frozen=True)
+class QueryBuilder:
+    """Builds queries of lists of `depth` hits."""
+
+    index: VectorReader
+    documents: DocumentReader
+    collections: CollectionNames
+    encoder: QueryEncoder
+    depth: int
+    threads: Executor
+
+    def build(self, request: SearchRequest, plain: Query | None = None) -> BuiltQuery:
+        """The whole query; `plain` is the request's plain query where that was built already.
+
+        Raises the first problem where no part is left.
+        """
+        built = BuiltQuery(plain or self.plain(request))
+        picture = self.threads.submit(self.encoder.picture, request.picture) if request.picture else None
+        if request.post_id:
+            with built.problem_of(*TEXT_MODALITIES, *PICTURE_MODALITIES):
+                built.add(**self._post_parts(request.post_id))
+        if request.patch_id:
+            with built.problem_of(*TEXT_MODALITIES, "space", "time", *DESCRIPTORS):
+                self._add_patch(built, request.patch_id)
+        built.add(**_place_and_time(request))  # they replace those of the example
+        if request.text:
+            text = clean(request.text) or request.text
+            with built.problem_of("text"):
+                built.add(text=self.encoder.text(text))
+            if "concepts" in request.modalities:
+                built.add(concepts=self.encoder.concepts_in(text))
+        if picture:
+            with built.problem_of(*PICTURE_MODALITIES):
+                built.add(**picture.result())
+        for name, values in request.vectors.items():
+            with built.problem_of(name):
+                self._add_vector(built, name, values)
+        if built.problems and built.query.is_empty and not built.patch.vectors:
+            raise next(iter(built.problems.values()))
+        return built
+
+    def plain(self, request: SearchRequest, until_ms: int | None = None) -> Query:
+        """The parts that need neither a model nor a document: words, place and time of a request that names no post
+        or patch. It has no part where the request names one."""
+        plain = Query(
+            filter=filter_of(request.filters, until_ms),
+            depth=self.depth,
+            fusion=request.fusion,
+            weights={str(name): weight for name, weight in request.weights.items()},
+            score_threshold={str(name): score for name, score in request.score_threshold.items()},
+            only=frozenset(request.modalities) if request.modalities else None,
+        )
+        if request.post_id or request.patch_id:
+            return plain
+        text = (clean(request.text) or request.text) if request.text else None
+        terms = query_terms(text, likely(text)) if text else None
+        return replace(plain, terms=terms, **_place_and_time(request))
+
+    def _add_vector(self, built: BuiltQuery, name: str, values: list[float]) -> None:
+        vector = self.encoder.unit_vector(name, values)
+        if name in DESCRIPTORS:
+            built.patch = replace(built.patch, vectors={**built.patch.vectors, name: vector})
+        else:
+            built.add(**{name: vector})
+
+    def _post_parts(self, post_id: str) -> dict[str, Any]:
+        """The example's own vectors, words, place and time; a near-duplicate is replaced by its original."""
+        document = post_document(self.documents, post_id)
+        original = document.get("duplicate_of")
+        if original:
+            document = self.documents.get("posts", [original]).get(original, document)
+        example_id, text = document["_id"], document["clean_text"]
+        vectors = self.index.vectors(self.collections.posts, [example_id], ["text", "visual"]).get(example_id, {})
+        text_vector = vectors.get("text")
+        if text_vector is None and text and self.encoder.has_text_model:
+            text_vector = self.encoder.text(text)
+        point = most_certain_point(document)
+        return {
+            "text": text_vector,
+            "terms": query_terms(text, [document["language"]]),
+            "visual": vectors.get("visual"),
+            "concepts": terms_of({concept["name"]: concept["score"] for concept in document.get("concepts", [])}),
+            "area": Area(*point) if point else None,
+            "at": datetime.fromisoformat(document["created_at"]),
+            "exclude": example_id,
+        }
+
+    def _add_patch(self, built: BuiltQuery, patch_id: str) -> None:
+        """The example's descriptors, place and time; where it shows new water, also what people write of floods."""
+        document = patch_document(self.documents, patch_id)
+        vectors = self.index.vectors(self.collections.patches, [patch_id], list(self.encoder.patch_descriptors))
+        built.patch = PatchQuery(vectors.get(patch_id, {}), str(document["scale_level"]), patch_id)
+        parts: dict[str, Any] = {
+            "area": Area(document["longitude"], document["latitude"]),
+            "at": datetime.fromisoformat(document["sensed_at"]),
+        }
+        if shows_new_water(document):
+            parts["terms"] = query_terms(WATER_WORDS, list(WATER_LANGUAGES))
+            if self.encoder.has_text_model:
+                parts["text"] = self.encoder.text(WATER_SENTENCE)
+        built.add(**parts)
+
+
+def _place_and_time(request: SearchRequest) -> dict[str, Any]:
+    parts = {"area": area_of(request.place) if request.place else None, "at": request.time}
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def area_of(place: PlaceRequest) -> Area:
+    """The area of a place request; a box that crosses the 180th meridian has its west east of its east."""
+    if place.box:
+        west, south, east, north = place.box
+        middle = (west + east) / 2 if west <= east else ((west + east + 360) / 2 + 180) % 360 - 180
+        return Area(middle, (south + north) / 2, box=place.box)
+    if isinstance(place.geojson, PolygonGeometry):
+        ring = place.geojson.coordinates[0]
+        corners = ring[:-1]
+        middle = sum(lon for lon, _ in corners) / len(corners)
+        return Area(middle, sum(lat for _, lat in corners) / len(corners), polygon=tuple(ring))
+    longitude, latitude = place.geojson.coordinates if place.geojson else (place.longitude, place.latitude)
+    return Area(float(longitude or 0.0), float(latitude or 0.0), radius_km=place.radius_km)
+
+
+def filter_of(filters: FilterRequest, until_ms: int | None) -> Filter:
+    """What every hit meets; `until_ms` limits the later pages of an answer to posts that its first page could find."""
+    keywords = {"language": filters.languages, "source": filters.sources, "labels": filters.labels}
+    ranges: dict[str, tuple[float | None, float | None]] = {}
+    if filters.since or filters.until:
+        ranges["event_time"] = (
+            filters.since.timestamp() * 1000 if filters.since else None,
+            filters.until.timestamp() * 1000 if filters.until else None,
+        )
+    if until_ms is not None:
+        ranges["ingested_at"] = (None, float(until_ms))
+    return Filter(
+        any_of={name: values for name, values in keywords.items() if values},
+        none_of={"labels": filters.without_labels} if filters.without_labels else {},
+        ranges=ranges,
+        boxes=(filters.box,) if filters.box else (),
+    )

@@ -1,0 +1,104 @@
+"""From a request to a query without servers or models: examples, and modalities that cannot be searched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound
+from stormpetrel.posts.vision.concepts import ConceptList
+from stormpetrel.search import Area, SearchRequest
+from stormpetrel.search.query_builder import QueryBuilder
+from stormpetrel.search.query_encoder import QueryEncoder
+
+AT = datetime(2025, 11, 4, 18, tzinfo=UTC)
+POST = {
+    "_id": "x:1",
+    "clean_text": "alluvione a Genova",
+    "language": "it",
+    "created_at": AT.isoformat(),
+    "places": [{"longitude": 8.93, "latitude": 44.41, "kind": "city", "confidence": 0.9}],
+}
+COPY = {**POST, "_id": "x:2", "duplicate_of": "x:1"}
+MISSING = ModelUnavailable("it was not exported")
+
+
+class TextModel:
+    version, dimensions = "text@1", 4
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.full((len(texts), self.dimensions), 0.5, dtype=np.float32)
+
+
+class Stores:
+    """Documents and vectors of two posts, one a near-duplicate of the other."""
+
+    def get(self, collection: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        return {post["_id"]: post for post in (POST, COPY) if post["_id"] in ids}
+
+    def vectors(self, collection: str, ids: Sequence[str], names: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+        return {"x:1": {"visual": np.ones(2, dtype=np.float32)}} if "x:1" in ids else {}
+
+
+def builder(text_model: Any) -> QueryBuilder:
+    stores: Any = Stores()
+    encoder = QueryEncoder(text_model, MISSING, ConceptList(()), {"sar": ("sar@1", 3)})
+    names = SimpleNamespace(posts="posts", patches="patches")
+    return QueryBuilder(stores, stores, names, encoder, 10, ThreadPoolExecutor(1))
+
+
+def test_an_example_gives_its_text_words_picture_place_and_time() -> None:
+    query = builder(TextModel()).build(SearchRequest(post_id="x:1")).query
+    assert query.text is not None and query.terms is not None and query.visual is not None
+    assert (query.area, query.at, query.exclude) == (Area(8.93, 44.41), AT, "x:1")
+
+
+def test_a_near_duplicate_searches_as_its_original() -> None:
+    assert builder(TextModel()).build(SearchRequest(post_id="x:2")).query.exclude == "x:1"
+
+
+def test_the_requests_own_time_replaces_the_examples() -> None:
+    later = datetime(2025, 11, 5, tzinfo=UTC)
+    query = builder(TextModel()).build(SearchRequest(post_id="x:1", time=later)).query
+    assert (query.area, query.at) == (Area(8.93, 44.41), later)
+
+
+def test_a_missing_model_costs_its_modality_only() -> None:
+    built = builder(MISSING).build(SearchRequest(text="alluvione"))
+    assert built.query.text is None and built.query.terms is not None
+    assert built.unavailable == {"text": str(MISSING)}
+
+
+def test_an_unknown_example_beside_a_time_costs_its_modalities_only() -> None:
+    built = builder(TextModel()).build(SearchRequest(post_id="x:unknown", time=AT))
+    assert built.query.at == AT and set(built.problems) == {"text", "lexical", "visual", "concepts"}
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "error"),
+    [
+        ({"post_id": "x:unknown"}, NotFound),
+        ({"picture": "no base64!"}, BadQuery),
+        ({"vectors": {"text": [1.0, 2.0]}}, BadQuery),
+        ({"vectors": {"sar": [0.0, 0.0, 0.0]}}, BadQuery),
+        ({"vectors": {"visual": [1.0]}}, ModelUnavailable),
+        ({"vectors": {"earth": [1.0]}}, ModelUnavailable),
+    ],
+)
+def test_a_request_whose_only_part_fails_raises_its_problem(
+    request_fields: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        builder(TextModel()).build(SearchRequest(**request_fields))
+
+
+def test_a_clients_vector_is_brought_to_length_1() -> None:
+    built = builder(TextModel()).build(SearchRequest(vectors={"sar": [0.0, 3.0, 4.0]}))
+    assert built.patch.vectors["sar"] == pytest.approx([0.0, 0.6, 0.8])
