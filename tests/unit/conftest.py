@@ -23,7 +23,7 @@ CITIES = [
 ]
 AREAS = [
     PlaceRow(1, "Illinois", -89.0, 40.0, "US", "admin1", 12_000_000, "IL", radius_km=300),
-    PlaceRow(2, "Spain", -4.0, 39.7, "ES", "country", 47_000_000, radius_km=400, others=("España", "إسبانيا")),
+    PlaceRow(2, "Spain", -4.0, 39.7, "ES", "country", 47_000_000, radius_km=400, alternate_names=("España", "إسبانيا")),
     PlaceRow(3, "Greece", 22.5, 39.0, "GR", "country", 10_700_000, radius_km=200),
     PlaceRow(4, "Attica", 23.7, 38.0, "GR", "admin1", 3_800_000, "ES30", radius_km=50),
 ]
@@ -37,6 +37,6 @@ def small_gazetteer(tmp_path_factory: pytest.TempPathFactory) -> Gazetteer:
         PlaceRow(number, name, longitude, latitude, country, "city", population, admin1)
         for number, (name, longitude, latitude, country, population, admin1) in enumerate(CITIES, start=100)
     ]
-    rows[2].others = ("Genova", "Zena")
+    rows[2].alternate_names = ("Genova", "Zena")
     write_gazetteer(directory, [*rows, *AREAS], "test", {"es": ["ES", "AR"]})
     return Gazetteer(directory)

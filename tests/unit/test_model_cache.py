@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-from stormpetrel.core.errors import ModelUnavailable
+from stormpetrel.core.errors import ModelUnavailable, SetupError
 from stormpetrel.models import model_store
+from stormpetrel.models.export import export_model
 from stormpetrel.posts.text.encoder import TextEncoder, is_text_model_cached, read_manifest
 
 
@@ -31,6 +33,21 @@ def test_a_model_that_was_never_exported_is_refused_with_the_remedy(tmp_path: Pa
 def test_names_of_hub_models_become_folders() -> None:
     directory = model_store.model_directory(Path("c"), "sentence-transformers/LaBSE")
     assert directory == Path("c/sentence-transformers--LaBSE")
+
+
+def test_an_export_replaces_the_folder_and_a_failed_one_keeps_it(tmp_path: Path) -> None:
+    script, folder = tmp_path / "export.py", tmp_path / "cache" / "model"
+    script.write_text(
+        "import pathlib, sys\nfolder = pathlib.Path(sys.argv[2])\nfolder.mkdir()\n"
+        "(folder / 'manifest.json').write_text(sys.argv[3])"
+    )
+    for version in ("first", "second"):
+        export_model(script, tmp_path / "cache", "model", print, [version], Path(sys.executable))
+        assert (folder / "manifest.json").read_text() == version
+    script.write_text("raise SystemExit('no memory')")
+    with pytest.raises(SetupError, match="no memory"):
+        export_model(script, tmp_path / "cache", "model", print, python=Path(sys.executable))
+    assert (folder / "manifest.json").read_text() == "second"
 
 
 def test_vectors_do_not_depend_on_their_batch(encoder: TextEncoder) -> None:

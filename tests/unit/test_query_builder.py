@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound
 from stormpetrel.posts.vision.concepts import ConceptList
 from stormpetrel.search import Area, SearchRequest
@@ -49,7 +50,7 @@ class Stores:
 
 def builder(text_model: Any) -> QueryBuilder:
     stores: Any = Stores()
-    encoder = QueryEncoder(text_model, MISSING, ConceptList(()), {"sar": ("sar@1", 3)})
+    encoder = QueryEncoder(text_model, MISSING, ConceptList(()), {"sar": EmbeddingSpec("sar@1", 3)})
     names = SimpleNamespace(posts="posts", patches="patches")
     return QueryBuilder(stores, stores, names, encoder, 10, ThreadPoolExecutor(1))
 

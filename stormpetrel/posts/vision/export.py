@@ -37,9 +37,10 @@ def export(name: str, directory: Path, concepts: list[str]) -> None:
     import torch
 
     model: Any = sentence_transformers.SentenceTransformer(name, device="cpu").eval()
-    clip, images = model[0].model, model[0].processor.image_processor
+    clip, processor = model[0].model, model[0].processor
     if not hasattr(clip, "get_image_features"):
         raise SystemExit(f"{name} is no CLIP model: it has no image encoder")
+    images = processor.image_processor
     pixels = images(images=samples(), return_tensors="pt")["pixel_values"]
     directory.mkdir(parents=True, exist_ok=True)
     graph = directory / "image.onnx"

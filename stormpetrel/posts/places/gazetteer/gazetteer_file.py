@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ Members = dict[str, list[int]]
 
 @dataclass
 class PlaceRow:
-    """A place with its names as written; `own` are further main names, `others` alternate names. Degrees, WGS 84."""
+    """A place with its main name and its alternate names, as written. Degrees, WGS 84."""
 
     geonames_id: int
     name: str
@@ -49,8 +49,7 @@ class PlaceRow:
     admin1: str = ""
     admin2: str = ""
     radius_km: float = 5.0
-    own: tuple[str, ...] = ()
-    others: Iterable[str] = field(default=())
+    alternate_names: Iterable[str] = ()
 
 
 def write_gazetteer(
@@ -118,12 +117,13 @@ def _members(places: Sequence[PlaceRow]) -> Members:
     """Folded name -> its members: rows of places, with the flag `ALTERNATE` for an alternate name."""
     members: Members = {}
     for number, place in enumerate(places):
-        own = {fold(name) for name in (place.name, *place.own)}
-        others = {fold(name) for name in place.others} - own
+        main_name = fold(place.name)
+        names = {main_name: number}
+        for name in map(fold, place.alternate_names):
+            names.setdefault(name, number | int(ALTERNATE))
         if place.population >= MIN_SQUEEZED or place.kind != "city":
-            others |= {name.replace(" ", "") for name in own if " " in name} - own
-        for names, member in ((own, number), (others, number | int(ALTERNATE))):
-            for name in names:
-                if name and len(name) <= MAX_LENGTH and any(letter.isalpha() for letter in name):
-                    members.setdefault(name, []).append(member)
+            names.setdefault(main_name.replace(" ", ""), number | int(ALTERNATE))
+        for name, member in names.items():
+            if name and len(name) <= MAX_LENGTH and any(letter.isalpha() for letter in name):
+                members.setdefault(name, []).append(member)
     return members

@@ -40,8 +40,8 @@ def dump_rows(folder: Path) -> Iterator[PlaceRow]:
         yield from _postal(path)
 
 
-def division_rows(folder: Path, places: Iterable[PlaceRow], known: Container[tuple[str, ...]]) -> Iterator[PlaceRow]:
-    """The divisions that the folder names, each with the extent of its places, without those with a `known` key.
+def division_rows(folder: Path, places: Iterable[PlaceRow], excluded: Container[tuple[str, ...]]) -> Iterator[PlaceRow]:
+    """The divisions that the folder names, each with the extent of its places, without those whose key is `excluded`.
 
     A key is (country, code) or (country, code, code).
     """
@@ -50,7 +50,7 @@ def division_rows(folder: Path, places: Iterable[PlaceRow], known: Container[tup
     extents = DivisionExtents()
     for place in places:
         for key in ((place.country, place.admin1), (place.country, place.admin1, place.admin2)):
-            if all(key) and key not in known:
+            if all(key) and key not in excluded:
                 extents.add(key, place.longitude, place.latitude, place.population)
     firsts, seconds = _division_names(folder)
     for first, (name, geonames_id) in firsts.items():
@@ -101,7 +101,7 @@ def _places(path: Path) -> Iterator[PlaceRow]:
             line[10],
             line[11][:16],
             city_radius(population),
-            others=usable([line[2], *line[3].split(",")]),
+            alternate_names=usable([line[2], *line[3].split(",")]),
         )
 
 
@@ -125,7 +125,7 @@ def _postal_row(line: list[str]) -> Iterator[PlaceRow]:
             line[4],
             line[6][:16],
             POSTAL_RADIUS_KM,
-            others=[f"{line[0]} {line[1]}", f"{line[1]} {line[2]}"],
+            alternate_names=[f"{line[0]} {line[1]}", f"{line[1]} {line[2]}"],
         )
 
 

@@ -52,7 +52,7 @@ def default_rows() -> Iterator[PlaceRow]:
             int(city["population"]),
             city["admin1code"] or "",
             radius_km=city_radius(city["population"]),
-            others=usable(city["alternatenames"]),
+            alternate_names=usable(city["alternatenames"]),
         )
     further_names = yaml.safe_load(NAMES_FILE.read_text(encoding="utf-8"))
     yield from _divisions(extents, admin1_names, cache.get_us_states().values(), further_names["divisions"])
@@ -69,9 +69,9 @@ def _divisions(
     states: dict[Key, dict[str, Any]] = {("US", state["code"]): state for state in us_states}
     for key, name in admin1_names.items():
         state = states.get(key)
-        others = [*([key[1]] if state else []), *short.get(key, [])]
+        names = [*([key[1]] if state else []), *short.get(key, [])]
         geonames_id = int(state["geonameid"]) if state else 0
-        yield from extents.row(key, state["name"] if state else name, "admin1", geonames_id, others)
+        yield from extents.row(key, state["name"] if state else name, "admin1", geonames_id, names)
     for key in extents.keys(3):
         yield from extents.row(key, _admin2_name(key), "admin2", 0, [key[2]])
 
@@ -80,8 +80,8 @@ def _countries(
     extents: DivisionExtents, countries: dict[str, dict[str, Any]], further_names: dict[str, Any]
 ) -> Iterator[PlaceRow]:
     for code, country in countries.items():
-        others = [*_country_names(code), country["iso3"], *further_names["countries"].get(code, [])]
-        for row in extents.row((code,), country["name"], "country", int(country["geonameid"]), others):
+        names = [*_country_names(code), country["iso3"], *further_names["countries"].get(code, [])]
+        for row in extents.row((code,), country["name"], "country", int(country["geonameid"]), names):
             row.population = int(country["population"])
             row.radius_km = (float(country["areakm2"] or 1) / np.pi) ** 0.5
             row.longitude, row.latitude = further_names["points"].get(code, (row.longitude, row.latitude))
@@ -97,7 +97,7 @@ def _continent(continent: dict[str, Any]) -> PlaceRow:
 def _region(region: dict[str, Any]) -> PlaceRow:
     longitude, latitude = region["point"]
     row = PlaceRow(0, region["name"], longitude, latitude, "", "region", region["people"])
-    row.radius_km, row.others = float(region["radius_km"]), region.get("others", [])
+    row.radius_km, row.alternate_names = float(region["radius_km"]), region.get("alternate_names", [])
     return row
 
 
@@ -179,7 +179,7 @@ class DivisionExtents:
     def keys(self, length: int) -> list[Key]:
         return [key for key in self._cells if len(key) == length]
 
-    def row(self, key: Key, name: str, kind: Any, geonames_id: int, others: list[str]) -> Iterator[PlaceRow]:
+    def row(self, key: Key, name: str, kind: Any, geonames_id: int, alternate_names: list[str]) -> Iterator[PlaceRow]:
         """The row of a country or division; none where no city is in it."""
         if key not in self._cells:
             return
@@ -197,7 +197,7 @@ class DivisionExtents:
             key[1] if len(key) > 1 else "",
             key[2][:16] if len(key) > 2 else "",
             max(10.0, round(radius, 1)),
-            others=others,
+            alternate_names=alternate_names,
         )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -63,16 +63,20 @@ class Context:
 
 
 @dataclass
-class _Scores:
+class _ScoredMention:
     """A mention, its candidates, and for each the sum of its evidence and the reasons."""
 
     mention: Mention
     candidates: list[Candidate]
-    values: list[float]
-    reasons: list[list[str]] = field(default_factory=list)
+    scores: list[float]
+    reasons: list[list[str]]
+
+    @property
+    def folded_name(self) -> str:
+        return self.mention.name.casefold()
 
     def add(self, row: int, weight: float, reason: str) -> None:
-        self.values[row] += weight
+        self.scores[row] += weight
         self.reasons[row].append(reason)
 
     def add_context(self, context: Context) -> None:
@@ -109,7 +113,7 @@ class _Scores:
     def leader(self) -> tuple[Candidate, float] | None:
         if not self.candidates:
             return None
-        confidences = _softmax(self.values)
+        confidences = _softmax(self.scores)
         row = int(np.argmax(confidences))
         return self.candidates[row], confidences[row]
 
@@ -117,14 +121,13 @@ class _Scores:
         """The ranked candidates; `unknown` is the evidence for a place that the gazetteer lacks."""
         if not self.candidates:
             return Resolution(self.mention, (), ("the gazetteer does not know this name",))
-        confidences = _softmax([*self.values, unknown])[:-1]
+        confidences = _softmax([*self.scores, unknown])[:-1]
         order = sorted(range(len(confidences)), key=lambda row: (-confidences[row], row))
         reasons = [f"{self.candidates[order[0]].population:,} people", *self.reasons[order[0]]]
         if len(order) == 1:
             reasons.append("the only place of this name")
-        return Resolution(
-            self.mention, _pooled([(self.candidates[row], confidences[row]) for row in order]), (*reasons,)
-        )
+        ranked = [(self.candidates[row], confidences[row]) for row in order]
+        return Resolution(self.mention, _pooled(ranked), tuple(reasons))
 
 
 class ToponymResolver:
@@ -136,23 +139,23 @@ class ToponymResolver:
     def resolve(self, mentions: Sequence[Mention], context: Context | None = None) -> list[Resolution]:
         """One resolution a mention, in order; without candidates where the name is unknown."""
         context = context or Context()
-        scores = [self._scores(mention) for mention in mentions]
-        for score in scores:
-            score.add_context(context)
+        scored_mentions = [self._scored(mention) for mention in mentions]
+        for scored in scored_mentions:
+            scored.add_context(context)
         # Each name gets the other names' likeliest places as evidence, once and before any of them changes.
-        leaders = [(score.mention.name.casefold(), score.leader) for score in scores]
-        for score in scores:
-            name = score.mention.name.casefold()
-            score.add_names([leader for other, leader in leaders if leader is not None and other != name])
+        leaders = [(scored.folded_name, scored.leader) for scored in scored_mentions]
+        for scored in scored_mentions:
+            scored.add_names([leader for name, leader in leaders if leader and name != scored.folded_name])
         share = context.recent.highest_share() if context.recent is not None else 0.0
         # A place that the gazetteer lacks is a small one, where recent posts are.
         unknown = POPULATION * math.log(UNKNOWN_POPULATION + SMALL_POPULATION) + RECENT_UNKNOWN * math.sqrt(share)
-        resolutions = [score.resolution(unknown) for score in scores]
+        resolutions = [scored.resolution(unknown) for scored in scored_mentions]
         return [self._by_context(resolution, resolutions, context.recent) for resolution in resolutions]
 
-    def _scores(self, mention: Mention) -> _Scores:
+    def _scored(self, mention: Mention) -> _ScoredMention:
         candidates = self._candidates(mention.name)
-        return _Scores(mention, candidates, [_prior(candidate) for candidate in candidates], [[] for _ in candidates])
+        scores = [_prior(candidate) for candidate in candidates]
+        return _ScoredMention(mention, candidates, scores, [[] for _ in candidates])
 
     def _candidates(self, name: str) -> list[Candidate]:
         """The places of a name, or else of the name without its genitive, compass point, kind or article. None of a
@@ -248,10 +251,8 @@ def _prior(candidate: Candidate) -> float:
 
 
 def _same_division(place: Candidate, other: Candidate) -> bool:
-    return bool(place.admin1_code) and (place.country_code, place.admin1_code) == (
-        other.country_code,
-        other.admin1_code,
-    )
+    is_same_country = place.country_code == other.country_code
+    return bool(place.admin1_code) and is_same_country and place.admin1_code == other.admin1_code
 
 
 def _softmax(scores: Sequence[float]) -> list[float]:

@@ -28,7 +28,7 @@ MAX_WORDS = 4  # of a name
 
 @dataclass(frozen=True)
 class Mention:
-    """A place name in a text, `text[start:end]`, and the method that found it. One in a hashtag may be a part of its
+    """A place name in a text, `text[start:end]`, and the method that found it. In a hashtag it may be a part of the
     word (#ChennaiFloods)."""
 
     name: str
