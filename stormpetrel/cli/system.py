@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stormpetrel.bootstrap import concept_list
+from stormpetrel.bootstrap import concept_list, open_text_encoder
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
@@ -12,13 +12,15 @@ from stormpetrel.local.stack import Part, Stack, this_python
 from stormpetrel.log.kafka import apply_topics
 from stormpetrel.models.export import ensure_exported, ensure_visual_exported
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
+from stormpetrel.posts.text.encoder import TextEncoder
 
 
-def _ready(port: int) -> bool:
+def is_ready(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether the process that serves this port says that it can work."""
     import httpx
 
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2.0).status_code == 200
+        return httpx.get(f"http://{host}:{port}/readyz", timeout=2.0).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -27,15 +29,21 @@ def own_parts(settings: Settings) -> list[Part]:
     """Worker, index and scenes consumers and API, pointed to the local stack."""
     environment = local_addresses(settings)
     return [
-        Part("index", this_python("consume", "index"), lambda: _ready(settings.index.probe_port), environment),
-        Part("scenes", this_python("consume", "scenes"), lambda: _ready(settings.imagery.probe_port), environment),
-        Part("worker", this_python("worker"), lambda: _ready(settings.worker.probe_port), environment),
-        Part("api", this_python("serve"), lambda: _ready(settings.api.port), environment),
+        Part("index", this_python("consume", "index"), lambda: is_ready(settings.index.probe_port), environment),
+        Part("scenes", this_python("consume", "scenes"), lambda: is_ready(settings.imagery.probe_port), environment),
+        Part("worker", this_python("worker"), lambda: is_ready(settings.worker.probe_port), environment),
+        Part("api", this_python("serve"), lambda: is_ready(settings.api.port), environment),
     ]
 
 
+def load_text_encoder(settings: Settings, say: Callable[[str], None]) -> TextEncoder:
+    """The configured text encoder, exported first where the cache lacks it."""
+    ensure_exported(settings.models, settings.text_model.name, say)
+    return open_text_encoder(settings)
+
+
 def ensure_models(settings: Settings, say: Callable[[str], None]) -> None:
-    """Both configured models and the gazetteer in the cache. Raises SetupError where one cannot be had."""
+    """Both configured models and the gazetteer in the cache. Raises SetupError where one cannot be obtained."""
     ensure_gazetteer(settings.cache, settings.places.gazetteer)
     ensure_exported(settings.models, settings.text_model.name, say)
     ensure_visual_exported(settings.models, settings.visual_model.name, concept_list().names, say)

@@ -9,7 +9,7 @@ import pytest
 
 from stormpetrel.core.errors import SetupError
 from stormpetrel.evaluation.place_scores import PointTally, SpanTally
-from stormpetrel.evaluation.places import evaluate, events_of, recognise
+from stormpetrel.evaluation.places import evaluate, posts_by_event, recognise
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.places.tagger.labelled_mentions import (
@@ -75,7 +75,7 @@ def test_a_tagger_is_the_same_each_time_and_knows_what_it_learned_from(tmp_path:
     card = {"data": "generated", "gazetteer": gazetteer.version, "posts": {"en_learned": 120}, "held_out": None}
     write_tagger(tmp_path / "tagger", first, learned, card)
     assert has_seen(tmp_path / "tagger", learned)
-    report = recognise(events_of(other), gazetteer, tmp_path / "tagger", said.append)
+    report = recognise(posts_by_event(other), gazetteer, tmp_path / "tagger", said.append)
     assert report["held_out_by_training"] == [] and report["exact"]["r"] > 0.5
     words = json.loads((tmp_path / "tagger" / "vocab" / "strings.json").read_text())
     assert "Houston" not in words, "no text of the posts is in the files"
@@ -130,10 +130,10 @@ def test_an_evaluation_reports_names_points_and_the_footprint(tmp_path: Path, di
 
 def test_scores_are_those_of_the_textbook() -> None:
     tally = SpanTally()
-    tally.note([(0, 5), (10, 20), (30, 33)], [(0, 5), (12, 20)])
-    assert tally.exactly() == {"p": 0.3333, "r": 0.5, "f1": 0.4}
-    assert tally.overlapping() == {"p": 0.6667, "r": 1.0, "f1": 0.8}
-    points = PointTally(asked=4, kilometres=[1.0, 200.0, 100.0], in_box=[True, False], right_at=[1, 3, 2, 0])
+    tally.add([(0, 5), (10, 20), (30, 33)], [(0, 5), (12, 20)])
+    assert tally.exact_scores() == {"p": 0.3333, "r": 0.5, "f1": 0.4}
+    assert tally.overlap_scores() == {"p": 0.6667, "r": 1.0, "f1": 0.8}
+    points = PointTally(mentions=4, kilometres=[1.0, 200.0, 100.0], in_box=[True, False], right_ranks=[1, 3, 2, 0])
     told = points.report()
     assert (told["answered"], told["acc161"], told["acc161_of_all"]) == (0.75, 0.6667, 0.5)
     assert (told["median_km"], told["in_box"], told["mrr1"], told["mrr3"]) == (100.0, 0.5, 0.25, 0.4583)
