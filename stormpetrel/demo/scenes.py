@@ -101,7 +101,7 @@ def _fields_of(ground: Ground) -> dict[str, NDArray[np.float32]]:
 
 @dataclass(frozen=True)
 class RadarGeometry:
-    """The ground positions of a descending pass: rotated against the zone's grid and slightly bent, as in a real one."""
+    """The ground positions of a descending pass: rotated against the zone's grid and slightly bent, as real ones."""
 
     ground: Ground
     rows: int

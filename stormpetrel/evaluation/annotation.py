@@ -1,5 +1,5 @@
-"""`eval annotation`, patches: accuracy by class after one, two and three rounds, against random labels and one batch (the
-paper's Table 3), with radar, optical and fused descriptors; and what the cascade saves."""
+"""`eval annotation`, patches: accuracy by class after one, two and three rounds, against random labels and one batch
+(the paper's Table 3), with radar, optical and fused descriptors; and what the cascade saves."""
 
 from __future__ import annotations
 

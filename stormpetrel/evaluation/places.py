@@ -75,7 +75,7 @@ def recognise(by_event: ByEvent, gazetteer: Gazetteer, tagger: Path, say: Say) -
 
 
 def held_out(by_event: ByEvent, gazetteer: Gazetteer, say: Say, bare: bool = False) -> dict[str, Any]:
-    """Scores on every event of taggers that are trained without it; `bare`: without gazetteer and mention replacement."""
+    """Scores on every event of taggers that are trained without it; `bare`: no gazetteer, no mention replacement."""
     return _report(_held_out_tallies(by_event, gazetteer, say, bare))
 
 

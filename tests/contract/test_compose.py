@@ -58,11 +58,11 @@ def test_every_service_has_limits_and_what_goes_on_has_a_health_check(services: 
 
 @pytest.mark.parametrize("name", OURS)
 def test_each_command_is_one_of_the_command_line(services: dict[str, Any], name: str) -> None:
-    from stormpetrel.cli import assembled
+    from stormpetrel.cli import build_app
 
     words = [word for word in services[name]["command"] if not word.startswith(("-", "/")) and word != "1"]
     arguments = words[:2] if words[0] in ("topics", "consume", "sources") else words[:1]
-    answer = CliRunner().invoke(assembled(), [*arguments, "--help"])
+    answer = CliRunner().invoke(build_app(), [*arguments, "--help"])
     assert answer.exit_code == 0, answer.output
 
 

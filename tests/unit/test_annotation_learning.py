@@ -15,7 +15,7 @@ from stormpetrel.core.errors import BadQuery, SetupError
 from stormpetrel.core.events import LabelDefined
 from stormpetrel.evaluation.annotation import cascade_report, evaluate_patches
 from stormpetrel.evaluation.generated_scene import generated_scene
-from stormpetrel.evaluation.labelled_scene import grids_of, is_scene, read_scene, write_scene
+from stormpetrel.evaluation.labelled_scene import is_scene, read_scene, scale_levels_of, write_scene
 from stormpetrel.learning.active.cascade import Level, Told, descend
 from stormpetrel.learning.active.embedding_cache import Items
 from stormpetrel.learning.active.patch_ids import parents_of
@@ -130,7 +130,7 @@ def test_it_advises_to_stop_when_nothing_moves_and_not_before() -> None:
 
 
 def test_a_generated_scene_has_grids_that_fit_and_a_cascade_that_saves() -> None:
-    scale_levels = grids_of(generated_scene(1920))
+    scale_levels = scale_levels_of(generated_scene(1920))
     assert [len(scale_level.parents) for scale_level in scale_levels] == [16, 64, 256]
     for coarse, fine in pairwise(scale_levels):
         for label, bears in fine.truth.items():
@@ -146,8 +146,8 @@ def test_a_labelled_scene_is_read_as_it_was_written_and_told_where_it_does_not_f
     assert not is_scene(tmp_path)
     write_scene(scene, tmp_path)
     assert is_scene(tmp_path)
-    for written, kept in zip(grids_of(scene), grids_of(read_scene(tmp_path)), strict=True):
-        assert written.side == kept.side and (written.parents == kept.parents).all()
+    for written, kept in zip(scale_levels_of(scene), scale_levels_of(read_scene(tmp_path)), strict=True):
+        assert written.scale_level == kept.scale_level and (written.parents == kept.parents).all()
         assert all((written.vectors[name] == kept.vectors[name]).all() for name in written.vectors)
         assert all((written.truth[label] == kept.truth[label]).all() for label in written.truth)
     classes = (tmp_path / "classes.json").read_text(encoding="utf-8")

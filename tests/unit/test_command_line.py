@@ -13,7 +13,7 @@ import click
 import pytest
 import typer
 
-from stormpetrel.cli import assembled
+from stormpetrel.cli import build_app
 
 NOWHERE = {"STORMPETREL_KAFKA__BOOTSTRAP": "127.0.0.1:9", "STORMPETREL_API__PORT": "9"}
 
@@ -36,7 +36,7 @@ def commands(group: click.Command, path: str = "stormpetrel") -> Iterator[tuple[
 
 
 def test_every_command_and_every_option_is_explained() -> None:
-    for path, command in commands(typer.main.get_command(assembled())):
+    for path, command in commands(typer.main.get_command(build_app())):
         assert (command.help or "").strip(), path
         for parameter in command.params:
             explained = getattr(parameter, "help", None) or parameter.name in ("limit", "directory", "port")
@@ -46,7 +46,7 @@ def test_every_command_and_every_option_is_explained() -> None:
 def test_help_needs_neither_the_model_nor_a_server_library() -> None:
     heavy = ("numpy", "onnxruntime", "fastapi", "faust", "qdrant_client")
     code = (
-        f"import sys; from stormpetrel.cli import assembled as a; a(); print([m for m in {heavy} if m in sys.modules])"
+        f"import sys; from stormpetrel.cli import build_app as a; a(); print([m for m in {heavy} if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from stormpetrel.cli import assembled
+from stormpetrel.cli import build_app
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.imagery.patches.cutting import Strip, describe
 from stormpetrel.imagery.patches.earth_model import EarthModel, bring, read_earth_manifest
@@ -80,7 +80,7 @@ def test_a_model_comes_in_by_one_command_and_wrong_facts_of_it_do_not(tmp_path: 
     graph = write_graph(tmp_path / "tiny.onnx", 2, 60)
     told = ["model", "earth", str(graph), str(tmp_path / "model"), "--name", "tiny", "--size", "60"]
     right = ["--channels", "B08,VV", "--mean", "0.1,-12", "--std", "0.05,4"]
-    done = CliRunner().invoke(assembled(), [*told, *right])
+    done = CliRunner().invoke(build_app(), [*told, *right])
     assert done.exit_code == 0, done.output
     assert read_earth_manifest(tmp_path / "model").dimensions == 4
     for wrong, said in (
@@ -88,6 +88,6 @@ def test_a_model_comes_in_by_one_command_and_wrong_facts_of_it_do_not(tmp_path: 
         (["--channels", "B08,VV", "--mean", "0", "--std", "1"], "mean and a standard deviation"),
         (["--channels", "B08,B08", "--mean", "0,0", "--std", "1,1"], "different ones"),
     ):
-        failed = CliRunner().invoke(assembled(), [*told, *wrong])
+        failed = CliRunner().invoke(build_app(), [*told, *wrong])
         assert failed.exit_code != 0
         assert said in str(failed.exception)

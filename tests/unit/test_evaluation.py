@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stormpetrel.core.errors import ModelUnavailable, SetupError
 from stormpetrel.evaluation.measures import average_precision, ndcg_at, paired_p, precision_at
 from stormpetrel.evaluation.retrieval import FUSED, MODALITIES, evaluate
-from stormpetrel.evaluation.test_collections import read_sets
+from stormpetrel.evaluation.test_collections import read_collections
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.adaptive import LearnedFusion, learn
 from stormpetrel.fusion.methods import METHODS
@@ -81,7 +81,7 @@ def _folder(directory: Path) -> Path:
 
 
 def test_an_evaluation_reports_every_modality_and_every_fusion(tmp_path: Path, geoparser: Geoparser) -> None:
-    (judged,) = read_sets(_folder(tmp_path / "small_set"), 60)
+    (judged,) = read_collections(_folder(tmp_path / "small_set"), 60)
     assert judged.name == "small_set"
     assert len(judged.posts) == 91, "the repeat is collapsed"
     report = evaluate(judged, WordVectors(), geoparser)
@@ -99,12 +99,12 @@ def test_an_evaluation_reports_every_modality_and_every_fusion(tmp_path: Path, g
 def test_a_folder_of_sets_is_read_set_by_set(tmp_path: Path) -> None:
     _folder(tmp_path / "one")
     _folder(tmp_path / "two")
-    assert [judged.name for judged in read_sets(tmp_path, 10)] == ["one", "two"]
+    assert [judged.name for judged in read_collections(tmp_path, 10)] == ["one", "two"]
 
 
 def test_a_folder_without_judged_posts_says_what_it_wants(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="event"):
-        read_sets(tmp_path, 10)
+        read_collections(tmp_path, 10)
 
 
 @settings(max_examples=30, deadline=None)

@@ -96,7 +96,7 @@ def test_a_dropped_collection_does_not_come_back_from_its_copy(tmp_path: Path, s
     assert slow.begun.wait(10)
     assert engine.drop("c")
     slow.go.set()
-    wait_until(lambda: shard._renewing is None, 30, "the renewal has ended")
+    wait_until(lambda: shard._optimising is None, 30, "the renewal has ended")
     assert Engine(tmp_path, slow).shards == {}
 
 

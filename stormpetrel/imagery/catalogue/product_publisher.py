@@ -12,7 +12,7 @@ from stormpetrel.core.errors import StormpetrelError
 from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, encode
 from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
 from stormpetrel.log.kafka import Publisher, dead_letter_headers
-from stormpetrel.process.metrics import PRODUCTS_TOLD
+from stormpetrel.process.metrics import CATALOGUE_NOTIFICATIONS
 
 REMEMBERED = 50_000
 Told = ProductAnnounced | ProductWithdrawn
@@ -65,4 +65,4 @@ class ProductPublisher:
 
     def _count(self, outcome: str) -> None:
         self.counts[outcome] += 1
-        PRODUCTS_TOLD.labels(self._source, outcome).inc()
+        CATALOGUE_NOTIFICATIONS.labels(self._source, outcome).inc()
