@@ -1,4 +1,4 @@
-"""The console command: the composition root that wires settings to processes. Nobody imports it.
+"""The console command: the composition root that wires settings to processes. No other package imports it.
 
 Imports stay inside the commands, so that `--help` answers at once.
 """

@@ -165,7 +165,7 @@ def optimise_shard(directory: Path = typer.Option()) -> None:
 def bench(
     data: Path | None = typer.Option(None, exists=True, help="Real data: a folder with tweets_idrisi/mentions in it."),
     posts: int = typer.Option(100_000, min=1000, help="Indexed posts of the search benchmark."),
-    only: str | None = typer.Option(None, help="annotation, compression, fusion, notice, pair, main_path, search."),
+    only: str | None = typer.Option(None, help="One of them by name; a wrong name lists them all."),
 ) -> None:
     """Measure this machine: the benchmarks of a checkout, as JSON."""
     import subprocess

@@ -53,7 +53,7 @@ class Shard:
         self._unflushed = 0
         self._fresh = self._current.shard.info().points_count - self._state["optimised"]
         self._closed = False
-        self._writes_since_copy: list[Any] | None = None  # writes since the copy that is being optimised was made
+        self._writes_since_copy: list[Any] | None = None  # None: no copy is being optimised
         self._optimising: threading.Thread | None = None
         self._write_record()
         for folder in directory.iterdir():  # of an optimisation that was interrupted

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from stormpetrel.cli.console import say
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
@@ -42,7 +43,7 @@ class RunningSystem:
         self.addresses = local_addresses(self.settings)
         self.bootstrap = self.addresses["STORMPETREL_KAFKA__BOOTSTRAP"]
         self.directory = directory
-        self.stack = Stack(directory, print)
+        self.stack = Stack(directory, say)
         self.ours: dict[str, subprocess.Popen[bytes]] = {}
         self.ports: dict[str, int] = {}
         self._api_port = 0

@@ -1,4 +1,4 @@
-"""The catalogue, the cascade, multi-knowledge conditions, stopping advice and the evaluation's form."""
+"""The catalogue, the cascade, structured queries, stopping advice and the evaluation's form."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_a_labelled_scene_is_read_as_it_was_written_and_told_where_it_does_not_f
         read_scene(tmp_path)
 
 
-def test_the_evaluation_has_its_form_on_a_folder_of_events(tmp_path: Path, model_directory: Path) -> None:
+def test_the_evaluation_gives_plausible_figures_on_a_folder_of_events(tmp_path: Path, model_directory: Path) -> None:
     folder = tmp_path / "events" / "t26"
     folder.mkdir(parents=True)
     for event, word in (("one", "flood in the valley"), ("two", "fire on the hill")):
@@ -182,9 +182,18 @@ def test_the_evaluation_has_its_form_on_a_folder_of_events(tmp_path: Path, model
         check=True,
     )
     report = json.loads(done.stdout)
-    assert {"accuracy_by_round", "random_by_round", "one_shot"} <= report["patches"]["generated"].keys()
-    assert len(report["patches"]["generated"]["accuracy_by_round"]) == 3
-    assert report["posts"]["events"]["labels"] == 200 and report["posts"]["events"]["macro_f1"] > 0.9
+    scene = report["patches"]["generated"]
+    assert scene["patches"] == 64, "960 px are eight patches of 120 px a side"
+    for name in ("accuracy_by_round", "random_by_round", "from_example_by_round", "ap_by_round"):
+        by_class = [figures[name] for figures in scene["by_class"].values()]
+        assert scene[name] == pytest.approx(np.mean(by_class, axis=0), abs=1e-4), "the mean over the classes"
+        assert len(scene[name]) == 3 and all(0.3 < value <= 1 for value in scene[name])
+    assert scene["accuracy_by_round"][2] > scene["accuracy_by_round"][0] - 0.05
+    assert 0.5 < scene["one_shot"] <= 1 and set(scene["descriptors"]) == {"sar", "ms", "fused"}
+    assert scene["by_class"] == scene["descriptors"]["fused"]["by_class"]
+    posts = report["posts"]["events"]
+    assert posts["labels"] == 200 and posts["events"] == 2 and set(posts["by_event"]) == {"one", "two"}
+    assert 1 >= posts["macro_f1"] > 0.9 and posts["whole_event"] >= posts["macro_f1"] - 0.01
 
 
 def test_real_patches_are_annotated_by_level_one(data: Path) -> None:
