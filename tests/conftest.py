@@ -31,7 +31,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says once, at the end and in colour, which tests were skipped for want of data."""
     if _needed_data:
         terminalreporter.section("real data are missing", yellow=True)
-        terminalreporter.write_line(f"{len(_needed_data)} tests were skipped: {NO_DATA}", yellow=True)
+        terminalreporter.write_line(f"tests skipped: {len(_needed_data)}; {NO_DATA}", yellow=True)
         for test in _needed_data:
             terminalreporter.write_line(f"  {test}")
 
