@@ -29,7 +29,7 @@ from tests.integration.running import RunningSystem
 
 LATENCY_SAMPLES = 40
 FOUND_PATIENCE_S = 20.0
-POLL_S = 0.1  # a query costs the encoder a text: asking without a pause would be a load of its own
+POLL_S = 0.1  # a query costs the encoder a text: searching without a pause would be a load of its own
 
 
 def run(data: Path | None) -> dict[str, Any]:

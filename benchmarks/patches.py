@@ -106,9 +106,9 @@ from stormpetrel.imagery.catalogue.folder import product_at
 started = time.perf_counter()
 radar, optical = (product_at(Path(path), datetime.now(UTC)) for path in sys.argv[1:3])
 (scene,) = scenes_of(optical, [radar, optical], Rules())
-found = describe_scene(scene, Path(sys.argv[3]))
+result = describe_scene(scene, Path(sys.argv[3]))
 # Not getrusage: its figure starts at the parent's own memory.
 status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
 memory = int(status["VmHWM"].split()[0]) / 1024
-print(time.perf_counter() - started, memory, len(found.patches), found.shift.east, found.shift.north)
+print(time.perf_counter() - started, memory, len(result.patches), result.shift.east, result.shift.north)
 """

@@ -116,8 +116,8 @@ def _replay_and_wait(stream: Path, settings: Settings) -> None:
     from consumers.sources.files import files_in, replay
     from consumers.sources.post_publisher import PostPublisher
     from stormpetrel.cli.console import ERROR, say
-    from stormpetrel.core.errors import SetupError
-    from stormpetrel.log.kafka import POST_GROUPS, Publisher, consumer_lags
+    from stormpetrel.cli.system import wait_until_processed
+    from stormpetrel.log.kafka import POST_GROUPS, Publisher
 
     bootstrap = f"127.0.0.1:{settings.local.kafka_port}"
     publisher = PostPublisher(Publisher(bootstrap), "demo")
@@ -126,16 +126,11 @@ def _replay_and_wait(stream: Path, settings: Settings) -> None:
     total = publisher.counts["published"]
     with Progress(console=ERROR, transient=True) as progress:
         bar = progress.add_task("posts through the system", total=max(1, 2 * total))
-        lag, last_progress = -1, time.monotonic()
-        while lag != 0:
-            lags = consumer_lags(bootstrap, settings.kafka.group_prefix)
-            new_lag = sum(lags[name] for name in POST_GROUPS)
-            last_progress = time.monotonic() if new_lag != lag else last_progress
-            lag = new_lag
+
+        def show(lag: int) -> None:
             progress.update(bar, completed=max(0, 2 * total - lag))
-            if time.monotonic() - last_progress > STALL_PATIENCE_S:
-                raise SetupError(f"{lag} records do not move; see the logs of worker and index")
-            time.sleep(0.5 if lag else 0)
+
+        wait_until_processed(settings, POST_GROUPS, STALL_PATIENCE_S, show)
     seconds = time.monotonic() - started
     say(f"{total} posts went through in {seconds:.1f} s; {publisher.counts['dead']} broken records are dead letters")
 

@@ -50,19 +50,19 @@ def show_scenes(settings: Settings, folder: Path) -> str:
     from stormpetrel.bootstrap import open_gazetteer
     from stormpetrel.cli.console import ERROR, say
     from stormpetrel.cli.results import print_cells
+    from stormpetrel.cli.system import wait_until_processed
     from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
     from stormpetrel.log.kafka import Publisher
 
     with ERROR.status("generating two radar images and an optical one"):
         products = make_scenes(folder)
-    bootstrap = f"127.0.0.1:{settings.local.kafka_port}"
-    publisher = ProductPublisher(Publisher(bootstrap), "demo")
+    publisher = ProductPublisher(Publisher(f"127.0.0.1:{settings.local.kafka_port}"), "demo")
     started = time.monotonic()
     with ERROR.status("reading, registering, cutting and describing them"):
         for product in products:
             announce(product, publisher)
             publisher.flush()
-            _wait_for_scenes(bootstrap, settings)
+            wait_until_processed(settings, ("scenes", "patches"), PATIENCE_S)
     address = f"http://{settings.api.host}:{settings.api.port}"
     pair = f"{products[2].stem}|{products[1].stem}"
     with httpx.Client(base_url=address, timeout=30) as client:
@@ -83,18 +83,3 @@ def show_scenes(settings: Settings, folder: Path) -> str:
         print_cells(title, response, open_gazetteer(settings))
     say(f"its pictures: {address}/v1/scenes/pictures/change.png?scene_id={pair}")
     return pair
-
-
-def _wait_for_scenes(bootstrap: str, settings: Settings) -> None:
-    from stormpetrel.core.errors import SetupError
-    from stormpetrel.log.kafka import consumer_lags
-
-    deadline = time.monotonic() + PATIENCE_S
-    idle_looks = 0
-    # The index consumer can only be done when the scenes consumer is: look twice before believing a zero.
-    while idle_looks < 2:
-        lags = consumer_lags(bootstrap, settings.kafka.group_prefix)
-        idle_looks = idle_looks + 1 if lags["scenes"] + lags["patches"] == 0 else 0
-        if time.monotonic() > deadline:
-            raise SetupError("the scenes consumer makes no progress; see its log")
-        time.sleep(0.2)

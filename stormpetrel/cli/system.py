@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 
 from stormpetrel.bootstrap import concept_list, open_text_encoder
+from stormpetrel.core.errors import SetupError
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
 from stormpetrel.local.stack import Part, Stack, this_python
-from stormpetrel.log.kafka import apply_topics
+from stormpetrel.log.kafka import apply_topics, consumer_lags
 from stormpetrel.models.export import ensure_exported, ensure_visual_exported
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 from stormpetrel.posts.text.encoder import TextEncoder
@@ -47,6 +49,26 @@ def ensure_models(settings: Settings, say: Callable[[str], None]) -> None:
     ensure_gazetteer(settings.cache, settings.places.gazetteer)
     ensure_exported(settings.models, settings.text_model.name, say)
     ensure_visual_exported(settings.models, settings.visual_model.name, concept_list().names, say)
+
+
+def wait_until_processed(
+    settings: Settings, groups: Iterable[str], patience_s: float, report: Callable[[int], object] = lambda _: None
+) -> None:
+    """Returns when the local stack's consumer groups have no lag; `report` gets the lag, in records. Raises SetupError
+    where it does not change for `patience_s`."""
+    names = tuple(groups)
+    bootstrap = f"127.0.0.1:{settings.local.kafka_port}"
+    zeros, lag, changed = 0, -1, time.monotonic()
+    # One group can only be done when the one before it is: look twice before believing a zero.
+    while zeros < 2:
+        lags = consumer_lags(bootstrap, settings.kafka.group_prefix)
+        before, lag = lag, sum(lags[name] for name in names)
+        zeros = 0 if lag else zeros + 1
+        changed = changed if lag == before else time.monotonic()
+        report(lag)
+        if time.monotonic() - changed > patience_s:
+            raise SetupError(f"{lag} records of {', '.join(names)} make no progress; see the logs of these processes")
+        time.sleep(0.2)
 
 
 def start_system(

@@ -29,11 +29,11 @@ class Scores:
 
 @dataclass(frozen=True)
 class Session:
-    """One analyst's work on a label, scored after each round: with the labels that active learning chose (`asked`);
+    """One analyst's work on a label, scored after each round: with the labels that active learning chose (`active`);
     with as many random labels (`random`), and with random labels after the same first example (`from_example`); and
     with as many that were chosen in one batch, with nothing learned in between (`one_shot`)."""
 
-    asked: list[Scores]
+    active: list[Scores]
     random: list[Scores]
     from_example: list[Scores]
     one_shot: Scores
@@ -43,13 +43,12 @@ def run_session(matrix: Float32, truth: Bools, seed: int) -> Session:
     """Three rounds of ten labels over half of the collection, drawn by the seed; the other half is held out. It begins
     with one example of the label, which a person has chosen."""
     rng = np.random.default_rng(seed)
-    order = rng.permutation(len(matrix))
-    pool, held_out = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
+    pool, held_out = (np.sort(half) for half in halves(rng, len(matrix)))
     first = int(rng.choice(pool[truth[pool]]))
     random_rows = [int(row) for row in rng.permutation(pool)]
     random_after_first = [first, *(row for row in random_rows if row != first)]
     gamma, labelled = width_of(matrix), [first]
-    asked: list[Scores] = []
+    active: list[Scores] = []
     random: list[Scores] = []
     from_example: list[Scores] = []
 
@@ -59,11 +58,17 @@ def run_session(matrix: Float32, truth: Bools, seed: int) -> Session:
     for number in range(1, ROUNDS + 1):
         labelled += _next_labels(matrix[pool], truth[pool], pool, labelled, gamma, LABELS_A_ROUND - (number == 1))
         end = number * LABELS_A_ROUND
-        asked.append(scores(labelled[:end]))
+        active.append(scores(labelled[:end]))
         random.append(scores(random_rows[:end]))
         from_example.append(scores(random_after_first[:end]))
     batch = _next_labels(matrix[pool], truth[pool], pool, [first], gamma, ROUNDS * LABELS_A_ROUND - 1)
-    return Session(asked, random, from_example, scores([first, *batch]))
+    return Session(active, random, from_example, scores([first, *batch]))
+
+
+def halves(rng: np.random.Generator, count: int) -> tuple[Rows, Rows]:
+    """The rows of a collection in random order, cut in two."""
+    order = rng.permutation(count)
+    return order[: count // 2], order[count // 2 :]
 
 
 def signs_of(truth: Bools) -> NDArray[np.int8]:

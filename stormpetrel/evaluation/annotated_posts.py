@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.evaluation.analyst import signs_of
+from stormpetrel.evaluation.analyst import Bools, Rows, halves, signs_of
 from stormpetrel.evaluation.folders import data_folders
 from stormpetrel.evaluation.humanitarian import humanitarian_report
-from stormpetrel.evaluation.labelled_events import Bools, Event, Rows, read_events
+from stormpetrel.evaluation.labelled_events import Event, read_events
 from stormpetrel.evaluation.measures import rounded_means
 from stormpetrel.learning.active.selection import Examples, next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
@@ -84,9 +84,8 @@ def _stream_scores(event: Event, prior: LinearModel | None) -> dict[str, float]:
 def _run(event: Event, prior: LinearModel | None, seed: int) -> dict[str, float]:
     """`macro_f1` on the held-out half of the posts; `whole_event` counts the labelled posts as right; `chance` is as
     many random labels, `unlabelled` the prior alone, `supervised` the labels of the whole pool."""
-    order = np.random.default_rng(seed).permutation(len(event.truth))
-    held_out, pool = order[: len(order) // 2], np.sort(order[len(order) // 2 :])
-    random_rows = order[len(order) // 2 :][:LABELS]
+    held_out, shuffled = halves(np.random.default_rng(seed), len(event.truth))
+    pool, random_rows = np.sort(shuffled), shuffled[:LABELS]
     labelled = _labelled_rows(event, prior, pool, seed)
     predicted = _predictions(event, prior, labelled)
     whole = predicted.copy()
@@ -100,7 +99,7 @@ def _run(event: Event, prior: LinearModel | None, seed: int) -> dict[str, float]
         "chance": macro_f1(_predictions(event, prior, random_rows), held_out),
         "unlabelled": macro_f1(_predictions(event, prior, np.empty(0, dtype=np.int64)), held_out),
         "supervised": macro_f1(_predictions(event, prior, pool), held_out),
-        "whole_event": macro_f1(whole, order),
+        "whole_event": macro_f1(whole, np.arange(len(whole))),
     }
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stormpetrel.evaluation.analyst import ROUNDS, Scores, Session, run_session, signs_of
+from stormpetrel.evaluation.analyst import ROUNDS, Bools, Scores, Session, halves, run_session, signs_of
 from stormpetrel.evaluation.folders import data_folders
 from stormpetrel.evaluation.generated_scene import generated_scene
 from stormpetrel.evaluation.labelled_scene import LabelledPatches, LabelledScene, is_scene, read_scene, scale_levels_of
@@ -21,7 +20,6 @@ from stormpetrel.learning.active.selection import Examples, next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
 from stormpetrel.learning.training.support_vector_ranker import Float32, fit, width_of
 
-Bools = NDArray[np.bool_]
 SEEDS = 5
 CUTS = 4  # a side, of images of a small set: 120 px become 16 tiles of 30 px
 TILE = 32  # px, of larger images whose every pixel is labelled
@@ -29,10 +27,10 @@ FEWEST_TILES = 20
 FEWEST_OF_A_SIDE = 6  # patches with and without a label: fewer cannot be halved and evaluated
 # Figures by round: the labels that they are of (a field of `Session`), and the score.
 ROUND_KEYS = {
-    "accuracy_by_round": ("asked", "accuracy"),
+    "accuracy_by_round": ("active", "accuracy"),
     "random_by_round": ("random", "accuracy"),
     "from_example_by_round": ("from_example", "accuracy"),
-    "ap_by_round": ("asked", "average_precision"),
+    "ap_by_round": ("active", "average_precision"),
     "random_ap_by_round": ("random", "average_precision"),
     "from_example_ap_by_round": ("from_example", "average_precision"),
 }
@@ -109,9 +107,8 @@ def _descriptor_report(matrix: Float32, truth: Mapping[str, Bools]) -> dict[str,
 
 def _session(matrix: Float32, truth: Bools, seed: int) -> Session | None:
     """None where one half of this seed has no example: none to begin with, or none to score by."""
-    order = np.random.default_rng(seed).permutation(len(matrix))
-    halves = order[: len(order) // 2], order[len(order) // 2 :]
-    return run_session(matrix, truth, seed) if all(truth[half].any() for half in halves) else None
+    both = halves(np.random.default_rng(seed), len(matrix))
+    return run_session(matrix, truth, seed) if all(truth[half].any() for half in both) else None
 
 
 def _means(sessions: Sequence[Session]) -> dict[str, Any]:

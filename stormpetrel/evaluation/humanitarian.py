@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.evaluation.analyst import signs_of
-from stormpetrel.evaluation.labelled_events import Event, Rows
+from stormpetrel.evaluation.analyst import Rows, halves, signs_of
+from stormpetrel.evaluation.labelled_events import Event
 from stormpetrel.learning.active.selection import Examples, Ranker, next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
 from stormpetrel.learning.evaluation.reports import binary_report
 from stormpetrel.learning.training.relevance_model import fitted
+from stormpetrel.learning.training.support_vector_ranker import Float32
 
 PREFIX = "humanitarian/"
 LABELS, LABELS_A_ROUND, SEEDS = 200, 20, 3
 FEWEST = 20  # posts of a class in an event
-Float32 = NDArray[np.float32]
 Classes = NDArray[np.object_]
 
 
@@ -49,8 +49,7 @@ def _class(name: str, catalogue: Catalogue) -> str:
 
 
 def _run(vectors: Float32, classes: Classes, names: Sequence[str], seed: int) -> tuple[float, float]:
-    order = np.random.default_rng(seed).permutation(len(classes))
-    held_out, pool = order[: len(order) // 2], order[len(order) // 2 :]
+    held_out, pool = halves(np.random.default_rng(seed), len(classes))
     labelled = _labelled_rows(vectors, classes, names, pool)
     active = _macro_f1(vectors, classes, names, labelled, held_out)
     return active, _macro_f1(vectors, classes, names, pool[:LABELS], held_out)

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.evaluation.analyst import Bools
 from stormpetrel.evaluation.folders import data_folders
 from stormpetrel.posts.text.clean import canonical, clean
 from stormpetrel.posts.text.encoder import TextEncoder
 
-Bools = NDArray[np.bool_]
-Rows = NDArray[np.int64]
 UNRELATED = {"Not related", "off-topic"}
 RELATED = {"Related and informative", "Related - but not informative", "on-topic"}
 

@@ -19,6 +19,7 @@ import rasterio
 from numpy.typing import NDArray
 
 from stormpetrel.core.errors import SetupError
+from stormpetrel.evaluation.analyst import Bools
 from stormpetrel.imagery.patches import weber
 from stormpetrel.imagery.patches.cutting import Strip, describe
 from stormpetrel.imagery.patches.descriptors import BANDS
@@ -26,7 +27,6 @@ from stormpetrel.imagery.patches.geobox import SCALE_LEVELS, GeoBox
 
 FILES = ("radar.tif", "optical.tif", "truth.tif", "classes.json")
 OFFSET_TAG = "BOA_ADD_OFFSET"
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Measures of a ranked list against relevance judgements, and the paired test between two methods.
 
 P@k, average precision (normalised by the smaller of relevant items and depth) and nDCG@k with binary gains (Manning,
-Raghavan, Schuetze 2008); the sign-flip randomisation test (Smucker, Allan, Carterette 2007).
+Raghavan, Schuetze 2008); the sign-flip randomisation test (Smucker, Allan, Carterette 2007). scikit-learn's measures
+take a score for every item and have no depth; ranx's take 23 s to compile, and the tests compare with them.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from rasterio.warp import transform_geom
 
 from stormpetrel.core.errors import SetupError
 from stormpetrel.evaluation.folders import data_folders
+from stormpetrel.evaluation.measures import average_precision
 from stormpetrel.imagery.patches import histogram, weber
 from stormpetrel.imagery.patches.cutting import fused, unit
 from stormpetrel.imagery.patches.descriptors import BANDS
@@ -161,8 +162,7 @@ def _average_precisions(patches: Sequence[LabelledPatch], vectors: NDArray[np.fl
             others = np.flatnonzero(images != images[query])
             relevant = has[others][np.argsort(-cosines[query, others], kind="stable")]
             if relevant.any() and not relevant.all():
-                ranks = np.flatnonzero(relevant) + 1
-                scores.append(float((np.arange(1, len(ranks) + 1) / ranks).mean()))
+                scores.append(average_precision(relevant.tolist(), int(relevant.sum()), len(relevant)))
         if scores:
             means[label] = float(np.mean(scores))
     return means
@@ -174,11 +174,9 @@ def flood_scenes(folder: Path) -> dict[str, dict[str, Any]]:
     The mask is NDWI's; so NDWI is not what is scored, and the figure says how far radar and NDWI agree.
     """
     scores = {}
-    for path in sorted(folder.glob("*_S1.tif")):
-        if mask_file := _mask_file(path):
-            detected = water.radar_water(water.decibel_levels(_backscatter(path)))
-            truth = _read(mask_file)
-            scores[_scene_name(path)] = agreement(detected.mask, truth == 1, detected.known & (truth >= 0))
+    for name, radar, truth in _radar_scenes(folder):
+        detected = water.radar_water(water.decibel_levels(radar))
+        scores[name] = agreement(detected.mask, truth == 1, detected.known & (truth >= 0))
     return scores
 
 
@@ -186,34 +184,33 @@ def flood_tiles(folder: Path, side: int) -> list[LabelledPatch]:
     """Scenes like `s1s2_spain_flood_2019` cut in tiles of `side` px: water bodies where the mask says so of a third.
     The mask is NDWI's, so that only the radar's descriptor is scored on what it has not seen."""
     tiles = []
-    for path in sorted(folder.glob("*_S1.tif")):
-        name = _scene_name(path)
-        mask_file, optical = _mask_file(path), folder / f"{name}_S2.tif"
-        if mask_file is None or not optical.is_file():
-            continue
-        is_water, radar = _read(mask_file) == 1, _backscatter(path)
-        with rasterio.open(optical) as dataset:
-            bands = [np.clip(dataset.read(POSITIONS[band]), 0, 65535).astype(np.uint16) for band in BANDS]
-        for cut in _cuts(is_water.shape, side):
-            labels = frozenset({"Water bodies"}) if is_water[cut].mean() >= 1 / 3 else frozenset[str]()
-            tiles.append(LabelledPatch(name, labels, _describe(bands, 0, radar, cut, side)))
+    for name, radar, truth in _radar_scenes(folder):
+        if (optical := folder / f"{name}_S2.tif").is_file():
+            with rasterio.open(optical) as dataset:
+                bands = [_digital_numbers(dataset, band) for band in BANDS]
+            for cut in _cuts(truth.shape, side):
+                is_water = (truth[cut] == 1).mean() >= 1 / 3
+                labels = frozenset({"Water bodies"}) if is_water else frozenset[str]()
+                tiles.append(LabelledPatch(name, labels, _describe(bands, 0, radar, cut, side)))
     return tiles
 
 
-def _scene_name(radar_file: Path) -> str:
-    return radar_file.stem.removesuffix("_S1")
-
-
-def _mask_file(radar_file: Path) -> Path | None:
-    """The scene's water mask or labels, where there are any."""
-    stem = f"{_scene_name(radar_file)}_*"
-    masks = sorted(radar_file.parent.glob(f"{stem}water*.tif")) + sorted(radar_file.parent.glob(f"{stem}abel*.tif"))
-    return masks[0] if masks else None
+def _radar_scenes(folder: Path) -> Iterator[tuple[str, NDArray[np.float32], NDArray[Any]]]:
+    """(name, linear backscatter, water mask) of the radar images that have a mask."""
+    for path in sorted(folder.glob("*_S1.tif")):
+        name = path.stem.removesuffix("_S1")
+        masks = sorted(folder.glob(f"{name}_*water*.tif")) + sorted(folder.glob(f"{name}_*abel*.tif"))
+        if masks:
+            yield name, _backscatter(path), _read(masks[0])
 
 
 def _backscatter(path: Path) -> NDArray[np.float32]:
     """Linear backscatter of a file in decibels."""
     return np.asarray(10 ** (_read(path) / 10), dtype=np.float32)
+
+
+def _digital_numbers(dataset: rasterio.DatasetReader, band: str) -> NDArray[np.uint16]:
+    return np.asarray(np.clip(dataset.read(POSITIONS[band]), 0, 65535), dtype=np.uint16)
 
 
 def lake_scenes(folder: Path) -> dict[str, dict[str, Any]]:
@@ -226,9 +223,7 @@ def lake_scenes(folder: Path) -> dict[str, dict[str, Any]]:
     states, truths = [], []
     for image, label in ((images[0], labels[0]), (images[-1], labels[-1])):
         with rasterio.open(image) as dataset:
-            green, infrared = (
-                np.clip(dataset.read(POSITIONS[band]), 0, 65535).astype(np.uint16) for band in ("B03", "B08")
-            )
+            green, infrared = (_digital_numbers(dataset, band) for band in ("B03", "B08"))
             features = json.loads(label.read_text(encoding="utf-8"))["features"]
             polygons = [
                 transform_geom("EPSG:4326", dataset.crs, feature["geometry"])
@@ -245,9 +240,9 @@ def lake_scenes(folder: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def agreement(detected: Mask, truth: Mask, known: Mask) -> dict[str, float]:
-    """Intersection over union, precision and recall where the truth and the image are known."""
-    hits, positive, true = (detected & truth & known).sum(), (detected & known).sum(), (truth & known).sum()
+def agreement(detected: Mask, truth: Mask, valid: Mask) -> dict[str, float]:
+    """Intersection over union, precision and recall where truth and image are `valid`."""
+    hits, positive, true = (detected & truth & valid).sum(), (detected & valid).sum(), (truth & valid).sum()
     return {
         "iou": round(float(hits / max(1, positive + true - hits)), 4),
         "precision": round(float(hits / max(1, positive)), 4),
