@@ -1,19 +1,20 @@
-# Every target is one line over the command line: `stormpetrel --help` tells what stands behind it.
+# Every target is one line over the command line: `stormpetrel --help` explains it.
 PYTHON ?= python3
 UV := .uv/bin/uv
 BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS = never
 export UV_LINK_MODE = copy
 
-.PHONY: help locks demo test lint bench down clean help
+.PHONY: help demo test lint bench docs locks down clean
 help:   ; @grep -oE '^[a-z]+:.*## .*' Makefile | grep -v sed | sed -E 's|:.*## |\t|'
 demo: .venv/run.stamp   ; @$(BIN)/stormpetrel demo $(if $(DATA),--data "$(DATA)") ## the whole system on this machine, with a generated flood night (DATA=path: real posts)
 test: .venv/dev.stamp   ; @$(BIN)/stormpetrel doctor --only tests && $(BIN)/python -m pytest $(ARGS) ## all tests, the ones against real servers included
 lint: .venv/dev.stamp   ; @$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports ## style, types and import rules
 bench: .venv/dev.stamp  ; @$(BIN)/stormpetrel bench $(if $(DATA),--data "$(DATA)") ## the figures of the README, as JSON
-locks: $(UV) ; @for extra in "run:--extra local" "dev:--extra local --extra dev" "models:--extra models"; do $(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links -p 3.11 pyproject.toml $${extra#*:} -o locks/$${extra%%:*}.txt || exit 1; done ## resolve the dependencies anew
+docs: .venv/dev.stamp   ; @$(BIN)/mkdocs build -q --strict ## the documentation as a site, in site/
+locks: $(UV) ; @for extra in "run:--extra local" "dev:--extra local --extra dev" "models:--extra models"; do $(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links -p 3.11 pyproject.toml $${extra#*:} -o locks/$${extra%%:*}.txt || exit 1; done ## resolve the dependencies again
 down:   ; @test ! -x $(BIN)/stormpetrel || $(BIN)/stormpetrel down ## stop what `make demo` left running
-clean: down ; rm -rf .venv .uv .stormpetrel ## stop everything and forget everything
+clean: down ; rm -rf .venv .uv .stormpetrel ## stop everything and delete everything
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "stormpetrel needs Python 3.11 or 3.12: install it, or name one with make PYTHON=/path/to/python3.11"; exit 2; }

@@ -9,43 +9,35 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import annotation, compression, fusion, main_path, notice, patches, search_latency
+from benchmarks import annotation, compression, fusion, main_path, notification, patches, search_latency
 
 
 def main() -> None:
-    """Prints `{"machine": ..., "main_path": ..., "search": ...}` on stdout, progress on stderr."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, help="real data (a folder with tweets_idrisi/mentions); else generated posts"
-    )
-    parser.add_argument("--posts", type=int, default=100_000, help="indexed posts of the search benchmark")
-    parser.add_argument(
-        "--only",
-        choices=["annotation", "compression", "fusion", "main_path", "notice", "pair", "patches", "search"],
-        help="run one of them",
-    )
-    chosen = parser.parse_args()
-    report: dict[str, object] = {
-        "machine": {
-            "cores": os.cpu_count(),
-            "processor": platform.processor() or platform.machine(),
-            "python": platform.python_version(),
-        }
+    """Prints `{"machine": ..., "fusion": ..., ...}` on standard output, progress on standard error."""
+    runs = {
+        "fusion": lambda: fusion.run(),
+        "patches": lambda: patches.run(pair=False),
+        "pair": lambda: patches.run(pair=True),
+        "notification": lambda: notification.run(),
+        "main_path": lambda: main_path.run(options.data),
+        "search": lambda: search_latency.run(options.data, options.posts),
+        "annotation": lambda: annotation.run(),
+        "compression": lambda: compression.run(options.data, options.posts),
     }
-    if chosen.only in (None, "fusion"):
-        report["fusion"] = fusion.run()
-    if chosen.only in (None, "patches", "pair"):
-        report["patches"] = patches.run(pair=chosen.only == "pair")
-    if chosen.only in (None, "notice"):
-        report["notice"] = notice.run()
-    if chosen.only in (None, "main_path"):
-        report["main_path"] = main_path.run(chosen.data)
-    if chosen.only in (None, "search"):
-        report["search"] = search_latency.run(chosen.data, chosen.posts)
-    if chosen.only in (None, "annotation"):
-        report["annotation"] = annotation.run()
-    if chosen.only in (None, "compression"):
-        report["compression"] = compression.run(chosen.data, chosen.posts)
+    parser = argparse.ArgumentParser(description=__doc__)
+    data_help = "real data (a folder with tweets_idrisi/mentions); else generated posts"
+    parser.add_argument("--data", type=Path, help=data_help)
+    parser.add_argument("--posts", type=int, default=100_000, help="indexed posts of the search benchmark")
+    parser.add_argument("--only", choices=sorted(runs), help="run one of them; pair: patches and a whole pair")
+    options = parser.parse_args()
+    machine = {
+        "cores": os.cpu_count(),
+        "processor": platform.processor() or platform.machine(),
+        "python": platform.python_version(),
+    }
+    report: dict[str, object] = {"machine": machine}
+    for name in [options.only] if options.only else [name for name in runs if name != "pair"]:
+        report["patches" if name == "pair" else name] = runs[name]()
     json.dump(report, sys.stdout, indent=2)
     print()
 

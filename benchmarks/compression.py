@@ -14,7 +14,7 @@ import psutil
 import qdrant_edge as edge
 from numpy.typing import NDArray
 
-from benchmarks.ground import model_directory, percentiles, post_files, records, say, texts_of
+from benchmarks.fixtures import model_directory, percentiles, post_files, records, say, texts_of
 from stormpetrel.core.ports import NearestQuery
 from stormpetrel.local.qdrant_codec import read_configuration
 from stormpetrel.local.stack import Part, Stack, answers, free_port, this_python
@@ -35,32 +35,32 @@ NAME = "compressed"
 def run(data: Path | None, count: int) -> dict[str, Any]:
     """For each kind: recall@10 and @100 with and without rescoring, p50 and p95 of one list of 100, resident memory."""
     with tempfile.TemporaryDirectory(prefix="stormpetrel-compression-") as directory:
-        what, path = post_files(data, Path(directory))
+        source, path = post_files(data, Path(directory))
         texts = list(dict.fromkeys(text for text in map(clean, texts_of(records(path))) if len(text) > 20))
-        say(f"encoding {len(texts)} texts of {what}")
+        say(f"encoding {len(texts)} texts of {source}")
         base = TextEncoder(model_directory()).encode(texts)
         vectors, queries = _vectors(base, count)
         truth = _exact(vectors, queries)
         kinds = {kind: _measure(Path(directory) / kind, kind, vectors, queries, truth) for kind in KINDS}
-    return {"vectors": count, "dimensions": vectors.shape[1], "texts": what, "kinds": kinds}
+    return {"vectors": count, "dimensions": vectors.shape[1], "texts": source, "kinds": kinds}
 
 
 def _vectors(base: NDArray[np.float32], count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Unit vectors around those of real texts, and queries that are other texts' own."""
-    numbers = np.random.default_rng(5)
-    asked = numbers.choice(len(base), QUERIES, replace=False)
-    rest = np.delete(base, asked, axis=0)
-    made = rest[np.arange(count) % len(rest)] + numbers.normal(0, 0.02, (count, base.shape[1])).astype(np.float32)
-    return made / np.linalg.norm(made, axis=1, keepdims=True), base[asked]
+    """Unit vectors around those of real texts, and queries that are the vectors of other texts."""
+    rng = np.random.default_rng(5)
+    query_rows = rng.choice(len(base), QUERIES, replace=False)
+    rest = np.delete(base, query_rows, axis=0)
+    vectors = rest[np.arange(count) % len(rest)] + rng.normal(0, 0.02, (count, base.shape[1])).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), base[query_rows]
 
 
 def _exact(vectors: NDArray[np.float32], queries: NDArray[np.float32]) -> list[list[str]]:
-    found = []
+    ids = []
     for query in queries:
         scores = vectors @ query
         best = np.argpartition(-scores, DEPTH)[:DEPTH]
-        found.append([str(number) for number in best[np.argsort(-scores[best])]])
-    return found
+        ids.append([str(number) for number in best[np.argsort(-scores[best])]])
+    return ids
 
 
 def _measure(
@@ -79,14 +79,14 @@ def _measure(
         stack.processes["vectors"].wait(20)
         started = time.monotonic()
         _fill(folder / "vectors", kind, vectors)
-        built = time.monotonic() - started
+        build_s = time.monotonic() - started
         stack.restart_dead()
         wait_until(lambda: answers(port), 120, "the server is back")
         report = {
-            "built_s": round(built, 1),
-            "rescored": _asked(QdrantIndex(url, compression=Compression(kind)), queries, truth),
-            "not_rescored": _asked(QdrantIndex(url, compression=Compression(kind, rescore=False)), queries, truth),
-            "ef_512": _asked(QdrantIndex(url, compression=Compression(kind, ef=512)), queries, truth),
+            "built_s": round(build_s, 1),
+            "rescored": _recall(QdrantIndex(url, compression=Compression(kind)), queries, truth),
+            "not_rescored": _recall(QdrantIndex(url, compression=Compression(kind, rescore=False)), queries, truth),
+            "ef_512": _recall(QdrantIndex(url, compression=Compression(kind, ef=512)), queries, truth),
         }
         report["memory_mib"] = round(psutil.Process(stack.processes["vectors"].pid).memory_info().rss / 2**20, 1)
     return report
@@ -109,19 +109,19 @@ def _fill(directory: Path, kind: Any, vectors: NDArray[np.float32]) -> None:
     record.write_text(json.dumps({**state, "optimised": len(vectors)}))
 
 
-def _asked(index: QdrantIndex, queries: NDArray[np.float32], truth: list[list[str]]) -> dict[str, float]:
-    taken, ten, hundred = [], [], []
-    for query, right in zip(queries, truth, strict=True):
+def _recall(index: QdrantIndex, queries: NDArray[np.float32], truth: list[list[str]]) -> dict[str, float]:
+    seconds, recall_10, recall_100 = [], [], []
+    for query, true_ids in zip(queries, truth, strict=True):
         started = time.perf_counter()
         (hits,) = index.query(NAME, [NearestQuery("text", dense=query, limit=DEPTH)])
-        taken.append(time.perf_counter() - started)
-        found = [hit.payload["id"] for hit in hits]
-        ten.append(len(set(found[:10]) & set(right[:10])) / 10)
-        hundred.append(len(set(found) & set(right)) / DEPTH)
-    times = percentiles(taken)
+        seconds.append(time.perf_counter() - started)
+        ids = [hit.payload["id"] for hit in hits]
+        recall_10.append(len(set(ids[:10]) & set(true_ids[:10])) / 10)
+        recall_100.append(len(set(ids) & set(true_ids)) / DEPTH)
+    times = percentiles(seconds)
     return {
-        "recall_at_10": round(float(np.mean(ten)), 4),
-        "recall_at_100": round(float(np.mean(hundred)), 4),
+        "recall_at_10": round(float(np.mean(recall_10)), 4),
+        "recall_at_100": round(float(np.mean(recall_100)), 4),
         "p50_ms": times["p50_ms"],
         "p95_ms": times["p95_ms"],
     }

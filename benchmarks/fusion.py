@@ -30,9 +30,9 @@ def run() -> dict[str, Any]:
 
 def _methods(length: int) -> dict[str, float]:
     lists = _lists(length)
-    found = {f"tensor_{merge}": _median(partial(tensor_fuse, lists, merge=merge)) for merge in MERGES}
+    medians = {f"tensor_{merge}": _median(partial(tensor_fuse, lists, merge=merge)) for merge in MERGES}
     others = [name for name in METHODS if not name.startswith("tensor")]
-    return found | {name: _median(partial(METHODS[name], _ranked(lists), None), 5) for name in others}
+    return medians | {name: _median(partial(METHODS[name], _ranked(lists), None), 5) for name in others}
 
 
 def _lists(length: int) -> list[list[str]]:
@@ -47,17 +47,17 @@ def _ranked(lists: list[list[str]]) -> list[RankList]:
     ]
 
 
-def _median(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    taken = []
+def _median(run_once: Callable[[], object], repeats: int = REPEATS) -> float:
+    seconds = []
     for _ in range(repeats):
         started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return round(1000 * statistics.median(taken), 3)
+        run_once()
+        seconds.append(time.perf_counter() - started)
+    return round(1000 * statistics.median(seconds), 3)
 
 
 def _dense_surfaces(lists: list[list[str]]) -> dict[str, int]:
-    """Every surface as a whole matrix of cells, which is far less than the whole tensor, searched for its items."""
+    """Every surface as a whole matrix of cells, far fewer than those of the whole tensor, searched for its items."""
     ids = sorted({item for ranked in lists for item in ranked})
     number = {item: n + 1 for n, item in enumerate(ids)}
     best: dict[str, int] = {}

@@ -1,5 +1,5 @@
-"""The main path: everything through Kafka into both stores, counted by id; speed beside the bare encoder's;
-the time from produce to found at half that load; memory."""
+"""The main path: everything through Kafka into both stores, counted by id; throughput beside the bare encoder's; time
+from produce to found at half that load; memory."""
 
 from __future__ import annotations
 
@@ -9,8 +9,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ground import fresh_system, memory_mib, model_directory, percentiles, post_files, records, say, texts_of
-from benchmarks.standing import produce_to_pushed
+from benchmarks.fixtures import (
+    fresh_system,
+    memory_mib,
+    model_directory,
+    percentiles,
+    post_files,
+    records,
+    say,
+    texts_of,
+)
+from benchmarks.saved_search import produce_to_pushed
 from stormpetrel.core.clock import now
 from stormpetrel.core.events import Post
 from stormpetrel.core.topics import POSTS_RAW
@@ -21,7 +30,7 @@ from tests.integration.running import RunningSystem
 
 LATENCY_SAMPLES = 40
 FOUND_PATIENCE_S = 20.0
-POLL_S = 0.1  # a query costs the encoder a text: asking without a pause would be a load of its own
+POLL_S = 0.1  # a query costs the encoder a text: searching without a pause would be a load of its own
 
 
 def run(data: Path | None) -> dict[str, Any]:
@@ -29,11 +38,11 @@ def run(data: Path | None) -> dict[str, Any]:
     with fresh_system() as system:
         time.sleep(3)
         idle = memory_mib(system)
-        what, path = post_files(data, system.directory)
+        source, path = post_files(data, system.directory)
         say("the bare encoder alone")
         before = _bare_encoder([text for text in map(clean, texts_of(records(path))) if text])
-        say(f"{before:.0f} texts/s; replaying {what} flat out")
-        seconds, published = _flat_out(system, path)
+        say(f"{before:.0f} texts/s; replaying {source} at full speed")
+        seconds, published = _replay_all(system, path)
         check = system.verify()
         after = memory_mib(system)
         documents = [system.documents.get("posts", [entity])[entity] for entity in system.documents.ids("posts")]
@@ -41,14 +50,14 @@ def run(data: Path | None) -> dict[str, Any]:
         rate = len(originals) / seconds
         say("the bare encoder on the same texts again, the system idle beside it")
         texts = [document["clean_text"] for document in originals if document["clean_text"]]
-        # Before and after: a shared machine is not equally fast for the whole run.
+        # Measured before and after: a shared machine is not equally fast for the whole run.
         bare = (before + _bare_encoder(texts)) / 2
         say(f"{rate:.0f} unique posts/s end to end, {bare:.0f} by the bare encoder; produce to found at half that load")
-        # Mixed: the stores give the posts event by event, and texts in Arabic have four times the tokens.
-        mixed = random.Random(2).sample([document["text"] for document in originals], len(originals))
-        latency, pushed = _under_load(system, mixed, rate / 2)
+        # Shuffled: the stores return the posts event by event, and texts in Arabic have four times the tokens.
+        shuffled = random.Random(2).sample([document["text"] for document in originals], len(originals))
+        latency, pushed = _under_load(system, shuffled, rate / 2)
     return {
-        "posts": what,
+        "posts": source,
         "published": published,
         "in_documents": check.documents,
         "in_vectors": check.vectors,
@@ -67,7 +76,7 @@ def run(data: Path | None) -> dict[str, Any]:
     }
 
 
-def _flat_out(system: RunningSystem, path: Path) -> tuple[float, int]:
+def _replay_all(system: RunningSystem, path: Path) -> tuple[float, int]:
     started = time.monotonic()
     counts = system.replay(path)
     system.wait_until_worked_through(1200)
@@ -87,7 +96,7 @@ def _bare_encoder(texts: list[str]) -> float:
 
 def _under_load(system: RunningSystem, texts: list[str], rate: float) -> tuple[dict[str, float], dict[str, float]]:
     """A steady load of new posts; beside it, one marked post at a time is produced and searched for until found, then
-    others are waited for by a standing query."""
+    others are waited for by a saved search."""
     producer = system.producer()
     stop = threading.Event()
     load = threading.Thread(target=_steady_load, args=(producer, texts, rate, stop))
@@ -96,7 +105,7 @@ def _under_load(system: RunningSystem, texts: list[str], rate: float) -> tuple[d
     try:
         time.sleep(2)
         for number in range(LATENCY_SAMPLES):
-            waits.append(_one_sample(system, producer, number))
+            waits.append(_produce_to_found(system, producer, number))
             time.sleep(0.3)
 
         def publish(post_id: str, text: str) -> None:
@@ -120,7 +129,7 @@ def _steady_load(producer: KafkaProducer, texts: list[str], rate: float, stop: t
         time.sleep(0.02)
 
 
-def _one_sample(system: RunningSystem, producer: KafkaProducer, number: int) -> float:
+def _produce_to_found(system: RunningSystem, producer: KafkaProducer, number: int) -> float:
     word = "".join(random.Random(number).choices("abcdefghijklmnopqrstuvwxyz", k=12))
     text = f"Observer {word} reports that the water at gauge {word} is {number} cm above the mark"
     started = time.monotonic()

@@ -1,7 +1,7 @@
 """Fills the stores of a running system with many posts, past the log: straight into the engine, then optimised.
 
-What is measured afterwards goes through the API; how the posts came in is no part of it (the main path's benchmark
-measures that), and a million of them through the log would take hours on two cores.
+What is measured afterwards goes through the API. How the posts came in is not part of it (the main path's benchmark
+measures that): a million of them through the log would take hours on two cores.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import qdrant_edge as edge
 from numpy.typing import NDArray
 
-from benchmarks.ground import model_directory, say
+from benchmarks.fixtures import model_directory, say
 from stormpetrel.core.cells import RESOLUTIONS, cells
 from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.events import EnrichedPost, Place, Post, Vector
@@ -40,7 +40,7 @@ PHOTO_EVERY = 5  # one post in five has a photo
 BATCH = 2000
 
 
-class Fill:
+class GeneratedPosts:
     """Posts with the vectors of real texts, each moved a little, around hot spots in Europe over a month."""
 
     def __init__(self, texts: list[str], concepts: Any) -> None:
@@ -49,10 +49,10 @@ class Fill:
         self.version, self.base = encoder.version, encoder.encode(self.texts)
         self.terms = [document_terms(text, "en") for text in self.texts]
         photos = [picture(SCENES[n % len(SCENES)], n) for n in range(PHOTOS)]
-        self.looks = Descriptor().encode(photos)
+        self.visual_vectors = Descriptor().encode(photos)
         self.concepts = [terms_of(colour_scores(photo, concepts.concepts)) for photo in photos]
-        self.numbers = np.random.default_rng(5)
-        self.spots = self.numbers.uniform((-5.0, 37.0), (20.0, 55.0), (HOTSPOTS, 2))
+        self.rng = np.random.default_rng(5)
+        self.spots = self.rng.uniform((-5.0, 37.0), (20.0, 55.0), (HOTSPOTS, 2))
         self.payload, self.document = self._templates()
 
     def _templates(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -74,46 +74,51 @@ class Fill:
         """(points, documents) of `BATCH` posts at a time."""
         for start in range(0, count, BATCH):
             rows = np.arange(start, min(count, start + BATCH))
-            vectors = self.base[rows % len(self.base)] + self.numbers.normal(0, 0.02, (len(rows), self.base.shape[1]))
-            places = self.spots[rows % HOTSPOTS] + self.numbers.normal(0, 0.3, (len(rows), 2))
-            seconds = self.numbers.uniform(0, DAYS * 86_400, len(rows))
-            made = [
-                self._one(*one) for one in zip(rows.tolist(), vectors, places.tolist(), seconds.tolist(), strict=True)
-            ]
-            yield [point for point, _ in made], [document for _, document in made]
+            vectors = self.base[rows % len(self.base)] + self.rng.normal(0, 0.02, (len(rows), self.base.shape[1]))
+            places = self.spots[rows % HOTSPOTS] + self.rng.normal(0, 0.3, (len(rows), 2))
+            seconds = self.rng.uniform(0, DAYS * 86_400, len(rows))
+            fields = zip(rows.tolist(), vectors, places.tolist(), seconds.tolist(), strict=True)
+            posts = [self._post(*each) for each in fields]
+            yield [point for point, _ in posts], [document for _, document in posts]
 
-    def _one(
+    def _post(
         self, number: int, vector: NDArray[np.float64], place: list[float], seconds: float
     ) -> tuple[Any, dict[str, Any]]:
-        own, row = f"file:bench-{number}", number % len(self.texts)
+        post_id, row = f"file:bench-{number}", number % len(self.texts)
         at = START + timedelta(seconds=seconds)
-        where = cells(place[0], place[1])
+        cell_ids = cells(place[0], place[1])
         payload = {
             **self.payload,
-            "id": own,
+            "id": post_id,
             "event_time": milliseconds(at),
             "ingested_at": milliseconds(at),
             "location": [{"lon": place[0], "lat": place[1]}],
-            **{f"cells_{resolution}": [where[resolution]] for resolution in RESOLUTIONS},
+            **{f"cells_{resolution}": [cell_ids[resolution]] for resolution in RESOLUTIONS},
         }
-        held: dict[str, Any] = {"text": vector.tolist()}
+        vectors: dict[str, Any] = {"text": vector.tolist()}
         terms = self.terms[row]
         if terms is not None:
-            held["lexical"] = edge.SparseVector(list(terms.indices), list(terms.values))
+            vectors["lexical"] = edge.SparseVector(list(terms.indices), list(terms.values))
         if number % PHOTO_EVERY == 0:
             photo = number // PHOTO_EVERY % PHOTOS
-            look = self.looks[photo] + self.numbers.normal(0, 0.02, self.looks.shape[1])
-            held["visual"] = look.tolist()
-            shown = self.concepts[photo]
-            if shown is not None:
-                held["concepts"] = edge.SparseVector(list(shown.indices), list(shown.values))
-        document = {**self.document, "_id": own, "post_id": own, "text": self.texts[row], "created_at": at.isoformat()}
-        return edge.Point(point_id(own), held, payload), document
+            visual = self.visual_vectors[photo] + self.rng.normal(0, 0.02, self.visual_vectors.shape[1])
+            vectors["visual"] = visual.tolist()
+            terms = self.concepts[photo]
+            if terms is not None:
+                vectors["concepts"] = edge.SparseVector(list(terms.indices), list(terms.values))
+        document = {
+            **self.document,
+            "_id": post_id,
+            "post_id": post_id,
+            "text": self.texts[row],
+            "created_at": at.isoformat(),
+        }
+        return edge.Point(point_id(post_id), vectors, payload), document
 
 
 def fill(system: RunningSystem, texts: list[str], concepts: Any, count: int) -> None:
     """Writes `count` posts to both stores; the vector index is stopped meanwhile and comes back optimised."""
-    made = Fill(texts, concepts)
+    posts = GeneratedPosts(texts, concepts)
     record = system.directory / "vectors" / f"{COLLECTION}.json"
     state = json.loads(record.read_text())
     system.stack.processes["qdrant"].terminate()
@@ -121,7 +126,7 @@ def fill(system: RunningSystem, texts: list[str], concepts: Any, count: int) -> 
     folder = record.with_suffix("") / str(state["generation"])
     shard = edge.EdgeShard.load(str(folder), read_configuration(state["configuration"]))
     documents = system.documents
-    for number, (points, batch) in enumerate(made.batches(count)):
+    for number, (points, batch) in enumerate(posts.batches(count)):
         shard.update(edge.UpdateOperation.upsert_points(points))
         documents.upsert("posts", batch)
         if number % 10 == 9:

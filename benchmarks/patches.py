@@ -13,22 +13,22 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.ground import say
+from benchmarks.fixtures import say
 from stormpetrel.imagery.patches.histogram import histogram_plain, histograms
 from stormpetrel.imagery.patches.weber import epsilon_of, weber, weber_plain
 
-TILE, SIDE = 10_980, 120
+TILE, SCALE_LEVEL = 10_980, 120
 GRD = (16_000, 25_000)  # rows, columns
 TWIN_PATCHES = 40
 
 
 def run(pair: bool = False) -> dict[str, Any]:
-    """Seconds of each, medians of three; the plain twin is timed on 40 patches and scaled to the tile. `pair` takes
-    some ten minutes more, most of it to generate the files."""
-    found: dict[str, Any] = {"descriptors": descriptors()}
+    """Seconds of each, medians of three. The plain reference implementation is timed on 40 patches and scaled to the
+    tile. `pair` takes some ten minutes more, most of it to generate the files."""
+    report: dict[str, Any] = {"descriptors": descriptors()}
     if pair:
-        found["whole_pair"] = whole_pair()
-    return found
+        report["whole_pair"] = whole_pair()
+    return report
 
 
 def descriptors() -> dict[str, Any]:
@@ -38,7 +38,10 @@ def descriptors() -> dict[str, Any]:
     radar = np.tile(part, (3, 3))
     bands = [np.tile(rng.integers(1, 6000, part.shape, dtype=np.uint16), (3, 3)) for _ in range(4)]
     epsilon = float(epsilon_of(part))
-    sar, ms = weber(radar[:SIDE, :SIDE], epsilon), histograms([band[:SIDE, :SIDE] for band in bands])  # compiled now
+    sar, ms = (
+        weber(radar[:SCALE_LEVEL, :SCALE_LEVEL], epsilon),
+        histograms([band[:SCALE_LEVEL, :SCALE_LEVEL] for band in bands]),
+    )  # compiled now
     times: dict[str, list[float]] = {"sar": [], "ms": []}
     for _ in range(3):
         started = time.perf_counter()
@@ -50,7 +53,7 @@ def descriptors() -> dict[str, Any]:
     patches = sar.shape[0] * sar.shape[1]
     started = time.perf_counter()
     for column in range(TWIN_PATCHES):
-        cut = (slice(0, SIDE), slice(column * SIDE, (column + 1) * SIDE))
+        cut = (slice(0, SCALE_LEVEL), slice(column * SCALE_LEVEL, (column + 1) * SCALE_LEVEL))
         assert (weber_plain(radar[cut], epsilon) == sar[0, column]).all()
         assert (histogram_plain([band[cut] for band in bands]) == ms[0, column]).all()
     twin = (time.perf_counter() - started) / TWIN_PATCHES * patches
@@ -103,9 +106,9 @@ from stormpetrel.imagery.catalogue.folder import product_at
 started = time.perf_counter()
 radar, optical = (product_at(Path(path), datetime.now(UTC)) for path in sys.argv[1:3])
 (scene,) = scenes_of(optical, [radar, optical], Rules())
-found = describe_scene(scene, Path(sys.argv[3]))
-# Not getrusage: what it says begins with the parent's own memory.
+result = describe_scene(scene, Path(sys.argv[3]))
+# Not getrusage: its figure starts at the parent's own memory.
 status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
 memory = int(status["VmHWM"].split()[0]) / 1024
-print(time.perf_counter() - started, memory, len(found.patches), found.shift.east, found.shift.north)
+print(time.perf_counter() - started, memory, len(result.patches), result.shift.east, result.shift.north)
 """

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ground import anonymous_mib, fresh_system, memory_mib, percentiles, post_files, records, say, texts_of
+from benchmarks.fixtures import anonymous_mib, fresh_system, memory_mib, percentiles, post_files, records, say, texts_of
 from benchmarks.many_posts import DAYS, START, fill
 from stormpetrel.bootstrap import concept_list
 from stormpetrel.demo.pictures import data_url
@@ -19,13 +19,13 @@ QUERIES = 200
 
 
 def run(data: Path | None, count: int) -> dict[str, Any]:
-    """Puts `count` posts made from real or generated texts into the stores, then asks, one query after another."""
+    """Puts `count` posts made from real or generated texts into the stores, then searches, one query after another."""
     with fresh_system() as system:
-        what, path = post_files(data, system.directory)
+        source, path = post_files(data, system.directory)
         texts = _texts(records(path))
-        say(f"{count} posts made from {len(texts)} texts of {what}")
+        say(f"{count} posts made from {len(texts)} texts of {source}")
         fill(system, texts, concept_list(), count)
-        # The API has the memory of a process that has just begun, as the index has.
+        # The API is restarted: it has the memory of a fresh process, as the index has.
         system.stop("serve")
         system.start_pipeline()
         photo = data_url("flood", 999_999)
@@ -34,36 +34,36 @@ def run(data: Path | None, count: int) -> dict[str, Any]:
             "fused_all_modalities": {"place", "time", "picture"},
             "text_alone": set[str](),
         }
-        found = {
-            name: percentiles([_ask(system, texts, seed, parts, photo) for seed in range(QUERIES)][10:])
+        latencies = {
+            name: percentiles([_search_s(system, texts, seed, parts, photo) for seed in range(QUERIES)][10:])
             for name, parts in kinds.items()
         }
         memory, anonymous = memory_mib(system), anonymous_mib(system)
     return {
         "posts": count,
-        "texts": what,
-        **found,
+        "texts": source,
+        **latencies,
         "memory_mib": memory,
         "api_and_vector_index_mib": round(memory["serve"] + memory["qdrant"], 1),
         "api_and_vector_index_anonymous_mib": round(anonymous.get("serve", 0) + anonymous.get("qdrant", 0), 1),
     }
 
 
-def _texts(found: list[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(text for text in map(clean, texts_of(found)) if len(text) > 20))
+def _texts(posts: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(text for text in map(clean, texts_of(posts)) if len(text) > 20))
 
 
-def _ask(system: RunningSystem, texts: list[str], seed: int, parts: set[str], photo: str) -> float:
+def _search_s(system: RunningSystem, texts: list[str], seed: int, parts: set[str], photo: str) -> float:
     chance = random.Random(seed)
-    question: dict[str, Any] = {"text": " ".join(chance.choice(texts).split()[:12]), "limit": 20}
+    query: dict[str, Any] = {"text": " ".join(chance.choice(texts).split()[:12]), "limit": 20}
     if "place" in parts:
-        question["place"] = {"longitude": chance.uniform(-5, 20), "latitude": chance.uniform(37, 55)}
+        query["place"] = {"longitude": chance.uniform(-5, 20), "latitude": chance.uniform(37, 55)}
     if "time" in parts:
-        question["time"] = (START + timedelta(days=chance.uniform(0, DAYS))).isoformat()
+        query["time"] = (START + timedelta(days=chance.uniform(0, DAYS))).isoformat()
     if "picture" in parts:
-        question["picture"] = photo
+        query["picture"] = photo
     started = time.perf_counter()
-    answer = system.search(**question)
-    taken = time.perf_counter() - started
-    assert len(answer["hits"]) == 20 and not answer["unavailable"]
-    return taken
+    response = system.search(**query)
+    seconds = time.perf_counter() - started
+    assert len(response["hits"]) == 20 and not response["unavailable"]
+    return seconds

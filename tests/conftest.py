@@ -5,24 +5,41 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
+
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("STORMPETREL_TEST_DATA", ROOT.parent / "shared" / "data"))
+NO_DATA = f"no real data at {DATA}: set STORMPETREL_TEST_DATA to a folder with tweets_* and s1s2_* in it"
+_needed_data: list[str] = []
 
 
-@pytest.fixture(scope="session")
-def data() -> Path:
-    """The folder of real public data; tests that need it are skipped where it is absent."""
+@pytest.fixture
+def data(request: pytest.FixtureRequest) -> Path:
+    """The folder of real public data, which is not part of the repository; tests that need it are skipped without."""
     if not DATA.is_dir():
-        pytest.skip(f"no real data at {DATA}: set STORMPETREL_TEST_DATA to a folder with tweets_* in it")
+        _needed_data.append(request.node.nodeid)
+        pytest.skip(NO_DATA)
     return DATA
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says once, at the end and in colour, which tests were skipped for want of data."""
+    if _needed_data:
+        terminalreporter.section("real data are missing", yellow=True)
+        terminalreporter.write_line(f"tests skipped: {len(_needed_data)}; {NO_DATA}", yellow=True)
+        for test in _needed_data:
+            terminalreporter.write_line(f"  {test}")
 
 
 @pytest.fixture(scope="session")
 def cache() -> Path:
-    return ROOT / ".stormpetrel" / "cache"
+    """Models, gazetteer and broker: those of this checkout, or of STORMPETREL_CACHE."""
+    return Path(os.environ.get("STORMPETREL_CACHE", ROOT / ".stormpetrel" / "cache"))
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +55,14 @@ def encoder(model_directory: Path):
     from stormpetrel.posts.text.encoder import TextEncoder
 
     return TextEncoder(model_directory)
+
+
+@pytest.fixture(scope="session")
+def gazetteer(cache: Path) -> Gazetteer:
+    from stormpetrel.bootstrap import open_gazetteer
+    from stormpetrel.core.settings import Settings
+
+    return open_gazetteer(Settings(cache=cache))
 
 
 @pytest.fixture(scope="session")

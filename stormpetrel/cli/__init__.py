@@ -1,4 +1,4 @@
-"""The console command: the composition root that wires settings to processes. Nobody imports it.
+"""The console command: the composition root that wires settings to processes. No other package imports it.
 
 Imports stay inside the commands, so that `--help` answers at once.
 """
@@ -12,9 +12,9 @@ import typer
 from stormpetrel.core.errors import StormpetrelError
 
 
-def assembled() -> typer.Typer:
+def build_app() -> typer.Typer:
     """The command line with all its commands."""
-    from stormpetrel.cli import demo, evaluations, models, places, processes, topics, views
+    from stormpetrel.cli import checks, demo, evaluations, models, places, processes, search, topics, training
 
     app = typer.Typer(
         name="stormpetrel",
@@ -23,7 +23,7 @@ def assembled() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in (demo, processes, topics, views, models, places, evaluations):
+    for module in (demo, processes, topics, search, checks, models, places, evaluations, training):
         module.attach(app)
     return app
 
@@ -31,7 +31,7 @@ def assembled() -> typer.Typer:
 def main() -> None:
     """Runs the command line. Exit codes: 0 done, 1 failed, 2 something is missing or misused, 3 a check failed."""
     try:
-        assembled()()
+        build_app()()
     except StormpetrelError as error:
         typer.secho(f"stormpetrel: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
         raise SystemExit(error.exit_code) from None

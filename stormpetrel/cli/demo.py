@@ -1,4 +1,4 @@
-"""`stormpetrel demo`: the whole system on this machine, a night of posts through it, questions, and an analyst."""
+"""`stormpetrel demo`: the whole system on this machine, a night of posts through it, queries, and an analyst."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def demo(
     data: Path | None = typer.Option(None, exists=True, help="Real posts to replay in place of the generated night."),
     posts: int = typer.Option(1200, min=50, help="How many posts the generated night has."),
 ) -> None:
-    """Start everything, replay a flood night, ask, label, and leave it up (`make down` stops it)."""
+    """Start everything, replay a flood night, search, label, and leave it up (`make down` stops it)."""
     from stormpetrel.cli.console import ERROR, say
-    from stormpetrel.cli.system import ensure_models
+    from stormpetrel.cli.system import ensure_models, is_ready
     from stormpetrel.core.settings import Settings
-    from stormpetrel.demo.night import write
+    from stormpetrel.demo.night import write_night
     from stormpetrel.local.broker import fetch_libraries
 
     settings = Settings()
@@ -41,20 +41,20 @@ def demo(
         fetch_libraries(settings.cache)
     with ERROR.status("text model (exported the first time: some minutes)"):
         ensure_models(settings, say)
-    supervisor = None if _api_is_ready(settings) else _start_supervisor(directory, settings)
+    supervisor = None if is_ready(settings.api.port, settings.api.host) else _start_supervisor(directory, settings)
     try:
         say("the system is up")
-        stream = data or write(directory / "demo", posts)
+        stream = data or write_night(directory / "demo", posts)
         say(f"replaying {stream}")
         _replay_and_wait(stream, settings)
-        _ask(settings, None if data else directory / "demo" / "truth.json")
+        truth = {} if data else json.loads((directory / "demo" / "truth.json").read_text(encoding="utf-8"))
+        _search(settings, truth)
         if data is None:
             from stormpetrel.cli.demo_annotation import annotate_demo
             from stormpetrel.cli.demo_scenes import show_scenes
 
             scene = show_scenes(settings, directory / "demo" / "scenes")
-            truth = json.loads((directory / "demo" / "truth.json").read_text(encoding="utf-8"))
-            annotate_demo(settings, {own: told["flood"] for own, told in truth.items()}, scene)
+            annotate_demo(settings, {post_id: labels["flood"] for post_id, labels in truth.items()}, scene)
     except BaseException:
         if supervisor is not None:
             say("stopping what was started")
@@ -63,23 +63,15 @@ def demo(
         raise
     address = f"http://{settings.api.host}:{settings.api.port}"
     say(
-        f"\nIt is up and goes on working: API {address} (try {address}/docs), logs in {directory / 'logs'}.\n"
-        "Ask it: .venv/bin/stormpetrel search 'strade allagate' --near 8.93,44.41,30. Stop it: make down"
+        f"\nIt is up and keeps working: API {address} (try {address}/docs), logs in {directory / 'logs'}.\n"
+        "Search it: .venv/bin/stormpetrel search 'strade allagate' --near 8.93,44.41,30. Stop it: make down"
     )
-
-
-def _api_is_ready(settings: Settings) -> bool:
-    import httpx
-
-    try:
-        return httpx.get(f"http://{settings.api.host}:{settings.api.port}/readyz", timeout=3).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def _start_supervisor(directory: Path, settings: Settings) -> subprocess.Popen[bytes]:
     """`stormpetrel up` in the background, in a session of its own so that it outlives this command."""
     from stormpetrel.cli.console import ERROR
+    from stormpetrel.cli.system import is_ready
     from stormpetrel.core.errors import SetupError
     from stormpetrel.local.stack import stop_left_running, this_python
 
@@ -98,7 +90,7 @@ def _start_supervisor(directory: Path, settings: Settings) -> subprocess.Popen[b
     deadline = time.monotonic() + START_PATIENCE_S
     with ERROR.status("starting the local stack") as status:
         try:
-            while not (_last_line(log).startswith("up:") and _api_is_ready(settings)):
+            while not (_last_line(log).startswith("up:") and is_ready(settings.api.port, settings.api.host)):
                 if process.poll() is not None:
                     raise SetupError(f"the system did not start:\n{log.read_text(errors='replace')[-3000:]}")
                 if time.monotonic() > deadline:
@@ -118,14 +110,14 @@ def _last_line(log: Path) -> str:
 
 
 def _replay_and_wait(stream: Path, settings: Settings) -> None:
-    """Replays flat out, and returns when every record is in both stores."""
+    """Replays as fast as it goes, and returns when every record is in both stores."""
     from rich.progress import Progress
 
     from consumers.sources.files import files_in, replay
     from consumers.sources.post_publisher import PostPublisher
     from stormpetrel.cli.console import ERROR, say
-    from stormpetrel.core.errors import SetupError
-    from stormpetrel.log.admin import POST_GROUPS, consumer_lags
+    from stormpetrel.cli.system import wait_until_processed
+    from stormpetrel.log.admin import POST_GROUPS
     from stormpetrel.log.producer import KafkaProducer
 
     publisher = PostPublisher(KafkaProducer(settings.local_kafka), "demo")
@@ -134,54 +126,46 @@ def _replay_and_wait(stream: Path, settings: Settings) -> None:
     total = publisher.counts["published"]
     with Progress(console=ERROR, transient=True) as progress:
         bar = progress.add_task("posts through the system", total=max(1, 2 * total))
-        left, moved = -1, time.monotonic()
-        while left != 0:
-            lags = consumer_lags(settings.local_kafka)
-            now_left = sum(lags[name] for name in POST_GROUPS)
-            moved = time.monotonic() if now_left != left else moved
-            left = now_left
-            progress.update(bar, completed=max(0, 2 * total - left))
-            if time.monotonic() - moved > STALL_PATIENCE_S:
-                raise SetupError(f"{left} records do not move; see the logs of worker and index")
-            # The index can only be done when the worker is: look twice before believing a zero.
-            time.sleep(0.5 if left else 0)
+
+        def show(lag: int) -> None:
+            progress.update(bar, completed=max(0, 2 * total - lag))
+
+        wait_until_processed(settings, POST_GROUPS, STALL_PATIENCE_S, show)
     seconds = time.monotonic() - started
     say(f"{total} posts went through in {seconds:.1f} s; {publisher.counts['dead']} broken records are dead letters")
 
 
-def _ask(settings: Settings, truth_file: Path | None) -> None:
+def _search(settings: Settings, truth: dict[str, Any]) -> None:
+    """Three searches; `truth` says of each generated post whether it is about the flood."""
     import httpx
 
     from stormpetrel.cli.console import say
 
-    truth = json.loads(truth_file.read_text(encoding="utf-8")) if truth_file else {}
     address = f"http://{settings.api.host}:{settings.api.port}/v1/search"
     genoa = {"longitude": 8.934, "latitude": 44.407, "radius_km": 40}
-    questions: list[tuple[str, dict[str, Any]]] = [
-        ("a text: people trapped by flood water", {"text": "people trapped by flood water, streets under water"}),
-        (
-            "a text, a place and a time: strade allagate, 40 km around Genoa, at 20:00",
-            {"text": "strade allagate, servono soccorsi", "place": genoa, "time": "2025-11-04T20:00:00Z"},
-        ),
-    ]
+    place_query = {"text": "strade allagate, servono soccorsi", "place": genoa, "time": "2025-11-04T20:00:00Z"}
     with httpx.Client(timeout=30) as client:
-        for title, question in questions:
-            answer = client.post(address, json={**question, "limit": 10}).raise_for_status().json()
-            _show(title, answer, truth)
-            if title.startswith("a text:") and answer["hits"]:
-                example = answer["hits"][0]["post_id"]
-        again = client.post(address, json={"post_id": example, "limit": 10}).raise_for_status().json()
-        _show(f"a post: what belongs to {example}", again, truth)
-        fresh = again["as_of"].get("time", {})
-    say(f"as of: newest post {fresh.get('event_time')}, came in {fresh.get('ingested_at')}")
+
+        def show(title: str, query: dict[str, Any]) -> dict[str, Any]:
+            response: dict[str, Any] = client.post(address, json={**query, "limit": 10}).raise_for_status().json()
+            _show(title, response, truth)
+            return response
+
+        text_query = {"text": "people trapped by flood water, streets under water"}
+        by_text = show("a text: people trapped by flood water", text_query)
+        show("a text, a place and a time: strade allagate, 40 km around Genoa, at 20:00", place_query)
+        example = by_text["hits"][0]["post_id"]
+        by_post = show(f"a post: what belongs to {example}", {"post_id": example})
+    newest = by_post["as_of"].get("time", {})
+    say(f"as of: newest post {newest.get('event_time')}, ingested {newest.get('ingested_at')}")
 
 
-def _show(title: str, answer: dict[str, Any], truth: dict[str, Any]) -> None:
+def _show(title: str, response: dict[str, Any], truth: dict[str, Any]) -> None:
     from stormpetrel.cli.console import say
-    from stormpetrel.cli.results import print_answer
+    from stormpetrel.cli.results import print_response
 
-    print_answer(title, answer)
-    known = [hit["post_id"] for hit in answer["hits"] if hit["post_id"] in truth]
-    if known:
-        right = sum(truth[post_id]["flood"] for post_id in known)
-        say(f"{right} of these {len(known)} belong to the generated flood; {answer['total']} hits in all\n")
+    print_response(title, response)
+    labels = [truth[hit["post_id"]]["flood"] for hit in response["hits"] if hit["post_id"] in truth]
+    if labels:
+        found = response["found"]
+        say(f"{sum(labels)} of these {len(labels)} belong to the generated flood; {found} hits in all\n")

@@ -1,111 +1,66 @@
-"""`stormpetrel eval`, `train` and `generate`: measure on judged data, learn from it, make some."""
+"""`stormpetrel eval`: measure the system on labelled data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
-from stormpetrel.cli import annotation, places
+from stormpetrel.cli.declaration import AsJson, add_group
 
-if TYPE_CHECKING:
-    from stormpetrel.posts.places.geoparser.geoparser import Geoparser
-    from stormpetrel.posts.text.encoder import TextEncoder
+Json = dict[str, Any]
 
 
 def attach(app: typer.Typer) -> None:
     """Adds the evaluations."""
-    evaluations = typer.Typer(help="Measure on judged real data.", no_args_is_help=True)
-    evaluations.callback()(lambda: None)
-    evaluations.command("retrieval")(retrieval)
-    evaluations.command("patches")(patches)
-    evaluations.command("places")(places.evaluate)
-    evaluations.command("annotation")(annotation.evaluate)
-    app.add_typer(evaluations, name="eval")
-    training = typer.Typer(help="Learn from judged real data.", no_args_is_help=True)
-    training.callback()(lambda: None)
-    training.command("fusion")(train_fusion_weights)
-    training.command("places")(places.train)
-    training.command("relevance")(annotation.train)
-    app.add_typer(training, name="train")
-    generating = typer.Typer(help="Write made-up data whose truth is known.", no_args_is_help=True)
-    generating.callback()(lambda: None)
-    generating.command("scene")(annotation.generate)
-    app.add_typer(generating, name="generate")
-
-
-def train_fusion_weights(
-    data: Path = typer.Option(exists=True, file_okay=False, help="A folder of labelled posts, or of such folders."),
-    sets: str = typer.Option("", help="Only these sets of the folder, by name, with commas between them."),
-    queries: int = typer.Option(300, min=10, help="The most queries a set asks; twice as many more teach."),
-    out: Path = typer.Option(None, help="Where the weights go. [default: config/fusion_weights.json]"),
-) -> None:
-    """Learn the weights of adaptive fusion from judged posts; the API takes them when it starts."""
-    from stormpetrel.bootstrap import FUSION_FILE
-    from stormpetrel.cli.console import say
-    from stormpetrel.core.errors import SetupError
-    from stormpetrel.evaluation.retrieval import MODALITIES
-    from stormpetrel.evaluation.test_collections import read_sets
-    from stormpetrel.evaluation.training_queries import train_fusion
-
-    wanted = {name.strip() for name in sets.split(",") if name.strip()}
-    judged = [found for found in read_sets(data, queries) if not wanted or found.name in wanted]
-    missing = wanted - {found.name for found in judged}
-    if missing:
-        raise SetupError(f"no judged posts in {data} are called {', '.join(sorted(missing))}")
-    encoder, geoparser = _tools(say)
-    file = out or FUSION_FILE
-    train_fusion(judged, encoder, geoparser, MODALITIES, say).save(file)
-    typer.echo(f"learned from {', '.join(found.name for found in judged)}: {file}")
-
-
-def _tools(say: Callable[[str], None]) -> tuple[TextEncoder, Geoparser]:
-    from stormpetrel.bootstrap import open_geoparser, open_text_encoder
-    from stormpetrel.core.settings import Settings
-    from stormpetrel.posts.text.encoder import ensure_text_model
-
-    settings = Settings()
-    ensure_text_model(settings.models, settings.text_model.name, say)
-    return open_text_encoder(settings), open_geoparser(settings)
+    add_group(
+        app,
+        "eval",
+        "Measure on labelled real data.",
+        retrieval=retrieval,
+        patches=patches,
+        places=places,
+        annotation=annotation,
+    )
 
 
 def retrieval(
     data: Path = typer.Option(exists=True, file_okay=False, help="A folder of labelled posts, or of such folders."),
-    queries: int = typer.Option(300, min=10, help="The most queries a set asks."),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    queries: int = typer.Option(300, min=10, help="The most queries of a set."),
+    as_json: AsJson = False,
 ) -> None:
-    """Every modality and every fusion on judged queries: P@10, mAP, nDCG@10, significance, latency."""
+    """Every modality and every fusion on a test collection: P@10, mAP, nDCG@10, significance, latency."""
+    from stormpetrel.bootstrap import open_geoparser
     from stormpetrel.cli.console import print_json, say
+    from stormpetrel.cli.system import load_text_encoder
+    from stormpetrel.core.settings import Settings
     from stormpetrel.evaluation.patch_retrieval import evaluate_patch_sets
     from stormpetrel.evaluation.retrieval import evaluate
-    from stormpetrel.evaluation.test_collections import read_sets
+    from stormpetrel.evaluation.test_collections import read_collections
 
     sets = evaluate_patch_sets(data)
-    judged_sets = read_sets(data, queries, may_be_none=bool(sets))
+    collections = read_collections(data, queries, may_be_none=bool(sets))
     version = None
-    if judged_sets:
-        encoder, geoparser = _tools(say)
+    if collections:
+        settings = Settings()
+        encoder, geoparser = load_text_encoder(settings, say), open_geoparser(settings)
         version = encoder.version
-        sets |= {judged.name: evaluate(judged, encoder, geoparser, say) for judged in judged_sets}
+        sets |= {collection.name: evaluate(collection, encoder, geoparser, say) for collection in collections}
     if as_json:
         print_json({"sets": sets, "text_model": version})
     else:
         for name, report in sets.items():
-            _print(name, report)
+            _print_retrieval(name, report)
 
 
-def _print(name: str, report: dict[str, Any]) -> None:
-    from rich.table import Table
-
-    from stormpetrel.cli.console import OUT
-
-    table = Table("method", "P@10", "mAP", "nDCG@10", "p95 ms", title=f"{name}, {report['queries']} queries")
-    for method, found in sorted(report["methods"].items(), key=lambda pair: -pair[1]["map"]):
-        table.add_row(method, *(f"{found[key]:.3f}" for key in ("p10", "map", "ndcg10", "p95_ms")))
-    OUT.print(table)
-    OUT.print(
+def _print_retrieval(name: str, report: Json) -> None:
+    methods = sorted(report["methods"].items(), key=lambda pair: -pair[1]["map"])
+    rows = ((method, *_figures(scores, ("p10", "map", "ndcg10", "p95_ms"))) for method, scores in methods)
+    title = f"{name}, {report['queries']} queries"
+    _print_table(title, ("method", "P@10", "mAP", "nDCG@10", "p95 ms"), rows)
+    typer.echo(
         f"{report['fused']} against {report['best_single']}: p = {report['p_vs_best_single']}; against rrf: "
         f"p = {report['p_vs_rrf']}; loses more than .05 AP on {100 * report['lost_share']:.1f} % of queries\n"
     )
@@ -113,24 +68,118 @@ def _print(name: str, report: dict[str, Any]) -> None:
 
 def patches(
     data: Path = typer.Option(exists=True, file_okay=False, help="A folder of labelled patches or scenes, or of such."),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    as_json: AsJson = False,
 ) -> None:
     """Patch retrieval by land cover for S1, S2 and fused descriptors; water against masks and hand-drawn labels."""
-    from stormpetrel.cli.console import OUT, print_json
+    from stormpetrel.cli.console import print_json
     from stormpetrel.evaluation.patches import evaluate
 
     report = evaluate(data)
     if as_json:
         print_json(report)
         return
+    rows: Iterable[tuple[str, ...]] = (
+        (name, str(scores["patches"]), str(scores["images"]), *_figures(scores, ("sar", "ms", "fused")))
+        for name, scores in report["sets"].items()
+    )
+    _print_table("patch retrieval by label", ("set", "patches", "images", "S1 mAP", "S2 mAP", "fused mAP"), rows)
+    rows = ((name, *_figures(scores, ("iou", "precision", "recall"))) for name, scores in report["new_water"].items())
+    _print_table("water", ("scene", "IoU", "precision", "recall"), rows)
+
+
+def places(
+    data: Path = typer.Option(exists=True, file_okay=False, help="A folder like tweets_idrisi or tweets_geocorpora."),
+    plain: bool = typer.Option(False, help="Train a plain spaCy tagger too, as a baseline (half an hour)."),
+    as_json: AsJson = False,
+) -> None:
+    """How well place names are recognised on events that the tagger never saw, and how near their points are."""
+    from stormpetrel.bootstrap import TAGGER
+    from stormpetrel.cli.console import print_json, say
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.evaluation.places import evaluate
+    from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
+
+    settings = Settings()
+    directory = ensure_gazetteer(settings.cache, settings.places.gazetteer)
+    report = evaluate(data, directory, settings.places.tagger or TAGGER, say, plain)
+    if as_json:
+        print_json(report)
+    else:
+        _print_places(report)
+
+
+def _print_places(report: Json) -> None:
+    recognition = report["recognition"]
+    by_name = {**recognition["by_event"], "all": recognition["exact"], "all, overlapping": recognition["overlap"]}
+    by_name |= {name.replace("_", " "): baseline["exact"] for name, baseline in report["baselines"].items()}
+    rows = ((name, *_figures(scores, ("p", "r", "f1"))) for name, scores in by_name.items())
+    _print_table("names, exact spans", ("event", "precision", "recall", "F1"), rows)
+    if points := report["resolution"]:
+        in_box = "unknown" if points["in_box"] is None else f"{points['in_box']:.0%}"
+        typer.echo(
+            f"points: {points['acc161']:.0%} within 161 km of the {points['answered']:.0%} answered "
+            f"({points['acc161_of_all']:.0%} of all), median {points['median_km']} km, "
+            f"in the place's box {in_box}, MRR@5 {points['mrr5']}"
+        )
+    typer.echo(
+        f"{report['posts_per_s']:.0f} posts/s on one core, {report['rss_mib']:.0f} MiB, ready in {report['ready_s']} s"
+    )
+
+
+def annotation(
+    data: Path = typer.Option(exists=True, file_okay=False, help="Labelled patches or posts, or a folder of such."),
+    scene: int = typer.Option(4800, min=0, help="Pixels a side of the generated scene, in steps of 480; 0: none."),
+    as_json: AsJson = False,
+) -> None:
+    """A simulated analyst labels patches (three rounds of ten) and posts (200 an event); scored on the other half."""
+    from stormpetrel.bootstrap import label_catalogue
+    from stormpetrel.cli.console import print_json, say
+    from stormpetrel.cli.system import load_text_encoder
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.evaluation.annotated_posts import evaluate_posts
+    from stormpetrel.evaluation.annotation import evaluate_patches
+    from stormpetrel.evaluation.labelled_events import has_events
+
+    catalogue = label_catalogue()
+    report: Json = {"patches": evaluate_patches(data, catalogue, scene // 480 * 480, say), "posts": {}}
+    if has_events(data):
+        report["posts"] = evaluate_posts(data, load_text_encoder(Settings(), say), catalogue, say)
+    if as_json:
+        print_json(report)
+    else:
+        _print_annotation(report)
+
+
+def _print_annotation(report: Json) -> None:
+    keys = ("accuracy_by_round", "random_by_round", "ap_by_round", "random_ap_by_round")
+    rows: Iterable[tuple[str, ...]] = (
+        (
+            name,
+            descriptor,
+            *(" ".join(f"{value:.3f}" for value in scores[key]) for key in keys),
+            *_figures(scores, ("one_shot",)),
+        )
+        for name, patches in report["patches"].items()
+        for descriptor, scores in patches["descriptors"].items()
+    )
+    columns = ["set", "descriptor", "accuracy by round", "at random", "AP by round", "at random", "one shot"]
+    _print_table("patches: 10 labels a round", columns, rows)
+    figures = ("macro_f1", "chance", "unlabelled", "supervised", "whole_event")
+    rows = ((name, str(posts["events"]), *_figures(posts, figures)) for name, posts in report["posts"].items())
+    columns = ["set", "events", "macro F1", "random labels", "no label", "all of the pool", "labels counted too"]
+    _print_table("posts: 200 labels an event", columns, rows)
+
+
+def _figures(scores: Json, keys: Iterable[str]) -> list[str]:
+    return ["-" if scores[key] is None else f"{scores[key]:.3f}" for key in keys]
+
+
+def _print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     from rich.table import Table
 
-    table = Table("set", "patches", "images", "S1 mAP", "S2 mAP", "fused mAP", title="patch retrieval by label")
-    for name, found in report["sets"].items():
-        figures = ("-" if found[key] is None else f"{found[key]:.3f}" for key in ("sar", "ms", "fused"))
-        table.add_row(name, str(found["patches"]), str(found["images"]), *figures)
-    OUT.print(table)
-    table = Table("scene", "IoU", "precision", "recall", title="water")
-    for name, found in report["new_water"].items():
-        table.add_row(name, *(f"{found[key]:.3f}" for key in ("iou", "precision", "recall")))
+    from stormpetrel.cli.console import OUT
+
+    table = Table(*columns, title=title)
+    for row in rows:
+        table.add_row(*row)
     OUT.print(table)

@@ -6,21 +6,22 @@ from pathlib import Path
 
 import typer
 
+from stormpetrel.cli.declaration import AsJson, add_group
+
 
 def attach(app: typer.Typer) -> None:
     """Adds the model commands."""
-    models = typer.Typer(help="The models: export them once, check them.", no_args_is_help=True)
-    models.command("export")(export)
-    models.command("check")(check)
-    models.command("earth")(earth)
-    app.add_typer(models, name="model")
+    add_group(app, "model", "The models: export them once, check them.", export=export, check=check, earth=earth)
 
 
-def export(force: bool = typer.Option(False, help="Export again even where the cache holds the models.")) -> None:
+def export(
+    force: bool = typer.Option(False, help="Export again even where the cache holds the models."),
+    as_json: AsJson = False,
+) -> None:
     """Bring the configured models into the cache as ONNX."""
     import shutil
 
-    from stormpetrel.cli.console import ERROR, say
+    from stormpetrel.cli.console import ERROR, print_result, say
     from stormpetrel.cli.system import ensure_models
     from stormpetrel.core.settings import Settings
     from stormpetrel.models.model_store import model_directory
@@ -34,7 +35,8 @@ def export(force: bool = typer.Option(False, help="Export again even where the c
             shutil.rmtree(folder, ignore_errors=True)
     with ERROR.status("models"):
         ensure_models(settings, say)
-    typer.echo("\n".join(str(folder) for folder in folders if folder.exists()))
+    exported = [str(folder) for folder in folders if folder.exists()]
+    print_result(exported, "\n".join(exported), as_json)
 
 
 def earth(
@@ -45,8 +47,10 @@ def earth(
     mean: str = typer.Option(help="What is taken off each channel."),
     std: str = typer.Option(help="What each channel is then divided by."),
     size: int = typer.Option(120, help="Pixels a side that the graph takes."),
+    as_json: AsJson = False,
 ) -> None:
-    """Bring an Earth-observation model, whose embedding every patch gets beside its descriptors."""
+    """Bring in an Earth-observation model: every patch gets its embedding beside its descriptors."""
+    from stormpetrel.cli.console import print_result
     from stormpetrel.imagery.patches.earth_model import import_earth_model
 
     manifest = import_earth_model(
@@ -58,33 +62,32 @@ def earth(
         mean=_numbers("mean", mean),
         std=_numbers("std", std),
     )
-    typer.echo(f"{manifest.version}: {manifest.dimensions} dimensions")
-    typer.echo(
-        f"use it: STORMPETREL_IMAGERY__EARTH_MODEL={directory} for `consume scenes`, `consume index` and `serve`"
-    )
+    use = f"STORMPETREL_IMAGERY__EARTH_MODEL={directory}"
+    processes = "`consume scenes`, `consume index` and `serve`"
+    text = f"{manifest.version}: {manifest.dimensions} dimensions\nuse it: {use} for {processes}"
+    print_result({"version": manifest.version, "dimensions": manifest.dimensions, "setting": use}, text, as_json)
 
 
-def _parts(given: str) -> list[str]:
-    return [part.strip() for part in given.split(",") if part.strip()]
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _numbers(option: str, given: str) -> list[float]:
+def _numbers(option: str, text: str) -> list[float]:
     try:
-        return [float(part) for part in _parts(given)]
+        return [float(part) for part in _parts(text)]
     except ValueError as error:
         raise typer.BadParameter(f"{error}; give numbers with commas between them", param_hint=f"--{option}") from error
 
 
-def check(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
+def check(as_json: AsJson = False) -> None:
     """Check the cached model against its checksums."""
-    from stormpetrel.cli.console import print_json
+    from stormpetrel.cli.console import print_result
     from stormpetrel.core.settings import Settings
     from stormpetrel.models.model_store import model_directory
     from stormpetrel.posts.text.encoder import read_manifest
 
     settings = Settings()
     manifest = read_manifest(model_directory(settings.models, settings.text_model.name))
-    if as_json:
-        print_json({"model": manifest.model, "version": manifest.version, "dimensions": manifest.dimensions})
-    else:
-        typer.echo(f"{manifest.version}: {manifest.dimensions} dimensions, checksums right")
+    text = f"{manifest.version}: {manifest.dimensions} dimensions, checksums right"
+    fields = {"model": manifest.model, "version": manifest.version, "dimensions": manifest.dimensions}
+    print_result(fields, text, as_json)

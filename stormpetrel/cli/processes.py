@@ -6,32 +6,22 @@ from pathlib import Path
 
 import typer
 
+from stormpetrel.cli.declaration import AsJson, add_group
+
 
 def attach(app: typer.Typer) -> None:
     """Adds the commands of processes."""
-    app.command()(up)
-    app.command()(down)
-    app.command()(worker)
-    app.command()(serve)
-    app.command()(doctor)
-    app.command()(bench)
-    consume = typer.Typer(help="Consumers that write in bulk.", no_args_is_help=True)
-    consume.command("index")(consume_index)
-    consume.command("scenes")(consume_scenes)
-    app.add_typer(consume, name="consume")
-    sources = typer.Typer(help="Bring posts in.", no_args_is_help=True)
-    sources.command("run")(sources_run)
-    sources.command("replay")(sources_replay)
-    sources.command("announce")(sources_announce)
-    app.add_typer(sources, name="sources")
-    local = typer.Typer(help="Servers of the local stack.", no_args_is_help=True, hidden=True)
-    local.command("vectors")(local_vectors)
-    local.command("optimise")(local_optimise)
-    app.add_typer(local, name="local")
+    for command in (up, down, worker, serve, bench):
+        app.command()(command)
+    add_group(app, "consume", "Consumers that write in bulk.", index=consume_index, scenes=consume_scenes)
+    add_group(
+        app, "sources", "Bring posts and products in.", run=run_source, replay=replay_posts, announce=announce_products
+    )
+    add_group(app, "local", "Servers of the local stack.", hidden=True, vectors=serve_vectors, optimise=optimise_shard)
 
 
 def up(servers_only: bool = typer.Option(False, help="Only broker and stores, none of our own processes.")) -> None:
-    """Run the whole system with the local stack until Ctrl-C; what dies is started again."""
+    """Run the whole system with the local stack until Ctrl-C; a process that dies is started again."""
     import signal
     import threading
 
@@ -41,25 +31,27 @@ def up(servers_only: bool = typer.Option(False, help="Only broker and stores, no
     from stormpetrel.local.stack import Stack
 
     settings = Settings()
-    told = threading.Event()
+    stopping = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: told.set())
+        signal.signal(name, lambda *_: stopping.set())
     with Stack(settings.local.directory.resolve(), say) as stack:
-        start_system(stack, settings, say, servers_only=servers_only, stop=told.is_set)
-        if not told.is_set():
+        start_system(stack, settings, say, servers_only=servers_only, stop=stopping.is_set)
+        if not stopping.is_set():
             say(f"up: http://{settings.api.host}:{settings.api.port}/docs" if not servers_only else "up: servers only")
-        while not told.wait(1.0):
+        while not stopping.wait(1.0):
             stack.restart_dead()
         say("stopping")
 
 
-def down() -> None:
+def down(as_json: AsJson = False) -> None:
     """Stop what `up` or `demo` left running; data stay."""
+    from stormpetrel.cli.console import print_result
     from stormpetrel.core.settings import Settings
     from stormpetrel.local.stack import stop_left_running
 
     stopped = stop_left_running(Settings().local.directory.resolve())
-    typer.echo(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
+    text = f"stopped: {', '.join(stopped)}" if stopped else "nothing was running"
+    print_result({"stopped": stopped}, text, as_json)
 
 
 def worker() -> None:
@@ -94,7 +86,7 @@ def serve() -> None:
     run(Settings())
 
 
-def sources_run(name: str = typer.Argument(help="x (posts); stac, odata, cdse, folder (Sentinel products).")) -> None:
+def run_source(name: str = typer.Argument(help="x (posts); stac, odata, cdse, folder (Sentinel products).")) -> None:
     """Run a live source until it is stopped."""
     from stormpetrel.core.errors import SetupError
     from stormpetrel.core.settings import Settings
@@ -114,16 +106,16 @@ def sources_run(name: str = typer.Argument(help="x (posts); stac, odata, cdse, f
         )
 
 
-def sources_announce(
+def announce_products(
     paths: list[Path] = typer.Argument(
-        exists=True, help="Sentinel products (SAFE folders, zips, GeoTIFFs), or JSON lines of notices."
+        exists=True, help="Sentinel products (SAFE folders, zips, GeoTIFFs), or JSON lines of catalogue notifications."
     ),
-    root: Path | None = typer.Option(None, help="Where the paths in notices (x-local-path) start."),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    root: Path | None = typer.Option(None, help="The folder that their x-local-path is relative to."),
+    as_json: AsJson = False,
 ) -> None:
-    """Announce products, by themselves or by notices of a catalogue, onto products.announced."""
+    """Announce products, or those of a catalogue's notifications, on products.announced."""
     from consumers.sources.product_files import announce
-    from stormpetrel.cli.console import print_json
+    from stormpetrel.cli.console import print_counts
     from stormpetrel.core.settings import Settings
     from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
     from stormpetrel.log.producer import KafkaProducer
@@ -132,43 +124,35 @@ def sources_announce(
     for path in paths:
         announce(path, publisher, root)
     publisher.flush()
-    counts = {name: publisher.counts[name] for name in ("published", "passed", "dead")}
-    if as_json:
-        print_json(counts)
-    else:
-        typer.echo(", ".join(f"{count} {name}" for name, count in counts.items()))
+    print_counts(publisher.counts, as_json)
 
 
-def sources_replay(
+def replay_posts(
     path: Path = typer.Argument(exists=True, help="A file, or a folder of JSON-lines files."),
     speed: float | None = typer.Option(None, min=0.001, help="1: real time; 60: an hour a minute; none: flat out."),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    as_json: AsJson = False,
 ) -> None:
-    """Replay files of posts onto posts.raw."""
+    """Publish files of posts on posts.raw."""
     from consumers.sources.files import files_in, replay
     from consumers.sources.post_publisher import PostPublisher
-    from stormpetrel.cli.console import ERROR, print_json
+    from stormpetrel.cli.console import ERROR, print_counts
     from stormpetrel.core.settings import Settings
     from stormpetrel.log.producer import KafkaProducer
 
     publisher = PostPublisher(KafkaProducer(Settings().kafka), "files")
     with ERROR.status("replaying") as status:
         replay(files_in(path), publisher, speed, lambda count: status.update(f"replaying: {count} records"))
-    counts = {name: publisher.counts[name] for name in ("published", "passed", "dead")}
-    if as_json:
-        print_json(counts)
-    else:
-        typer.echo(", ".join(f"{count} {name}" for name, count in counts.items()))
+    print_counts(publisher.counts, as_json)
 
 
-def local_vectors(directory: Path = typer.Option(), port: int = typer.Option()) -> None:
+def serve_vectors(directory: Path = typer.Option(), port: int = typer.Option()) -> None:
     """The local vector index, on Qdrant's engine and part of its REST interface."""
-    from stormpetrel.local.vector_server import serve as serve_vectors
+    from stormpetrel.local import vector_server
 
-    serve_vectors(directory, port)
+    vector_server.serve(directory, port)
 
 
-def local_optimise(directory: Path = typer.Option()) -> None:
+def optimise_shard(directory: Path = typer.Option()) -> None:
     """Optimise a copied shard of the local vector index; its configuration comes on standard input."""
     import json
     import sys
@@ -178,19 +162,10 @@ def local_optimise(directory: Path = typer.Option()) -> None:
     optimise(directory, json.load(sys.stdin))
 
 
-def doctor(only: str = typer.Option("all", help="tests: what `make test` needs; all: the demo too.")) -> None:
-    """Say what is missing on this machine, and how to get it."""
-    from stormpetrel.local.broker import require_java
-
-    require_java()
-    if only == "all":
-        typer.echo("Python, Java and Maven are here")
-
-
 def bench(
     data: Path | None = typer.Option(None, exists=True, help="Real data: a folder with tweets_idrisi/mentions in it."),
     posts: int = typer.Option(100_000, min=1000, help="Indexed posts of the search benchmark."),
-    only: str | None = typer.Option(None, help="annotation, compression, fusion, notice, pair, main_path, search."),
+    only: str | None = typer.Option(None, help="One of them by name; a wrong name lists them all."),
 ) -> None:
     """Measure this machine: the benchmarks of a checkout, as JSON."""
     import subprocess

@@ -1,46 +1,71 @@
-"""Shows a search answer to people: a table, one row a hit, one column a modality."""
+"""Tables of search responses for people: one row a hit, one column a modality."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import h3
 from rich.table import Table
 from rich.text import Text
 
-from stormpetrel.cli.console import OUT
+from stormpetrel.cli.console import OUT, say
+
+if TYPE_CHECKING:
+    from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 
 
-def print_answer(title: str, answer: dict[str, Any]) -> None:
-    """The hits with their rank in each list, and the place that the post names."""
-    names = list(answer["lists"])
-    table = Table(title=Text(title), title_justify="left", expand=False)
-    table.add_column("#", justify="right")
+def print_response(title: str, response: dict[str, Any]) -> None:
+    """The hits with their rank in each list, and the places that the post names."""
+    names = list(response["lists"])
+    table = _table(title)
     table.add_column("post", max_width=76, overflow="ellipsis", no_wrap=True)
     table.add_column("place", max_width=24)
-    for name in [*names, "duplicate_count"]:
-        table.add_column(name, justify="right", min_width=len(name))
-    for hit in answer["hits"]:
-        ranks = [str(hit["ranks"][name]["rank"]) if name in hit["ranks"] else "-" for name in names]
+    _add_numbers(table, [*names, "duplicates"])
+    for hit in response["hits"]:
         places = ", ".join(place["name"] for place in hit["post"].get("places", []))
         text = Text(" ".join(hit["post"]["clean_text"].split()))
-        table.add_row(str(hit["rank"]), text, Text(places), *ranks, str(hit["duplicate_count"] or ""))
+        duplicates = str(hit["duplicate_count"] or "")
+        table.add_row(str(hit["rank"]), text, Text(places), *_ranks(hit, names), duplicates)
     OUT.print(table)
-    for name, why in answer["unavailable"].items():
-        OUT.print(Text(f"{name} cannot speak: {why}"))
+    for name, reason in response["unavailable"].items():
+        say(f"{name} is unavailable: {reason}")
 
 
-def print_worlds(title: str, answer: dict[str, Any]) -> None:
-    """The places and days of an answer across worlds: how many posts and patches each has, and its best post."""
-    names = list(answer["lists"])
+def print_cells(title: str, response: dict[str, Any], gazetteer: Gazetteer) -> None:
+    """The places and days of a cross-source response: how many posts and patches each has, and its ranks."""
+    names = list(response["lists"])
+    table = _table(title)
+    table.add_column("place and day")
+    _add_numbers(table, ["posts", "patches", *names])
+    for hit in response["hits"]:
+        kinds = [member["kind"] for member in hit["members"]]
+        counts = (str(kinds.count(kind)) for kind in ("post", "patch"))
+        table.add_row(str(hit["rank"]), Text(cell_name(hit["cell"], gazetteer)), *counts, *_ranks(hit, names))
+    OUT.print(table)
+
+
+def cell_name(cell: str, gazetteer: Gazetteer) -> str:
+    """The town nearest to the middle of a place-and-day cell (`H3 index/date`), its country, and the day. What is no
+    cell, a post or patch without a place, keeps its id."""
+    index, _, day = cell.partition("/")
+    if not h3.is_valid_cell(index):
+        return cell
+    latitude, longitude = h3.cell_to_latlng(index)
+    town = gazetteer.nearest_city(longitude, latitude)
+    country = gazetteer.division(town.country_code)
+    return f"{town.name}, {country.name if country else town.country_code}, {day}"
+
+
+def _table(title: str) -> Table:
     table = Table(title=Text(title), title_justify="left", expand=False)
     table.add_column("#", justify="right")
-    table.add_column("cell and day")
-    table.add_column("posts", justify="right")
-    table.add_column("patches", justify="right")
+    return table
+
+
+def _add_numbers(table: Table, names: list[str]) -> None:
     for name in names:
         table.add_column(name, justify="right", min_width=len(name))
-    for hit in answer["hits"]:
-        kinds = [member["kind"] for member in hit["members"]]
-        ranks = [str(hit["ranks"][name]["rank"]) if name in hit["ranks"] else "-" for name in names]
-        table.add_row(str(hit["rank"]), hit["cell"], str(kinds.count("post")), str(kinds.count("patch")), *ranks)
-    OUT.print(table)
+
+
+def _ranks(hit: dict[str, Any], names: list[str]) -> list[str]:
+    return [str(hit["ranks"][name]["rank"]) if name in hit["ranks"] else "-" for name in names]

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 
-from stormpetrel.bootstrap import concept_list
+from stormpetrel.bootstrap import concept_list, open_text_encoder
+from stormpetrel.core.errors import SetupError
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
 from stormpetrel.local.stack import Part, Stack, this_python
-from stormpetrel.log.admin import apply_topics
+from stormpetrel.log.admin import apply_topics, consumer_lags
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
-from stormpetrel.posts.text.encoder import ensure_text_model
+from stormpetrel.posts.text.encoder import TextEncoder, ensure_text_model
 from stormpetrel.posts.vision.clip import ensure_clip
 from stormpetrel.posts.vision.model import DESCRIPTOR
 
 
-def _ready(port: int) -> bool:
+def is_ready(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether the process that serves this port says that it can work."""
     import httpx
 
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2.0).status_code == 200
+        return httpx.get(f"http://{host}:{port}/readyz", timeout=2.0).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -29,19 +32,44 @@ def own_parts(settings: Settings) -> list[Part]:
     """Worker, index and scenes consumers and API, pointed to the local stack."""
     environment = local_addresses(settings)
     return [
-        Part("index", this_python("consume", "index"), lambda: _ready(settings.index.probe_port), environment),
-        Part("scenes", this_python("consume", "scenes"), lambda: _ready(settings.imagery.probe_port), environment),
-        Part("worker", this_python("worker"), lambda: _ready(settings.worker.probe_port), environment),
-        Part("api", this_python("serve"), lambda: _ready(settings.api.port), environment),
+        Part("index", this_python("consume", "index"), lambda: is_ready(settings.index.probe_port), environment),
+        Part("scenes", this_python("consume", "scenes"), lambda: is_ready(settings.imagery.probe_port), environment),
+        Part("worker", this_python("worker"), lambda: is_ready(settings.worker.probe_port), environment),
+        Part("api", this_python("serve"), lambda: is_ready(settings.api.port), environment),
     ]
 
 
+def load_text_encoder(settings: Settings, say: Callable[[str], None]) -> TextEncoder:
+    """The configured text encoder, exported first where the cache lacks it."""
+    ensure_text_model(settings.models, settings.text_model.name, say)
+    return open_text_encoder(settings)
+
+
 def ensure_models(settings: Settings, say: Callable[[str], None]) -> None:
-    """Both configured models and the gazetteer in the cache. Raises SetupError where one cannot be had."""
+    """Both configured models and the gazetteer in the cache. Raises SetupError where one cannot be obtained."""
     ensure_gazetteer(settings.cache, settings.places.gazetteer)
     ensure_text_model(settings.models, settings.text_model.name, say)
     if settings.visual_model.name != DESCRIPTOR:
         ensure_clip(settings.models, settings.visual_model.name, concept_list().names, say)
+
+
+def wait_until_processed(
+    settings: Settings, groups: Iterable[str], patience_s: float, report: Callable[[int], object] = lambda _: None
+) -> None:
+    """Returns when the local stack's consumer groups have no lag; `report` gets the lag, in records. Raises SetupError
+    where it does not change for `patience_s`."""
+    names = tuple(groups)
+    zeros, lag, changed = 0, -1, time.monotonic()
+    # One group can only be done when the one before it is: look twice before believing a zero.
+    while zeros < 2:
+        lags = consumer_lags(settings.local_kafka)
+        before, lag = lag, sum(lags[name] for name in names)
+        zeros = 0 if lag else zeros + 1
+        changed = changed if lag == before else time.monotonic()
+        report(lag)
+        if time.monotonic() - changed > patience_s:
+            raise SetupError(f"{lag} records of {', '.join(names)} make no progress; see the logs of these processes")
+        time.sleep(0.2)
 
 
 def start_system(

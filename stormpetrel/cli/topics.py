@@ -1,4 +1,4 @@
-"""`stormpetrel topics`, `dead` and `schemas`: what stands on Kafka, and its contract."""
+"""`stormpetrel topics`, `dead` and `schemas`: what is on Kafka, and its contract."""
 
 from __future__ import annotations
 
@@ -10,39 +10,30 @@ import typer
 if TYPE_CHECKING:
     from stormpetrel.core.topics import Topic
 
+from stormpetrel.cli.declaration import AsJson, add_group
+
 
 def attach(app: typer.Typer) -> None:
-    """Adds the commands of topics."""
-    topics = typer.Typer(help="The topics.", no_args_is_help=True)
-    topics.command("apply")(topics_apply)
-    topics.command("list")(topics_list)
-    app.add_typer(topics, name="topics")
-    dead = typer.Typer(help="Records that could not be worked on.", no_args_is_help=True)
-    dead.command("list")(dead_list)
-    dead.command("replay")(dead_replay)
-    app.add_typer(dead, name="dead")
-    schemas = typer.Typer(help="The published contract of the topics.", no_args_is_help=True)
-    schemas.command("export")(schemas_export)
-    app.add_typer(schemas, name="schemas")
+    """Adds the commands about topics."""
+    add_group(app, "topics", "The topics.", apply=apply, list=list_topics)
+    add_group(app, "dead", "Records that could not be processed.", list=list_dead, replay=replay_dead)
+    add_group(app, "schemas", "The published contract of the topics.", export=export_schemas)
 
 
-def topics_apply(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
+def apply(as_json: AsJson = False) -> None:
     """Create the topics and set how long they keep; safe to repeat."""
-    from stormpetrel.cli.console import print_json
+    from stormpetrel.cli.console import print_result
     from stormpetrel.core.settings import Settings
     from stormpetrel.core.topics import all_topics
     from stormpetrel.log.admin import apply_topics
 
-    done = apply_topics(Settings().kafka, all_topics())
-    if as_json:
-        print_json(done)
-    else:
-        typer.echo("\n".join(f"{name}: {what}" for name, what in sorted(done.items())))
+    changes = apply_topics(Settings().kafka, all_topics())
+    print_result(changes, "\n".join(f"{name}: {change}" for name, change in sorted(changes.items())), as_json)
 
 
-def topics_list(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
-    """The topics as they should stand: key, partitions, retention."""
-    from stormpetrel.cli.console import print_json
+def list_topics(as_json: AsJson = False) -> None:
+    """The topics as they should be: key, partitions, retention."""
+    from stormpetrel.cli.console import print_result
     from stormpetrel.core.topics import DAY_MS, all_topics
 
     rows = [
@@ -54,48 +45,41 @@ def topics_list(as_json: bool = typer.Option(False, "--json", help="Print JSON."
         }
         for topic in all_topics()
     ]
-    if as_json:
-        print_json(rows)
-    else:
-        typer.echo("\n".join("  ".join(f"{key}: {value}" for key, value in row.items()) for row in rows))
+    lines = ["{topic}: key {key}, {partitions} partitions, kept {kept_days} days".format_map(row) for row in rows]
+    print_result(rows, "\n".join(lines), as_json)
 
 
-def dead_list(
-    topic: str = typer.Argument("posts.raw", help="The topic whose dead letters to list."),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+def list_dead(
+    topic: str = typer.Argument("posts.raw", help="The topic whose dead letters to list."), as_json: AsJson = False
 ) -> None:
     """List dead letters with their reasons."""
-    from stormpetrel.cli.console import print_json
+    from stormpetrel.cli.console import print_result
     from stormpetrel.core.settings import Settings
     from stormpetrel.log import read_dead_letters
     from stormpetrel.log.topic_reader import KafkaTopicReader
 
-    letters = list(read_dead_letters(KafkaTopicReader(Settings().kafka), _topic(topic)))
-    if as_json:
-        print_json(
-            [
-                {
-                    "partition": letter.record.partition,
-                    "offset": letter.record.offset,
-                    "stage": letter.stage,
-                    "provenance": letter.provenance,
-                    "reason": letter.reason,
-                    "raw": letter.record.value.decode(errors="replace"),
-                }
-                for letter in letters
-            ]
-        )
-    else:
-        for letter in letters:
-            where = f"{letter.record.partition}/{letter.record.offset}"
-            typer.echo(f"{where}  {letter.stage}  {letter.provenance}: {letter.reason}")
-        typer.echo(f"{len(letters)} dead letters of {topic}")
+    letters = [
+        {
+            "partition": letter.record.partition,
+            "offset": letter.record.offset,
+            "stage": letter.stage,
+            "provenance": letter.provenance,
+            "reason": letter.reason,
+            "raw": letter.record.value.decode(errors="replace"),
+        }
+        for letter in read_dead_letters(KafkaTopicReader(Settings().kafka), _live_topic(topic))
+    ]
+    lines = ["{partition}/{offset}  {stage}  {provenance}: {reason}".format_map(letter) for letter in letters]
+    print_result(letters, "\n".join([*lines, f"{len(letters)} dead letters of {topic}"]), as_json)
 
 
-def dead_replay(topic: str = typer.Argument(help="The topic whose dead letters go through again.")) -> None:
-    """Send dead letters through again, after what killed them is mended."""
+def replay_dead(
+    topic: str = typer.Argument(help="The topic whose dead letters go through again."), as_json: AsJson = False
+) -> None:
+    """Send dead letters through again, once their cause is mended."""
     from consumers.sources.post_publisher import PostPublisher
     from consumers.sources.product_files import notice
+    from stormpetrel.cli.console import print_result
     from stormpetrel.core.settings import Settings
     from stormpetrel.core.topics import POSTS_RAW, PRODUCTS_ANNOUNCED
     from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
@@ -103,26 +87,26 @@ def dead_replay(topic: str = typer.Argument(help="The topic whose dead letters g
     from stormpetrel.log.producer import KafkaProducer
     from stormpetrel.log.topic_reader import KafkaTopicReader
 
-    kafka, dead_topic = Settings().kafka, _topic(topic)
+    kafka, live_topic = Settings().kafka, _live_topic(topic)
     producer = KafkaProducer(kafka)
-    source = PostPublisher(producer, "dead letters")
-    notices = ProductPublisher(producer, "dead letters")
-    sent = 0
-    for letter in read_dead_letters(KafkaTopicReader(kafka), dead_topic):
+    post_publisher = PostPublisher(producer, "dead letters")
+    product_publisher = ProductPublisher(producer, "dead letters")
+    count = 0
+    for letter in read_dead_letters(KafkaTopicReader(kafka), live_topic):
         if topic == POSTS_RAW.name and letter.stage.startswith("source"):
-            source.take(
-                letter.record.value, letter.provenance
-            )  # a network's own form: through the normaliser once more
+            # A network's own form: through the normaliser once more.
+            post_publisher.take(letter.record.value, letter.provenance)
         elif topic == PRODUCTS_ANNOUNCED.name and letter.stage.startswith("source"):
-            notices.take(letter.record.value, notice, letter.provenance)
+            product_publisher.take(letter.record.value, notice, letter.provenance)
         else:
-            producer.send(letter.revived(dead_topic))
-        sent += 1
+            producer.send(letter.revived(live_topic))
+        count += 1
     producer.flush()
-    typer.echo(f"{sent} dead letters of {topic} sent again; what still fails dies again with its reason")
+    text = f"{count} dead letters of {topic} sent again; what fails again is dead-lettered again with its reason"
+    print_result({"topic": topic, "replayed": count}, text, as_json)
 
 
-def _topic(name: str) -> Topic:
+def _live_topic(name: str) -> Topic:
     """Raises SetupError where there is no such topic."""
     from stormpetrel.core.errors import SetupError
     from stormpetrel.core.topics import LIVE_TOPICS
@@ -133,9 +117,12 @@ def _topic(name: str) -> Topic:
     return topics[name]
 
 
-def schemas_export(directory: Path = typer.Argument(Path("docs/schemas"), help="Where the files go.")) -> None:
+def export_schemas(
+    directory: Path = typer.Argument(Path("docs/schemas"), help="Where the files go."), as_json: AsJson = False
+) -> None:
     """Write the events' JSON Schemas and the AsyncAPI document."""
+    from stormpetrel.cli.console import print_result
     from stormpetrel.core.schemas import export
 
-    for file in export(directory):
-        typer.echo(file)
+    files = [str(file) for file in export(directory)]
+    print_result(files, "\n".join(files), as_json)

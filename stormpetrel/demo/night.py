@@ -1,4 +1,4 @@
-"""Generates a flood night: posts of several networks and languages, repeats and noise, and the truth about each.
+"""Generates a flood night: posts of several networks and languages, near-duplicates and noise, and the truth of each.
 
 The same seed gives the same night. Text is made from our own phrases; place names are real.
 """
@@ -24,8 +24,8 @@ LANGUAGE_SHARES = {"it": 0.5, "en": 0.22, "es": 0.1, "fr": 0.1, "de": 0.08}
 
 
 @dataclass(frozen=True)
-class Written:
-    """One post of the night and the truth about it. `repeats` is the id of the post that it copies."""
+class GeneratedPost:
+    """One post of the night and the truth about it. `repeats` is the id of the post that it is a near-duplicate of."""
 
     record: dict[str, Any]
     post_id: str
@@ -35,16 +35,16 @@ class Written:
     repeats: str | None
 
 
-def flood_night(size: int = 1200, seed: int = 7) -> list[Written]:
-    """`size` posts in the order of time: about 45 % on the flood, 15 % repeats of those, 40 % noise."""
+def flood_night(size: int = 1200, seed: int = 7) -> list[GeneratedPost]:
+    """`size` posts in the order of time: about 45 % on the flood, 15 % near-duplicates of those, 40 % noise."""
     chance = random.Random(seed)
     moments = sorted(_moment(chance) for _ in range(size))
-    night: list[Written] = []
+    night: list[GeneratedPost] = []
     for number, moment in enumerate(moments):
-        floods = [written for written in night if written.flood and not written.repeats]
+        flood_posts = [post for post in night if post.flood and not post.repeats]
         roll = chance.random()
-        if roll < 0.15 and floods:
-            night.append(_repeat(chance, number, moment, chance.choice(floods[-60:])))
+        if roll < 0.15 and flood_posts:
+            night.append(_repeat(chance, number, moment, chance.choice(flood_posts[-60:])))
         else:
             night.append(_original(chance, number, moment, flood=roll < 0.6))
     return night
@@ -55,7 +55,7 @@ def _moment(chance: random.Random) -> datetime:
     return START + timedelta(hours=hour)
 
 
-def _original(chance: random.Random, number: int, moment: datetime, flood: bool) -> Written:
+def _original(chance: random.Random, number: int, moment: datetime, flood: bool) -> GeneratedPost:
     language = chance.choices(list(LANGUAGE_SHARES), list(LANGUAGE_SHARES.values()))[0]
     phrase = chance.choice((FLOOD if flood else NOISE)[language])
     place = chance.choices(list(FLOODED), [6, 2, 1, 1])[0] if flood else chance.choice(ELSEWHERE)
@@ -70,7 +70,7 @@ def _original(chance: random.Random, number: int, moment: datetime, flood: bool)
     post_id, record = _form(chance, number, moment, text, language, point)
     if post_id.startswith("x:") and chance.random() < PHOTO_SHARE:
         _add_photo(record, data_url(scene_of(chance, flood), number))
-    return Written(record, post_id, moment, flood, place if "{place}" in phrase else None, None)
+    return GeneratedPost(record, post_id, moment, flood, place if "{place}" in phrase else None, None)
 
 
 def _add_photo(record: dict[str, Any], url: str) -> None:
@@ -78,13 +78,13 @@ def _add_photo(record: dict[str, Any], url: str) -> None:
     record["includes"] = {"media": [{"media_key": "3_1", "type": "photo", "url": url}]}
 
 
-def _repeat(chance: random.Random, number: int, moment: datetime, original: Written) -> Written:
+def _repeat(chance: random.Random, number: int, moment: datetime, original: GeneratedPost) -> GeneratedPost:
     text = f"RT @someone: {_text(original.record)}"
-    own = str(5_000_000 + number)
-    record = _x(own, moment, text, None, None)
+    x_id = str(5_000_000 + number)
+    record = _x(x_id, moment, text, None, None)
     if original.post_id.startswith("x:") and chance.random() < 0.5:
         record["data"]["referenced_tweets"] = [{"type": "retweeted", "id": original.post_id[2:]}]
-    return Written(record, f"x:{own}", moment, True, original.place, original.post_id)
+    return GeneratedPost(record, f"x:{x_id}", moment, True, original.place, original.post_id)
 
 
 def _text(record: dict[str, Any]) -> str:
@@ -104,8 +104,8 @@ def _form(
     network = "x" if point else chance.choices(["x", "bluesky", "mastodon", "plain"], [5, 2, 2, 1])[0]
     stamp = moment.isoformat().replace("+00:00", "Z")
     if network == "x":
-        own = str(1_000_000 + number)
-        return f"x:{own}", _x(own, moment, text, language, point)
+        x_id = str(1_000_000 + number)
+        return f"x:{x_id}", _x(x_id, moment, text, language, point)
     if network == "bluesky":
         did, key = f"did:plc:demo{number % 97:02d}", f"k{number:06d}"
         commit = {
@@ -118,9 +118,9 @@ def _form(
         event = {"did": did, "time_us": int(moment.timestamp() * 1e6), "kind": "commit", "commit": commit}
         return f"bsky:{did}/{key}", event
     if network == "mastodon":
-        own = str(110_000_000 + number)
+        status_id = str(110_000_000 + number)
         status: dict[str, Any] = {
-            "id": own,
+            "id": status_id,
             "created_at": stamp,
             "language": language,
             "content": f"<p>{text}</p>",
@@ -128,14 +128,14 @@ def _form(
             "media_attachments": [],
             "reblog": None,
         }
-        return f"mastodon:{own}", {"stream": ["public"], "event": "update", "payload": json.dumps(status)}
+        return f"mastodon:{status_id}", {"stream": ["public"], "event": "update", "payload": json.dumps(status)}
     return f"file:demo-{number}", {"id": f"demo-{number}", "created_at": stamp, "text": text, "lang": language}
 
 
 def _x(
-    own: str, moment: datetime, text: str, language: str | None, point: tuple[float, float] | None
+    x_id: str, moment: datetime, text: str, language: str | None, point: tuple[float, float] | None
 ) -> dict[str, Any]:
-    data: dict[str, Any] = {"id": own, "created_at": moment.isoformat().replace("+00:00", "Z"), "text": text}
+    data: dict[str, Any] = {"id": x_id, "created_at": moment.isoformat().replace("+00:00", "Z"), "text": text}
     if language:
         data["lang"] = language
     if point:
@@ -143,20 +143,20 @@ def _x(
     return {"data": data, "matching_rules": [{"id": "1", "tag": "flood words"}]}
 
 
-def lines(night: list[Written]) -> Iterator[str]:
-    """The records as JSON lines; after every 400th a broken one, for the dead letters to show."""
-    for count, written in enumerate(night, start=1):
-        yield json.dumps(written.record, ensure_ascii=False)
+def lines(night: list[GeneratedPost]) -> Iterator[str]:
+    """The records as JSON lines; after every 400th a broken one, which becomes a dead letter."""
+    for count, post in enumerate(night, start=1):
+        yield json.dumps(post.record, ensure_ascii=False)
         if count % 400 == 0:
             yield '{"data": {"id": "cut off in the mid'
 
 
-def write(directory: Path, size: int = 1200, seed: int = 7) -> Path:
+def write_night(directory: Path, size: int = 1200, seed: int = 7) -> Path:
     """Writes `night.jsonl` (the stream) and `truth.json` (post id -> flood, place, repeats); the stream's path."""
     directory.mkdir(parents=True, exist_ok=True)
     night = flood_night(size, seed)
     stream = directory / "night.jsonl"
     stream.write_text("".join(f"{line}\n" for line in lines(night)), encoding="utf-8")
-    truth = {w.post_id: {"flood": w.flood, "place": w.place, "repeats": w.repeats} for w in night}
+    truth = {post.post_id: {"flood": post.flood, "place": post.place, "repeats": post.repeats} for post in night}
     (directory / "truth.json").write_text(json.dumps(truth, ensure_ascii=False, indent=0), encoding="utf-8")
     return stream

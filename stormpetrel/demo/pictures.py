@@ -1,4 +1,4 @@
-"""Generates small photos for the demo: a flooded street under a grey sky, and what the same night also shows."""
+"""Generates small photos for the demo: a flooded street under a grey sky, a meadow by day, a street at night."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ COLOURS: dict[Scene, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
 
 def picture(scene: Scene, seed: int) -> NDArray[np.uint8]:
     """One photo, RGB, uint8, shape (96, 128, 3); the same seed gives the same one."""
-    numbers = np.random.default_rng([SCENES.index(scene), seed])
+    rng = np.random.default_rng([SCENES.index(scene), seed])
     upper, lower = COLOURS[scene]
-    horizon = HEIGHT // 2 + int(numbers.integers(-8, 9))
-    found = np.empty((HEIGHT, WIDTH, 3))
-    found[:horizon], found[horizon:] = upper, lower
+    horizon = HEIGHT // 2 + int(rng.integers(-8, 9))
+    image = np.empty((HEIGHT, WIDTH, 3))
+    image[:horizon], image[horizon:] = upper, lower
     rows = np.arange(HEIGHT - horizon)[:, None]
     # Ripples on the water, furrows in the field.
-    found[horizon:] += 14 * np.sin(rows * numbers.uniform(0.5, 0.9) + np.arange(WIDTH) / 17)[..., None]
+    image[horizon:] += 14 * np.sin(rows * rng.uniform(0.5, 0.9) + np.arange(WIDTH) / 17)[..., None]
     for _ in range(4):  # houses along the horizon
-        left, width, height = (int(number) for number in numbers.integers((0, 8, 8), (WIDTH - 20, 20, 30)))
-        brightness = numbers.uniform(60, 150) * (0.3 if scene == "night" else 1)
-        found[horizon - height : horizon, left : left + width] = brightness
-    return np.clip(found + numbers.normal(0, 6, found.shape), 0, 255).astype(np.uint8)
+        left, width, height = (int(number) for number in rng.integers((0, 8, 8), (WIDTH - 20, 20, 30)))
+        brightness = rng.uniform(60, 150) * (0.3 if scene == "night" else 1)
+        image[horizon - height : horizon, left : left + width] = brightness
+    return np.clip(image + rng.normal(0, 6, image.shape), 0, 255).astype(np.uint8)
 
 
 def data_url(scene: Scene, seed: int) -> str:
@@ -44,7 +44,7 @@ def data_url(scene: Scene, seed: int) -> str:
 
 
 def scene_of(chance: random.Random, flood: bool) -> Scene:
-    """What a photo of a post shows: nearly always what the post is about."""
+    """The scene of a post's photo: nearly always what the post is about."""
     if flood:
         return "flood" if chance.random() < 0.9 else "night"
     return "meadow" if chance.random() < 0.6 else "night"

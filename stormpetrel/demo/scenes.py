@@ -1,6 +1,6 @@
 """Generated Sentinel products of one place before and after a flood, whose truth is known, in the real formats.
 
-Fields, woods, a town, a river and a lake lie on a made-up ground; the flood covers what is low along the river. Radar
+The generated ground has fields, woods, a town, a river and a lake; the flood covers what is low along the river. Radar
 images are GRDs in SAFE folders: digital numbers with single-look-like speckle in radar geometry, 210 ground control
 points, calibration and noise annotations. Optical ones are L2A in SAFE folders: JPEG2000 bands with an offset, and a
 scene classification.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -37,15 +38,15 @@ REFLECTANCE = np.array(
     ]
 )
 LOOKS = 4.4
-CELL = 40.0  # metres of the made-up ground's own grid
+CELL = 40.0  # metres, of the grid that the ground is generated on
 OFFSET = -1000
-NUMBER_OF = 500.0  # sigma nought of the calibration table
+SIGMA_NOUGHT = 500.0  # of the calibration table
 NOISE = 300.0  # DN^2
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What lies where, in a UTM zone: `west`, `north` in metres, `size` in pixels of 10 m."""
+    """The generated ground, in a UTM zone: `west`, `north` in metres, `size` in pixels of 10 m."""
 
     epsg: int
     west: float
@@ -54,13 +55,13 @@ class Ground:
     seed: int = 3
 
     def fields(self) -> dict[str, NDArray[np.float32]]:
-        """Smooth made-up fields on a grid of 40 m, with a border of 1 km around the area."""
+        """Smooth random fields on a grid of 40 m, with a border of 1 km around the area."""
         cells = int(self.size * 10 / CELL) + 2 * int(1000 / CELL)
         rng = np.random.default_rng(self.seed)
 
         def smooth(sigma: float) -> NDArray[np.float32]:
-            found = gaussian_filter(rng.standard_normal((cells, cells)).astype(np.float32), sigma)
-            return np.asarray((found - found.mean()) / found.std(), dtype=np.float32)
+            field = gaussian_filter(rng.standard_normal((cells, cells)).astype(np.float32), sigma)
+            return np.asarray((field - field.mean()) / field.std(), dtype=np.float32)
 
         y, x = np.mgrid[0:cells, 0:cells].astype(np.float32)
         bend = 0.08 * cells * np.sin(x / cells * 7) + 0.03 * cells * np.sin(x / cells * 19 + 1)
@@ -72,59 +73,53 @@ class Ground:
     def classes(self, xs: NDArray[np.float64], ys: NDArray[np.float64], flood: bool) -> NDArray[np.uint8]:
         """The class at points (easting, northing)."""
         at = [(self.north + 1000 - ys) / CELL, (xs - self.west + 1000) / CELL]
-        found = {
+        fields = {
             name: map_coordinates(field, at, order=1, mode="nearest", output=np.float32)
-            for name, field in self._kept().items()
+            for name, field in _fields_of(self).items()
         }
-        out = np.where(found["kind"] > 0, FIELD, MEADOW).astype(np.uint8)
-        out[found["wood"] > 0.6] = WOOD
-        out[(found["town"] < 1500) & (found["kind"] > -0.8)] = TOWN
+        classes = np.where(fields["kind"] > 0, FIELD, MEADOW).astype(np.uint8)
+        classes[fields["wood"] > 0.6] = WOOD
+        classes[(fields["town"] < 1500) & (fields["kind"] > -0.8)] = TOWN
         if flood:
-            out[(found["river"] < 1400 + 700 * found["height"]) & (out != TOWN) & (out != WOOD)] = MUD
-        out[(found["river"] < 90) | (found["lake"] < 900)] = WATER
-        return out
-
-    def _kept(self) -> dict[str, NDArray[np.float32]]:
-        if self not in _FIELDS:
-            _FIELDS.clear()
-            _FIELDS[self] = self.fields()
-        return _FIELDS[self]
+            is_low = fields["river"] < 1400 + 700 * fields["height"]
+            classes[is_low & (classes != TOWN) & (classes != WOOD)] = MUD
+        classes[(fields["river"] < 90) | (fields["lake"] < 900)] = WATER
+        return classes
 
     def truth(self, flood: bool) -> NDArray[np.uint8]:
         """The class of each pixel of the area, (size, size), north up."""
-        return self._lines(0, self.size, flood)
-
-    def _lines(self, first: int, last: int, flood: bool) -> NDArray[np.uint8]:
         xs = self.west + 10 * (np.arange(self.size) + 0.5)
-        ys = self.north - 10 * (np.arange(first, last) + 0.5)
+        ys = self.north - 10 * (np.arange(self.size) + 0.5)
         x, y = np.meshgrid(xs, ys)
         return self.classes(x, y, flood)
 
 
-_FIELDS: dict[Ground, dict[str, NDArray[np.float32]]] = {}
+@lru_cache(1)
+def _fields_of(ground: Ground) -> dict[str, NDArray[np.float32]]:
+    return ground.fields()
 
 
 @dataclass(frozen=True)
 class RadarGeometry:
-    """Where a pixel of a descending pass lies: turned against the zone's grid, and slightly bent, as a real one is."""
+    """The ground positions of a descending pass: rotated against the zone's grid and slightly bent, as real ones."""
 
     ground: Ground
     rows: int
     columns: int
-    turn: float = np.deg2rad(192.0)
+    rotation: float = np.deg2rad(192.0)
 
-    def place(self, rows: Float64, columns: Float64) -> tuple[Float64, Float64]:
-        """(easting, northing) of pixels."""
+    def position(self, rows: Float64, columns: Float64) -> tuple[Float64, Float64]:
+        """(easting, northing) of pixels, metres."""
         along, across = (rows - self.rows / 2) * 10, (columns - self.columns / 2) * 10
         bend = 2e-7 * across**2
         middle = self.ground.size * 5
-        east = np.cos(self.turn) * across + np.sin(self.turn) * (along + bend)
-        north = np.sin(self.turn) * across - np.cos(self.turn) * (along + bend)
+        east = np.cos(self.rotation) * across + np.sin(self.rotation) * (along + bend)
+        north = np.sin(self.rotation) * across - np.cos(self.rotation) * (along + bend)
         return self.ground.west + middle + east, self.ground.north - middle + north
 
     def control_points(self) -> list[GroundControlPoint]:
         rows, columns = np.meshgrid(np.linspace(0, self.rows, 10), np.linspace(0, self.columns, 21), indexing="ij")
-        xs, ys = self.place(rows.ravel(), columns.ravel())
+        xs, ys = self.position(rows.ravel(), columns.ravel())
         lons, lats = transform(CRS.from_epsg(self.ground.epsg), CRS.from_epsg(4326), xs.tolist(), ys.tolist())
         return [
             GroundControlPoint(row, column, lon, lat, 0.0)
@@ -160,10 +155,10 @@ def write_radar(
         for first in range(0, geometry.rows, 512):
             last = min(geometry.rows, first + 512)
             rows, columns = np.mgrid[first:last, 0 : geometry.columns].astype(np.float64)
-            xs, ys = geometry.place(rows + 0.5, columns + 0.5)
+            xs, ys = geometry.position(rows + 0.5, columns + 0.5)
             classes = ground.classes(xs, ys, flood)
             sigma = 10 ** (DECIBELS[classes] / 10) * rng.gamma(LOOKS, 1 / LOOKS, classes.shape)
-            numbers = np.sqrt(sigma * NUMBER_OF**2 + NOISE)
+            numbers = np.sqrt(sigma * SIGMA_NOUGHT**2 + NOISE)
             out.write(
                 np.clip(np.round(numbers), 1, 65535).astype(np.uint16),
                 1,
@@ -181,23 +176,23 @@ def _vectors(geometry: RadarGeometry, list_name: str, vector: str, values: dict[
         for name, value in values.items()
     )
     lines = [0, geometry.rows // 2, geometry.rows - 1]
-    places = f'<pixel count="{len(pixels)}">{" ".join(map(str, pixels))}</pixel>'
-    found = "".join(f"<{vector}><line>{line}</line>{places}{numbers}</{vector}>" for line in lines)
-    return f'<{list_name} count="{len(lines)}">{found}</{list_name}>'
+    pixel_list = f'<pixel count="{len(pixels)}">{" ".join(map(str, pixels))}</pixel>'
+    vectors = "".join(f"<{vector}><line>{line}</line>{pixel_list}{numbers}</{vector}>" for line in lines)
+    return f'<{list_name} count="{len(lines)}">{vectors}</{list_name}>'
 
 
 def _calibration(geometry: RadarGeometry) -> str:
-    found = _vectors(geometry, "calibrationVectorList", "calibrationVector", {"sigmaNought": NUMBER_OF})
-    return f'<?xml version="1.0"?><calibration>{found}</calibration>'
+    vectors = _vectors(geometry, "calibrationVectorList", "calibrationVector", {"sigmaNought": SIGMA_NOUGHT})
+    return f'<?xml version="1.0"?><calibration>{vectors}</calibration>'
 
 
 def _noise(geometry: RadarGeometry) -> str:
-    found = _vectors(geometry, "noiseRangeVectorList", "noiseRangeVector", {"noiseRangeLut": NOISE})
-    return f'<?xml version="1.0"?><noise>{found}</noise>'
+    vectors = _vectors(geometry, "noiseRangeVectorList", "noiseRangeVector", {"noiseRangeLut": NOISE})
+    return f'<?xml version="1.0"?><noise>{vectors}</noise>'
 
 
 def write_optical(folder: Path, ground: Ground, sensed: datetime, flood: bool, seed: int = 6) -> Path:
-    """An S2 L2A in SAFE: its folder. A cloud stands in the north-west corner."""
+    """An S2 L2A in SAFE: its folder. There is a cloud in the north-west corner."""
     tile = "T32TMQ"
     name = f"S2A_MSIL2A_{sensed:%Y%m%dT%H%M%S}_N0511_R022_{tile}_{sensed:%Y%m%d}T140000"
     safe = folder / f"{name}.SAFE"

@@ -1,1 +1,1 @@
-"""Measures the system on judged real data, with figures that a stranger can print again."""
+"""Measures the system on labelled real data, with figures that a stranger can reproduce."""

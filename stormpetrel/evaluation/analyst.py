@@ -1,8 +1,9 @@
-"""A simulated analyst: answers rounds of relevance feedback from a truth, as a person would, and is scored on what was
-never asked."""
+"""A simulated analyst: answers rounds of relevance feedback from a truth, as a person would. The model is scored on the
+half of the collection that is never labelled."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +20,8 @@ BOUNDARY = 0.7  # of a round's answers
 
 
 @dataclass(frozen=True)
-class Told:
-    """How a label stands after a round, on the patches that could not be asked."""
+class Scores:
+    """The scores of a label's model after a round, on the held-out patches."""
 
     accuracy: float
     average_precision: float | None
@@ -28,53 +29,70 @@ class Told:
 
 @dataclass(frozen=True)
 class Session:
-    """One analyst's work on a label, after each round: by what the system asked (`asked`); by as many labels taken by
-    chance (`random`), and by chance after the same first example (`from_example`); and by as many that the system asked
-    all at once, with nothing learned in between (`one_shot`)."""
+    """One analyst's work on a label, scored after each round: with the labels that active learning chose (`active`);
+    with as many random labels (`random`), and with random labels after the same first example (`from_example`); and
+    with as many that were chosen in one batch, with nothing learned in between (`one_shot`)."""
 
-    asked: list[Told]
-    random: list[Told]
-    from_example: list[Told]
-    one_shot: Told
+    active: list[Scores]
+    random: list[Scores]
+    from_example: list[Scores]
+    one_shot: Scores
 
 
-def session(matrix: Float32, truth: Bools, seed: int) -> Session:
-    """Three rounds of ten labels over half of the collection, drawn by the seed; the other half judges. It begins with
-    one example of the label, which a person has chosen."""
+def run_session(matrix: Float32, truth: Bools, seed: int) -> Session:
+    """Three rounds of ten labels over half of the collection, drawn by the seed; the other half is held out. It begins
+    with one example of the label, which a person has chosen."""
     rng = np.random.default_rng(seed)
-    order = rng.permutation(len(matrix))
-    pool, held = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
+    pool, held_out = (np.sort(half) for half in halves(rng, len(matrix)))
     first = int(rng.choice(pool[truth[pool]]))
-    chance = [int(row) for row in rng.permutation(pool)]
-    after_first = [first, *(row for row in chance if row != first)]
-    gamma, taken = width_of(matrix), [first]
-    asked: list[Told] = []
-    random: list[Told] = []
-    from_example: list[Told] = []
+    random_rows = [int(row) for row in rng.permutation(pool)]
+    random_after_first = [first, *(row for row in random_rows if row != first)]
+    gamma, labelled = width_of(matrix), [first]
+    active: list[Scores] = []
+    random: list[Scores] = []
+    from_example: list[Scores] = []
+
+    def scores(rows: Sequence[int]) -> Scores:
+        return _held_out_scores(matrix, truth, np.array(rows), held_out, gamma)
+
     for number in range(1, ROUNDS + 1):
-        taken += _wanted(matrix[pool], truth[pool], pool, taken, gamma, LABELS_A_ROUND - (number == 1))
-        for told, rows in ((asked, taken), (random, chance), (from_example, after_first)):
-            told.append(_judged(matrix, truth, np.array(rows[: number * LABELS_A_ROUND]), held, gamma))
-    once = [first, *_wanted(matrix[pool], truth[pool], pool, [first], gamma, ROUNDS * LABELS_A_ROUND - 1)]
-    return Session(asked, random, from_example, _judged(matrix, truth, np.array(once), held, gamma))
+        labelled += _next_labels(matrix[pool], truth[pool], pool, labelled, gamma, LABELS_A_ROUND - (number == 1))
+        end = number * LABELS_A_ROUND
+        active.append(scores(labelled[:end]))
+        random.append(scores(random_rows[:end]))
+        from_example.append(scores(random_after_first[:end]))
+    batch = _next_labels(matrix[pool], truth[pool], pool, [first], gamma, ROUNDS * LABELS_A_ROUND - 1)
+    return Session(active, random, from_example, scores([first, *batch]))
 
 
-def _wanted(matrix: Float32, truth: Bools, pool: Rows, taken: list[int], gamma: float, count: int) -> list[int]:
-    """What the analyst answers next: of ten, seven of the boundary and three of the top; and where none can be
-    told, the coverage."""
-    places = np.searchsorted(pool, taken)
-    signs = np.where(truth[places], 1, -1).astype(np.int8)
-    found = next_round(matrix, Examples(places, matrix[places], signs), fit(matrix[places], signs, gamma), count)
+def halves(rng: np.random.Generator, count: int) -> tuple[Rows, Rows]:
+    """The rows of a collection in random order, cut in two."""
+    order = rng.permutation(count)
+    return order[: count // 2], order[count // 2 :]
+
+
+def signs_of(truth: Bools) -> NDArray[np.int8]:
+    """1 where the label holds, -1 where it does not."""
+    return np.where(truth, 1, -1).astype(np.int8)
+
+
+def _next_labels(matrix: Float32, truth: Bools, pool: Rows, labelled: list[int], gamma: float, count: int) -> list[int]:
+    """The rows that the analyst labels next: of ten, seven of the boundary and three of the top; the coverage in place
+    of the boundary while all labels have one sign."""
+    positions = np.searchsorted(pool, labelled)
+    signs = signs_of(truth[positions])
+    examples = Examples(positions, matrix[positions], signs)
+    batch = next_round(matrix, examples, fit(examples.vectors, signs, gamma), count)
     share = round(BOUNDARY * count)
-    parts = (found.boundary[:share], found.top) if found.ranker.separates else (found.coverage, found.top)
+    parts = (batch.boundary[:share], batch.top) if batch.ranker.separates else (batch.coverage, batch.top)
     rows = list(dict.fromkeys(int(row) for part in parts for row in part))[:count]
     return [int(pool[row]) for row in rows]
 
 
-def _judged(matrix: Float32, truth: Bools, rows: Rows, held: Rows, gamma: float) -> Told:
-    signs = np.where(truth[rows], 1, -1).astype(np.int8)
+def _held_out_scores(matrix: Float32, truth: Bools, rows: Rows, held_out: Rows, gamma: float) -> Scores:
+    signs = signs_of(truth[rows])
     ranker = fit(matrix[rows], signs, gamma)
-    scores = ranker.scores(matrix[held])
-    said = scores > 0 if ranker.separates else np.full(len(held), bool((signs > 0).all()))
-    ranked = truth[held][np.argsort(-scores, kind="stable")]
-    return Told(float((said == truth[held]).mean()), average_precision(ranked))
+    scores = ranker.scores(matrix[held_out])
+    predicted = scores > 0 if ranker.separates else np.full(len(held_out), bool((signs > 0).all()))
+    ranked = truth[held_out][np.argsort(-scores, kind="stable")]
+    return Scores(float((predicted == truth[held_out]).mean()), average_precision(ranked))

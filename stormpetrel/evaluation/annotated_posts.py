@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.evaluation.analyst import Bools, Rows, halves, signs_of
+from stormpetrel.evaluation.folders import data_folders
 from stormpetrel.evaluation.humanitarian import humanitarian_report
-from stormpetrel.evaluation.labelled_events import Bools, Event, Rows, read_events
+from stormpetrel.evaluation.labelled_events import Event, read_events
+from stormpetrel.evaluation.measures import rounded_means
 from stormpetrel.learning.active.selection import Examples, next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
 from stormpetrel.learning.evaluation.reports import binary_report
@@ -20,57 +23,51 @@ from stormpetrel.learning.training.online_learners import NAMES, Learner
 from stormpetrel.learning.training.relevance_model import fitted, learn_prior
 from stormpetrel.posts.text.encoder import TextEncoder
 
-LABELS, A_ROUND, SEEDS = 200, 20, 5
+LABELS, LABELS_A_ROUND, SEEDS = 200, 20, 5
 FEWEST_UNRELATED = 20
-STREAMED = 300  # posts of an event that the stream's learners are compared on
+STREAMED = 300  # posts of an event that the online learners are compared on
 
 
 def evaluate_posts(
     data: Path, encoder: TextEncoder, catalogue: Catalogue, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """The reports of the folder itself or of the folders in it, by name, where events are labelled."""
-    found: dict[str, Any] = {}
-    for folder in [data, *sorted(path for path in data.iterdir() if path.is_dir())]:
+    reports: dict[str, Any] = {}
+    for folder in data_folders(data):
         events = [event for event in read_events(folder, encoder) if event.truth.any() and not event.truth.all()]
-        able = [event for event in events if int((~event.truth).sum()) >= FEWEST_UNRELATED]
-        if able:
-            say(f"{folder.resolve().name}: {len(able)} events")
-            found[folder.resolve().name] = _report(events, able, catalogue)
-    return found
+        test_events = [event for event in events if int((~event.truth).sum()) >= FEWEST_UNRELATED]
+        if test_events:
+            say(f"{folder.resolve().name}: {len(test_events)} events")
+            reports[folder.resolve().name] = _report(events, test_events, catalogue)
+    return reports
 
 
 def prior_from(events: Sequence[Event]) -> LinearModel | None:
-    """What these events teach together; None where there is none."""
+    """The prior that is trained on all these events; None where there are none."""
     return learn_prior([(event.vectors, event.truth) for event in events]) if events else None
 
 
-def _report(events: list[Event], able: list[Event], catalogue: Catalogue) -> dict[str, Any]:
+def _report(events: list[Event], test_events: list[Event], catalogue: Catalogue) -> dict[str, Any]:
     by_event: dict[str, dict[str, float]] = {}
-    streamed: list[dict[str, float]] = []
-    for event in able:
+    streams: list[dict[str, float]] = []
+    for event in test_events:
         prior = prior_from([other for other in events if other is not event])
-        runs = [_run(event, prior, seed) for seed in range(SEEDS)]
-        by_event[event.name] = _mean(runs)
-        streamed.append(_stream(event, prior))
-    means = _mean(list(by_event.values()))
-    stream = _mean([found for found in streamed if found])
+        by_event[event.name] = rounded_means([_run(event, prior, seed) for seed in range(SEEDS)])
+        streams.append(_stream_scores(event, prior))
     return {
-        **means,
+        **rounded_means(list(by_event.values())),
         "labels": LABELS,
-        "events": len(able),
-        "stream": stream,
+        "events": len(test_events),
+        "stream": rounded_means([scores for scores in streams if scores]),
         "humanitarian": humanitarian_report(events, catalogue),
         "by_event": by_event,
     }
 
 
-def _mean(runs: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {key: round(float(np.mean([run[key] for run in runs])), 4) for key in (runs[0] if runs else ())}
-
-
-def _stream(event: Event, prior: LinearModel | None) -> dict[str, float]:
-    """How well the stream's learners foresee labels that come in the order of the posts, each before it is learned:
-    balanced accuracy over the first `STREAMED`, and that of the one that served. Empty where one side never came."""
+def _stream_scores(event: Event, prior: LinearModel | None) -> dict[str, float]:
+    """How well the online learners predict labels that come in the order of the posts, each before it is learned:
+    balanced accuracy over the first `STREAMED` posts, of each learner and of the one that serves. Empty where all of
+    the labels have one sign."""
     learner, hits, seen = Learner(prior), Counter[bool](), Counter[bool]()
     for number, (vector, belongs) in enumerate(zip(event.vectors[:STREAMED], event.truth.tolist(), strict=False)):
         served = learner.served
@@ -80,61 +77,58 @@ def _stream(event: Event, prior: LinearModel | None) -> dict[str, float]:
         learner.learn(str(number), vector, 1 if belongs else -1)
     if not all(seen[side] for side in (True, False)):
         return {}
-    told: dict[str, float] = {name: float(learner.prequential[name].told()["balanced_accuracy"]) for name in NAMES}
-    return {**told, "served": float(np.mean([hits[side] / seen[side] for side in (True, False)]))}
+    scores: dict[str, float] = {name: float(learner.prequential[name].told()["balanced_accuracy"]) for name in NAMES}
+    return {**scores, "served": float(np.mean([hits[side] / seen[side] for side in (True, False)]))}
 
 
 def _run(event: Event, prior: LinearModel | None, seed: int) -> dict[str, float]:
-    """`macro_f1` on the half of the posts that could not be asked; `whole_event` counts what was asked as known;
-    `chance` is as many labels taken by chance, `unlabelled` what other events teach alone, `supervised` the labels of
-    all the half that could be asked."""
-    order = np.random.default_rng(seed).permutation(len(event.truth))
-    held, pool = order[: len(order) // 2], np.sort(order[len(order) // 2 :])
-    by_chance = order[len(order) // 2 :][:LABELS]
-    asked = _asked(event, prior, pool, seed)
-    told = _said(event, prior, asked)
-    whole = told.copy()
-    whole[asked] = event.truth[asked]
+    """`macro_f1` on the held-out half of the posts; `whole_event` counts the labelled posts as right; `chance` is as
+    many random labels, `unlabelled` the prior alone, `supervised` the labels of the whole pool."""
+    held_out, shuffled = halves(np.random.default_rng(seed), len(event.truth))
+    pool, random_rows = np.sort(shuffled), shuffled[:LABELS]
+    labelled = _labelled_rows(event, prior, pool, seed)
+    predicted = _predictions(event, prior, labelled)
+    whole = predicted.copy()
+    whole[labelled] = event.truth[labelled]
 
-    def macro_f1(found: Bools, rows: Rows) -> float:
-        return float(binary_report(event.truth[rows], found[rows])["macro_f1"])
+    def macro_f1(predictions: Bools, rows: Rows) -> float:
+        return float(binary_report(event.truth[rows], predictions[rows])["macro_f1"])
 
     return {
-        "macro_f1": macro_f1(told, held),
-        "chance": macro_f1(_said(event, prior, by_chance), held),
-        "unlabelled": macro_f1(_said(event, prior, np.empty(0, dtype=np.int64)), held),
-        "supervised": macro_f1(_said(event, prior, pool), held),
-        "whole_event": macro_f1(whole, order),
+        "macro_f1": macro_f1(predicted, held_out),
+        "chance": macro_f1(_predictions(event, prior, random_rows), held_out),
+        "unlabelled": macro_f1(_predictions(event, prior, np.empty(0, dtype=np.int64)), held_out),
+        "supervised": macro_f1(_predictions(event, prior, pool), held_out),
+        "whole_event": macro_f1(whole, np.arange(len(whole))),
     }
 
 
 def _examples(matrix: NDArray[np.float32], truth: Bools, rows: Rows) -> Examples:
-    return Examples(rows, matrix[rows], np.where(truth[rows], 1, -1).astype(np.int8))
+    return Examples(rows, matrix[rows], signs_of(truth[rows]))
 
 
-def _said(event: Event, prior: LinearModel | None, rows: Rows) -> Bools:
-    """Which posts the model of these labelled rows says belong; all where it has nothing to tell them apart by."""
-    examples = _examples(event.vectors, event.truth, rows)
+def _predictions(event: Event, prior: LinearModel | None, rows: Rows) -> Bools:
+    """Which posts the model of these labelled rows says belong; the labels' one sign where it cannot separate."""
     if not len(rows) and prior is None:
         return np.ones(len(event.truth), dtype=bool)
-    made, _ = fitted(examples, event.vectors, prior)
-    return (
-        made.scores(event.vectors) > 0 if made.separates else np.full(len(event.truth), bool(event.truth[rows].all()))
-    )
+    ranker, _ = fitted(_examples(event.vectors, event.truth, rows), event.vectors, prior)
+    if ranker.separates:
+        return np.asarray(ranker.scores(event.vectors) > 0)
+    return np.full(len(event.truth), bool(event.truth[rows].all()))
 
 
-def _asked(event: Event, prior: LinearModel | None, pool: Rows, seed: int) -> Rows:
-    """What is asked of the pool, as the API asks: the boundary, and what no label is near to as long as all have one
-    sign. Without a prior it begins with a post that a person chose."""
+def _labelled_rows(event: Event, prior: LinearModel | None, pool: Rows, seed: int) -> Rows:
+    """The rows of the pool that are labelled, chosen as the API chooses: the boundary, and the coverage as long as all
+    labels have one sign. Without a prior it begins with a post that a person chose."""
     matrix, truth = event.vectors[pool], event.truth[pool]
-    some = np.flatnonzero(truth) if truth.any() else np.arange(len(pool))
-    taken = [] if prior is not None else [int(np.random.default_rng(seed).choice(some))]
-    while len(taken) < min(LABELS, len(pool)):
-        examples = _examples(matrix, truth, np.array(taken, dtype=np.int64))
+    positives = np.flatnonzero(truth) if truth.any() else np.arange(len(pool))
+    labelled = [] if prior is not None else [int(np.random.default_rng(seed).choice(positives))]
+    while len(labelled) < min(LABELS, len(pool)):
+        examples = _examples(matrix, truth, np.array(labelled, dtype=np.int64))
         ranker, _ = fitted(examples, matrix, prior)
-        found = next_round(matrix, examples, ranker, A_ROUND)
-        both = len(set(examples.signs.tolist())) > 1
-        picked = found.boundary if both else np.r_[found.coverage[: A_ROUND // 2], found.boundary, found.top]
-        new = list(dict.fromkeys(picked.tolist()))[: min(A_ROUND, LABELS - len(taken))]
-        taken += new
-    return pool[taken]
+        batch = next_round(matrix, examples, ranker, LABELS_A_ROUND)
+        both_signs = len(set(examples.signs.tolist())) > 1
+        mixed = np.r_[batch.coverage[: LABELS_A_ROUND // 2], batch.boundary, batch.top]
+        rows = dict.fromkeys((batch.boundary if both_signs else mixed).tolist())
+        labelled += list(rows)[: min(LABELS_A_ROUND, LABELS - len(labelled))]
+    return pool[labelled]

@@ -1,5 +1,5 @@
-"""`eval annotation`, patches: accuracy by class after one, two and three rounds, against chance and one fit (the
-paper's Table 3), with radar, optical and fused descriptors; and what the cascade saves."""
+"""`eval annotation`, patches: accuracy by class after one, two and three rounds, against random labels and one batch
+(the paper's Table 3), with radar, optical and fused descriptors; and what the cascade saves."""
 
 from __future__ import annotations
 
@@ -8,60 +8,59 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stormpetrel.evaluation.analyst import ROUNDS, Session, Told, session
+from stormpetrel.evaluation.analyst import ROUNDS, Bools, Scores, Session, halves, run_session, signs_of
+from stormpetrel.evaluation.folders import data_folders
 from stormpetrel.evaluation.generated_scene import generated_scene
-from stormpetrel.evaluation.labelled_scene import LabelledScene, ScaleLevel, grids_of, is_scene, read_scene
-from stormpetrel.evaluation.patches import FEW, flood_tiles, read_labelled
+from stormpetrel.evaluation.labelled_scene import LabelledPatches, LabelledScene, is_scene, read_scene, scale_levels_of
+from stormpetrel.evaluation.measures import rounded_means
+from stormpetrel.evaluation.patches import FEW, complete_patches, flood_tiles, present_descriptors, read_labelled
 from stormpetrel.learning.active import cascade
 from stormpetrel.learning.active.selection import Examples, next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
 from stormpetrel.learning.training.support_vector_ranker import Float32, fit, width_of
 
-Bools = NDArray[np.bool_]
 SEEDS = 5
 CUTS = 4  # a side, of images of a small set: 120 px become 16 tiles of 30 px
 TILE = 32  # px, of larger images whose every pixel is labelled
 FEWEST_TILES = 20
-FEWEST_OF_A_SIDE = 6  # patches with and without a label: fewer cannot be halved and judged
-DESCRIPTORS = ("sar", "ms", "fused")
-# Figures by round: whose work they are of, and which.
+FEWEST_OF_A_SIDE = 6  # patches with and without a label: fewer cannot be halved and evaluated
+# Figures by round: the labels that they are of (a field of `Session`), and the score.
 ROUND_KEYS = {
-    "accuracy_by_round": ("asked", "accuracy"),
+    "accuracy_by_round": ("active", "accuracy"),
     "random_by_round": ("random", "accuracy"),
     "from_example_by_round": ("from_example", "accuracy"),
-    "ap_by_round": ("asked", "average_precision"),
+    "ap_by_round": ("active", "average_precision"),
     "random_ap_by_round": ("random", "average_precision"),
     "from_example_ap_by_round": ("from_example", "average_precision"),
 }
-COARSE_LABELS = 10  # a coarser grid, in the cascade
+COARSE_LABELS = 10  # of each coarser scale level, in the cascade
 
 
 def evaluate_patches(data: Path, catalogue: Catalogue, size: int, say: Callable[[str], None]) -> dict[str, Any]:
     """The reports of the folder itself or of the folders in it, by name: labelled patches or labelled scenes. Where no
     scene is among them, one of `size` px is generated (0: none). Raises SetupError where a scene's files do not fit."""
-    found: dict[str, Any] = {}
-    folders = [data, *sorted(path for path in data.iterdir() if path.is_dir())]
-    for folder in folders:
+    reports: dict[str, Any] = {}
+    for folder in data_folders(data):
+        name = folder.resolve().name
         if is_scene(folder):
-            say(f"{folder.resolve().name}: a labelled scene")
-            found[folder.resolve().name] = _scene_report(read_scene(folder))
+            say(f"{name}: a labelled scene")
+            reports[name] = _scene_report(read_scene(folder))
             size = 0
             continue
         vectors, truth = _labelled(folder, catalogue)
         if vectors:
-            say(f"{folder.resolve().name}: {len(next(iter(vectors.values())))} patches")
-            found[folder.resolve().name] = rounds_report(vectors, truth)
+            say(f"{name}: {len(next(iter(vectors.values())))} patches")
+            reports[name] = rounds_report(vectors, truth)
     if size:
         say(f"a generated scene of {size} x {size} px")
-        found["generated"] = _scene_report(generated_scene(size))
-    return found
+        reports["generated"] = _scene_report(generated_scene(size))
+    return reports
 
 
 def _scene_report(scene: LabelledScene) -> dict[str, Any]:
-    scale_levels = grids_of(scene)
-    return {**rounds_report(scale_levels[-1].vectors, scale_levels[-1].truth), "cascade": cascade_report(scale_levels)}
+    levels = scale_levels_of(scene)
+    return {**rounds_report(levels[-1].vectors, levels[-1].truth), "cascade": cascade_report(levels)}
 
 
 def _labelled(folder: Path, catalogue: Catalogue) -> tuple[dict[str, Float32], dict[str, Bools]]:
@@ -69,102 +68,106 @@ def _labelled(folder: Path, catalogue: Catalogue) -> tuple[dict[str, Float32], d
     patches = read_labelled(folder)
     if len({patch.image for patch in patches}) < FEW:
         patches = read_labelled(folder, CUTS) or flood_tiles(folder, TILE)
-    names = [name for name in DESCRIPTORS if any(name in patch.vectors for patch in patches)]
-    whole = [patch for patch in patches if all(name in patch.vectors for name in names)]
+    whole = complete_patches(patches, names := present_descriptors(patches))
     if len(whole) < FEWEST_TILES:
         return {}, {}
-    own = [{label.id for name in patch.labels for label in catalogue.named(name, "patches")} for patch in whole]
-    tops = sorted({label.partition("/")[0] for labels in own for label in labels})
-    truth = {top: np.array([any(one.partition("/")[0] == top for one in labels) for labels in own]) for top in tops}
+    top_labels = [
+        {label.id.partition("/")[0] for name in patch.labels for label in catalogue.named(name, "patches")}
+        for patch in whole
+    ]
+    truth = {top: np.array([top in labels for labels in top_labels]) for top in sorted(set().union(*top_labels))}
     return {name: np.stack([patch.vectors[name] for patch in whole]) for name in names}, truth
 
 
 def rounds_report(vectors: Mapping[str, Float32], truth: Mapping[str, Bools]) -> dict[str, Any]:
-    """Means over classes, then over seeds; each descriptor on its own, and `fused` (or what there is) on top."""
+    """Means over classes, then over seeds; each descriptor on its own, and `fused` (or the first there is) on top."""
     count = len(next(iter(vectors.values())))
-    able = [label for label, is_ in truth.items() if min(int(is_.sum()), count - int(is_.sum())) >= FEWEST_OF_A_SIDE]
-    told = {name: _descriptor(matrix, {label: truth[label] for label in able}) for name, matrix in vectors.items()}
-    main = told["fused" if "fused" in told else next(iter(told))]
-    return {"patches": count, "classes": able, **main, "descriptors": told}
+    labels = [label for label, has in truth.items() if min(int(has.sum()), count - int(has.sum())) >= FEWEST_OF_A_SIDE]
+    label_truth = {label: truth[label] for label in labels}
+    reports = {name: _descriptor_report(matrix, label_truth) for name, matrix in vectors.items()}
+    main = reports["fused" if "fused" in reports else next(iter(reports))]
+    return {"patches": count, "classes": labels, **main, "descriptors": reports}
 
 
-def _descriptor(matrix: Float32, truth: Mapping[str, Bools]) -> dict[str, Any]:
+def _descriptor_report(matrix: Float32, truth: Mapping[str, Bools]) -> dict[str, Any]:
     by_class: dict[str, Any] = {}
-    held: list[dict[str, Any]] = []
-    for label, is_ in truth.items():
-        sessions = [made for seed in range(SEEDS) if (made := _session(matrix, is_, seed)) is not None]
+    for label, has in truth.items():
+        sessions = [session for seed in range(SEEDS) if (session := _session(matrix, has, seed)) is not None]
         if sessions:
             by_class[label] = _means(sessions)
-            held.append(by_class[label])
-    found: dict[str, Any] = {
-        key: [round(float(np.mean([one[key][n] for one in held])), 4) for n in range(ROUNDS)] if held else []
+    classes = list(by_class.values())
+    report: dict[str, Any] = {
+        key: [round(float(np.mean([each[key][n] for each in classes])), 4) for n in range(ROUNDS)] if classes else []
         for key in ROUND_KEYS
     }
     for key in ("one_shot", "one_shot_ap"):
-        found[key] = round(float(np.mean([one[key] for one in held])), 4) if held else None
-    return {**found, "by_class": by_class}
+        report[key] = round(float(np.mean([each[key] for each in classes])), 4) if classes else None
+    return {**report, "by_class": by_class}
 
 
 def _session(matrix: Float32, truth: Bools, seed: int) -> Session | None:
-    """None where this seed's half has no example to begin with, or the other none to judge by."""
-    order = np.random.default_rng(seed).permutation(len(matrix))
-    halves = order[: len(order) // 2], order[len(order) // 2 :]
-    return session(matrix, truth, seed) if all(truth[half].any() for half in halves) else None
+    """None where one half of this seed has no example: none to begin with, or none to score by."""
+    both = halves(np.random.default_rng(seed), len(matrix))
+    return run_session(matrix, truth, seed) if all(truth[half].any() for half in both) else None
 
 
 def _means(sessions: Sequence[Session]) -> dict[str, Any]:
-    def mean(of: Callable[[Session], Told], field: str) -> float:
-        values = [getattr(of(one), field) for one in sessions]
+    def mean(scores: Sequence[Scores], field: str) -> float:
+        values = [getattr(each, field) for each in scores]
         return round(float(np.mean([value for value in values if value is not None])), 4)
 
-    made: dict[str, Any] = {}
-    for key, (work, field) in ROUND_KEYS.items():
-        made[key] = [mean(lambda one, work=work, n=n: getattr(one, work)[n], field) for n in range(ROUNDS)]  # type: ignore[misc]
-    made["one_shot"] = mean(lambda one: one.one_shot, "accuracy")
-    made["one_shot_ap"] = mean(lambda one: one.one_shot, "average_precision")
-    return made
+    means: dict[str, Any] = {
+        key: [mean([getattr(session, labels)[n] for session in sessions], field) for n in range(ROUNDS)]
+        for key, (labels, field) in ROUND_KEYS.items()
+    }
+    one_shot = [session.one_shot for session in sessions]
+    return {**means, "one_shot": mean(one_shot, "accuracy"), "one_shot_ap": mean(one_shot, "average_precision")}
 
 
-def cascade_report(scale_levels: Sequence[ScaleLevel]) -> dict[str, Any]:
-    """For each class: a few labels a grid, coarse to fine; the cascade's accuracy on the finest grid and the share of
-    it that it scored, against one machine that scored all of it with the same finest labels."""
-    found = {}
-    for label in scale_levels[-1].truth:
-        runs = [run for seed in range(SEEDS) if (run := _cascade(scale_levels, label, seed)) is not None]
+def cascade_report(levels: Sequence[LabelledPatches]) -> dict[str, Any]:
+    """For each class: a few labels a scale level, coarse to fine; the cascade's accuracy on the finest level and the
+    share of it that was scored, against one ranker that scored all of it with the same finest labels."""
+    by_class = {}
+    for label in levels[-1].truth:
+        runs = [run for seed in range(SEEDS) if (run := _cascade(levels, label, seed)) is not None]
         if runs:
-            found[label] = {key: round(float(np.mean([run[key] for run in runs])), 4) for key in runs[0]}
-    keys = ("accuracy", "full_accuracy", "scored_share") if found else ()
-    return {**{key: round(float(np.mean([one[key] for one in found.values()])), 4) for key in keys}, "by_class": found}
+            by_class[label] = rounded_means(runs)
+    means = rounded_means(list(by_class.values()))
+    means.pop("class_share", None)
+    return {**means, "by_class": by_class}
 
 
-def _cascade(scale_levels: Sequence[ScaleLevel], label: str, seed: int) -> dict[str, float] | None:
+def _cascade(levels: Sequence[LabelledPatches], label: str, seed: int) -> dict[str, float] | None:
     rng = np.random.default_rng(seed)
-    levels = [
-        cascade.Level(scale_level.side, scale_level.vectors["fused"], scale_level.parents)
-        for scale_level in scale_levels
-    ]
-    told = []
-    for depth, scale_level in enumerate(scale_levels):
-        truth, matrix = scale_level.truth[label], scale_level.vectors["fused"]
+    annotations = []
+    for depth, level in enumerate(levels):
+        truth, matrix = level.truth[label], level.vectors["fused"]
         if not truth.any() or truth.all():
             return None
-        taken = [int(rng.choice(np.flatnonzero(truth)))]
-        wanted = COARSE_LABELS if depth + 1 < len(scale_levels) else ROUNDS * COARSE_LABELS
-        while len(taken) < min(wanted, len(matrix)):
-            signs = np.where(truth[taken], 1, -1).astype(np.int8)
-            step = min(COARSE_LABELS // 2, wanted - len(taken))
-            ranker = fit(matrix[taken], signs, width_of(matrix))
-            asked = next_round(matrix, Examples(np.array(taken), matrix[taken], signs), ranker, step)
-            picked = asked.boundary if asked.ranker.separates else np.r_[asked.coverage[:3], asked.top[:2]]
-            taken += [int(row) for row in dict.fromkeys(picked.tolist())][:step]
-        told.append(cascade.Told(taken, [1 if truth[row] else -1 for row in taken]))
-    finest, last = scale_levels[-1], told[-1]
-    made = cascade.descend(levels, told)
+        count = COARSE_LABELS if depth + 1 < len(levels) else ROUNDS * COARSE_LABELS
+        rows = _cascade_labels(matrix, truth, int(rng.choice(np.flatnonzero(truth))), count)
+        annotations.append(cascade.Told(rows, signs_of(truth[rows]).tolist()))
+    finest, finest_labels = levels[-1], annotations[-1]
+    cascade_levels = [cascade.Level(level.scale_level, level.vectors["fused"], level.parents) for level in levels]
+    result = cascade.descend(cascade_levels, annotations)
     matrix, truth = finest.vectors["fused"], finest.truth[label]
-    whole = fit(matrix[last.rows], np.array(last.signs, np.int8), width_of(matrix)).scores(matrix)
+    ranker = fit(matrix[finest_labels.rows], np.array(finest_labels.signs, np.int8), width_of(matrix))
     return {
-        "accuracy": float(((made.scores > 0) == truth).mean()),
-        "full_accuracy": float(((whole > 0) == truth).mean()),
-        "scored_share": 1 - made.saved,
+        "accuracy": float(((result.scores > 0) == truth).mean()),
+        "full_accuracy": float(((ranker.scores(matrix) > 0) == truth).mean()),
+        "scored_share": 1 - result.saved,
         "class_share": float(truth.mean()),
     }
+
+
+def _cascade_labels(matrix: Float32, truth: Bools, first: int, count: int) -> list[int]:
+    """The rows that the analyst labels on one scale level, half a coarse level's labels at a time."""
+    rows = [first]
+    while len(rows) < min(count, len(matrix)):
+        signs = signs_of(truth[rows])
+        step = min(COARSE_LABELS // 2, count - len(rows))
+        ranker = fit(matrix[rows], signs, width_of(matrix))
+        batch = next_round(matrix, Examples(np.array(rows), matrix[rows], signs), ranker, step)
+        chosen = batch.boundary if batch.ranker.separates else np.r_[batch.coverage[:3], batch.top[:2]]
+        rows += [int(row) for row in dict.fromkeys(chosen.tolist())][:step]
+    return rows

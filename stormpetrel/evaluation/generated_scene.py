@@ -1,7 +1,7 @@
-"""A generated scene with its classes: what a simulated analyst works on, the truth known.
+"""A generated scene with the class of every pixel: a simulated analyst's data.
 
-On the ground of the demo (fields, meadows, woods, a town, a river, a lake, the flood) lies what is rare and hard to
-tell, as on real ground: villages, roads, and bare ground that looks much like a field.
+The demo's ground (fields, meadows, woods, a town, a river, a lake, the flood) gets classes that are rare and hard to
+separate, as on real ground: villages, roads, and bare ground that looks much like a field.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CELL = 4  # px of 10 m of the fields that the rare classes are cut from
 
 
 def generated_scene(size: int, seed: int = 3) -> LabelledScene:
-    """A flooded scene of `size` x `size` px (whole squares of 480)."""
+    """A flooded scene of `size` x `size` px (whole patches of 480)."""
     ground = Ground(32632, 499_200, 4_924_800, size, seed)
     east, south = ground.west + size * RESOLUTION, ground.north - size * RESOLUTION
     geobox = geobox_around(ground.epsg, (ground.west, south, east, ground.north))

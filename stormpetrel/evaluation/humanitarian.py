@@ -8,78 +8,80 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.evaluation.labelled_events import Event, Rows
+from stormpetrel.evaluation.analyst import Rows, halves, signs_of
+from stormpetrel.evaluation.labelled_events import Event
 from stormpetrel.learning.active.selection import Examples, Ranker, next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
 from stormpetrel.learning.evaluation.reports import binary_report
 from stormpetrel.learning.training.relevance_model import fitted
+from stormpetrel.learning.training.support_vector_ranker import Float32
 
-ABOVE = "humanitarian/"
-LABELS, A_ROUND, SEEDS = 200, 20, 3
+PREFIX = "humanitarian/"
+LABELS, LABELS_A_ROUND, SEEDS = 200, 20, 3
 FEWEST = 20  # posts of a class in an event
-Float32 = NDArray[np.float32]
+Classes = NDArray[np.object_]
 
 
 def humanitarian_report(events: Sequence[Event], catalogue: Catalogue) -> dict[str, Any] | None:
-    """Macro F1 over the classes of an event that have at least `FEWEST` posts, mean over events, on the half that could
-    not be asked: after 200 labels that the models asked for, and after as many by chance. None where no event has two
-    such classes."""
-    told = []
+    """Macro F1 over the classes of an event that have at least `FEWEST` posts, mean over events, on the held-out half:
+    after 200 labels that active learning chose, and after as many at random. None where no event has two such
+    classes."""
+    means = []
     for event in events:
         classes = np.array([_class(name, catalogue) for name in event.types], dtype=object)
-        able = [own for own in sorted(set(classes) - {""}) if int((classes == own).sum()) >= FEWEST]
-        if len(able) > 1:
-            told.append(np.mean([_run(event.vectors, classes, able, seed) for seed in range(SEEDS)], axis=0))
-    if not told:
+        names = [name for name in sorted(set(classes) - {""}) if int((classes == name).sum()) >= FEWEST]
+        if len(names) > 1:
+            means.append(np.mean([_run(event.vectors, classes, names, seed) for seed in range(SEEDS)], axis=0))
+    if not means:
         return None
-    asked, chance = np.mean(told, axis=0)
+    active, random = np.mean(means, axis=0)
     return {
-        "macro_f1": round(float(asked), 4),
-        "chance": round(float(chance), 4),
+        "macro_f1": round(float(active), 4),
+        "chance": round(float(random), 4),
         "labels": LABELS,
-        "events": len(told),
+        "events": len(means),
     }
 
 
 def _class(name: str, catalogue: Catalogue) -> str:
-    found = (label.id for label in catalogue.named(name, "posts") if label.id.startswith(ABOVE))
-    return next(found, "") if name else ""
+    ids = (label.id for label in catalogue.named(name, "posts") if label.id.startswith(PREFIX))
+    return next(ids, "") if name else ""
 
 
-def _run(vectors: Float32, classes: NDArray[np.object_], able: Sequence[str], seed: int) -> tuple[float, float]:
-    order = np.random.default_rng(seed).permutation(len(classes))
-    held, pool = order[: len(order) // 2], order[len(order) // 2 :]
-    asked = _asked(vectors, classes, able, pool)
-    return (_macro_f1(vectors, classes, able, asked, held), _macro_f1(vectors, classes, able, pool[:LABELS], held))
+def _run(vectors: Float32, classes: Classes, names: Sequence[str], seed: int) -> tuple[float, float]:
+    held_out, pool = halves(np.random.default_rng(seed), len(classes))
+    labelled = _labelled_rows(vectors, classes, names, pool)
+    active = _macro_f1(vectors, classes, names, labelled, held_out)
+    return active, _macro_f1(vectors, classes, names, pool[:LABELS], held_out)
 
 
-def _model(vectors: Float32, classes: NDArray[np.object_], own: str, rows: Rows) -> tuple[Examples, Ranker]:
-    examples = Examples(rows, vectors[rows], np.where(classes[rows] == own, 1, -1).astype(np.int8))
+def _model(vectors: Float32, classes: Classes, name: str, rows: Rows) -> tuple[Examples, Ranker]:
+    examples = Examples(rows, vectors[rows], signs_of(classes[rows] == name))
     return examples, fitted(examples, vectors, None)[0]
 
 
-def _asked(vectors: Float32, classes: NDArray[np.object_], able: Sequence[str], pool: Rows) -> Rows:
-    """A round by chance, then the boundary of every class in turn. A person who is asked names the post's class, which
-    is a label for each of them."""
-    matrix, own_classes = vectors[pool], classes[pool]
-    taken = list(range(min(A_ROUND, len(pool))))
-    while len(taken) < min(LABELS, len(pool)):
-        new: dict[int, None] = {}
-        for own in able:
-            examples, ranker = _model(matrix, own_classes, own, np.array(taken))
-            found = next_round(matrix, examples, ranker, -(-A_ROUND // len(able)))
-            new |= dict.fromkeys((found.boundary if ranker.separates else found.coverage).tolist())
-        taken += list(new)[: min(A_ROUND, LABELS - len(taken))]
-    return pool[taken]
+def _labelled_rows(vectors: Float32, classes: Classes, names: Sequence[str], pool: Rows) -> Rows:
+    """A random round, then the boundary of every class in turn. The annotator names the post's class, which is a label
+    for each of them."""
+    matrix, pool_classes = vectors[pool], classes[pool]
+    labelled = list(range(min(LABELS_A_ROUND, len(pool))))
+    while len(labelled) < min(LABELS, len(pool)):
+        rows: dict[int, None] = {}
+        for name in names:
+            examples, ranker = _model(matrix, pool_classes, name, np.array(labelled))
+            batch = next_round(matrix, examples, ranker, -(-LABELS_A_ROUND // len(names)))
+            rows |= dict.fromkeys((batch.boundary if ranker.separates else batch.coverage).tolist())
+        labelled += list(rows)[: min(LABELS_A_ROUND, LABELS - len(labelled))]
+    return pool[labelled]
 
 
-def _macro_f1(vectors: Float32, classes: NDArray[np.object_], able: Sequence[str], rows: Rows, held: Rows) -> float:
-    """Each post is said to be of the class whose model is surest, or of none."""
-    scores = np.full((len(able), len(held)), -1.0, dtype=np.float32)
-    for place, own in enumerate(able):
-        ranker = _model(vectors, classes, own, rows)[1]
+def _macro_f1(vectors: Float32, classes: Classes, names: Sequence[str], rows: Rows, held_out: Rows) -> float:
+    """Each post is assigned to the class whose model scores it highest, or to none."""
+    scores = np.full((len(names), len(held_out)), -1.0, dtype=np.float32)
+    for position, name in enumerate(names):
+        ranker = _model(vectors, classes, name, rows)[1]
         if ranker.separates:
-            scores[place] = ranker.scores(vectors[held])
-    surest = np.where(scores.max(axis=0) > 0, scores.argmax(axis=0), -1)
-    told = [binary_report(classes[held] == own, surest == place)["f1"] or 0.0 for place, own in enumerate(able)]
-    return float(np.mean(told))
+            scores[position] = ranker.scores(vectors[held_out])
+    best = np.where(scores.max(axis=0) > 0, scores.argmax(axis=0), -1)
+    f1 = [binary_report(classes[held_out] == name, best == number)["f1"] or 0.0 for number, name in enumerate(names)]
+    return float(np.mean(f1))

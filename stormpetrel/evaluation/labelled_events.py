@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.evaluation.analyst import Bools
+from stormpetrel.evaluation.folders import data_folders
 from stormpetrel.posts.text.clean import canonical, clean
 from stormpetrel.posts.text.encoder import TextEncoder
 
-Bools = NDArray[np.bool_]
-Rows = NDArray[np.int64]
 UNRELATED = {"Not related", "off-topic"}
 RELATED = {"Related and informative", "Related - but not informative", "on-topic"}
 
 
 @dataclass(frozen=True)
 class Event:
-    """An event's posts without their repeats: unit text vectors (n, dimensions), whether each belongs to it, and what
-    each is called in the set's humanitarian classes (empty: not said)."""
+    """An event's posts without near-duplicates: unit text vectors (n, dimensions), whether each is related to it, and
+    each one's humanitarian class in the set (empty: none)."""
 
     name: str
     vectors: NDArray[np.float32]
@@ -32,28 +32,28 @@ class Event:
 
 def _files(folder: Path) -> list[Path]:
     """The files of a folder like `tweets_crisislex`: its `t26`, else its `t6`, else its own."""
-    return next((found for part in ("t26", "t6", ".") if (found := sorted((folder / part).glob("*.jsonl")))), [])
+    return next((files for part in ("t26", "t6", ".") if (files := sorted((folder / part).glob("*.jsonl")))), [])
 
 
 def _labelled_files(folder: Path) -> list[Path]:
-    """Those whose first record says whether it belongs to its event."""
-    found = []
+    """Those whose first record says whether it is related to its event."""
+    labelled = []
     for file in _files(folder):
         with file.open(encoding="utf-8") as lines:
             if _label(_record(next(lines, ""))) is not None:
-                found.append(file)
-    return found
+                labelled.append(file)
+    return labelled
 
 
 def has_events(data: Path) -> bool:
     """Whether the folder, or one in it, has labelled events."""
-    return any(_labelled_files(folder) for folder in [data, *sorted(path for path in data.iterdir() if path.is_dir())])
+    return any(_labelled_files(folder) for folder in data_folders(data))
 
 
 def _label(record: dict[str, Any]) -> str | None:
-    """How a record is labelled; None where it says nothing of its event."""
-    found = record.get("informativeness") or record.get("label")
-    return str(found) if found else None
+    """The label of a record; None where it has none."""
+    label = record.get("informativeness") or record.get("label")
+    return str(label) if label else None
 
 
 def read_events(folder: Path, encoder: TextEncoder) -> list[Event]:
@@ -65,9 +65,9 @@ def read_events(folder: Path, encoder: TextEncoder) -> list[Event]:
         for line in file.read_text(encoding="utf-8").splitlines():
             record = _record(line)
             label = _label(record)
-            same = canonical(str(record.get("text", "")))
-            if label in RELATED | UNRELATED and same and same not in seen:
-                seen.add(same)
+            canonical_text = canonical(str(record.get("text", "")))
+            if label in RELATED | UNRELATED and canonical_text and canonical_text not in seen:
+                seen.add(canonical_text)
                 texts.append(str(record["text"]))
                 truth.append(label in RELATED)
                 types.append(str(record.get("information_type") or ""))
@@ -79,7 +79,7 @@ def read_events(folder: Path, encoder: TextEncoder) -> list[Event]:
 
 def _record(line: str) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        record = json.loads(line)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return record if isinstance(record, dict) else {}

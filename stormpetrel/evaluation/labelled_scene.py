@@ -1,9 +1,9 @@
-"""A scene whose every pixel's class is known, as described patches of all grids: what a simulated analyst works on.
+"""A scene whose every pixel's class is known, as described patches of all scale levels: a simulated analyst's data.
 
 A folder of one holds `radar.tif` (linear backscatter, float32, NaN: none), `optical.tif` (digital numbers of B02, B03,
 B04 and B08, uint16, 0: none; the offset in the tag `BOA_ADD_OFFSET`), `truth.tif` (class codes, uint8), all on one
 10 m grid of a UTM zone, and `classes.json`: {label: {"codes": [..], "share": ..}}, with the share of a finest patch
-that must be of these codes for the patch to bear the label.
+that must be of these codes for the patch to have the label.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from stormpetrel.core.errors import SetupError
+from stormpetrel.evaluation.analyst import Bools
 from stormpetrel.imagery.patches import weber
 from stormpetrel.imagery.patches.cutting import describe
 from stormpetrel.imagery.patches.descriptors import BANDS
@@ -28,7 +29,6 @@ from stormpetrel.imagery.types import Strip
 
 FILES = ("radar.tif", "optical.tif", "truth.tif", "classes.json")
 OFFSET_TAG = "BOA_ADD_OFFSET"
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class LabelledClass:
 
 @dataclass(frozen=True)
 class LabelledScene:
-    """Images of whole squares of 480 px and the class of every pixel, uint8 (height, width)."""
+    """Images of whole patches of 480 px and the class of every pixel, uint8 (height, width)."""
 
     strip: Strip
     classes: NDArray[np.uint8]
@@ -50,47 +50,46 @@ class LabelledScene:
 
 
 @dataclass(frozen=True)
-class ScaleLevel:
-    """A grid's patches: vectors by descriptor, truth by label, and the row of the coarser patch around each, or -1."""
+class LabelledPatches:
+    """The patches of a scale level (px): vectors by descriptor, truth by label, and the row of the coarser patch around
+    each, or -1."""
 
-    side: int
+    scale_level: int
     vectors: dict[str, NDArray[np.float32]]
     truth: dict[str, Bools]
     parents: NDArray[np.int64]
 
 
-def grids_of(scene: LabelledScene) -> list[ScaleLevel]:
-    """The patches that both images know, coarse to fine. A coarse patch bears a label where a finest one in it does."""
+def scale_levels_of(scene: LabelledScene) -> list[LabelledPatches]:
+    """The patches that both images cover, coarse to fine. A coarse patch has a label where a finest one in it has."""
     assert scene.strip.radar is not None
     epsilon = float(weber.epsilon_of(scene.strip.radar))
-    finest = {label: bears(scene.classes, SCALE_LEVELS[-1], named) for label, named in scene.labels.items()}
-    scale_levels: list[ScaleLevel] = []
+    finest = {label: patch_labels(scene.classes, SCALE_LEVELS[-1], rule) for label, rule in scene.labels.items()}
+    levels: list[LabelledPatches] = []
     coarser: dict[tuple[int, int], int] = {}
-    for side in SCALE_LEVELS:
-        found = [
-            one for one in describe(scene.strip, side, epsilon, (scene.offset,) * len(BANDS)) if one.fused is not None
-        ]
-        patches = sorted(found, key=lambda patch: patch.index)
+    for scale_level in SCALE_LEVELS:
+        described = describe(scene.strip, scale_level, epsilon, (scene.offset,) * len(BANDS))
+        patches = sorted((patch for patch in described if patch.fused is not None), key=lambda patch: patch.index)
         if not patches:
-            raise SetupError("no patch of the scene is known to both of its images")
+            raise SetupError("no patch of the scene is covered by both of its images")
         places = np.array([patch.index for patch in patches])
         truth = {
-            label: _coarsened(known, side // SCALE_LEVELS[-1])[places[:, 0], places[:, 1]]
-            for label, known in finest.items()
+            label: _coarsened(labels, scale_level // SCALE_LEVELS[-1])[places[:, 0], places[:, 1]]
+            for label, labels in finest.items()
         }
         vectors = {name: np.stack([getattr(patch, name) for patch in patches]) for name in ("sar", "ms", "fused")}
-        ratio = SCALE_LEVELS[len(scale_levels) - 1] // side if scale_levels else 1
+        ratio = levels[-1].scale_level // scale_level if levels else 1
         parents = [coarser.get((row // ratio, column // ratio), -1) for row, column in places.tolist()]
-        scale_levels.append(ScaleLevel(side, vectors, truth, np.array(parents, dtype=np.int64)))
+        levels.append(LabelledPatches(scale_level, vectors, truth, np.array(parents, dtype=np.int64)))
         coarser = {patch.index: row for row, patch in enumerate(patches)}
-    return scale_levels
+    return levels
 
 
-def bears(classes: NDArray[np.uint8], side: int, named: LabelledClass) -> Bools:
-    """Which squares of `side` px bear a label, shape (height / side, width / side)."""
-    rows, columns = classes.shape[0] // side, classes.shape[1] // side
-    blocks = classes.reshape(rows, side, columns, side)
-    return np.asarray(np.isin(blocks, named.codes).mean(axis=(1, 3)) >= named.share, dtype=np.bool_)
+def patch_labels(classes: NDArray[np.uint8], scale_level: int, rule: LabelledClass) -> Bools:
+    """Which patches of `scale_level` px have a label, shape (height / scale_level, width / scale_level)."""
+    rows, columns = classes.shape[0] // scale_level, classes.shape[1] // scale_level
+    blocks = classes.reshape(rows, scale_level, columns, scale_level)
+    return np.asarray(np.isin(blocks, rule.codes).mean(axis=(1, 3)) >= rule.share, dtype=np.bool_)
 
 
 def _coarsened(finest: Bools, step: int) -> Bools:
@@ -103,7 +102,7 @@ def write_scene(scene: LabelledScene, folder: Path) -> None:
     assert scene.strip.radar is not None and scene.strip.optical is not None
     folder.mkdir(parents=True, exist_ok=True)
     geobox = scene.strip.geobox
-    form = {
+    profile = {
         "driver": "GTiff",
         "width": geobox.width,
         "height": geobox.height,
@@ -119,11 +118,11 @@ def write_scene(scene: LabelledScene, folder: Path) -> None:
         "truth.tif": scene.classes[None],
     }
     for name, bands in rasters.items():
-        with rasterio.open(folder / name, "w", count=len(bands), dtype=bands.dtype, **form) as opened:
+        with rasterio.open(folder / name, "w", count=len(bands), dtype=bands.dtype, **profile) as opened:
             opened.write(bands)
             if name == "optical.tif":
                 opened.update_tags(**{OFFSET_TAG: scene.offset})
-    labels = {label: {"codes": named.codes, "share": round(named.share, 6)} for label, named in scene.labels.items()}
+    labels = {label: {"codes": rule.codes, "share": round(rule.share, 6)} for label, rule in scene.labels.items()}
     (folder / "classes.json").write_text(json.dumps(labels, indent=1) + "\n", encoding="utf-8")
 
 
@@ -133,28 +132,28 @@ def is_scene(folder: Path) -> bool:
 
 
 def read_scene(folder: Path) -> LabelledScene:
-    """The scene of a folder, cut to whole squares of 480 px. Raises SetupError where its files do not fit together."""
+    """The scene of a folder, cut to whole patches of 480 px. Raises SetupError where its files do not fit together."""
     try:
-        held = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
+        fields = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
         labels = {
-            str(label): LabelledClass(tuple(int(code) for code in named["codes"]), float(named.get("share", 1 / 3)))
-            for label, named in held.items()
+            str(label): LabelledClass(tuple(int(code) for code in rule["codes"]), float(rule.get("share", 1 / 3)))
+            for label, rule in fields.items()
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SetupError(
             f'{folder / "classes.json"} is not {{label: {{"codes": [..], "share": ..}}}}: {error!r}'
         ) from error
     (radar,), geobox, _ = _read(folder / "radar.tif", 1)
-    optical, other, tags = _read(folder / "optical.tif", len(BANDS))
-    (classes,), third, _ = _read(folder / "truth.tif", 1)
-    if not geobox == other == third:
-        raise SetupError(f"the rasters of {folder} lie on different grids; write them on one")
+    optical, optical_geobox, tags = _read(folder / "optical.tif", len(BANDS))
+    (classes,), class_geobox, _ = _read(folder / "truth.tif", 1)
+    if not geobox == optical_geobox == class_geobox:
+        raise SetupError(f"the rasters of {folder} are on different grids; write them on one")
     strip = Strip(geobox, radar.astype(np.float32), [band.astype(np.uint16) for band in optical])
     try:
         offset = int(tags.get(OFFSET_TAG, 0))
     except ValueError as error:
         raise SetupError(
-            f"{OFFSET_TAG} of {folder / 'optical.tif'} is no whole number: {tags[OFFSET_TAG]!r}"
+            f"{OFFSET_TAG} of {folder / 'optical.tif'} is not a whole number: {tags[OFFSET_TAG]!r}"
         ) from error
     return LabelledScene(strip, classes.astype(np.uint8), labels, offset)
 

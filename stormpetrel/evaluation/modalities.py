@@ -1,4 +1,4 @@
-"""The ranked lists of a judged collection, computed exactly and in memory: what the index answers, without an index.
+"""The rank lists of a test collection, computed exactly and in memory: what the index answers, without an index.
 
 Text is the cosine of the encoder's vectors, lexical is BM25 over the same terms that are indexed, time is minus
 seconds, space is minus kilometres between the places that the texts name.
@@ -13,20 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.cells import distance_km
-from stormpetrel.evaluation.test_collections import JudgedPost
+from stormpetrel.evaluation.test_collections import LabelledPost
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.adaptive import FEEDBACK
 from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.text.lexical import document_terms, query_terms
 
-AT_ONCE = 64  # queries of one pass
+BATCH = 64  # queries of one pass
 
 
 class Collection:
     """All lists of one collection; items are rows as strings of equal length, so that ties fall by row."""
 
-    def __init__(self, posts: Sequence[JudgedPost], encoder: Encoder, places: Geoparser, depth: int) -> None:
+    def __init__(self, posts: Sequence[LabelledPost], encoder: Encoder, places: Geoparser, depth: int) -> None:
         self._posts, self._depth = posts, depth
         self._vectors = encoder.encode([post.text for post in posts])
         self._times = np.array([post.at for post in posts])
@@ -41,7 +41,7 @@ class Collection:
         self._postings = _postings(posts)
 
     def lists(self, row: int) -> list[RankList]:
-        """The lists for the post in this row, without the post itself; empty where a modality has nothing."""
+        """The lists for the post in this row, without the post itself; empty where a modality finds nothing."""
         return [self._text(row), self._lexical(row), self._space(row), self._time(row)]
 
     @staticmethod
@@ -49,17 +49,17 @@ class Collection:
         """The id of the post in this row."""
         return f"{row:07d}"
 
-    def feedback(self, asked: Sequence[tuple[int, Sequence[str]]]) -> list[RankList]:
+    def feedback(self, queries: Sequence[tuple[int, Sequence[str]]]) -> list[RankList]:
         """For each (row, its best answers) the text list of the query moved to their mean (Rocchio 1971, both of equal
         weight). Many at once: one pass over the vectors serves them all."""
-        found = []
-        for start in range(0, len(asked), AT_ONCE):
-            part = asked[start : start + AT_ONCE]
-            moved = np.array([self._moved(row, best) for row, best in part])
-            for (row, best), scores in zip(part, moved @ self._vectors.T, strict=True):
+        lists = []
+        for start in range(0, len(queries), BATCH):
+            batch = queries[start : start + BATCH]
+            moved = np.array([self._moved(row, best) for row, best in batch])
+            for (row, best), scores in zip(batch, moved @ self._vectors.T, strict=True):
                 empty = RankList(FEEDBACK, (), ())
-                found.append(self._top(FEEDBACK, scores.astype(np.float64), row) if best else empty)
-        return found
+                lists.append(self._top(FEEDBACK, scores.astype(np.float64), row) if best else empty)
+        return lists
 
     def _moved(self, row: int, best: Sequence[str]) -> NDArray[np.float32]:
         moved = self._vectors[row] + (self._vectors[[int(item) for item in best]].mean(axis=0) if best else 0)
@@ -96,7 +96,7 @@ class Collection:
         return self._top("time", -np.abs(self._times - self._times[row]), row)
 
 
-def _postings(posts: Sequence[JudgedPost]) -> dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]:
+def _postings(posts: Sequence[LabelledPost]) -> dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]:
     """Term -> (rows, BM25 weights): an inverted file."""
     rows: defaultdict[int, list[int]] = defaultdict(list)
     weights: defaultdict[int, list[float]] = defaultdict(list)

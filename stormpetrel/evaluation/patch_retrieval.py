@@ -1,4 +1,4 @@
-"""Late fusion on labelled patches: a patch asks with its radar, its multispectral and its early-fusion descriptor."""
+"""Late fusion on labelled patches: each patch is a query, by its radar, multispectral and early-fusion descriptors."""
 
 from __future__ import annotations
 
@@ -9,27 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from stormpetrel.evaluation.patches import Labelled, read_labelled
-from stormpetrel.evaluation.retrieval import Tally, report_of
+from stormpetrel.evaluation.folders import data_folders
+from stormpetrel.evaluation.patches import DESCRIPTORS, LabelledPatch, complete_patches, read_labelled
+from stormpetrel.evaluation.retrieval import MethodTally, build_report
 from stormpetrel.fusion import METHODS, RankList
 
-SINGLES = ("sar", "ms", "fused")
 FUSED = "weighted_scores"  # all three scores are cosines: they can be compared as they are
 
 
 def evaluate_patch_sets(data: Path) -> dict[str, Any]:
     """The reports of the folder itself or of the folders in it, by name, where patches of both sensors are labelled."""
-    folders = [data, *sorted(path for path in data.iterdir() if path.is_dir())]
-    reports = {folder.resolve().name: evaluate_patches(read_labelled(folder)) for folder in folders}
+    reports = {folder.resolve().name: evaluate_patches(read_labelled(folder)) for folder in data_folders(data)}
     return {name: report for name, report in reports.items() if report is not None}
 
 
-def evaluate_patches(patches: Sequence[Labelled]) -> dict[str, Any] | None:
+def evaluate_patches(patches: Sequence[LabelledPatch]) -> dict[str, Any] | None:
     """The report of a set, in the form of the posts'; None where no patch has both halves. Relevant are the patches of
-    other images that share a label with the one that asks; queries to which all or none are, ask nothing."""
-    whole = [patch for patch in patches if all(name in patch.vectors for name in SINGLES)]
-    vectors = {name: np.stack([patch.vectors[name] for patch in whole]) for name in SINGLES} if whole else {}
-    tallies: dict[str, Tally] = {}
+    other images that share a label with the query; a query for which all or none are relevant is left out."""
+    whole = complete_patches(patches, DESCRIPTORS)
+    vectors = {name: np.stack([patch.vectors[name] for patch in whole]) for name in DESCRIPTORS} if whole else {}
+    tallies: dict[str, MethodTally] = {}
     queries = 0
     for row, patch in enumerate(whole):
         others = [n for n, other in enumerate(whole) if other.image != patch.image]
@@ -38,15 +37,15 @@ def evaluate_patches(patches: Sequence[Labelled]) -> dict[str, Any] | None:
             continue
         queries += 1
         started = time.perf_counter()
-        lists = [_ranked(name, vectors[name], row, others) for name in SINGLES]
+        lists = [_ranked(name, vectors[name], row, others) for name in DESCRIPTORS]
         ms = 1000 * (time.perf_counter() - started)
         for ranked in lists:
-            tallies.setdefault(ranked.modality, Tally()).note(ranked.items, relevant, ms)
+            tallies.setdefault(ranked.modality, MethodTally()).add(ranked.items, relevant, ms)
         for name, fusion in METHODS.items():
             started = time.perf_counter()
             ids = [item.id for item in fusion(lists, None)]
-            tallies.setdefault(name, Tally()).note(ids, relevant, ms + 1000 * (time.perf_counter() - started))
-    return report_of(queries, tallies, SINGLES, FUSED) if queries else None
+            tallies.setdefault(name, MethodTally()).add(ids, relevant, ms + 1000 * (time.perf_counter() - started))
+    return build_report(queries, tallies, DESCRIPTORS, FUSED) if queries else None
 
 
 def _ranked(name: str, vectors: np.ndarray, row: int, others: Sequence[int]) -> RankList:

@@ -1,4 +1,4 @@
-"""`eval places`: how well names of places are found, and how near the points are that they are given."""
+"""`eval places`: how well place names are recognised, and how near the points are that they are resolved to."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from stormpetrel.posts.places.tagger.tagger_files import was_trained_on
 from stormpetrel.posts.places.tagger.training import train_tagger
 
 FOLDS = 4
-SURE = 0.6
+SURE = 0.6  # confidence from which a resolved place is context for the next posts
 FOOTPRINT_POSTS = 3000
 Say = Callable[[str], None]
 ByEvent = dict[str, list[LabelledPost]]
@@ -39,44 +39,44 @@ def evaluate(data: Path, directory: Path, tagger: Path, say: Say, plain: bool) -
     """The report for a folder laid out like `tweets_idrisi` or `tweets_geocorpora`. `directory` is the gazetteer's;
     `plain` trains a plain spaCy tagger beside ours, as a baseline. Raises SetupError where nothing is there."""
     gazetteer = Gazetteer(directory)
-    marked, linked = read_recognition(data), _or_none(read_resolution, data)
-    by_event = events_of(marked)
+    posts, linked = read_recognition(data), _linked_posts(data)
+    by_event = posts_by_event(posts)
     recognition = recognise(by_event, gazetteer, tagger, say)
-    baselines: dict[str, Any] = {"gazetteer_alone": _scores(by_event, PlaceRecogniser(gazetteer), hashtags=False)}
+    baselines: dict[str, Any] = {"gazetteer_alone": _report(_tallies(by_event, PlaceRecogniser(gazetteer)))}
     if plain:
         baselines["plain_spacy"] = held_out(by_event, gazetteer, say, bare=True)
     return {
         "recognition": recognition,
         "baselines": baselines,
         "resolution": resolve(linked, gazetteer) if linked else None,
-        **footprint([post.text for post in marked], directory, tagger),
+        **footprint([post.text for post in posts], directory, tagger),
     }
 
 
 def recognise(by_event: ByEvent, gazetteer: Gazetteer, tagger: Path, say: Say) -> dict[str, Any]:
-    """Scores on whole unseen events: where the tagger has seen one, one that is trained without it is asked.
-    Where that cannot be, `seen_in_training` says so: such a figure flatters."""
-    known = {event: posts for event, posts in by_event.items() if was_trained_on(tagger, posts)}
-    alone = len(known) == 1  # a single event leaves nothing to train another tagger on
-    asked = {event: posts for event, posts in by_event.items() if alone or event not in known}
+    """Scores on whole unseen events: for an event that the tagger was trained on, another one is trained without it.
+    Where that is impossible, `seen_in_training` says so: such a figure flatters."""
+    seen = {event: posts for event, posts in by_event.items() if was_trained_on(tagger, posts)}
+    alone = len(seen) == 1  # a single event leaves nothing to train another tagger on
+    unseen = {event: posts for event, posts in by_event.items() if alone or event not in seen}
     tallies: dict[str, SpanTally] = {}
-    if asked:
-        tallies |= _tallies(asked, PlaceRecogniser(gazetteer, load_tagger(tagger, gazetteer)))
-    if known and not alone:
-        say(f"{len(known)} events are known to the tagger: others are trained without them, some minutes each")
-        tallies |= _held_out_tallies(known, gazetteer, say)
+    if unseen:
+        tallies |= _tallies(unseen, PlaceRecogniser(gazetteer, load_tagger(tagger, gazetteer)))
+    if seen and not alone:
+        say(f"the tagger was trained on {len(seen)} events: others are trained without them, some minutes each")
+        tallies |= _held_out_tallies(seen, gazetteer, say)
     languages = {event: posts[0].language for event, posts in by_event.items()}
     return {
-        **_told(tallies),
+        **_report(tallies),
         "by_language": _by_language(tallies, languages),
-        "held_out_by_training": [] if alone else sorted(known),
-        "seen_in_training": sorted(known) if alone else [],
+        "held_out_by_training": [] if alone else sorted(seen),
+        "seen_in_training": sorted(seen) if alone else [],
     }
 
 
 def held_out(by_event: ByEvent, gazetteer: Gazetteer, say: Say, bare: bool = False) -> dict[str, Any]:
-    """Scores on every event of taggers that are trained without it; `bare` ones have no gazetteer and no swapping."""
-    return _told(_held_out_tallies(by_event, gazetteer, say, bare))
+    """Scores on every event of taggers that are trained without it; `bare`: no gazetteer, no mention replacement."""
+    return _report(_held_out_tallies(by_event, gazetteer, say, bare))
 
 
 def _held_out_tallies(by_event: ByEvent, gazetteer: Gazetteer, say: Say, bare: bool = False) -> dict[str, SpanTally]:
@@ -93,28 +93,24 @@ def _held_out_tallies(by_event: ByEvent, gazetteer: Gazetteer, say: Say, bare: b
     return tallies
 
 
-def events_of(posts: Iterable[LabelledPost]) -> ByEvent:
+def posts_by_event(posts: Iterable[LabelledPost]) -> ByEvent:
     """The posts of each event."""
-    found: ByEvent = defaultdict(list)
+    by_event: ByEvent = defaultdict(list)
     for post in posts:
-        found[post.event].append(post)
-    return dict(found)
+        by_event[post.event].append(post)
+    return dict(by_event)
 
 
-def _tallies(by_event: ByEvent, recogniser: PlaceRecogniser, hashtags: bool = False) -> dict[str, SpanTally]:
-    """What is found in a part of a hashtag is not counted: the sets do not mark it."""
-    found = {}
+def _tallies(by_event: ByEvent, recogniser: PlaceRecogniser) -> dict[str, SpanTally]:
+    """Names in parts of hashtags are not counted: the sets do not label them."""
+    tallies = {}
     for event, posts in by_event.items():
-        tally = found[event] = SpanTally()
+        tally = tallies[event] = SpanTally()
         mentions = recogniser.find([post.text for post in posts], [post.language for post in posts])
-        for post, named in zip(posts, mentions, strict=True):
-            spans = [(one.start, one.end) for one in named if hashtags or one.found_by != "hashtag"]
-            tally.note(spans, [(one.start, one.end) for one in post.mentions])
-    return found
-
-
-def _scores(by_event: ByEvent, recogniser: PlaceRecogniser, hashtags: bool) -> dict[str, Any]:
-    return _told(_tallies(by_event, recogniser, hashtags))
+        for post, post_mentions in zip(posts, mentions, strict=True):
+            predicted = [(mention.start, mention.end) for mention in post_mentions if mention.found_by != "hashtag"]
+            tally.add(predicted, [(mention.start, mention.end) for mention in post.mentions])
+    return tallies
 
 
 def _summed(tallies: Iterable[SpanTally]) -> SpanTally:
@@ -125,37 +121,37 @@ def _summed(tallies: Iterable[SpanTally]) -> SpanTally:
     return total
 
 
-def _told(tallies: dict[str, SpanTally]) -> dict[str, Any]:
+def _report(tallies: dict[str, SpanTally]) -> dict[str, Any]:
     total = _summed(tallies.values())
-    by_event = {event: tallies[event].exactly() for event in sorted(tallies)}
-    return {"exact": total.exactly(), "overlap": total.overlapping(), "by_event": by_event}
+    by_event = {event: tallies[event].exact_scores() for event in sorted(tallies)}
+    return {"exact": total.exact_scores(), "overlap": total.overlap_scores(), "by_event": by_event}
 
 
 def _by_language(tallies: dict[str, SpanTally], languages: dict[str, str]) -> dict[str, dict[str, float]]:
     return {
-        language: _summed(tally for event, tally in tallies.items() if languages[event] == language).exactly()
+        language: _summed(tally for event, tally in tallies.items() if languages[event] == language).exact_scores()
         for language in sorted({languages[event] for event in tallies})
     }
 
 
 def resolve(posts: Sequence[LabelledPost], gazetteer: Gazetteer) -> dict[str, Any]:
-    """Scores of the points that marked names are given, the posts of an event in the order of time; beside them the
-    most populous place of each name."""
+    """Scores of the points that labelled names are resolved to, the posts of an event in the order of time; beside them
+    those of the most populous place of each name."""
     resolver = ToponymResolver(gazetteer)
     total, populous = PointTally(), PointTally()
     by_set: dict[str, PointTally] = {}
-    for event, own in events_of(posts).items():
+    for event, event_posts in posts_by_event(posts).items():
         recent = RecentPlaces(timedelta(hours=24))
         tally = by_set[event] = PointTally()
-        for post in sorted(own, key=lambda one: one.created_at):
+        for post in sorted(event_posts, key=lambda post: post.created_at):
             linked = [mention for mention in post.mentions if mention.latitude is not None]
-            named = [Mention(post.text[one.start : one.end], one.start, one.end) for one in linked]
-            for gold, result in zip(linked, resolver.resolve(named, Context(recent=recent)), strict=True):
+            mentions = [Mention(post.text[gold.start : gold.end], gold.start, gold.end) for gold in linked]
+            for gold, result in zip(linked, resolver.resolve(mentions, Context(recent=recent)), strict=True):
                 ranked = [candidate for candidate, _ in result.ranked]
                 for each in (total, tally):
-                    _note(each, gold, ranked, result.chosen)
-                first = gazetteer.candidates(result.mention.name, 1)
-                _note(populous, gold, first, first[0] if first else None)
+                    _add(each, gold, ranked, result.chosen)
+                largest = gazetteer.candidates(result.mention.name, 1)
+                _add(populous, gold, largest, largest[0] if largest else None)
                 if result.chosen is not None and result.ranked[0][1] >= SURE and not result.by_context:
                     recent.note(_moment(post.created_at), result.chosen.country_code, result.chosen.admin1_code)
     return {
@@ -165,13 +161,13 @@ def resolve(posts: Sequence[LabelledPost], gazetteer: Gazetteer) -> dict[str, An
     }
 
 
-def _note(tally: PointTally, gold: GoldMention, ranked: Sequence[Candidate], chosen: Candidate | None) -> None:
+def _add(tally: PointTally, gold: GoldMention, ranked: Sequence[Candidate], chosen: Candidate | None) -> None:
     assert gold.longitude is not None and gold.latitude is not None
-    tally.asked += 1
+    tally.mentions += 1
     distances = distance_km(
-        gold.longitude, gold.latitude, [one.longitude for one in ranked], [one.latitude for one in ranked]
+        gold.longitude, gold.latitude, [place.longitude for place in ranked], [place.latitude for place in ranked]
     )
-    tally.right_at.append(next((rank for rank, km in enumerate(distances, start=1) if km <= NEAR_KM), 0))
+    tally.right_ranks.append(next((rank for rank, km in enumerate(distances, start=1) if km <= NEAR_KM), 0))
     if chosen is None:
         return
     tally.kilometres.append(float(distances[0]))
@@ -184,11 +180,13 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def _or_none(read: Callable[[Path], list[LabelledPost]], data: Path) -> list[LabelledPost] | None:
+def _linked_posts(data: Path) -> list[LabelledPost] | None:
+    """The posts whose names are linked to points; None where the folder has no such data."""
     try:
-        return [post for post in read(data) if any(one.latitude is not None for one in post.mentions)]
+        posts = read_resolution(data)
     except SetupError:
         return None
+    return [post for post in posts if any(mention.latitude is not None for mention in post.mentions)]
 
 
 def footprint(texts: Sequence[str], gazetteer: Path, tagger: Path) -> dict[str, Any]:
@@ -202,5 +200,5 @@ def footprint(texts: Sequence[str], gazetteer: Path, tagger: Path) -> dict[str, 
     )
     if done.returncode != 0:
         raise SetupError(f"the footprint could not be measured: {done.stderr.strip()[-800:]}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures

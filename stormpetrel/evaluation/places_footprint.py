@@ -1,4 +1,4 @@
-"""Measures a process that does nothing but find places.
+"""Measures a process that does nothing but find places in posts.
 
     python -m stormpetrel.evaluation.places_footprint GAZETTEER TAGGER
 
@@ -38,12 +38,12 @@ def main() -> None:
         for text, mentions in zip(batch, geoparser.mentions(batch), strict=True):
             geoparser.resolve(text, mentions)
     taken = time.perf_counter() - started
-    weight = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    rss_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         json.dumps(
             {
                 "posts_per_s": round(len(texts) / max(taken, 1e-9), 1),
-                "rss_mib": round(weight, 1),
+                "rss_mib": round(rss_mib, 1),
                 "ready_s": round(ready, 2),
             }
         )

@@ -1,7 +1,7 @@
-"""Judged queries from labelled posts: a post asks, and the posts of the same event and the same class answer it.
+"""Test collections from labelled posts: a post is the query, and the posts of the same event and class are relevant.
 
 Reads any folder with JSON lines of `id, text, created_at, event` and a class (`information_type`,
-`humanitarian_label`, or `text_human`). Repeats are collapsed: a copy that is found again proves nothing.
+`humanitarian_label`, or `text_human`). Repeated texts are collapsed: finding a near-duplicate proves nothing.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from stormpetrel.core.errors import SetupError
+from stormpetrel.evaluation.folders import data_folders
 from stormpetrel.posts.text.clean import canonical, clean
 from stormpetrel.posts.text.language import detect
 
 CLASSES = ("information_type", "humanitarian_label", "text_human")
 UNLABELLED = {"", "Not labeled", "Not applicable", "not_humanitarian", "other_relevant_information"}
 FEWEST_RELEVANT = 5
-LESSONS_A_QUERY = 2
+TRAINING_QUERIES_A_QUERY = 2
 
 
 @dataclass(frozen=True)
-class JudgedPost:
+class LabelledPost:
     """A post with its label: (event, class), or None where it has no class."""
 
     id: str
@@ -37,56 +38,60 @@ class JudgedPost:
 
 
 @dataclass(frozen=True)
-class JudgedSet:
-    """A collection, the rows of the posts that ask, and of others that something may be learned from."""
+class TestCollection:
+    """Posts, the rows of those that are queries, and the rows of others that are queries to train on."""
+
+    __test__ = False  # or pytest takes the class for a group of tests
 
     name: str
-    posts: tuple[JudgedPost, ...]
+    posts: tuple[LabelledPost, ...]
     queries: tuple[int, ...]
-    lessons: tuple[int, ...] = ()
+    training_queries: tuple[int, ...] = ()
 
     def relevant(self, row: int) -> frozenset[int]:
         """The other posts with the label of this one."""
-        wanted = self.posts[row].label
-        return frozenset(n for n, post in enumerate(self.posts) if n != row and post.label == wanted)
+        label = self.posts[row].label
+        return frozenset(n for n, post in enumerate(self.posts) if n != row and post.label == label)
 
 
-def read_sets(data: Path, most_queries: int, seed: int = 7, may_be_none: bool = False) -> list[JudgedSet]:
-    """The judged sets at `data`: the folder itself, or the set folders in it. Raises SetupError where there is none."""
-    folders = sorted(path for path in data.iterdir() if path.is_dir()) if data.is_dir() else []
-    found = [own] if data.is_dir() and (own := _read(data, most_queries, seed)) else []
-    # The folder itself is a set, or holds sets; never both, or its parts would be judged twice.
-    found = found or [made for folder in folders if (made := _read(folder, most_queries, seed))]
-    if not found and not may_be_none:
-        wanted = f"`event` and one of {', '.join(CLASSES)}"
-        raise SetupError(f"no judged posts in {data}: give a folder of JSON lines with {wanted} in each record")
-    return found
+def read_collections(data: Path, most_queries: int, seed: int = 7, may_be_none: bool = False) -> list[TestCollection]:
+    """The test collections at `data`: the folder itself, or the folders in it. Raises SetupError where there is
+    none."""
+    folder, *inner = data_folders(data) if data.is_dir() else [data]
+    # The folder itself is a collection, or holds some; never both, or its parts would be evaluated twice.
+    whole = _read(folder, most_queries, seed)
+    collections = [whole] if whole else [part for each in inner if (part := _read(each, most_queries, seed))]
+    if not collections and not may_be_none:
+        fields = f"`event` and one of {', '.join(CLASSES)}"
+        raise SetupError(f"no labelled posts in {data}: give a folder of JSON lines with {fields} in each record")
+    return collections
 
 
-def _read(folder: Path, most_queries: int, seed: int) -> JudgedSet | None:
+def _read(folder: Path, most_queries: int, seed: int) -> TestCollection | None:
     files = sorted(folder.glob("*.jsonl")) or sorted(
         file for part in ("t26", "mentions") for file in (folder / part).glob("*.jsonl")
     )
     posts = tuple(_posts(files))
-    able = _able(posts)
-    queries = tuple(sorted(random.Random(seed).sample(able, min(most_queries, len(able)))))
-    rest = sorted(set(able) - set(queries))
-    lessons = tuple(sorted(random.Random(seed + 1).sample(rest, min(LESSONS_A_QUERY * len(queries), len(rest)))))
-    return JudgedSet(folder.resolve().name, posts, queries, lessons) if queries else None
+    candidates = _candidates(posts)
+    queries = tuple(sorted(random.Random(seed).sample(candidates, min(most_queries, len(candidates)))))
+    rest = sorted(set(candidates) - set(queries))
+    count = min(TRAINING_QUERIES_A_QUERY * len(queries), len(rest))
+    training_queries = tuple(sorted(random.Random(seed + 1).sample(rest, count)))
+    return TestCollection(folder.resolve().name, posts, queries, training_queries) if queries else None
 
 
-def _posts(files: list[Path]) -> Iterator[JudgedPost]:
+def _posts(files: list[Path]) -> Iterator[LabelledPost]:
     seen: set[str] = set()
     for file in files:
         for line in file.read_text(encoding="utf-8").splitlines():
-            record = _judged(line)
-            same = canonical(str(record["text"])) if record else ""
-            if record and same and same not in seen:
-                seen.add(same)
+            record = _record(line)
+            canonical_text = canonical(str(record["text"])) if record else ""
+            if record and canonical_text and canonical_text not in seen:
+                seen.add(canonical_text)
                 yield _post(record)
 
 
-def _judged(line: str) -> dict[str, Any] | None:
+def _record(line: str) -> dict[str, Any] | None:
     """The record of a line; None where it is broken, or no post of an event with a time."""
     try:
         record = json.loads(line)
@@ -96,17 +101,16 @@ def _judged(line: str) -> dict[str, Any] | None:
     return record if record.get("event") and record.get("text") and record.get("id") else None
 
 
-def _post(record: Mapping[str, Any]) -> JudgedPost:
+def _post(record: Mapping[str, Any]) -> LabelledPost:
     text = clean(str(record["text"]))
-    label = next((str(record[name]) for name in CLASSES if record.get(name)), "")
+    class_name = next((str(record[name]) for name in CLASSES if record.get(name)), "")
     at = datetime.fromisoformat(str(record["created_at"])).timestamp()
     language, _ = detect(text, record.get("lang"))
-    return JudgedPost(
-        str(record["id"]), text, language, at, (str(record["event"]), label) if label not in UNLABELLED else None
-    )
+    label = None if class_name in UNLABELLED else (str(record["event"]), class_name)
+    return LabelledPost(str(record["id"]), text, language, at, label)
 
 
-def _able(posts: tuple[JudgedPost, ...]) -> list[int]:
+def _candidates(posts: tuple[LabelledPost, ...]) -> list[int]:
     """The rows of posts whose class has enough others."""
     sizes = Counter(post.label for post in posts if post.label)
     return [n for n, post in enumerate(posts) if post.label and sizes[post.label] > FEWEST_RELEVANT]

@@ -1,6 +1,6 @@
-"""Qdrant's REST words as objects of its own engine (qdrant-edge).
+"""Qdrant REST codec: JSON bodies to objects of Qdrant's own engine (qdrant-edge) and back.
 
-Only the part of the REST interface that our adapter speaks; anything else is refused by name, never ignored.
+Only the part of the REST interface that our adapter uses; anything else is rejected by name, never ignored.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ SCHEMAS = {
 RATIOS = {f"x{n}": getattr(edge.CompressionRatio, f"X{n}") for n in (4, 8, 16, 32, 64)}
 
 
-class Refused(Exception):
-    """The request asks for what this engine's front does not offer, or is wrong in itself."""
+class BadRequest(Exception):
+    """The request asks for what the local vector index does not offer, or is malformed."""
 
 
-def only(given: Json, allowed: str, what: str) -> None:
-    strange = sorted(key for key, value in given.items() if value is not None and key not in allowed.split())
-    if strange:
-        raise Refused(f"the local vector index does not read {', '.join(strange)} of {what}; use a Qdrant server")
+def require_fields(body: Json, allowed: str, name: str) -> None:
+    """Raises BadRequest where the body has other fields than the allowed ones (with spaces between them)."""
+    unknown = sorted(key for key, value in body.items() if value is not None and key not in allowed.split())
+    if unknown:
+        raise BadRequest(f"the local vector index does not read {', '.join(unknown)} of {name}; use a Qdrant server")
 
 
 def _geo(point: Json) -> Any:
@@ -35,14 +36,14 @@ def _geo(point: Json) -> Any:
 
 
 def _field(condition: Json) -> Any:
-    only(condition, "key match range geo_bounding_box geo_polygon geo_radius", "a condition")
+    require_fields(condition, "key match range geo_bounding_box geo_polygon geo_radius", "a condition")
     key = condition["key"]
     if (match := condition.get("match")) is not None:
-        only(match, "any value", "a match")
+        require_fields(match, "any value", "a match")
         values = match["any"] if "any" in match else [match["value"]]
         return edge.FieldCondition(key, match=edge.MatchAny(values))
     if (limits := condition.get("range")) is not None:
-        only(limits, "gte gt lte lt", "a range")
+        require_fields(limits, "gte gt lte lt", "a range")
         return edge.FieldCondition(key, range=edge.RangeFloat(**limits))
     if (box := condition.get("geo_bounding_box")) is not None:
         corners = edge.GeoBoundingBox(_geo(box["top_left"]), _geo(box["bottom_right"]))
@@ -53,14 +54,14 @@ def _field(condition: Json) -> Any:
         rings = [[_geo(p) for p in ring["points"]] for ring in polygon.get("interiors") or []]
         ring = [_geo(point) for point in polygon["exterior"]["points"]]
         return edge.FieldCondition(key, geo_polygon=edge.GeoPolygon(ring, rings))
-    raise Refused(f"the condition on {key} says nothing")
+    raise BadRequest(f"the condition on {key} is empty")
 
 
-def read_filter(given: Json | None) -> Any:
-    if not given:
+def read_filter(body: Json | None) -> Any:
+    if not body:
         return None
-    only(given, "must must_not should", "a filter")
-    parts: dict[str, Any] = {name: [_field(c) for c in conditions] for name, conditions in given.items() if conditions}
+    require_fields(body, "must must_not should", "a filter")
+    parts: dict[str, Any] = {name: [_field(c) for c in conditions] for name, conditions in body.items() if conditions}
     return edge.Filter(**parts)
 
 
@@ -76,67 +77,65 @@ def json_vector(value: Any) -> Any:
     return value
 
 
-def read_order(given: Any) -> Any:
-    order = {"key": given} if isinstance(given, str) else given
-    only(order, "key direction start_from", "order_by")
+def read_order(body: Any) -> Any:
+    order = {"key": body} if isinstance(body, str) else body
+    require_fields(order, "key direction start_from", "order_by")
     direction = edge.Direction.Desc if order.get("direction") == "desc" else edge.Direction.Asc
     return edge.OrderBy(order["key"], direction, order.get("start_from"))
 
 
-def read_query(given: Json) -> Any:
-    only(given, "query using filter limit with_payload with_vector offset score_threshold params", "a query")
-    asked = given.get("query") or {}
-    only(asked, "nearest order_by", "a query's question")
-    if "order_by" in asked:
-        question: Any = read_order(asked["order_by"])
+def read_query(body: Json) -> Any:
+    require_fields(body, "query using filter limit with_payload with_vector offset score_threshold params", "a query")
+    query = body.get("query") or {}
+    require_fields(query, "nearest order_by", "a query")
+    if "order_by" in query:
+        edge_query: Any = read_order(query["order_by"])
     else:
-        question = edge.Query.Nearest(read_vector(asked["nearest"]), using=given.get("using"))
+        edge_query = edge.Query.Nearest(read_vector(query["nearest"]), using=body.get("using"))
     return edge.QueryRequest(
-        limit=given.get("limit") or 10,
-        offset=given.get("offset"),
-        query=question,
-        filter=read_filter(given.get("filter")),
-        with_payload=given.get("with_payload") or False,
-        with_vector=given.get("with_vector") or False,
-        score_threshold=given.get("score_threshold"),
-        params=_search_params(given.get("params")),
+        limit=body.get("limit") or 10,
+        offset=body.get("offset"),
+        query=edge_query,
+        filter=read_filter(body.get("filter")),
+        with_payload=body.get("with_payload") or False,
+        with_vector=body.get("with_vector") or False,
+        score_threshold=body.get("score_threshold"),
+        params=_search_params(body.get("params")),
     )
 
 
-def _search_params(given: Json | None) -> Any:
-    if not given:
+def _search_params(body: Json | None) -> Any:
+    if not body:
         return None
-    only(given, "hnsw_ef exact quantization indexed_only", "search params")
-    compressed = given.get("quantization")
-    if compressed:
-        only(compressed, "ignore rescore oversampling", "quantization params")
-        compressed = edge.QuantizationSearchParams(**compressed)
-    return edge.SearchParams(
-        given.get("hnsw_ef"), bool(given.get("exact")), compressed, bool(given.get("indexed_only"))
-    )
+    require_fields(body, "hnsw_ef exact quantization indexed_only", "search params")
+    quantization = body.get("quantization")
+    if quantization:
+        require_fields(quantization, "ignore rescore oversampling", "quantization params")
+        quantization = edge.QuantizationSearchParams(**quantization)
+    return edge.SearchParams(body.get("hnsw_ef"), bool(body.get("exact")), quantization, bool(body.get("indexed_only")))
 
 
-def _quantization(given: Json | None) -> Any:
-    """Scalar (int8), product or binary quantisation, as a collection asks for it."""
-    if not given:
+def _quantization(body: Json | None) -> Any:
+    """Scalar (int8), product or binary quantisation of a collection's vectors."""
+    if not body:
         return None
-    only(given, "scalar product binary", "a quantization_config")
-    if scalar := given.get("scalar"):
-        only(scalar, "type quantile always_ram", "scalar quantisation")
+    require_fields(body, "scalar product binary", "a quantization_config")
+    if scalar := body.get("scalar"):
+        require_fields(scalar, "type quantile always_ram", "scalar quantisation")
         return edge.ScalarQuantizationConfig(edge.ScalarType.Int8, scalar.get("quantile"), scalar.get("always_ram"))
-    if product := given.get("product"):
-        only(product, "compression always_ram", "product quantisation")
+    if product := body.get("product"):
+        require_fields(product, "compression always_ram", "product quantisation")
         return edge.ProductQuantizationConfig(RATIOS[product["compression"]], product.get("always_ram"))
-    only(given["binary"], "always_ram", "binary quantisation")
-    return edge.BinaryQuantizationConfig(given["binary"].get("always_ram"))
+    require_fields(body["binary"], "always_ram", "binary quantisation")
+    return edge.BinaryQuantizationConfig(body["binary"].get("always_ram"))
 
 
-def read_configuration(given: Json) -> Any:
+def read_configuration(body: Json) -> Any:
     """A collection's configuration for the engine."""
-    only(given, "vectors sparse_vectors", "a collection")
+    require_fields(body, "vectors sparse_vectors", "a collection")
     dense = {}
-    for name, params in (given.get("vectors") or {}).items():
-        only(params, "size distance datatype quantization_config", "a vector")
+    for name, params in (body.get("vectors") or {}).items():
+        require_fields(params, "size distance datatype quantization_config", "a vector")
         dense[name] = edge.EdgeVectorParams(
             size=params["size"],
             distance=DISTANCES[params["distance"]],
@@ -145,6 +144,6 @@ def read_configuration(given: Json) -> Any:
         )
     sparse = {
         name: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf if params.get("modifier") == "idf" else None)
-        for name, params in (given.get("sparse_vectors") or {}).items()
+        for name, params in (body.get("sparse_vectors") or {}).items()
     }
     return edge.EdgeConfig(vectors=dense, sparse_vectors=sparse, max_search_threads=2)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from stormpetrel.core.errors import SetupError
 from stormpetrel.core.settings import Settings
-from stormpetrel.local.broker import prepare
+from stormpetrel.local.broker import broker_command
 from stormpetrel.local.stack import Part, answers, port_is_free, this_python
 from stormpetrel.log.admin import broker_answers
 
 
 def server_parts(settings: Settings) -> list[Part]:
-    """Broker, document store and vector index on the ports of `settings.local`; data under its folder.
+    """Broker, document store and vector index on the ports of `settings.local`; their data are under its folder.
 
     Raises SetupError where a port is taken or Java is missing.
     """
@@ -28,13 +28,13 @@ def server_parts(settings: Settings) -> list[Part]:
     ):
         if not port_is_free(port):
             raise SetupError(
-                f"port {port} is taken: something listens where the local {name} should. Stop it "
+                f"port {port} is taken: another process listens where the local {name} should. Stop it "
                 f"(`make down` stops what a demo left), or choose another: STORMPETREL_LOCAL__{name.upper()}_PORT"
             )
     return [
         Part(
             "kafka",
-            prepare(settings.cache, data, local.kafka_port, local.kafka_controller_port),
+            broker_command(settings.cache, data, local.kafka_port, local.kafka_controller_port),
             lambda: broker_answers(settings.local_kafka),
             patience_s=90,
         ),
@@ -51,17 +51,9 @@ def _document_server(data: Path, port: int) -> list[str]:
     program = Path(sys.executable).with_name("nx-27017")
     if not program.exists():
         raise SetupError("the local document store is not installed: pip install 'stormpetrel[local]'")
-    return [
-        str(program),
-        "--db",
-        str(data / "documents.db"),
-        "-p",
-        str(port),
-        "--log-file",
-        str(data / "logs/mongo.log"),
-        "--pid-file",
-        str(data / "mongo.pid"),
-    ]
+    log_file, pid_file = data / "logs/mongo.log", data / "mongo.pid"
+    arguments = {"--db": data / "documents.db", "-p": port, "--log-file": log_file, "--pid-file": pid_file}
+    return [str(program), *(str(part) for pair in arguments.items() for part in pair)]
 
 
 def local_addresses(settings: Settings) -> dict[str, str]:

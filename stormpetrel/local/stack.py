@@ -1,4 +1,4 @@
-"""Starts, watches and stops the local stack's child processes; one that dies is started again, and said so.
+"""Starts, watches and stops the local stack's child processes; one that dies is started again with a message.
 
 A state file with process ids lets `stormpetrel down` stop exactly what `up` or `demo` started, nothing else.
 """
@@ -20,14 +20,14 @@ from pathlib import Path
 from stormpetrel.core.errors import SetupError
 
 STATE_FILE = "processes.json"
-# glibc keeps a heap a thread, and thread pools would hold a multiple of what they use.
+# glibc keeps one heap per thread: thread pools would hold a multiple of the memory that they use.
 SPARING = {"MALLOC_ARENA_MAX": "2"}
-STOP_WITHIN_S = 10.0  # Kafka after heavy load takes this long; ours stop within 5 s
+STOP_WITHIN_S = 10.0  # Kafka takes this long after heavy load; our processes stop within 5 s
 
 
 @dataclass
 class Part:
-    """One child process: how it is started, and how one sees that it is ready."""
+    """One child process: how it is started, and how to see that it is ready."""
 
     name: str
     command: Sequence[str]
@@ -67,7 +67,7 @@ def this_python(*arguments: str) -> list[str]:
 
 
 class Stack:
-    """The running parts. Use as a context: on the way out everything it started is stopped."""
+    """The running parts. A context manager: on exit everything that it started is stopped."""
 
     def __init__(self, directory: Path, say: Callable[[str], None]) -> None:
         self.directory = directory
@@ -97,7 +97,7 @@ class Stack:
 
     def _spawn(self, part: Part) -> None:
         with (self.directory / "logs" / f"{part.name}.log").open("ab") as log:
-            # A session of its own: Ctrl-C reaches us alone, and we stop the children in order.
+            # A session of its own: Ctrl-C reaches the supervisor alone, which stops the children in order.
             self.processes[part.name] = subprocess.Popen(
                 part.command,
                 stdin=subprocess.DEVNULL,
@@ -109,7 +109,7 @@ class Stack:
         self._write_state()
 
     def restart_dead(self) -> list[str]:
-        """Starts again what has died since the last look; the names of those parts."""
+        """Restarts the parts that have died since the last call, and returns their names."""
         dead = [part for part in self.parts if self.processes[part.name].poll() is not None]
         for part in dead:
             code = self.processes[part.name].returncode
@@ -118,7 +118,7 @@ class Stack:
         return [part.name for part in dead]
 
     def stop(self) -> None:
-        """Stops all parts, the last started first: SIGTERM, then SIGKILL for what does not listen."""
+        """Stops all parts, the last started first: SIGTERM, then SIGKILL after 10 s."""
         for part in reversed(self.parts):
             process = self.processes.get(part.name)
             if process is None or process.poll() is not None:
@@ -149,21 +149,17 @@ class Stack:
 
 def _is_ours(pid: int, directory: Path) -> bool:
     """Whether this process id is still one of ours, not a stranger that got the number since."""
+    command, ps = "", ["ps", "-o", "command=", "-p", str(pid)]
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-    except OSError:
+    except OSError:  # no such process, or a system without /proc
         with contextlib.suppress(OSError):
-            found = subprocess.run(
-                ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-            )
-            command = found.stdout
-            return any(mark in command for mark in ("stormpetrel", str(directory.resolve())))
-        return False
+            command = subprocess.run(ps, capture_output=True, text=True, check=False).stdout
     return any(mark in command for mark in ("stormpetrel", str(directory.resolve())))
 
 
 def stop_left_running(directory: Path) -> list[str]:
-    """Stops what an earlier `up` or `demo` left in this folder; the names of what was stopped."""
+    """Stops what an earlier `up` or `demo` left running in this folder; returns the names of what was stopped."""
     file = directory / STATE_FILE
     if not file.exists():
         return []

@@ -1,8 +1,8 @@
-"""Qdrant's own engine in this process (qdrant-edge), one shard a collection, asked in Qdrant's REST words.
+"""Qdrant's own engine in this process (qdrant-edge), one shard a collection, behind Qdrant's REST bodies.
 
-Fresh points are searched one by one. When enough of them have come, a copy of the shard is optimised (HNSW graph,
+Fresh points are searched one by one. When there are enough of them, a copy of the shard is optimised (HNSW graph,
 quantisation, merged segments) in a process of its own, since the engine's `optimize()` stops every thread of the
-process that calls it; what was written meanwhile is written to the copy too, and the copy takes the shard's place.
+process that calls it. What was written meanwhile is written to the copy too, and the copy replaces the shard.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ import structlog
 
 from stormpetrel.local.qdrant_codec import (
     SCHEMAS,
+    BadRequest,
     Json,
-    Refused,
     json_vector,
-    only,
     read_filter,
     read_order,
     read_query,
     read_vector,
+    require_fields,
 )
 from stormpetrel.local.vector_generation import Generation
 
 log = structlog.get_logger()
-FLUSH_EVERY = 5000  # points; the write-ahead log holds what comes between
+FLUSH_EVERY = 5000  # points; in between, the write-ahead log keeps them
 FRESH_MOST = 20_000  # points that are searched one by one before a copy is optimised
-FRESH_SHARE = 0.2  # and the least share of all points that they must be: a copy costs as much as the whole
+FRESH_SHARE = 0.2  # and the least share of all points that they must be: a copy costs as much as the whole shard
 Optimise = Callable[[Path, Json], None]
 
 
@@ -48,27 +48,27 @@ class Shard:
         self._state: Json = {"configuration": configuration, "generation": 0, "optimised": 0}
         if configuration is None:
             self._state = json.loads(self._record.read_text())
-        self._now = Generation(directory / str(self._state["generation"]), self.configuration)
+        self._current = Generation(directory / str(self._state["generation"]), self.configuration)
         self._writing = threading.Lock()
         self._unflushed = 0
-        self._fresh = self._now.shard.info().points_count - self._state["optimised"]
+        self._fresh = self._current.shard.info().points_count - self._state["optimised"]
         self._closed = False
-        self._missed: list[Any] | None = None  # writes since the copy that is being optimised was made
-        self._renewing: threading.Thread | None = None
+        self._writes_since_copy: list[Any] | None = None  # None: no copy is being optimised
+        self._optimising: threading.Thread | None = None
         self._write_record()
-        for left in directory.iterdir():  # of a renewal that did not come to its end
-            if left != self._now.directory:
-                shutil.rmtree(left)
+        for folder in directory.iterdir():  # of an optimisation that was interrupted
+            if folder != self._current.directory:
+                shutil.rmtree(folder)
 
     @property
     def configuration(self) -> Json:
-        found: Json = self._state["configuration"]
-        return found
+        configuration: Json = self._state["configuration"]
+        return configuration
 
     @property
     def optimising(self) -> bool:
         """Whether a copy is being optimised, or should be."""
-        return self._renewing is not None or self._wants_renewal()
+        return self._optimising is not None or self._needs_optimising()
 
     def _write_record(self) -> None:
         fresh = self._record.with_name(f"{self._record.name}.fresh")
@@ -77,9 +77,9 @@ class Shard:
 
     @contextmanager
     def _reading(self) -> Iterator[Any]:
-        generation = self._now
+        generation = self._current
         while not generation.enter():
-            generation = self._now
+            generation = self._current
         try:
             yield generation.shard
         finally:
@@ -87,144 +87,145 @@ class Shard:
 
     def index(self, field: str, schema: str) -> None:
         if schema not in SCHEMAS:
-            raise Refused(f"no payload index of type {schema!r} in the local vector index")
+            raise BadRequest(f"no payload index of type {schema!r} in the local vector index")
         self._write(edge.UpdateOperation.create_field_index(field, SCHEMAS[schema]), 0)
 
     def upsert(self, points: list[Json]) -> None:
-        made = [
+        edge_points = [
             edge.Point(
                 point["id"], {name: read_vector(v) for name, v in (point["vector"] or {}).items()}, point.get("payload")
             )
             for point in points
         ]
-        self._write(edge.UpdateOperation.upsert_points(made), len(made))
+        self._write(edge.UpdateOperation.upsert_points(edge_points), len(edge_points))
 
     def delete(self, ids: list[Any]) -> None:
         self._write(edge.UpdateOperation.delete_points(ids), len(ids))
 
     def _write(self, operation: Any, points: int) -> None:
         with self._writing:
-            self._now.shard.update(operation)
-            if self._missed is not None:
-                self._missed.append(operation)
+            self._current.shard.update(operation)
+            if self._writes_since_copy is not None:
+                self._writes_since_copy.append(operation)
             self._unflushed += points
             self._fresh += points
             if self._unflushed >= FLUSH_EVERY:
-                self._now.shard.flush()
+                self._current.shard.flush()
                 self._unflushed = 0
-            self._renew_if_due()
+            self._optimise_if_due()
 
     def reconfigure(self, vectors: Json) -> None:
-        """Another quantisation of these vectors; it holds once a copy is optimised, which begins at once."""
+        """Another quantisation of these vectors; it takes effect once a copy is optimised, which begins at once."""
         with self._writing:
             for name, changed in vectors.items():
-                only(changed, "quantization_config", "a change of vectors")
-                wanted = changed.get("quantization_config")
-                self.configuration["vectors"][name]["quantization_config"] = None if wanted == "Disabled" else wanted
+                require_fields(changed, "quantization_config", "a change of vectors")
+                config = changed.get("quantization_config")
+                self.configuration["vectors"][name]["quantization_config"] = None if config == "Disabled" else config
             self._state["optimised"] = 0
-            self._fresh = self._now.shard.info().points_count
+            self._fresh = self._current.shard.info().points_count
             self._write_record()
-            self._renew_if_due()
+            self._optimise_if_due()
 
-    def _wants_renewal(self) -> bool:
+    def _needs_optimising(self) -> bool:
         if self._closed or self._fresh < FRESH_MOST:
             return False
-        return bool(self._fresh >= FRESH_SHARE * self._now.shard.info().points_count)
+        return bool(self._fresh >= FRESH_SHARE * self._current.shard.info().points_count)
 
-    def _renew_if_due(self) -> None:
-        """Starts the renewal; called by who holds the lock of writing."""
-        if self._renewing is None and self._wants_renewal():
-            self._renewing = threading.Thread(target=self._renew, daemon=True)
-            self._renewing.start()
+    def _optimise_if_due(self) -> None:
+        """Starts the optimisation; the caller holds the write lock."""
+        if self._optimising is None and self._needs_optimising():
+            self._optimising = threading.Thread(target=self._optimise_in_background, daemon=True)
+            self._optimising.start()
 
-    def _renew(self) -> None:
+    def _optimise_in_background(self) -> None:
         try:
-            while self._wants_renewal():
-                self._renew_once(self._directory / str(self._state["generation"] + 1))
-        except Exception as error:  # the shard goes on as it is: slower, and nothing lost
-            self._fresh = 0  # tried again when as much has come once more
+            while self._needs_optimising():
+                self._optimise_copy(self._directory / str(self._state["generation"] + 1))
+        except Exception as error:  # the shard stays as it is: slower, but nothing is lost
+            self._fresh = 0  # tried again after as many fresh points
             log.warning("the vector index could not be optimised", shard=self._directory.name, error=str(error))
         finally:
-            self._missed = self._renewing = None
+            self._writes_since_copy = self._optimising = None
 
-    def _renew_once(self, copy: Path) -> None:
+    def _optimise_copy(self, copy: Path) -> None:
         shutil.rmtree(copy, ignore_errors=True)
         with self._writing:
-            self._now.shard.flush()
-            shutil.copytree(self._now.directory, copy)
-            self._missed, self._fresh = [], 0
-            points, configuration = self._now.shard.info().points_count, json.loads(json.dumps(self.configuration))
+            self._current.shard.flush()
+            shutil.copytree(self._current.directory, copy)
+            self._writes_since_copy, self._fresh = [], 0
+            points, configuration = self._current.shard.info().points_count, json.loads(json.dumps(self.configuration))
         self._optimise(copy, configuration)
         with self._writing:
             if not self._closed:
-                self._take(copy, points)
+                self._replace_by(copy, points)
 
-    def _take(self, copy: Path, points: int) -> None:
-        """The optimised copy becomes the shard, with what was written meanwhile."""
+    def _replace_by(self, copy: Path, points: int) -> None:
+        """The optimised copy becomes the shard, with the writes since it was made."""
         new = Generation(copy, self.configuration)
-        for operation in self._missed or []:
+        for operation in self._writes_since_copy or []:
             new.shard.update(operation)
         new.shard.flush()
-        self._missed = None
+        self._writes_since_copy = None
         self._state |= {"generation": self._state["generation"] + 1, "optimised": points}
         self._write_record()
-        old, self._now = self._now, new
+        old, self._current = self._current, new
         old.retire()
 
     def query_batch(self, queries: list[Json]) -> list[Json]:
         with self._reading() as shard:
-            found = shard.query_batch(edge.QueryBatchRequest([read_query(query) for query in queries]))
+            results = shard.query_batch(edge.QueryBatchRequest([read_query(query) for query in queries]))
         return [
             {"points": [{"id": str(p.id), "version": 0, "score": p.score, "payload": p.payload} for p in points]}
-            for points in found
+            for points in results
         ]
 
-    def retrieve(self, given: Json) -> list[Json]:
+    def retrieve(self, body: Json) -> list[Json]:
         with self._reading() as shard:
-            found = shard.retrieve(given["ids"], given.get("with_payload", True), given.get("with_vector", False))
-        return [self._json_record(record) for record in found]
+            records = shard.retrieve(body["ids"], body.get("with_payload", True), body.get("with_vector", False))
+        return [self._json_record(record) for record in records]
 
-    def scroll(self, given: Json) -> Json:
-        order = given.get("order_by")
+    def scroll(self, body: Json) -> Json:
+        order = body.get("order_by")
         request = edge.ScrollRequest(
-            offset=given.get("offset"),
-            limit=given.get("limit") or 10,
-            filter=read_filter(given.get("filter")),
-            with_payload=given.get("with_payload", True),
-            with_vector=given.get("with_vector") or False,
+            offset=body.get("offset"),
+            limit=body.get("limit") or 10,
+            filter=read_filter(body.get("filter")),
+            with_payload=body.get("with_payload", True),
+            with_vector=body.get("with_vector") or False,
             order_by=read_order(order) if order else None,
         )
         with self._reading() as shard:
-            records, following = shard.scroll(request)
+            records, next_offset = shard.scroll(request)
         return {
             "points": [self._json_record(record) for record in records],
-            "next_page_offset": str(following) if following is not None else None,
+            "next_page_offset": str(next_offset) if next_offset is not None else None,
         }
 
     @staticmethod
     def _json_record(record: Any) -> Json:
-        held = record.vector
-        vector = {name: json_vector(v) for name, v in held.items()} if isinstance(held, dict) else held
+        vector = record.vector
+        if isinstance(vector, dict):
+            vector = {name: json_vector(value) for name, value in vector.items()}
         return {"id": str(record.id), "payload": record.payload, "vector": vector}
 
-    def count(self, given: Json) -> int:
+    def count(self, body: Json) -> int:
         with self._reading() as shard:
-            return int(shard.count(edge.CountRequest(filter=read_filter(given.get("filter")), exact=True)))
+            return int(shard.count(edge.CountRequest(filter=read_filter(body.get("filter")), exact=True)))
 
-    def facet(self, given: Json) -> Json:
-        only(given, "key limit filter exact", "a facet")
+    def facet(self, body: Json) -> Json:
+        require_fields(body, "key limit filter exact", "a facet")
         request = edge.FacetRequest(
-            given["key"], given.get("limit") or 10, bool(given.get("exact")), read_filter(given.get("filter"))
+            body["key"], body.get("limit") or 10, bool(body.get("exact")), read_filter(body.get("filter"))
         )
         with self._reading() as shard:
             return {"hits": [{"value": hit.value, "count": hit.count} for hit in shard.facet(request).hits]}
 
     def close(self) -> None:
-        """What is being optimised is given up; the shard as it is holds everything."""
+        """What is being optimised is abandoned; the current shard has everything."""
         with self._writing:
             self._closed = True
-            self._now.shard.flush()
-            self._now.shard.close()
+            self._current.shard.flush()
+            self._current.shard.close()
 
 
 class Engine:
@@ -240,7 +241,7 @@ class Engine:
             self.shards[file.stem] = Shard(directory / file.stem, optimise)
 
     def _adopt(self, file: Path) -> None:
-        """A shard of before generations lay in its folder itself."""
+        """Migrates a shard of the first release, which had no generations: its files lay in the collection's folder."""
         folder, fields = file.with_suffix(""), json.loads(file.read_text())
         if "generation" not in fields:
             folder.rename(folder.with_name("adopted"))
@@ -251,7 +252,7 @@ class Engine:
     def create(self, name: str, configuration: Json) -> None:
         with self._creating:
             if name in self.shards:
-                raise Refused(f"collection {name} already exists")
+                raise BadRequest(f"collection {name} already exists")
             self.shards[name] = Shard(self._directory / name, self._optimise, configuration)
 
     def drop(self, name: str) -> bool:

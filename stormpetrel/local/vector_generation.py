@@ -1,4 +1,4 @@
-"""One state of a shard's folder, open for readers until the next one has taken its place."""
+"""One generation of a shard's folder, open for readers until the next one has replaced it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import qdrant_edge as edge
 from stormpetrel.local.qdrant_codec import Json, read_configuration
 
 
-def give_memory_back() -> None:
-    """glibc keeps what was freed in its heaps; a whole shard is too much to keep. Elsewhere nothing happens."""
+def release_memory() -> None:
+    """Returns freed heap memory to the system: glibc would keep a whole shard's. On other systems nothing happens."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 class Generation:
-    """One state of a shard's folder, open. It closes, and its folder goes, when its last reader has left."""
+    """One generation of a shard. Once it is retired and its last reader has left, its folder is deleted."""
 
     def __init__(self, directory: Path, configuration: Json) -> None:
         self.directory = directory
@@ -32,6 +32,7 @@ class Generation:
         self._readers, self._retired, self._lock = 0, False, threading.Lock()
 
     def enter(self) -> bool:
+        """Whether the reader was admitted."""
         with self._lock:
             self._readers += not self._retired
             return not self._retired
@@ -44,7 +45,7 @@ class Generation:
             self._end()
 
     def retire(self) -> None:
-        """Lets nobody in any more."""
+        """Admits no more readers."""
         with self._lock:
             self._retired = True
             last = not self._readers
@@ -54,4 +55,4 @@ class Generation:
     def _end(self) -> None:
         self.shard.close()
         shutil.rmtree(self.directory, ignore_errors=True)
-        give_memory_back()
+        release_memory()

@@ -1,4 +1,4 @@
-"""Optimises the copy of a shard in a process of its own, at low priority: the engine stops all threads meanwhile."""
+"""Optimises the copy of a shard in a process of its own at low priority: the engine blocks all threads meanwhile."""
 
 from __future__ import annotations
 

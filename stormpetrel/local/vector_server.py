@@ -1,6 +1,6 @@
-"""The local vector index as a server: the part of Qdrant's REST interface that our adapter speaks.
+"""The local vector index as a server: the part of Qdrant's REST interface that our adapter uses.
 
-It stands alone in its process, so that a long write never holds up the API. Production is a Qdrant server.
+It has a process of its own, so that a long write never blocks the API. Production uses a Qdrant server.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from stormpetrel.local.qdrant_codec import Json, Refused, only
+from stormpetrel.local.qdrant_codec import BadRequest, Json, require_fields
 from stormpetrel.local.vector_engine import Engine, Shard
 from stormpetrel.local.vector_optimiser import Optimiser
 
-# What the engine works with where a collection says nothing else.
+# What the engine uses where a collection configures nothing else.
 ENGINE_DEFAULTS = {
     "hnsw_config": {"m": 16, "ef_construct": 100, "full_scan_threshold": 10_000},
     "optimizer_config": {
@@ -31,22 +31,22 @@ ENGINE_DEFAULTS = {
         "flush_interval_sec": 5,
     },
 }
-Work = Callable[[Engine, str, Json], Any]
+Operation = Callable[[Engine, str, Json], Any]
 
 
-class Missing(Exception):
+class MissingCollection(Exception):
     """There is no such collection."""
 
 
 def _reply(result: Any, started: float, status: int = 200) -> Response:
-    said = "ok" if status == 200 else {"error": result}
-    body = {"result": result if status == 200 else None, "status": said, "time": time.perf_counter() - started}
+    outcome = "ok" if status == 200 else {"error": result}
+    body = {"result": result if status == 200 else None, "status": outcome, "time": time.perf_counter() - started}
     return Response(orjson.dumps(body), status, media_type="application/json")
 
 
 def _shard(engine: Engine, name: str) -> Shard:
     if name not in engine.shards:
-        raise Missing(f"Not found: Collection `{name}` doesn't exist!")
+        raise MissingCollection(f"Not found: Collection `{name}` doesn't exist!")
     return engine.shards[name]
 
 
@@ -57,7 +57,7 @@ def _upsert(engine: Engine, name: str, body: Json) -> Json:
 
 def _delete(engine: Engine, name: str, body: Json) -> Json:
     if "points" not in body:
-        raise Refused("the local vector index deletes by point ids only")
+        raise BadRequest("the local vector index deletes by point ids only")
     _shard(engine, name).delete(body["points"])
     return {"operation_id": 0, "status": "completed"}
 
@@ -73,7 +73,7 @@ def _create(engine: Engine, name: str, body: Json) -> bool:
 
 
 def _update(engine: Engine, name: str, body: Json) -> bool:
-    only(body, "vectors", "a change of a collection")
+    require_fields(body, "vectors", "a change of a collection")
     _shard(engine, name).reconfigure(body.get("vectors") or {})
     return True
 
@@ -91,8 +91,8 @@ def _describe(engine: Engine, name: str, _: Json) -> Json:
     }
 
 
-# What each address does, by its last part; the collection's name stands before it.
-ROUTES: tuple[tuple[str, str, Work], ...] = (
+# Method, path and operation; the path holds the collection's name.
+ROUTES: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/collections", lambda engine, _, __: {"collections": [{"name": name} for name in engine.shards]}),
     ("GET", "/collections/{name}/exists", lambda engine, name, _: {"exists": name in engine.shards}),
     ("GET", "/collections/{name}", _describe),
@@ -118,16 +118,16 @@ ROUTES: tuple[tuple[str, str, Work], ...] = (
 )
 
 
-def _endpoint(engine: Engine, work: Work) -> Callable[[Request], Any]:
+def _endpoint(engine: Engine, operation: Operation) -> Callable[[Request], Any]:
     async def answer(request: Request) -> Response:
         started = time.perf_counter()
         raw = await request.body()
         try:
             body = orjson.loads(raw) if raw else {}
-            result = await run_in_threadpool(work, engine, request.path_params.get("name", ""), body)
-        except Missing as error:
+            result = await run_in_threadpool(operation, engine, request.path_params.get("name", ""), body)
+        except MissingCollection as error:
             return _reply(str(error), started, 404)
-        except (Refused, KeyError, TypeError, ValueError) as error:
+        except (BadRequest, KeyError, TypeError, ValueError) as error:
             return _reply(f"Wrong input: {error!r}", started, 400)
         except Exception as error:  # the engine's own errors are plain Exceptions
             return _reply(f"Service error: {error}", started, 500)
@@ -140,20 +140,20 @@ def application(directory: Path) -> Starlette:
     """The ASGI application over the collections in `directory`."""
     optimiser = Optimiser()
     engine = Engine(directory, optimiser)
-    routes = [Route(path, _endpoint(engine, work), methods=[method]) for method, path, work in ROUTES]
+    routes = [Route(path, _endpoint(engine, operation), methods=[method]) for method, path, operation in ROUTES]
     ready = Route("/readyz", lambda _: Response("all shards are ready"), methods=["GET"])
-    application = Starlette(routes=[*routes, ready])
-    application.state.engine, application.state.optimiser = engine, optimiser
-    return application
+    app = Starlette(routes=[*routes, ready])
+    app.state.engine, app.state.optimiser = engine, optimiser
+    return app
 
 
 def serve(directory: Path, port: int) -> None:
     """Runs until SIGTERM or SIGINT, then flushes and closes every shard."""
     import uvicorn
 
-    made = application(directory)
+    app = application(directory)
     try:
-        uvicorn.run(made, host="127.0.0.1", port=port, log_level="warning", access_log=False)
+        uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
     finally:
-        made.state.optimiser.stop()
-        made.state.engine.close()
+        app.state.optimiser.stop()
+        app.state.engine.close()

@@ -1,1 +1,1 @@
-"""What every process tells about itself: probes, metrics and its log."""
+"""What every process reports about itself: probes, metrics and its log."""

@@ -11,7 +11,9 @@ POSTS_INDEXED = Counter("stormpetrel_posts_indexed_total", "Posts written to bot
 INDEX_SECONDS = Histogram("stormpetrel_index_batch_seconds", "Time of one bulk write to both stores")
 LABELS_LEARNED = Counter("stormpetrel_labels_learned_total", "Annotations through the learn processor")
 SCENES = Counter("stormpetrel_scenes_total", "Products through the scenes consumer", ["outcome"])
-PRODUCTS_TOLD = Counter("stormpetrel_products_told_total", "Notices read from a catalogue", ["source", "outcome"])
+CATALOGUE_NOTIFICATIONS = Counter(
+    "stormpetrel_catalogue_notifications_total", "Notifications read from a catalogue", ["source", "outcome"]
+)
 SCENE_SECONDS = Histogram(
     "stormpetrel_scene_seconds",
     "Time of one scene, from its files to its events",

@@ -1,4 +1,4 @@
-"""What every process tells about itself: /healthz (it lives), /readyz (it can work), /metrics."""
+"""The HTTP probes of every process: /healthz (it is alive), /readyz (it can work), /metrics."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 
 class Readiness:
-    """Whether a process can do its work. `why` says what it waits for, or nothing once it is ready."""
+    """Whether a process can do its work. `waiting_for` says what it waits for; None once it is ready."""
 
     def __init__(self, waiting_for: str) -> None:
-        self.why: str | None = waiting_for
+        self.waiting_for: str | None = waiting_for
         self._beat = time.monotonic()
         self._patience_s: float | None = None
 
     def ready(self) -> None:
-        self.why = None
+        self.waiting_for = None
 
     def waits_for(self, what: str) -> None:
-        self.why = what
+        self.waiting_for = what
 
     def beat(self, patience_s: float = 60.0) -> None:
         """The main loop is alive. If it does not beat again within `patience_s`, /healthz fails.
 
-        Kafka consumers have been seen to fall silent after a rebalance; a silent process must not look well.
+        Kafka consumers have been seen to hang after a rebalance; a hanging process must not look healthy.
         """
         self._beat, self._patience_s = time.monotonic(), patience_s
 
     def silent_for(self) -> float | None:
-        """Seconds since the last beat where that is longer than promised."""
+        """Seconds since the last beat, where they exceed its `patience_s`; else None."""
         silence = time.monotonic() - self._beat
         return silence if self._patience_s is not None and silence > self._patience_s else None
 
 
 def serve_probes(port: int, readiness: Readiness, host: str) -> ThreadingHTTPServer:
-    """Answers the three addresses from a thread of its own until the process ends. Port 0 takes a free one."""
+    """Serves the three paths from a thread of its own until the process ends. Port 0 chooses a free one."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -50,9 +50,9 @@ def serve_probes(port: int, readiness: Readiness, host: str) -> ThreadingHTTPSer
                 state = {"status": "ok"} if silence is None else {"status": f"silent for {silence:.0f} s"}
                 self._answer(200 if silence is None else 503, orjson.dumps(state), "application/json")
             elif path == "/readyz":
-                why = readiness.why
-                state = {"status": "ready"} if why is None else {"status": "waiting", "for": why}
-                self._answer(200 if why is None else 503, orjson.dumps(state), "application/json")
+                waiting_for = readiness.waiting_for
+                state = {"status": "ready"} if waiting_for is None else {"status": "waiting", "for": waiting_for}
+                self._answer(200 if waiting_for is None else 503, orjson.dumps(state), "application/json")
             else:
                 self._answer(404, b'{"status":"unknown address"}', "application/json")
 
@@ -64,7 +64,7 @@ def serve_probes(port: int, readiness: Readiness, host: str) -> ThreadingHTTPSer
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Probes come every few seconds; they are not news."""
+            """Probes come every few seconds and are not logged."""
 
     server = ThreadingHTTPServer((host, port), Handler)
     threading.Thread(target=server.serve_forever, name="probes", daemon=True).start()

@@ -14,18 +14,18 @@ def set_up_log(process: str, level: int = logging.INFO) -> None:
     render: Callable[..., object] = (
         structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     )
-    before = [
+    processors = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*before, render],  # type: ignore[list-item]
+        processors=[*processors, render],  # type: ignore[list-item]
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     structlog.contextvars.clear_contextvars()
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=render, foreign_pre_chain=before))  # type: ignore[arg-type]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=render, foreign_pre_chain=processors))  # type: ignore[arg-type]
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     structlog.get_logger().info("starting", process=process)

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from stormpetrel.cli import build_app
 from stormpetrel.core.settings import Settings
 from stormpetrel.stores import mongo, qdrant
 
@@ -22,32 +23,21 @@ SERVERS = ("kafka", "mongo", "qdrant")
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
     program = Path(sys.executable).with_name("podman-compose")
-    # `config` needs no engine, but podman-compose asks it for a version: any program answers.
-    command = [
-        str(program),
-        "--podman-path",
-        sys.executable,
-        "-f",
-        str(ROOT / "docker-compose.yml"),
-        "--profile",
-        "x",
-        "--profile",
-        "files",
-        "--profile",
-        "catalogue",
-        "config",
-    ]
+    # `config` needs no engine, but podman-compose runs it for its version: any program will do.
+    profiles = [word for name in ("x", "files", "catalogue") for word in ("--profile", name)]
+    arguments = ["--podman-path", sys.executable, "-f", str(ROOT / "docker-compose.yml"), *profiles, "config"]
+    command = [str(program), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
-    return found
+    services: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
+    return services
 
 
-def test_every_part_is_a_service_of_its_own(services: dict[str, Any]) -> None:
+def test_every_process_is_a_service_of_its_own(services: dict[str, Any]) -> None:
     assert set(services) == {*OURS, *SERVERS}
 
 
-def test_every_service_has_limits_and_what_goes_on_has_a_health_check(services: dict[str, Any]) -> None:
+def test_every_service_has_limits_and_every_lasting_one_a_health_check(services: dict[str, Any]) -> None:
     for name, service in services.items():
         assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}, name
         if name not in ("topics", "files"):
@@ -58,12 +48,10 @@ def test_every_service_has_limits_and_what_goes_on_has_a_health_check(services: 
 
 @pytest.mark.parametrize("name", OURS)
 def test_each_command_is_one_of_the_command_line(services: dict[str, Any], name: str) -> None:
-    from stormpetrel.cli import assembled
-
     words = [word for word in services[name]["command"] if not word.startswith(("-", "/")) and word != "1"]
     arguments = words[:2] if words[0] in ("topics", "consume", "sources") else words[:1]
-    answer = CliRunner().invoke(assembled(), [*arguments, "--help"])
-    assert answer.exit_code == 0, answer.output
+    result = CliRunner().invoke(build_app(), [*arguments, "--help"])
+    assert result.exit_code == 0, result.output
 
 
 def test_the_addresses_are_settings_and_the_probes_are_the_ports_that_we_serve(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from stormpetrel.demo.night import write
+from stormpetrel.demo.night import write_night
 from tests.integration.running import RunningSystem
 
 
 @pytest.fixture(scope="session")
 def night_has_passed(system: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> RunningSystem:
     system.start_pipeline()
-    stream = write(tmp_path_factory.mktemp("night"), size=600, seed=7)
+    stream = write_night(tmp_path_factory.mktemp("night"), size=600, seed=7)
     counts = system.replay(stream)
     assert counts == {"published": 600, "passed": 0, "dead": 1}
     system.wait_until_worked_through()

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from stormpetrel.cli.console import say
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
@@ -45,7 +46,7 @@ class RunningSystem:
         self.kafka = self.settings.local_kafka
         self.reader = KafkaTopicReader(self.kafka)
         self.directory = directory
-        self.stack = Stack(directory, print)
+        self.stack = Stack(directory, say)
         self.ours: dict[str, subprocess.Popen[bytes]] = {}
         self.ports: dict[str, int] = {}
         self._api_port = 0

@@ -9,7 +9,7 @@ import pytest
 from odc.geo.geobox import GeoBox
 from typer.testing import CliRunner
 
-from stormpetrel.cli import assembled
+from stormpetrel.cli import build_app
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.imagery.patches.cutting import describe
 from stormpetrel.imagery.patches.earth_model import EarthModel, import_earth_model, read_earth_manifest
@@ -82,7 +82,7 @@ def test_a_model_is_imported_by_one_command_and_refused_with_wrong_options(tmp_p
     graph = write_graph(tmp_path / "tiny.onnx", 2, 60)
     command = ["model", "earth", str(graph), str(tmp_path / "model"), "--name", "tiny", "--size", "60"]
     right = ["--channels", "B08,VV", "--mean", "0.1,-12", "--std", "0.05,4"]
-    result = CliRunner().invoke(assembled(), [*command, *right])
+    result = CliRunner().invoke(build_app(), [*command, *right])
     assert result.exit_code == 0, result.output
     assert read_earth_manifest(tmp_path / "model").dimensions == 4
     for wrong, message in (
@@ -90,6 +90,6 @@ def test_a_model_is_imported_by_one_command_and_refused_with_wrong_options(tmp_p
         (["--channels", "B08,VV", "--mean", "0", "--std", "1"], "mean and a standard deviation"),
         (["--channels", "B08,B08", "--mean", "0,0", "--std", "1,1"], "different ones"),
     ):
-        result = CliRunner().invoke(assembled(), [*command, *wrong])
+        result = CliRunner().invoke(build_app(), [*command, *wrong])
         assert result.exit_code != 0
         assert message in str(result.exception)

@@ -1,4 +1,4 @@
-"""The measures against figures worked by hand, and an evaluation of a small judged folder from end to end."""
+"""The measures against figures worked by hand, and an evaluation of a small labelled folder from end to end."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from stormpetrel.core.errors import ModelUnavailable, SetupError
 from stormpetrel.evaluation.measures import average_precision, ndcg_at, paired_p, precision_at
 from stormpetrel.evaluation.retrieval import FUSED, MODALITIES, evaluate
-from stormpetrel.evaluation.test_collections import read_sets
+from stormpetrel.evaluation.test_collections import TestCollection, read_collections
 from stormpetrel.fusion import METHODS, RankList
-from stormpetrel.fusion.adaptive import LearnedFusion, fit_fusion
+from stormpetrel.fusion.adaptive import LearnedFusion, learn
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 
 
@@ -46,11 +46,11 @@ class WordVectors:
     version = "words@test"
 
     def encode(self, texts: list[str]) -> NDArray[np.float32]:
-        found = np.zeros((len(texts), 64), dtype=np.float32)
+        vectors = np.zeros((len(texts), 64), dtype=np.float32)
         for row, text in enumerate(texts):
             for word in text.lower().split():
-                found[row, sum(word.encode()) % 64] += 1
-        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
+                vectors[row, sum(word.encode()) % 64] += 1
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
 
 
 def _folder(directory: Path) -> Path:
@@ -79,31 +79,52 @@ def _folder(directory: Path) -> Path:
     return directory
 
 
-def test_an_evaluation_reports_every_modality_and_every_fusion(tmp_path: Path, geoparser: Geoparser) -> None:
-    (judged,) = read_sets(_folder(tmp_path / "small_set"), 60)
-    assert judged.name == "small_set"
-    assert len(judged.posts) == 91, "the repeat is collapsed"
-    report = evaluate(judged, WordVectors(), geoparser)
-    assert report["queries"] == 60
-    assert {*MODALITIES, *METHODS, "adaptive", FUSED, f"{FUSED}_words"} <= set(report["methods"])
-    assert report["best_single"] in MODALITIES
-    methods = report["methods"]
-    assert methods["text"]["map"] > methods["time"]["map"]
-    assert methods[FUSED]["map"] >= methods["rrf"]["map"]
-    assert 0 <= report["lost_share"] <= 1
+def test_an_evaluation_reports_right_figures_for_every_modality_and_every_fusion(
+    tmp_path: Path, geoparser: Geoparser
+) -> None:
+    (tests,) = read_collections(_folder(tmp_path / "small_set"), 60)
+    assert tests.name == "small_set"
+    assert len(tests.posts) == 91, "the repeat is collapsed"
+    assert len(tests.training_queries) == 30 and not set(tests.training_queries) & set(tests.queries)
+    report = evaluate(tests, WordVectors(), geoparser)
     assert json.loads(orjson.dumps(report)) == report
-    assert all(set(found) == {"p10", "map", "ndcg10", "p95_ms"} for found in methods.values())
+    fusions = (*METHODS, "adaptive", FUSED)
+    methods = report["methods"]
+    assert methods.keys() == {*MODALITIES, *fusions, *(f"{name}_words" for name in fusions)}
+    for scores in methods.values():
+        assert scores.keys() == {"p10", "map", "ndcg10", "p95_ms"}
+        assert all(0 <= scores[name] <= 1 for name in ("p10", "map", "ndcg10")) and scores["p95_ms"] > 0
+    assert report["queries"] == 60
+    assert methods["time"]["p10"] == pytest.approx(_precision_by_time(tests), abs=1e-4)
+    assert methods["space"]["map"] == 0, "no text names a place"
+    assert methods["lexical"]["p10"] > 0.8 > 0.2 > methods["time"]["p10"]
+    assert methods[FUSED]["map"] > methods["rrf"]["map"] and report["p_vs_rrf"] < 0.01
+    assert report["fused"] == FUSED
+    assert report["best_single"] == max(MODALITIES, key=lambda name: methods[name]["map"])
+    assert 0 < report["p_vs_best_single"] <= 1
+    assert report["lost_share"] * 60 == pytest.approx(round(report["lost_share"] * 60), abs=0.01), "a share of 60"
+
+
+def _precision_by_time(tests: TestCollection) -> float:
+    """P@10 of the posts nearest in time, ties by row, worked out without the evaluation's own code."""
+    shares = []
+    for query in tests.queries:
+        post = tests.posts[query]
+        others = [row for row in range(len(tests.posts)) if row != query]
+        nearest = sorted(others, key=lambda row: (abs(tests.posts[row].at - post.at), row))[:10]
+        shares.append(sum(tests.posts[row].label == post.label for row in nearest) / 10)
+    return float(np.mean(shares))
 
 
 def test_a_folder_of_sets_is_read_set_by_set(tmp_path: Path) -> None:
     _folder(tmp_path / "one")
     _folder(tmp_path / "two")
-    assert [judged.name for judged in read_sets(tmp_path, 10)] == ["one", "two"]
+    assert [tests.name for tests in read_collections(tmp_path, 10)] == ["one", "two"]
 
 
-def test_a_folder_without_judged_posts_says_what_it_wants(tmp_path: Path) -> None:
+def test_a_folder_without_labelled_posts_says_what_it_needs(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="event"):
-        read_sets(tmp_path, 10)
+        read_collections(tmp_path, 10)
 
 
 @settings(max_examples=30, deadline=None)
@@ -114,20 +135,20 @@ def test_a_folder_without_judged_posts_says_what_it_wants(tmp_path: Path) -> Non
         max_size=4,
     )
 )
-def test_measures_are_those_of_ranx(judged: list[tuple[list[int], set[int]]]) -> None:
-    qrels = ranx.Qrels({f"q{n}": {f"d{item}": 1 for item in relevant} for n, (_, relevant) in enumerate(judged)})
+def test_measures_are_those_of_ranx(rankings: list[tuple[list[int], set[int]]]) -> None:
+    qrels = ranx.Qrels({f"q{n}": {f"d{item}": 1 for item in relevant} for n, (_, relevant) in enumerate(rankings)})
     run = ranx.Run(
         {
             f"q{n}": {f"d{item}": float(-rank) for rank, item in enumerate(ranked)}
-            for n, (ranked, _) in enumerate(judged)
+            for n, (ranked, _) in enumerate(rankings)
         }
     )
-    theirs = ranx.evaluate(qrels, run, ["precision@10", "map@100", "ndcg@10"], return_mean=False)
-    for n, (ranked, relevant) in enumerate(judged):
+    expected = ranx.evaluate(qrels, run, ["precision@10", "map@100", "ndcg@10"], return_mean=False)
+    for n, (ranked, relevant) in enumerate(rankings):
         hits = [item in relevant for item in ranked]
-        assert precision_at(10, hits) == pytest.approx(theirs["precision@10"][n])
-        assert average_precision(hits, len(relevant), 100) == pytest.approx(theirs["map@100"][n])
-        assert ndcg_at(10, hits, len(relevant)) == pytest.approx(theirs["ndcg@10"][n])
+        assert precision_at(10, hits) == pytest.approx(expected["precision@10"][n])
+        assert average_precision(hits, len(relevant), 100) == pytest.approx(expected["map@100"][n])
+        assert ndcg_at(10, hits, len(relevant)) == pytest.approx(expected["ndcg@10"][n])
 
 
 def test_reciprocal_rank_fusion_is_that_of_ranx() -> None:
@@ -136,9 +157,9 @@ def test_reciprocal_rank_fusion_is_that_of_ranx() -> None:
         for name, ids in (("a", "abcde"), ("b", "bafgc"), ("c", "hbiaj"), ("d", "kblma"))
     ]
     runs = [ranx.Run({"q": dict(zip(ranked.items, ranked.scores, strict=True))}) for ranked in lists]
-    theirs = ranx.fuse(runs, method="rrf", params={"k": 60}).to_dict()["q"]
-    ours = {item.id: item.score for item in METHODS["rrf"](lists, None)}
-    assert ours == pytest.approx(theirs)
+    expected = ranx.fuse(runs, method="rrf", params={"k": 60}).to_dict()["q"]
+    scores = {item.id: item.score for item in METHODS["rrf"](lists, None)}
+    assert scores == pytest.approx(expected)
 
 
 def _query(sure: str, good: str) -> tuple[list[RankList], set[str]]:
@@ -152,23 +173,23 @@ def _query(sure: str, good: str) -> tuple[list[RankList], set[str]]:
 
 
 def test_adaptive_fusion_learns_to_trust_the_list_that_is_sure() -> None:
-    judged = [_query("text" if n % 2 else "space", f"good{n}-") for n in range(40)]
-    fusion = fit_fusion(judged, ("text", "space"))
+    queries = [_query("text" if n % 2 else "space", f"good{n}-") for n in range(40)]
+    fusion = learn(queries, ("text", "space"))
     for sure in ("text", "space"):
         lists, relevant = _query(sure, "new")
         assert {fusion(lists)[0].id} == relevant
         assert [item.id for item in fusion(lists[::-1])] == [item.id for item in fusion(lists)]
 
 
-def test_a_silent_modality_changes_nothing_for_adaptive_fusion() -> None:
-    fusion = fit_fusion([_query("text", f"g{n}-") for n in range(10)], ("text", "space"))
+def test_an_empty_modality_changes_nothing_for_adaptive_fusion() -> None:
+    fusion = learn([_query("text", f"g{n}-") for n in range(10)], ("text", "space"))
     lists, _ = _query("text", "new")
     assert fusion([lists[0]]) == fusion([lists[0], RankList("space", (), ())])
     assert len(fusion(lists)) == 60
 
 
 def test_learned_weights_are_kept_in_a_file(tmp_path: Path) -> None:
-    fusion = fit_fusion([_query("text", f"g{n}-") for n in range(10)], ("text", "space"))
+    fusion = learn([_query("text", f"g{n}-") for n in range(10)], ("text", "space"))
     file = tmp_path / "weights.json"
     LearnedFusion(fusion, fusion, ("a set",)).save(file)
     lists, _ = _query("space", "new")

@@ -10,7 +10,7 @@ import pytest
 
 from stormpetrel.core.errors import SetupError
 from stormpetrel.evaluation.place_scores import PointTally, SpanTally
-from stormpetrel.evaluation.places import evaluate, events_of, recognise
+from stormpetrel.evaluation.places import evaluate, posts_by_event, recognise
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.places.tagger.labelled_mentions import (
@@ -82,7 +82,7 @@ def test_training_is_deterministic_and_the_tagger_knows_its_training_posts(
     card = {"data": "generated", "gazetteer": gazetteer.version, "posts": {"en_training": 120}, "held_out": None}
     write_tagger(tmp_path / "tagger", first, training, card)
     assert was_trained_on(tmp_path / "tagger", training) and not was_trained_on(tmp_path / "tagger", other)
-    report = recognise(events_of(other), gazetteer, tmp_path / "tagger", progress.append)
+    report = recognise(posts_by_event(other), gazetteer, tmp_path / "tagger", progress.append)
     assert report["held_out_by_training"] == [] and report["exact"]["r"] > 0.5
     words = json.loads((tmp_path / "tagger" / "vocab" / "strings.json").read_text())
     assert "Houston" not in words, "no text of the posts is in the files"

@@ -1,4 +1,4 @@
-"""The local vector index optimises a copy of itself: nothing that is written meanwhile is lost, nobody waits for it."""
+"""The local vector index optimises a copy of itself: nothing that is written meanwhile is lost, nobody is blocked."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ CONFIGURATION = {"vectors": {"text": {"size": 4, "distance": "Cosine"}}, "sparse
 
 
 class SlowOptimiser:
-    """Optimises when it is let; in a thread, for a test has no time for processes."""
+    """Optimises once the test allows it; in a thread, because processes take seconds to start."""
 
     def __init__(self) -> None:
-        self.begun, self.go, self.fail = threading.Event(), threading.Event(), False
+        self.started, self.allowed, self.fails = threading.Event(), threading.Event(), False
 
     def __call__(self, directory: Path, configuration: dict[str, Any]) -> None:
-        self.begun.set()
-        assert self.go.wait(20)
-        if self.fail:
+        self.started.set()
+        assert self.allowed.wait(20)
+        if self.fails:
             raise OSError("killed")
         optimise(directory, configuration)
 
@@ -56,35 +56,35 @@ def _shard(directory: Path, slow: SlowOptimiser) -> tuple[Engine, Shard]:
 
 
 def _ids(shard: Shard) -> set[str]:
-    found = shard.scroll({"limit": 1000, "with_payload": True})
-    return {record["payload"]["id"] for record in found["points"]}
+    page = shard.scroll({"limit": 1000, "with_payload": True})
+    return {record["payload"]["id"] for record in page["points"]}
 
 
 def test_what_is_written_while_a_copy_is_optimised_is_in_it(tmp_path: Path, slow: SlowOptimiser) -> None:
     engine, shard = _shard(tmp_path, slow)
     shard.upsert([_point(number) for number in range(120)])
-    assert slow.begun.wait(10) and shard.optimising
+    assert slow.started.wait(10) and shard.optimising
     shard.upsert([_point(number) for number in range(120, 150)])
     shard.delete([_point(3)["id"], _point(130)["id"]])
-    wanted = {f"x:{number}" for number in range(150)} - {"x:3", "x:130"}
-    assert _ids(shard) == wanted
-    slow.go.set()
-    wait_until(lambda: not shard.optimising, 30, "the copy has taken the shard's place")
-    assert _ids(shard) == wanted and shard.count({}) == 148
+    expected = {f"x:{number}" for number in range(150)} - {"x:3", "x:130"}
+    assert _ids(shard) == expected
+    slow.allowed.set()
+    wait_until(lambda: not shard.optimising, 30, "the copy has replaced the shard")
+    assert _ids(shard) == expected and shard.count({}) == 148
     near = {"query": {"nearest": _vector(140)}, "using": "text", "limit": 1, "with_payload": ["id"]}
     assert shard.query_batch([near])[0]["points"][0]["payload"]["id"] == "x:140"
     assert [path.name for path in (tmp_path / "c").iterdir()] == ["1"]
     engine.close()
     again = Engine(tmp_path, slow).shards["c"]
-    assert _ids(again) == wanted
+    assert _ids(again) == expected
 
 
 def test_an_optimisation_that_fails_leaves_the_shard_as_it_is(tmp_path: Path, slow: SlowOptimiser) -> None:
-    slow.fail = True
-    slow.go.set()
+    slow.fails = True
+    slow.allowed.set()
     engine, shard = _shard(tmp_path, slow)
     shard.upsert([_point(number) for number in range(120)])
-    wait_until(lambda: slow.begun.is_set() and not shard.optimising, 10, "it has failed")
+    wait_until(lambda: slow.started.is_set() and not shard.optimising, 10, "it has failed")
     assert shard.count({}) == 120
     engine.close()
     assert Engine(tmp_path, slow).shards["c"].count({}) == 120
@@ -93,14 +93,14 @@ def test_an_optimisation_that_fails_leaves_the_shard_as_it_is(tmp_path: Path, sl
 def test_a_dropped_collection_does_not_come_back_from_its_copy(tmp_path: Path, slow: SlowOptimiser) -> None:
     engine, shard = _shard(tmp_path, slow)
     shard.upsert([_point(number) for number in range(120)])
-    assert slow.begun.wait(10)
+    assert slow.started.wait(10)
     assert engine.drop("c")
-    slow.go.set()
-    wait_until(lambda: shard._renewing is None, 30, "the renewal has ended")
+    slow.allowed.set()
+    wait_until(lambda: shard._optimising is None, 30, "the optimisation has ended")
     assert Engine(tmp_path, slow).shards == {}
 
 
-def test_a_shard_of_before_generations_is_adopted(tmp_path: Path, slow: SlowOptimiser) -> None:
+def test_a_shard_of_the_first_release_is_migrated(tmp_path: Path, slow: SlowOptimiser) -> None:
     engine, shard = _shard(tmp_path, slow)
     shard.upsert([_point(number) for number in range(5)])
     engine.close()

@@ -12,7 +12,7 @@ from stormpetrel.core.errors import StormpetrelError
 from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn
 from stormpetrel.core.ports import EventProducer
 from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
-from stormpetrel.process.metrics import PRODUCTS_TOLD
+from stormpetrel.process.metrics import CATALOGUE_NOTIFICATIONS
 
 REMEMBERED_PRODUCTS = 50_000
 ProductEvent = ProductAnnounced | ProductWithdrawn
@@ -64,4 +64,4 @@ class ProductPublisher:
 
     def _count(self, outcome: str) -> None:
         self.counts[outcome] += 1
-        PRODUCTS_TOLD.labels(self._source, outcome).inc()
+        CATALOGUE_NOTIFICATIONS.labels(self._source, outcome).inc()

@@ -15,6 +15,7 @@ import marisa_trie
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.core.cells import distance_km
 from stormpetrel.core.errors import SetupError
 
 Kind = Literal["city", "admin2", "admin1", "country", "region"]
@@ -166,6 +167,12 @@ class Gazetteer:
         """A country, or its first division, by code."""
         row = self._divisions.get((country, admin1))
         return None if row is None else self._candidate(row)
+
+    def nearest_city(self, longitude: float, latitude: float) -> Candidate:
+        """The populated place nearest to a point (degrees, WGS 84)."""
+        rows = np.flatnonzero(self._places["kind"] == KINDS.index("city"))
+        kilometres = distance_km(longitude, latitude, *(self._places[name][rows] for name in ("longitude", "latitude")))
+        return self._candidate(int(rows[kilometres.argmin()]))
 
     def names_of(self, kind: Kind) -> tuple[list[str], NDArray[np.float64]]:
         """(names, populations) of all places of a kind; of cities, those of at least 1,000 people."""

@@ -1,10 +1,10 @@
-"""What the benchmarks stand on: a system of their own, texts, memory of processes, percentiles."""
+"""What the benchmarks share: a system of their own, texts, memory of processes, percentiles."""
 
 from __future__ import annotations
 
 import json
 import statistics
-import sys
+import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,17 +13,13 @@ from typing import Any
 
 import psutil
 
+from stormpetrel.cli.console import say
 from stormpetrel.demo.night import flood_night, lines
 from stormpetrel.posts.text.encoder import ensure_text_model
 from tests.integration.running import RunningSystem
 
 CACHE = Path(__file__).resolve().parent.parent / ".stormpetrel" / "cache"
 MODEL = "all-MiniLM-L6-v2"
-
-
-def say(text: str) -> None:
-    """Progress, on stderr."""
-    print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -43,7 +39,7 @@ def model_directory() -> Path:
 
 
 def post_files(data: Path | None, directory: Path) -> tuple[str, Path]:
-    """(what it is, file or folder of posts): the real tweets where given, else a generated night."""
+    """(its name, file or folder of posts): the real tweets where `data` has them, else a generated night."""
     if data is not None:
         mentions = data / "tweets_idrisi" / "mentions"
         return (f"{mentions.parent.name}/{mentions.name}", mentions) if mentions.is_dir() else (data.name, data)
@@ -54,40 +50,43 @@ def post_files(data: Path | None, directory: Path) -> tuple[str, Path]:
 
 def records(path: Path) -> list[dict[str, Any]]:
     """All JSON objects of a file or a folder of JSON lines; broken lines are left out."""
-    found = []
+    rows = []
     for file in sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]:
         for line in file.read_text(encoding="utf-8").splitlines():
             try:
-                found.append(json.loads(line))
+                rows.append(json.loads(line))
             except json.JSONDecodeError:
                 continue
-    return found
+    return rows
 
 
-def texts_of(found: Sequence[dict[str, Any]]) -> list[str]:
+def texts_of(records: Sequence[dict[str, Any]]) -> list[str]:
     """The texts of records in the plain form or X's."""
-    return [str(record.get("text") or (record.get("data") or {}).get("text") or "") for record in found]
+    return [str(record.get("text") or (record.get("data") or {}).get("text") or "") for record in records]
 
 
 def memory_mib(system: RunningSystem) -> dict[str, float]:
     """Resident memory of each process of the system, in MiB."""
-    processes = {**system.stack.processes, **system.ours}
     return {
         name: round(psutil.Process(process.pid).memory_info().rss / 2**20, 1)
-        for name, process in processes.items()
+        for name, process in _processes(system).items()
         if process.poll() is None
     }
 
 
 def anonymous_mib(system: RunningSystem) -> dict[str, float]:
-    """The part of the resident memory that is no file's: what the kernel cannot drop when memory is short (Linux)."""
-    found = {}
-    for name, process in {**system.stack.processes, **system.ours}.items():
+    """The anonymous part of the resident memory, which the kernel cannot drop when memory is short (Linux)."""
+    sizes = {}
+    for name, process in _processes(system).items():
         status = Path(f"/proc/{process.pid}/status")
         if status.exists():
             fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
-            found[name] = round(int(fields["RssAnon"].split()[0]) / 1024, 1)
-    return found
+            sizes[name] = round(int(fields["RssAnon"].split()[0]) / 1024, 1)
+    return sizes
+
+
+def _processes(system: RunningSystem) -> dict[str, subprocess.Popen[bytes]]:
+    return {**system.stack.processes, **system.ours}
 
 
 def percentiles(seconds: Sequence[float]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""From a notice to patches that are found: a pair over 2,400 x 2,400 pixels, with and without a before-image."""
+"""From announcing a product to its indexed patches: a pair of 2,400 x 2,400 px, with and without a reference."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ground import fresh_system, percentiles, say
+from benchmarks.fixtures import fresh_system, percentiles, say
 from consumers.sources.product_files import announce
 from stormpetrel.demo.scenes import Ground, write_optical, write_radar
 from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
@@ -18,21 +18,21 @@ SIZE, PAIRS = 2400, 4
 
 
 def run() -> dict[str, Any]:
-    """Seconds from the optical product's notice to the last of its patches in both stores; the radar image is known by
-    then. The first pair loads and compiles what the later ones find there, and is told apart."""
-    with tempfile.TemporaryDirectory(prefix="stormpetrel-notice-") as name, fresh_system() as system:
+    """Seconds from announcing the optical product to the last of its patches in both stores; the radar image is indexed
+    by then. The first pair loads and compiles what the later ones reuse, and is reported apart."""
+    with tempfile.TemporaryDirectory(prefix="stormpetrel-notification-") as name, fresh_system() as system:
         system.start("scenes", "consume", "scenes")
         publisher = ProductPublisher(system.producer(), "bench")
-        times = [_pair(system, publisher, Path(name), number) for number in range(PAIRS)]
+        times = [_time_pair(system, publisher, Path(name), number) for number in range(PAIRS)]
     return {
         "first_s": round(times[0], 2),
-        "without_before": percentiles(times[1:2]),
-        "with_before": percentiles(times[2:]),
+        "without_reference": percentiles(times[1:2]),
+        "with_reference": percentiles(times[2:]),
     }
 
 
-def _pair(system: RunningSystem, publisher: ProductPublisher, folder: Path, number: int) -> float:
-    """The first two pairs are of ground of their own; later ones of the second's, twelve days apart."""
+def _time_pair(system: RunningSystem, publisher: ProductPublisher, folder: Path, number: int) -> float:
+    """The first two pairs cover different ground; later ones cover the second's, twelve days apart."""
     say(f"pair {number + 1} of {PAIRS}")
     ground = Ground(32632, 499_200 + 96_000 * min(number, 1), 4_924_800, SIZE)
     moment = datetime(2025, 10, 1, 5, 35, tzinfo=UTC) + timedelta(days=12 * number)

@@ -1,0 +1,128 @@
+"""`stormpetrel train` and `generate`: learn from labelled data, and write data whose truth is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from stormpetrel.cli.declaration import AsJson, add_group
+
+PLACES_SOURCE = "IDRISI (CC BY 4.0; Suwaileh et al. 2023), names by GeoNames (CC BY 4.0)"
+
+
+def attach(app: typer.Typer) -> None:
+    """Adds the trainings and the generator."""
+    add_group(
+        app,
+        "train",
+        "Learn from labelled real data.",
+        fusion=train_fusion_weights,
+        places=train_places,
+        relevance=train_relevance,
+    )
+    add_group(app, "generate", "Write generated data whose truth is known.", scene=generate_scene)
+
+
+def train_fusion_weights(
+    data: Path = typer.Option(exists=True, file_okay=False, help="A folder of labelled posts, or of such folders."),
+    sets: str = typer.Option("", help="Only these sets of the folder, by name, with commas between them."),
+    queries: int = typer.Option(300, min=10, help="The most test queries of a set; it has twice as many to train on."),
+    out: Path = typer.Option(None, help="Where the weights go. [default: config/fusion_weights.json]"),
+    as_json: AsJson = False,
+) -> None:
+    """Learn the weights of adaptive fusion from labelled posts; the API reads them when it starts."""
+    from stormpetrel.bootstrap import FUSION_FILE, open_geoparser
+    from stormpetrel.cli.console import print_result, say
+    from stormpetrel.cli.system import load_text_encoder
+    from stormpetrel.core.errors import SetupError
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.evaluation.retrieval import MODALITIES
+    from stormpetrel.evaluation.test_collections import read_collections
+    from stormpetrel.evaluation.training_queries import train_fusion
+
+    names = {name.strip() for name in sets.split(",") if name.strip()}
+    collections = [each for each in read_collections(data, queries) if not names or each.name in names]
+    if missing := names - {collection.name for collection in collections}:
+        raise SetupError(f"no labelled posts in {data} are called {', '.join(sorted(missing))}")
+    settings, file = Settings(), out or FUSION_FILE
+    encoder = load_text_encoder(settings, say)
+    train_fusion(collections, encoder, open_geoparser(settings), MODALITIES, say).save(file)
+    sources = [collection.name for collection in collections]
+    print_result({"file": str(file), "trained_on": sources}, f"trained on {', '.join(sources)}: {file}", as_json)
+
+
+def train_places(
+    data: Path = typer.Option(exists=True, file_okay=False, help="A folder like tweets_idrisi, or of such folders."),
+    out: Path = typer.Option(None, help="Where the tagger goes. [default: config/places_tagger]"),
+    config: Path = typer.Option(None, exists=True, dir_okay=False, help="A spaCy config. [config/places_tagger.cfg]"),
+    card: bool = typer.Option(True, help="Hold whole events out first, for the figures of its card (an hour)."),
+    as_json: AsJson = False,
+) -> None:
+    """Train the tagger of place names on labelled posts (some ten minutes), and write it with its card."""
+    from stormpetrel.bootstrap import TAGGER, open_gazetteer
+    from stormpetrel.cli.console import print_result, say
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.evaluation.places import held_out, posts_by_event
+    from stormpetrel.posts.places.tagger.labelled_mentions import read_recognition
+    from stormpetrel.posts.places.tagger.tagger_files import write_tagger
+    from stormpetrel.posts.places.tagger.training import CONFIG_FILE, train_tagger
+
+    gazetteer = open_gazetteer(Settings())
+    posts = read_recognition(data)
+    by_event = posts_by_event(posts)
+    card_fields: dict[str, Any] = {
+        "data": PLACES_SOURCE if data.name == "tweets_idrisi" else data.name,
+        "gazetteer": gazetteer.version,
+        "posts": {event: len(event_posts) for event, event_posts in sorted(by_event.items())},
+        "held_out": held_out(by_event, gazetteer, say) if card else None,
+    }
+    directory = out or TAGGER
+    write_tagger(directory, train_tagger(posts, gazetteer, say, config or CONFIG_FILE), posts, card_fields)
+    text = f"trained on {len(posts):,} posts of {len(by_event)} events: {directory}"
+    print_result({"directory": str(directory), "posts": len(posts), "events": len(by_event)}, text, as_json)
+
+
+def train_relevance(
+    data: Path = typer.Option(exists=True, file_okay=False, help="A folder like tweets_crisislex: labelled events."),
+    out: Path = typer.Option(None, help="Where it goes. [default: config/relevance_prior.json]"),
+    as_json: AsJson = False,
+) -> None:
+    """Learn from labelled events what tells the posts of an event from others: the prior of API and workers."""
+    from stormpetrel.bootstrap import PRIOR_FILE
+    from stormpetrel.cli.console import print_result, say
+    from stormpetrel.cli.system import load_text_encoder
+    from stormpetrel.core.errors import SetupError
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.evaluation.annotated_posts import prior_from
+    from stormpetrel.evaluation.labelled_events import read_events
+    from stormpetrel.learning.training.relevance_model import Prior
+
+    settings = Settings()
+    events = read_events(data, load_text_encoder(settings, say))
+    model = prior_from([event for event in events if event.truth.any() and not event.truth.all()])
+    if model is None:
+        raise SetupError(f"no event in {data} has posts labelled as related and posts labelled as unrelated")
+    file = out or PRIOR_FILE
+    Prior("related", settings.text_model.name, model, tuple(event.name for event in events)).save(file)
+    posts = sum(len(event.truth) for event in events)
+    text = f"trained on {len(events)} events, {posts:,} posts: {file}"
+    print_result({"file": str(file), "posts": posts, "events": len(events)}, text, as_json)
+
+
+def generate_scene(
+    folder: Path = typer.Argument(help="Where the scene goes: radar.tif, optical.tif, truth.tif, classes.json."),
+    size: int = typer.Option(4800, min=480, help="Pixels a side, in steps of 480."),
+    seed: int = typer.Option(3, help="Another seed makes another scene."),
+    as_json: AsJson = False,
+) -> None:
+    """Write a generated flooded scene with the class of every pixel, as `eval annotation` reads it."""
+    from stormpetrel.cli.console import print_result
+    from stormpetrel.evaluation.generated_scene import generated_scene
+    from stormpetrel.evaluation.labelled_scene import write_scene
+
+    side = size // 480 * 480
+    write_scene(generated_scene(side, seed), folder)
+    text = f"{side} x {side} px of 10 m: {folder}"
+    print_result({"folder": str(folder), "size_px": side, "resolution_m": 10}, text, as_json)
