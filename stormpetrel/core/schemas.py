@@ -14,7 +14,7 @@ Json = dict[str, Any]
 DEAD_LETTER_HEADERS = {
     "reason": "why the record could not be worked on",
     "stage": "which part gave it up",
-    "origin": "topic/partition/offset, or file:line, that it came from",
+    "provenance": "topic/partition/offset, or file:line, that it came from",
 }
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from starlette.routing import BaseRoute
 
 from api.app import create_app
-from stormpetrel.cli import assembled
+from stormpetrel.cli import build_app
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import LIVE_TOPICS
 
@@ -96,7 +96,7 @@ def test_every_topic_is_documented_with_its_key_partitions_and_events() -> None:
 
 
 def test_every_command_is_documented() -> None:
-    assert set(rows("commands.md")) == set(commands(typer.main.get_command(assembled())))
+    assert set(rows("commands.md")) == set(commands(typer.main.get_command(build_app())))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])

@@ -18,7 +18,7 @@ from stormpetrel.evaluation.measures import average_precision, ndcg_at, paired_p
 from stormpetrel.evaluation.retrieval import FUSED, MODALITIES, evaluate
 from stormpetrel.evaluation.test_collections import TestCollection, read_collections
 from stormpetrel.fusion import METHODS, RankList
-from stormpetrel.fusion.adaptive import LearnedFusion, learn
+from stormpetrel.fusion.adaptive import LearnedFusion, fit_fusion
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 
 
@@ -174,7 +174,7 @@ def _query(sure: str, good: str) -> tuple[list[RankList], set[str]]:
 
 def test_adaptive_fusion_learns_to_trust_the_list_that_is_sure() -> None:
     queries = [_query("text" if n % 2 else "space", f"good{n}-") for n in range(40)]
-    fusion = learn(queries, ("text", "space"))
+    fusion = fit_fusion(queries, ("text", "space"))
     for sure in ("text", "space"):
         lists, relevant = _query(sure, "new")
         assert {fusion(lists)[0].id} == relevant
@@ -182,14 +182,14 @@ def test_adaptive_fusion_learns_to_trust_the_list_that_is_sure() -> None:
 
 
 def test_an_empty_modality_changes_nothing_for_adaptive_fusion() -> None:
-    fusion = learn([_query("text", f"g{n}-") for n in range(10)], ("text", "space"))
+    fusion = fit_fusion([_query("text", f"g{n}-") for n in range(10)], ("text", "space"))
     lists, _ = _query("text", "new")
     assert fusion([lists[0]]) == fusion([lists[0], RankList("space", (), ())])
     assert len(fusion(lists)) == 60
 
 
 def test_learned_weights_are_kept_in_a_file(tmp_path: Path) -> None:
-    fusion = learn([_query("text", f"g{n}-") for n in range(10)], ("text", "space"))
+    fusion = fit_fusion([_query("text", f"g{n}-") for n in range(10)], ("text", "space"))
     file = tmp_path / "weights.json"
     LearnedFusion(fusion, fusion, ("a set",)).save(file)
     lists, _ = _query("space", "new")
