@@ -11,8 +11,9 @@ demo: .venv/run.stamp   ; @$(BIN)/stormpetrel demo $(if $(DATA),--data "$(DATA)"
 test: .venv/dev.stamp   ; @$(BIN)/stormpetrel doctor --only tests && $(BIN)/python -m pytest $(ARGS) ## all tests, the ones against real servers included
 lint: .venv/dev.stamp   ; @$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports ## style, types and import rules
 bench: .venv/dev.stamp  ; @$(BIN)/stormpetrel bench $(if $(DATA),--data "$(DATA)") ## the figures of the README, as JSON
-docs: .venv/dev.stamp   ; @$(BIN)/mkdocs build -q --strict ## the documentation as a site, in site/
+docs: .venv/dev.stamp   ; @NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict ## the documentation as a site, in site/
 locks: $(UV) ; @for extra in "run:--extra local" "dev:--extra local --extra dev" "models:--extra models"; do $(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links -p 3.11 pyproject.toml $${extra#*:} -o locks/$${extra%%:*}.txt || exit 1; done ## resolve the dependencies again
+pictures: .venv/run.stamp ; @$(BIN)/stormpetrel pictures docs/pictures ## the README's pictures, from the demo that is running
 down:   ; @test ! -x $(BIN)/stormpetrel || $(BIN)/stormpetrel down ## stop what `make demo` left running
 clean: down ; rm -rf .venv .uv .stormpetrel ## stop everything and delete everything
 

@@ -14,7 +14,7 @@ from stormpetrel.core.errors import StormpetrelError
 
 def build_app() -> typer.Typer:
     """The command line with all its commands."""
-    from stormpetrel.cli import checks, demo, evaluations, models, places, processes, search, topics, training
+    from stormpetrel.cli import checks, demo, evaluations, models, pictures, places, processes, search, topics, training
 
     app = typer.Typer(
         name="stormpetrel",
@@ -23,7 +23,7 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in (demo, processes, topics, search, checks, models, places, evaluations, training):
+    for module in (demo, processes, topics, search, checks, models, places, evaluations, training, pictures):
         module.attach(app)
     return app
 

@@ -167,5 +167,5 @@ def _show(title: str, response: dict[str, Any], truth: dict[str, Any]) -> None:
     print_response(title, response)
     labels = [truth[hit["post_id"]]["flood"] for hit in response["hits"] if hit["post_id"] in truth]
     if labels:
-        found = response["found"]
-        say(f"{sum(labels)} of these {len(labels)} belong to the generated flood; {found} hits in all\n")
+        belonging = f"{sum(labels)} of these {len(labels)} belong to the generated flood"
+        say(f"{belonging}; {response['total']} hits in all\n")

@@ -16,7 +16,7 @@ def explain_hit(response: Json, rank: int) -> list[str]:
     hit = response["hits"][rank - 1]
     score = "" if hit["score"] is None else f" score {hit['score']:.4g},"
     item_id = hit["post_id"] or hit["patch_id"]
-    lines = [f"Hit {hit['rank']} of {response['found']}: {item_id},{score} fused by {response['fusion']}"]
+    lines = [f"Hit {hit['rank']} of {response['total']}: {item_id},{score} fused by {response['fusion']}"]
     post = hit["post"] or {}
     if text := " ".join(str(post.get("clean_text", "")).split()):
         lines.append(f"“{text[:EXCERPT]}{'…' if len(text) > EXCERPT else ''}”")

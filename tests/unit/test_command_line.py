@@ -24,7 +24,7 @@ NOWHERE = {"STORMPETREL_KAFKA__BOOTSTRAP": "127.0.0.1:9", "STORMPETREL_API__PORT
 # Processes run until they are stopped; the demo and the benchmarks report in their own way.
 WITHOUT_JSON = {"demo", "up", "worker", "serve", "bench", "consume", "local", "sources run"}
 RESPONSE = {
-    "found": 12,
+    "total": 12,
     "fusion": "tensor_min",
     "empty_modalities": ["visual"],
     "unavailable": {"concepts": "no model"},

@@ -12,24 +12,25 @@ import pytest
 from consumers.sources.files import files_in, lines, replay
 from consumers.sources.post_publisher import PostPublisher
 from stormpetrel.core.errors import SetupError
+from stormpetrel.core.topics import Topic
 
 
 class Recording:
-    """A publisher that remembers what it was given, and when on a clock of its own."""
+    """An EventProducer that remembers what it was given, and when on a clock of its own."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, float]] = []
-        self.dead: list[tuple[bytes, dict[str, bytes]]] = []
+        self.dead: list[tuple[bytes, str, str]] = []
         self.flushed = 0
         self.clock = 0.0
 
-    def publish(self, topic: str, key: str, event: Any, value: bytes, trace: str | None = None) -> None:
+    def publish(self, topic: Topic, key: str, event: Any, trace: str | None = None) -> None:
         self.sent.append((key, self.clock))
 
-    def dead_letter(self, topic: str, raw: bytes, headers: list[tuple[str, bytes]], key: bytes | None = None) -> None:
-        self.dead.append((raw, dict(headers)))
+    def dead_letter(self, topic: Topic, raw: bytes, reason: str, stage: str, provenance: str) -> None:
+        self.dead.append((raw, reason, provenance))
 
-    def flush(self) -> None:
+    def flush(self, timeout_s: float = 60) -> None:
         self.flushed += 1
 
 
@@ -39,7 +40,7 @@ def _line(number: int, second: int) -> str:
 
 def _play(path: Path, speed: float | None) -> Recording:
     recording = Recording()
-    replay(files_in(path), PostPublisher(recording, "files"), speed)  # type: ignore[arg-type]
+    replay(files_in(path), PostPublisher(recording, "files"), speed)
     return recording
 
 
@@ -57,9 +58,11 @@ def test_a_broken_line_dies_with_its_bytes_its_reason_and_its_place_and_the_rest
     file.write_bytes(_line(1, 0).encode() + b'{"id": "2", "te\n\n' + b"\xff\xfe\n" + _line(3, 0).encode())
     recording = _play(file, None)
     assert [key for key, _ in recording.sent] == ["file:1", "file:3"]
-    assert [raw for raw, _ in recording.dead] == [b'{"id": "2", "te', b"\xff\xfe"]
-    assert [headers["origin"] for _, headers in recording.dead] == [b"posts.jsonl:2", b"posts.jsonl:4"]
-    assert all(b"JSON" in headers["reason"] for _, headers in recording.dead)
+    assert [(raw, provenance) for raw, _, provenance in recording.dead] == [
+        (b'{"id": "2", "te', "posts.jsonl:2"),
+        (b"\xff\xfe", "posts.jsonl:4"),
+    ]
+    assert ["JSON" in reason for _, reason, _ in recording.dead] == [True, True]
     assert recording.flushed == 1
 
 
