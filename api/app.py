@@ -19,7 +19,21 @@ import stormpetrel
 from api.body_limit import BodyLimit
 from api.dependencies import Services
 from api.routes import annotations as annotating
-from api.routes import feedback, imagery, labels, maps, places, search, stac, validation
+from api.routes import (
+    exchange,
+    feedback,
+    imagery,
+    label_requests,
+    labels,
+    maps,
+    models,
+    places,
+    predictions,
+    search,
+    stac,
+    structured_query,
+    validation,
+)
 from api.routes import saved_searches as saved_searches
 from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound, StoreUnavailable, StormpetrelError
 from stormpetrel.core.settings import Settings
@@ -53,7 +67,12 @@ def create_app(services: Callable[[], Services]) -> FastAPI:
     app.include_router(labels.router)
     app.include_router(annotating.router)
     app.include_router(feedback.router)
+    app.include_router(exchange.router)
+    app.include_router(predictions.router)
+    app.include_router(structured_query.router)
     app.include_router(validation.router)
+    app.include_router(models.router)
+    app.include_router(label_requests.router)
     app.include_router(maps.router)
     _add_probes(app)
     _add_errors(app)

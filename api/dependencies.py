@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import structlog
+from fastapi import Request
 
 from api.annotation_log import AnnotationLog
 from api.paging import RecentSearches
@@ -28,11 +30,16 @@ from stormpetrel.bootstrap import (
     relevance_prior,
 )
 from stormpetrel.core.errors import ModelUnavailable
+from stormpetrel.core.events import Event, encode
 from stormpetrel.core.settings import Settings
+from stormpetrel.core.topics import Topic
 from stormpetrel.fusion.adaptive import LearnedFusion
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache
+from stormpetrel.learning.active.label_models import LabelModels
+from stormpetrel.learning.annotations.annotate import Annotations
 from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.learning.training.relevance_model import Prior
+from stormpetrel.log.kafka import Publisher, dead_letter_headers
 from stormpetrel.log.model_log import ModelLog
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.text.encoder import TextEncoder
@@ -149,6 +156,10 @@ class Services:
     def sources(self) -> CrossSourceSearch:
         return CrossSourceSearch(self.search, self.vectors, self.patches, self.documents)
 
+    @cached_property
+    def producer(self) -> _Producer:
+        return _Producer(self.settings.kafka.bootstrap)
+
     def close(self) -> None:
         self.saved_searches.close()
         self.annotations.close()
@@ -156,3 +167,53 @@ class Services:
         self.threads.shutdown(wait=False)
         self.documents.close()
         self.vectors.close()
+
+
+class _Producer:
+    """The port that use cases publish with, over Kafka."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._publisher = Publisher(bootstrap)
+
+    def publish(self, topic: Topic, key: str, event: Event, trace: str | None = None) -> None:
+        self._publisher.publish(topic.name, key, event, encode(event), trace)
+
+    def dead_letter(self, topic: Topic, raw: bytes, reason: str, stage: str, provenance: str) -> None:
+        self._publisher.dead_letter(topic.name, raw, dead_letter_headers(reason, stage, provenance))
+
+    def flush(self, timeout_s: float = 60.0) -> None:
+        self._publisher.flush(timeout_s)
+
+
+def annotations_of(request: Request) -> Annotations:
+    """What annotating needs."""
+    services: Services = request.app.state.services
+    return Annotations(
+        services.annotations.journal,
+        services.documents,
+        services.vectors,
+        lambda kind: services.collection if kind == "posts" else services.patches,
+    )
+
+
+def models(request: Request) -> LabelModels:
+    """What the use cases of label models need."""
+    from api.cross_source import across_worlds
+    from api.query_builder import encoded
+    from api.schemas.requests import SearchRequest
+
+    services: Services = request.app.state.services
+
+    def patches_of_text(text: str) -> list[str]:
+        answer = across_worlds(SearchRequest(text=text, sources=["posts", "patches"], limit=20), services)
+        return [member.id for hit in answer.hits for member in hit.members if member.kind == "patch"]
+
+    return LabelModels(
+        annotations_of(request),
+        services.embedding_cache,
+        services.prior,
+        services.models,
+        services.producer,
+        lambda text: encoded(text, services),
+        patches_of_text,
+    )

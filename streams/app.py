@@ -94,7 +94,7 @@ def run(settings: Settings) -> None:
     window = DuplicateWindow(settings.worker.duplicate_window, settings.worker.duplicate_similarity)
     models = Scorer()
     models_log = ModelLog(settings.kafka.bootstrap, models.take)
-    enricher = Enricher(encoder, open_geoparser(settings, learns=True), window, _sight(settings), judges=models.judged)
+    enricher = Enricher(encoder, open_geoparser(settings, learns=True), window, _sight(settings), judges=models.score)
     known = warm_window(enricher, settings.kafka.bootstrap, settings.worker.duplicate_window)
     app = build_app(settings, settings.local.directory / "faust")
     enrich.attach(app, enricher, readiness, settings.worker.batch, settings.worker.batch_within_s)

@@ -42,7 +42,7 @@ def _teach(
     """Answers rounds as a person would; what the model then says of the items that were never asked, after each."""
     asked: set[str] = set()
     for number in range(1, ROUNDS + 1):
-        question = {**scope, "label": label, "ask": LABELS_A_ROUND, **(begin if number == 1 else {})}
+        question = {**scope, "label": label, "batch_size": LABELS_A_ROUND, **(begin if number == 1 else {})}
         found = _posted(client, "/v1/feedback", question)
         shown = [*found["boundary"], *found["coverage"][: LABELS_A_ROUND // 2], *found["top"]]
         picked = [own for own in dict.fromkeys(one["item_id"] for one in shown) if own in truth][:LABELS_A_ROUND]
@@ -82,7 +82,7 @@ def _patches(client: httpx.Client, scene_id: str) -> dict[str, bool]:
     wet = bears(ground.truth(flood=True), SIDE, LabelledClass((WATER, MUD)))
     north, west = round(ground.north / (10 * SIDE)), round(ground.west / (10 * SIDE))
     reply = client.post(
-        "/v1/knowledge", json={"collection": "patches/demo", "within": {"scene_id": scene_id}, "limit": 1000}
+        "/v1/structured-query", json={"collection": "patches/demo", "within": {"scene_id": scene_id}, "limit": 1000}
     )
     found: dict[str, bool] = {}
     for item in reply.raise_for_status().json()["items"]:

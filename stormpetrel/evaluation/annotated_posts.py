@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from stormpetrel.evaluation.humanitarian import humanitarian_report
 from stormpetrel.evaluation.labelled_events import Bools, Event, Rows, read_events
-from stormpetrel.learning.active.selection import Examples, next_round
+from stormpetrel.learning.active.selection import next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
 from stormpetrel.learning.evaluation.reports import binary_report
+from stormpetrel.learning.training.examples import Examples
+from stormpetrel.learning.training.label_model import round_ranker
 from stormpetrel.learning.training.linear_model import LinearModel
 from stormpetrel.learning.training.online_learners import NAMES, Learner
-from stormpetrel.learning.training.relevance_model import fitted, learn_prior
+from stormpetrel.learning.training.relevance_model import learn_prior
 from stormpetrel.posts.text.encoder import TextEncoder
 
 LABELS, A_ROUND, SEEDS = 200, 20, 5
@@ -72,15 +74,15 @@ def _stream(event: Event, prior: LinearModel | None) -> dict[str, float]:
     """How well the stream's learners foresee labels that come in the order of the posts, each before it is learned:
     balanced accuracy over the first `STREAMED`, and that of the one that served. Empty where one side never came."""
     learner, hits, seen = Learner(prior), Counter[bool](), Counter[bool]()
-    for number, (vector, belongs) in enumerate(zip(event.vectors[:STREAMED], event.truth.tolist(), strict=False)):
+    for vector, belongs in zip(event.vectors[:STREAMED], event.truth.tolist(), strict=False):
         served = learner.served
         if served is not None:
             seen[belongs] += 1
             hits[belongs] += (served.score(vector) >= 0) == belongs
-        learner.learn(str(number), vector, 1 if belongs else -1)
+        learner.learn(vector, 1 if belongs else -1)
     if not all(seen[side] for side in (True, False)):
         return {}
-    told: dict[str, float] = {name: float(learner.prequential[name].told()["balanced_accuracy"]) for name in NAMES}
+    told: dict[str, float] = {name: float(learner.prequential[name].summary()["balanced_accuracy"]) for name in NAMES}
     return {**told, "served": float(np.mean([hits[side] / seen[side] for side in (True, False)]))}
 
 
@@ -117,7 +119,7 @@ def _said(event: Event, prior: LinearModel | None, rows: Rows) -> Bools:
     examples = _examples(event.vectors, event.truth, rows)
     if not len(rows) and prior is None:
         return np.ones(len(event.truth), dtype=bool)
-    made, _ = fitted(examples, event.vectors, prior)
+    made = round_ranker(examples, event.vectors, prior)
     return (
         made.scores(event.vectors) > 0 if made.separates else np.full(len(event.truth), bool(event.truth[rows].all()))
     )
@@ -131,7 +133,7 @@ def _asked(event: Event, prior: LinearModel | None, pool: Rows, seed: int) -> Ro
     taken = [] if prior is not None else [int(np.random.default_rng(seed).choice(some))]
     while len(taken) < min(LABELS, len(pool)):
         examples = _examples(matrix, truth, np.array(taken, dtype=np.int64))
-        ranker, _ = fitted(examples, matrix, prior)
+        ranker = round_ranker(examples, matrix, prior)
         found = next_round(matrix, examples, ranker, A_ROUND)
         both = len(set(examples.signs.tolist())) > 1
         picked = found.boundary if both else np.r_[found.coverage[: A_ROUND // 2], found.boundary, found.top]

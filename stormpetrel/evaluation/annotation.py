@@ -15,9 +15,10 @@ from stormpetrel.evaluation.generated_scene import generated_scene
 from stormpetrel.evaluation.labelled_scene import LabelledScene, ScaleLevel, grids_of, is_scene, read_scene
 from stormpetrel.evaluation.patches import FEW, flood_tiles, read_labelled
 from stormpetrel.learning.active import cascade
-from stormpetrel.learning.active.selection import Examples, next_round
+from stormpetrel.learning.active.selection import next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
-from stormpetrel.learning.training.support_vector_ranker import Float32, fit, width_of
+from stormpetrel.learning.training.examples import Examples, Float32
+from stormpetrel.learning.training.support_vector_ranker import fit, width_of
 
 Bools = NDArray[np.bool_]
 SEEDS = 5
@@ -157,7 +158,7 @@ def _cascade(scale_levels: Sequence[ScaleLevel], label: str, seed: int) -> dict[
             asked = next_round(matrix, Examples(np.array(taken), matrix[taken], signs), ranker, step)
             picked = asked.boundary if asked.ranker.separates else np.r_[asked.coverage[:3], asked.top[:2]]
             taken += [int(row) for row in dict.fromkeys(picked.tolist())][:step]
-        told.append(cascade.Told(taken, [1 if truth[row] else -1 for row in taken]))
+        told.append(cascade.LevelLabels(taken, [1 if truth[row] else -1 for row in taken]))
     finest, last = scale_levels[-1], told[-1]
     made = cascade.descend(levels, told)
     matrix, truth = finest.vectors["fused"], finest.truth[label]

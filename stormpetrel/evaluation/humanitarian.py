@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.evaluation.labelled_events import Event, Rows
-from stormpetrel.learning.active.selection import Examples, Ranker, next_round
+from stormpetrel.learning.active.selection import next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
 from stormpetrel.learning.evaluation.reports import binary_report
-from stormpetrel.learning.training.relevance_model import fitted
+from stormpetrel.learning.training.examples import Examples, Ranker
+from stormpetrel.learning.training.label_model import round_ranker
 
 ABOVE = "humanitarian/"
 LABELS, A_ROUND, SEEDS = 200, 20, 3
@@ -55,7 +56,7 @@ def _run(vectors: Float32, classes: NDArray[np.object_], able: Sequence[str], se
 
 def _model(vectors: Float32, classes: NDArray[np.object_], own: str, rows: Rows) -> tuple[Examples, Ranker]:
     examples = Examples(rows, vectors[rows], np.where(classes[rows] == own, 1, -1).astype(np.int8))
-    return examples, fitted(examples, vectors, None)[0]
+    return examples, round_ranker(examples, vectors, None)
 
 
 def _asked(vectors: Float32, classes: NDArray[np.object_], able: Sequence[str], pool: Rows) -> Rows:
