@@ -1,4 +1,4 @@
-"""items.labelled -> MongoDB: what models say of items, one document an item and label."""
+"""items.labelled -> MongoDB: predictions of label models, one document an item and label."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from stormpetrel.core.ids import model_id
 from stormpetrel.core.ports import Document, DocumentStore
 from stormpetrel.log.batch_consumer import Dead, schema_of
 
-FINENESS = 1_000_000  # of a decision value, so that the store can sort by an integer
+RANK_SCALE = 1_000_000  # a decision value times this is an integer that the store can sort by
 
 
 def prediction_documents(event: ItemsLabelled) -> list[Document]:
     """A document an item: `rank` orders the items of a label. Raises MalformedRecord where scores do not fit."""
     scores = event.scores.values()
     if len(scores) != len(event.item_ids):
-        raise MalformedRecord(f"it has {len(scores)} scores of {len(event.item_ids)} items; send it anew")
-    own = model_id(event.collection, event.label)
+        raise MalformedRecord(f"it has {len(scores)} scores of {len(event.item_ids)} items; publish it again")
+    key = model_id(event.collection, event.label)
     return [
         {
-            "_id": f"{own}:{item_id}",
-            "key": own,
+            "_id": f"{key}:{item_id}",
+            "key": key,
             "collection": event.collection,
             "label": event.label,
             "item_id": item_id,
             "score": round(float(score), 6),
-            "rank": round(float(score) * FINENESS),
+            "rank": round(float(score) * RANK_SCALE),
             "positive": bool(score > 0),
             "vector": event.vector,
             "scale_level": event.scale_level,
@@ -42,7 +42,7 @@ def prediction_documents(event: ItemsLabelled) -> list[Document]:
 
 
 class PredictionWriter:
-    """Writes predictions in the order of the log: a later one of an item and label takes the earlier one's place."""
+    """Writes predictions in the order of the log: a later one of an item and label replaces the earlier one."""
 
     def __init__(self, documents: DocumentStore) -> None:
         self._documents = documents

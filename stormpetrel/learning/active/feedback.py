@@ -54,7 +54,8 @@ def _first_examples(
     kind, vector = learning.scope.collection.kind, learning.scope.vector
     examples: list[tuple[str, int, Float32 | None]] = []
     if first.item_id:
-        stored = models.annotations.stored_vectors(kind, [first.item_id], [vector]).get(first.item_id, {})
+        index = models.annotations.index_of(kind)
+        stored = models.annotations.vectors.vectors(index, [first.item_id], [vector]).get(first.item_id, {})
         if vector not in stored:
             raise NotFound(f"{first.item_id!r} is not among the {kind}, or has no {vector} vector")
         examples.append((first.item_id, 1, stored[vector]))

@@ -15,15 +15,8 @@ from stormpetrel.learning.active.patch_ids import parents_of
 from stormpetrel.learning.active.selection import TOO_EARLY, Advice, Round, advise, examples_from, next_round
 from stormpetrel.learning.active.structured_query import LabelSource, Matcher, Predicate
 from stormpetrel.learning.annotations.annotation_store import AnnotationStore, ConsensusLabel, newest_vector_model
-from stormpetrel.learning.training.examples import Examples, Fit, Float32, Ranker
-from stormpetrel.learning.training.label_model import (
-    LabelModel,
-    patch_fit,
-    post_fit,
-    round_threshold,
-    train_patch_model,
-    train_post_model,
-)
+from stormpetrel.learning.training.examples import Examples, Float32, Ranker, Signs
+from stormpetrel.learning.training.label_model import LabelModel, round_threshold, train_patch_model, train_post_model
 from stormpetrel.learning.training.relevance_model import Prior, prior_for
 from stormpetrel.learning.training.support_vector_ranker import width_of
 
@@ -48,7 +41,7 @@ class TrainedModel:
     model: LabelModel
     threshold: float
     examples: Examples
-    fit: Fit
+    fit: Callable[[Float32, Signs], LabelModel]
     consensus: list[ConsensusLabel]
     counts: Mapping[str, int]  # how many items are positive, negative, disputed, skipped
     provisional: bool
@@ -135,13 +128,15 @@ class ActiveLearning:
         if not len(examples.signs) and prior is None:
             problem = f"nothing is known of {label!r} in {str(self.scope.collection)!r} yet"
             raise BadQuery("label", problem, NO_EXAMPLES)
-        gamma, threshold = width_of(items.vectors), 0.0
-        if self.scope.collection.kind == "posts":
-            model = train_post_model(examples.vectors, examples.signs, prior, gamma)
-            threshold = round_threshold(model, items.vectors[examples.unlabelled(len(items))])
-            fit = post_fit(prior, gamma, threshold)
-        else:
-            model, fit = train_patch_model(examples.vectors, examples.signs, gamma), patch_fit(gamma)
+        gamma = width_of(items.vectors)
+
+        def fit(vectors: Float32, signs: Signs) -> LabelModel:
+            if self.scope.collection.kind == "posts":
+                return train_post_model(vectors, signs, prior, gamma)
+            return train_patch_model(vectors, signs, gamma)
+
+        model = fit(examples.vectors, examples.signs)
+        threshold = round_threshold(model, items.vectors[examples.unlabelled(len(items))])
         return TrainedModel(model, threshold, examples, fit, consensus, _counts(consensus), not labelled)
 
     def next_round(self, label: str, batch_size: int, start: Start = ()) -> RoundResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,12 +32,6 @@ class Annotations:
     def check_label(self, label: str, collection: Collection) -> None:
         """Raises BadQuery where the catalogue has no such label of the collection's kind of items."""
         self.journal.catalogue.of_kind(label, collection.kind)
-
-    def stored_vectors(
-        self, kind: ItemKind, ids: Sequence[str], names: Sequence[str]
-    ) -> Mapping[str, Mapping[str, Any]]:
-        """The vectors of items by id and name, float32; those that are not there are left out."""
-        return self.vectors.vectors(self.index_of(kind), ids, names)
 
 
 @dataclass(frozen=True)
@@ -99,7 +93,8 @@ def _event_vectors(
 ) -> dict[str, dict[str, Vector]]:
     """The items' vectors as events hold them, with the models that made them."""
     vectors: dict[str, dict[str, Vector]] = {}
-    for item_id, stored in annotations.stored_vectors(kind, list(documents), VECTORS[kind]).items():
+    index = annotations.index_of(kind)
+    for item_id, stored in annotations.vectors.vectors(index, list(documents), VECTORS[kind]).items():
         document = documents[item_id]
         models = {"text": document.get("text_model")} if kind == "posts" else document.get("models") or {}
         vectors[item_id] = {

@@ -10,11 +10,11 @@ import numpy as np
 from stormpetrel.core.errors import BadQuery
 from stormpetrel.learning.active.embedding_cache import Items
 from stormpetrel.learning.active.label_models import LabelModels
-from stormpetrel.learning.active.rounds import ActiveLearning, Scope
+from stormpetrel.learning.active.rounds import ActiveLearning, Scope, TrainedModel
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
 from stormpetrel.learning.evaluation.reports import binary_report, confusion
 from stormpetrel.learning.inference.predictions import classify
-from stormpetrel.learning.training.examples import Examples, Fit, Rows
+from stormpetrel.learning.training.examples import Rows
 
 NONE = "none of these"
 MINIMUM_OF_A_SIGN = 2  # labels: with fewer none can be held out
@@ -38,9 +38,9 @@ def validate(
     return {"against": "given truth", "labels": reports, "between": between}
 
 
-def cross_validate(examples: Examples, fit: Fit, folds: int) -> dict[str, Any]:
+def cross_validate(trained: TrainedModel, folds: int) -> dict[str, Any]:
     """Each label is predicted by a model that did not learn it. Raises BadQuery where there are too few."""
-    signs = examples.signs
+    examples, signs = trained.examples, trained.examples.signs
     rarer = min(int((signs > 0).sum()), int((signs < 0).sum()))
     if rarer < MINIMUM_OF_A_SIGN:
         remedy = f"Give {MINIMUM_OF_A_SIGN} of each sign, or a truth"
@@ -52,7 +52,8 @@ def cross_validate(examples: Examples, fit: Fit, folds: int) -> dict[str, Any]:
     scores = np.empty(len(signs), dtype=np.float32)
     for fold in np.unique(fold_of):
         training, test = fold_of != fold, fold_of == fold
-        scores[test] = fit(examples.vectors[training], signs[training]).scores(examples.vectors[test])
+        model = trained.fit(examples.vectors[training], signs[training])
+        scores[test] = model.above(trained.threshold).scores(examples.vectors[test])
     return binary_report(signs > 0, scores > 0, scores)
 
 
@@ -80,7 +81,7 @@ def held_out_report(learning: ActiveLearning, label: str, items: Items, folds: i
             scores = previous.ranker.scores(trained.examples.vectors[later])
             report = binary_report(trained.examples.signs[later] > 0, scores > 0)
             curve.append({"round": number, "labels": len(known), "on_later_labels": report})
-    return {**cross_validate(trained.examples, trained.fit, folds), "curve": curve}
+    return {**cross_validate(trained, folds), "curve": curve}
 
 
 def truth_report(learning: ActiveLearning, label: str, items: Items, truth: Mapping[str, bool]) -> dict[str, Any]:

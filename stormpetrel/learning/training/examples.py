@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,6 +38,3 @@ class Ranker(Protocol):
     def scores(self, matrix: Float32) -> Float32:
         """Of rows, shape (rows,): positive is the label's side."""
         ...
-
-
-Fit = Callable[[Float32, Signs], Ranker]

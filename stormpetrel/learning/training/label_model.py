@@ -11,12 +11,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.learning.training.examples import Examples, Fit, Float32, Ranker, Signs
+from stormpetrel.learning.training.examples import Examples, Float32, Ranker, Signs
 from stormpetrel.learning.training.linear_model import LinearModel
 from stormpetrel.learning.training.relevance_model import fit_logistic
 from stormpetrel.learning.training.support_vector_ranker import SupportVectorRanker, fit, width_of
@@ -97,13 +96,3 @@ def round_ranker(examples: Examples, matrix: Float32, prior: LinearModel | None)
     """The model of a label of posts in a round over `matrix`, with the round's threshold."""
     model = train_post_model(examples.vectors, examples.signs, prior, width_of(matrix))
     return model.above(round_threshold(model, matrix[examples.unlabelled(len(matrix))]))
-
-
-def post_fit(prior: LinearModel | None, gamma: float, threshold: float) -> Fit:
-    """How other examples of the same label are fitted, to validate its model: with the same threshold."""
-    return lambda vectors, signs: train_post_model(vectors, signs, prior, gamma).above(threshold)
-
-
-def patch_fit(gamma: float) -> Fit:
-    """How other examples of a label of patches are fitted, to validate its model."""
-    return partial(fit, gamma=gamma)
