@@ -31,6 +31,8 @@ def classification_map(
     models: LabelModels = Depends(models),
 ) -> Response:
     """A scene's patches by the label whose model is surest: `tif` (GeoTIFF), `geojson`, or `png` with its legend."""
+    if form not in FORMATS:
+        raise NotFound(f"there is no map of format {form!r}; there are {', '.join(FORMATS)}")
     within = Predicate(scene_id=scene_id)
     request = ScopedRequest(collection=collection, vector=vector, scale_level=scale_level, within=within)
     return _rendered(classify_scene(models, request.scope, labels), form)
@@ -39,9 +41,9 @@ def classification_map(
 def _rendered(scene: SceneClasses, form: str) -> Response:
     from stormpetrel.imagery.classmap import ClassMap
 
-    if form not in FORMATS:
-        raise NotFound(f"there is no map of format {form!r}; there are {', '.join(FORMATS)}")
-    footprints = tuple(PatchFootprint(one.epsg, one.scale_level, one.row, one.column) for one in scene.patches)
+    footprints = tuple(
+        PatchFootprint(patch.epsg, patch.scale_level, patch.row, patch.column) for patch in scene.patches
+    )
     classification = ClassMap(scene.labels, footprints, scene.classes, scene.scores)
     if form == "geojson":
         return JSONResponse(classification.geojson(), media_type="application/geo+json")

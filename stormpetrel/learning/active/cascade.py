@@ -58,12 +58,12 @@ class Descent:
 
 def descend(levels: Sequence[Level], labels: Sequence[LevelLabels], share: float = SHARE) -> Descent:
     """Runs the cascade over `levels`, coarse to fine, with the labels of each. At least one label is needed."""
-    known = _hand_up(levels, labels)
+    level_labels = _hand_up(levels, labels)
     open_rows = np.arange(len(levels[0].matrix))
     models: list[LabelModel] = []
     scored: dict[int, int] = {}
     for depth, level in enumerate(levels):
-        examples = _examples(levels, known, models[-1] if models else None, depth)
+        examples = _examples(levels, level_labels, models[-1] if models else None, depth)
         model = train_patch_model(
             level.matrix[examples.rows], np.array(examples.signs, np.int8), width_of(level.matrix)
         )
@@ -84,24 +84,24 @@ def descend(levels: Sequence[Level], labels: Sequence[LevelLabels], share: float
 
 def _hand_up(levels: Sequence[Level], labels: Sequence[LevelLabels]) -> list[LevelLabels]:
     """The labels of each level; a patch around a positive one is positive too where nobody annotated it."""
-    known = [LevelLabels(list(level.rows), list(level.signs)) for level in labels]
+    level_labels = [LevelLabels(list(level.rows), list(level.signs)) for level in labels]
     for depth in range(len(levels) - 1, 0, -1):
-        coarser, labelled = known[depth - 1], set(known[depth - 1].rows)
-        for row, sign in zip(known[depth].rows, known[depth].signs, strict=True):
+        coarser, labelled = level_labels[depth - 1], set(level_labels[depth - 1].rows)
+        for row, sign in zip(level_labels[depth].rows, level_labels[depth].signs, strict=True):
             parent = int(levels[depth].parents[row])
             if sign > 0 and parent >= 0 and parent not in labelled:
                 labelled.add(parent)
                 coarser.rows.append(parent)
                 coarser.signs.append(1)
-    return known
+    return level_labels
 
 
 def _examples(
-    levels: Sequence[Level], known: Sequence[LevelLabels], coarser_model: LabelModel | None, depth: int
+    levels: Sequence[Level], level_labels: Sequence[LevelLabels], coarser_model: LabelModel | None, depth: int
 ) -> LevelLabels:
     """The labels of a level and those handed down to it from all coarser levels: witnesses of the positive patches, and
     what looks most positive of the negative ones."""
-    labels = known[depth]
+    labels = level_labels[depth]
     labelled = set(labels.rows)
     bags: list[tuple[Rows, int]] = []
     for coarser in range(depth):
@@ -111,7 +111,7 @@ def _examples(
             for row, sign in zip(labels.rows, labels.signs, strict=True)
             if sign > 0
         }
-        for row, sign in zip(known[coarser].rows, known[coarser].signs, strict=True):
+        for row, sign in zip(level_labels[coarser].rows, level_labels[coarser].signs, strict=True):
             inside = np.array([row])
             for finer in range(coarser + 1, depth + 1):
                 inside = _children(levels[finer], inside)

@@ -142,8 +142,8 @@ def _read_page(cached: _CachedCollection, changes: _Changes, page: ScannedPage) 
 
 def _is_new(cached: _CachedCollection, changes: _Changes, payload: Document) -> bool:
     item_id, written_ms = str(payload["id"]), payload.get("indexed_at")
-    known = changes.written_ms if item_id in changes.written_ms else cached.written_ms
-    if item_id in known and known[item_id] == written_ms:
+    last_written = changes.written_ms if item_id in changes.written_ms else cached.written_ms
+    if item_id in last_written and last_written[item_id] == written_ms:
         return False
     changes.written_ms[item_id] = written_ms
     return True

@@ -74,13 +74,13 @@ def held_out_report(learning: ActiveLearning, label: str, items: Items, folds: i
     curve = []
     for number in range(1, learning.store.last_round(label)):
         previous = learning.train(label, items, until_round=number)
-        known = {item.item_id for item in previous.consensus}
-        later = np.array([item.item_id not in known for item in trained.consensus if item.sign], dtype=bool)
+        earlier = {item.item_id for item in previous.consensus}
+        later = np.array([item.item_id not in earlier for item in trained.consensus if item.sign], dtype=bool)
         later = later[: len(trained.examples.signs)]
         if previous.ranker.separates and later.any():
             scores = previous.ranker.scores(trained.examples.vectors[later])
             report = binary_report(trained.examples.signs[later] > 0, scores > 0)
-            curve.append({"round": number, "labels": len(known), "on_later_labels": report})
+            curve.append({"round": number, "labels": len(earlier), "on_later_labels": report})
     return {**cross_validate(trained, folds), "curve": curve}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import zlib
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -16,12 +15,6 @@ from stormpetrel.learning.training.linear_model import LinearModel
 
 log = structlog.get_logger()
 DISCOUNT = 6.0  # of River's entropy sampler: at a probability of .8 it flags one post in seven, at .95 less than 2 %
-
-
-@dataclass(frozen=True)
-class _ServedModel:
-    event: ModelUpdated
-    model: LinearModel
 
 
 class _Prediction:
@@ -50,7 +43,7 @@ class Scorer:
 
     def __init__(self) -> None:
         self._events: dict[str, ModelUpdated] = {}
-        self._served: dict[str, _ServedModel] = {}
+        self._served: dict[str, tuple[ModelUpdated, LinearModel]] = {}
         self._lock = threading.Lock()
 
     def take(self, event: ModelUpdated) -> None:
@@ -58,7 +51,7 @@ class Scorer:
         served = None
         if event.serving != "none":
             try:
-                served = _ServedModel(event, LinearModel.from_fields(event.weights))
+                served = event, LinearModel.from_fields(event.weights)
             except MalformedRecord as error:
                 log.warning("a model cannot be used", model=event.model_id, reason=str(error))
                 return
@@ -83,7 +76,7 @@ class Scorer:
         with self._lock:
             served = [self._served[model_id] for model_id in sorted(self._served)]
         relevance = []
-        for event, model in ((one.event, one.model) for one in served):
+        for event, model in served:
             if Collection.parse(event.collection).kind != "posts" or event.vector_model != vector.model:
                 continue
             probability = model.probability(vector.values())
