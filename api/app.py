@@ -19,7 +19,22 @@ import stormpetrel
 from api.body_limit import BodyLimit
 from api.dependencies import ApiResources
 from api.routes import annotations as annotation_routes
-from api.routes import feedback, imagery, labels, maps, places, saved_searches, search, stac, validation
+from api.routes import (
+    exchange,
+    feedback,
+    imagery,
+    label_requests,
+    labels,
+    maps,
+    models,
+    places,
+    predictions,
+    saved_searches,
+    search,
+    stac,
+    structured_query,
+    validation,
+)
 from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound, StoreUnavailable, StormpetrelError
 from stormpetrel.core.settings import Settings
 from stormpetrel.process.process_log import set_up_log
@@ -49,9 +64,9 @@ def create_app(open_resources: Callable[[], ApiResources]) -> FastAPI:
         lifespan=lifespan,
     )
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY)
-    for resource in (search, saved_searches, imagery, stac, places):
+    for resource in (search, saved_searches, imagery, stac, places, labels, annotation_routes, exchange, feedback):
         app.include_router(resource.router)
-    for resource in (labels, annotation_routes, feedback, validation, maps):
+    for resource in (structured_query, validation, predictions, models, label_requests, maps):
         app.include_router(resource.router)
     _add_probes(app)
     _add_errors(app)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from starlette.requests import HTTPConnection
 
-from api.annotation_log import AnnotationLog
 from api.listening import Listeners
 from stormpetrel.bootstrap import (
     IndexCollections,
@@ -21,19 +21,27 @@ from stormpetrel.bootstrap import (
     picture_folder,
     relevance_prior,
 )
+from stormpetrel.core.events import LabelDefined
+from stormpetrel.core.ids import ItemKind
 from stormpetrel.core.ports import EventProducer
 from stormpetrel.core.settings import Settings
-from stormpetrel.core.topics import MODELS_UPDATED, SAVED_SEARCHES
+from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, SAVED_SEARCHES
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache
+from stormpetrel.learning.active.label_models import LabelModels
+from stormpetrel.learning.annotations.annotate import Annotations
+from stormpetrel.learning.annotations.annotation_journal import AnnotationEvent, AnnotationJournal
 from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.log import TopicView
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.search.imagery import ImageryCatalogue
 from stormpetrel.search.place_resolution import PlaceResolution
+from stormpetrel.search.request import SearchRequest
 from stormpetrel.search.saved_search_register import SavedSearchEvent, SavedSearchRegister
 from stormpetrel.search.searcher import Searcher
 from stormpetrel.stores.mongo import MongoStore
+
+CATALOGUE_KEY = "catalogue"  # of users' labels, on the topic of annotations
 
 
 @dataclass(frozen=True)
@@ -69,21 +77,28 @@ class ApiResources:
         self.collections = IndexCollections(settings, self.vectors)
         self.encoder = open_query_encoder(settings)
         self.threads = ThreadPoolExecutor(8, thread_name_prefix="search")
-        saved_searches = SavedSearchRegister(
-            self._write_saved_search, lambda: self.saved_search_view.wait_until_caught_up()
-        )
+        saved_searches = SavedSearchRegister(self._write_saved_search, self._read_saved_searches)
         self.saved_search_view = TopicView(reader, SAVED_SEARCHES, saved_searches.apply, self.producer).start()
-        self.annotation_log = AnnotationLog(reader, self.producer, label_catalogue())
-        self.prior = relevance_prior(settings)
-        self.scorer = Scorer()
-        self.model_view = TopicView(reader, MODELS_UPDATED, self.scorer.take).start()
-        self.embedding_cache = EmbeddingCache(self.vectors)
+        journal = AnnotationJournal(label_catalogue(), self._write_annotations, self._read_annotations)
+        self.annotation_view = TopicView(reader, ANNOTATIONS, journal.apply, self.producer).start()
+        scorer = Scorer()
+        self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take).start()
         stores = (self.vectors, self.documents, self.collections)
         searcher = Searcher(*stores, self.encoder, learned_fusion(), settings.api.list_depth, self.threads)
         places = PlaceResolution(lambda: (open_geoparser(settings), open_gazetteer(settings).version))
         self.search = Search(searcher, saved_searches, Listeners(), places)
         catalogue = ImageryCatalogue(*stores, partial(picture_folder, settings.imagery))
         self.imagery = Imagery(catalogue, self.producer, settings.catalogue.secret)
+        self.annotations = Annotations(journal, self.documents, self.vectors, self._index_of)
+        self.models = LabelModels(
+            self.annotations,
+            EmbeddingCache(self.vectors),
+            relevance_prior(settings),
+            scorer,
+            self.producer,
+            self.encoder.text,
+            self._patches_of_text,
+        )
 
     def _write_saved_search(self, event: SavedSearchEvent) -> None:
         self.saved_search_view.write([(event.saved_search_id, event)])
@@ -91,9 +106,24 @@ class ApiResources:
     def _read_saved_searches(self) -> None:
         self.saved_search_view.wait_until_caught_up()
 
+    def _write_annotations(self, events: Sequence[AnnotationEvent]) -> None:
+        keys = [CATALOGUE_KEY if isinstance(event, LabelDefined) else event.collection for event in events]
+        self.annotation_view.write(list(zip(keys, events, strict=True)))
+
+    def _read_annotations(self) -> None:
+        self.annotation_view.wait_until_caught_up()
+
+    def _index_of(self, kind: ItemKind) -> str:
+        return self.collections.posts if kind == "posts" else self.collections.patches
+
+    def _patches_of_text(self, text: str) -> list[str]:
+        """The patches where and when posts write of a text, the best first."""
+        answer = self.search.searcher.answer(SearchRequest(text=text, sources=["posts", "patches"], limit=20))
+        return [member.id for hit in answer.hits for member in hit.members if member.kind == "patch"]
+
     def close(self) -> None:
         self.saved_search_view.close()
-        self.annotation_log.close()
+        self.annotation_view.close()
         self.model_view.close()
         self.threads.shutdown(wait=False)
         self.documents.close()
@@ -114,3 +144,13 @@ def search(connection: HTTPConnection) -> Search:
 def imagery(connection: HTTPConnection) -> Imagery:
     """Scenes and patches, and notifications of new products."""
     return resources(connection).imagery
+
+
+def annotations_of(connection: HTTPConnection) -> Annotations:
+    """Annotations, labels and their exchange."""
+    return resources(connection).annotations
+
+
+def models(connection: HTTPConnection) -> LabelModels:
+    """Models of labels: rounds, validation, predictions and maps."""
+    return resources(connection).models

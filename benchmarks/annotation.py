@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.svm import SVC
 
 from benchmarks.fixtures import fresh_system, percentiles, say
-from stormpetrel.learning.active.selection import Examples, next_round
+from stormpetrel.learning.active.selection import next_round
+from stormpetrel.learning.training.examples import Examples
 from stormpetrel.learning.training.support_vector_ranker import PENALTY, fit, width_of
 from tests.integration.running import RunningSystem, wait_until, write_posts
 

@@ -96,7 +96,7 @@ def run(settings: Settings) -> None:
     models = TopicView(reader, MODELS_UPDATED, scorer.take).start()
     encoder, geoparser = open_text_encoder(settings), open_geoparser(settings, learns=True)
     window = DuplicateWindow(worker.duplicate_window, worker.duplicate_similarity)
-    enricher = Enricher(encoder, geoparser, window, _photo_features(settings), relevance_scorer=scorer.judged)
+    enricher = Enricher(encoder, geoparser, window, _photo_features(settings), relevance_scorer=scorer.score)
     known_originals = warm_window(enricher, reader, worker.duplicate_window)
     app = build_app(settings, settings.local.directory / "faust")
     send = sender(app, [POSTS_RAW, POSTS_ENRICHED, ANNOTATIONS, MODELS_UPDATED])

@@ -43,7 +43,7 @@ def _run_rounds(
     """Answers active-learning rounds as a person would; the scores after each round on the items never labelled."""
     labelled: set[str] = set()
     for number in range(1, ROUNDS + 1):
-        request = {**scope, "label": label, "ask": LABELS_A_ROUND, **(start if number == 1 else {})}
+        request = {**scope, "label": label, "batch_size": LABELS_A_ROUND, **(start if number == 1 else {})}
         batch = _post(client, "/v1/feedback", request)
         items = [*batch["boundary"], *batch["coverage"][: LABELS_A_ROUND // 2], *batch["top"]]
         item_ids = [item_id for item_id in dict.fromkeys(item["item_id"] for item in items) if item_id in truth]
@@ -86,7 +86,7 @@ def _water_patches(client: httpx.Client, scene_id: str) -> dict[str, bool]:
     is_water = patch_labels(ground.truth(flood=True), SCALE_LEVEL, LabelledClass((WATER, MUD)))
     north, west = round(ground.north / (10 * SCALE_LEVEL)), round(ground.west / (10 * SCALE_LEVEL))
     request = {"collection": "patches/demo", "within": {"scene_id": scene_id}, "limit": 1000}
-    items = _post(client, "/v1/knowledge", request)["items"]
+    items = _post(client, "/v1/structured-query", request)["items"]
     patches = {item["item_id"]: PatchId.parse(item["item_id"]) for item in items}
     return {
         item_id: bool(is_water[north - 1 - patch.row, patch.column - west])

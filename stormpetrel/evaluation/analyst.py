@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.learning.active.selection import Examples, next_round
+from stormpetrel.learning.active.selection import next_round
 from stormpetrel.learning.evaluation.reports import average_precision
-from stormpetrel.learning.training.support_vector_ranker import Float32, fit, width_of
+from stormpetrel.learning.training.examples import Examples, Float32
+from stormpetrel.learning.training.support_vector_ranker import fit, width_of
 
 Bools = NDArray[np.bool_]
 Rows = NDArray[np.int64]

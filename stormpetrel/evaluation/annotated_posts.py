@@ -15,12 +15,14 @@ from stormpetrel.evaluation.folders import data_folders
 from stormpetrel.evaluation.humanitarian import humanitarian_report
 from stormpetrel.evaluation.labelled_events import Event, read_events
 from stormpetrel.evaluation.measures import rounded_means
-from stormpetrel.learning.active.selection import Examples, next_round
+from stormpetrel.learning.active.selection import next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
 from stormpetrel.learning.evaluation.reports import binary_report
+from stormpetrel.learning.training.examples import Examples
+from stormpetrel.learning.training.label_model import round_ranker
 from stormpetrel.learning.training.linear_model import LinearModel
 from stormpetrel.learning.training.online_learners import NAMES, Learner
-from stormpetrel.learning.training.relevance_model import fitted, learn_prior
+from stormpetrel.learning.training.relevance_model import learn_prior
 from stormpetrel.posts.text.encoder import TextEncoder
 
 LABELS, LABELS_A_ROUND, SEEDS = 200, 20, 5
@@ -69,15 +71,15 @@ def _stream_scores(event: Event, prior: LinearModel | None) -> dict[str, float]:
     balanced accuracy over the first `STREAMED` posts, of each learner and of the one that serves. Empty where all of
     the labels have one sign."""
     learner, hits, seen = Learner(prior), Counter[bool](), Counter[bool]()
-    for number, (vector, belongs) in enumerate(zip(event.vectors[:STREAMED], event.truth.tolist(), strict=False)):
+    for vector, belongs in zip(event.vectors[:STREAMED], event.truth.tolist(), strict=False):
         served = learner.served
         if served is not None:
             seen[belongs] += 1
             hits[belongs] += (served.score(vector) >= 0) == belongs
-        learner.learn(str(number), vector, 1 if belongs else -1)
+        learner.learn(vector, 1 if belongs else -1)
     if not all(seen[side] for side in (True, False)):
         return {}
-    scores: dict[str, float] = {name: float(learner.prequential[name].told()["balanced_accuracy"]) for name in NAMES}
+    scores: dict[str, float] = {name: float(learner.prequential[name].summary()["balanced_accuracy"]) for name in NAMES}
     return {**scores, "served": float(np.mean([hits[side] / seen[side] for side in (True, False)]))}
 
 
@@ -111,7 +113,7 @@ def _predictions(event: Event, prior: LinearModel | None, rows: Rows) -> Bools:
     """Which posts the model of these labelled rows says belong; the labels' one sign where it cannot separate."""
     if not len(rows) and prior is None:
         return np.ones(len(event.truth), dtype=bool)
-    ranker, _ = fitted(_examples(event.vectors, event.truth, rows), event.vectors, prior)
+    ranker = round_ranker(_examples(event.vectors, event.truth, rows), event.vectors, prior)
     if ranker.separates:
         return np.asarray(ranker.scores(event.vectors) > 0)
     return np.full(len(event.truth), bool(event.truth[rows].all()))
@@ -125,7 +127,7 @@ def _labelled_rows(event: Event, prior: LinearModel | None, pool: Rows, seed: in
     labelled = [] if prior is not None else [int(np.random.default_rng(seed).choice(positives))]
     while len(labelled) < min(LABELS, len(pool)):
         examples = _examples(matrix, truth, np.array(labelled, dtype=np.int64))
-        ranker, _ = fitted(examples, matrix, prior)
+        ranker = round_ranker(examples, matrix, prior)
         batch = next_round(matrix, examples, ranker, LABELS_A_ROUND)
         both_signs = len(set(examples.signs.tolist())) > 1
         mixed = np.r_[batch.coverage[: LABELS_A_ROUND // 2], batch.boundary, batch.top]

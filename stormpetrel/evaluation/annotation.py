@@ -16,9 +16,10 @@ from stormpetrel.evaluation.labelled_scene import LabelledPatches, LabelledScene
 from stormpetrel.evaluation.measures import rounded_means
 from stormpetrel.evaluation.patches import FEW, complete_patches, flood_tiles, present_descriptors, read_labelled
 from stormpetrel.learning.active import cascade
-from stormpetrel.learning.active.selection import Examples, next_round
+from stormpetrel.learning.active.selection import next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
-from stormpetrel.learning.training.support_vector_ranker import Float32, fit, width_of
+from stormpetrel.learning.training.examples import Examples, Float32
+from stormpetrel.learning.training.support_vector_ranker import fit, width_of
 
 SEEDS = 5
 CUTS = 4  # a side, of images of a small set: 120 px become 16 tiles of 30 px
@@ -146,7 +147,7 @@ def _cascade(levels: Sequence[LabelledPatches], label: str, seed: int) -> dict[s
             return None
         count = COARSE_LABELS if depth + 1 < len(levels) else ROUNDS * COARSE_LABELS
         rows = _cascade_labels(matrix, truth, int(rng.choice(np.flatnonzero(truth))), count)
-        annotations.append(cascade.Told(rows, signs_of(truth[rows]).tolist()))
+        annotations.append(cascade.LevelLabels(rows, signs_of(truth[rows]).tolist()))
     finest, finest_labels = levels[-1], annotations[-1]
     cascade_levels = [cascade.Level(level.scale_level, level.vectors["fused"], level.parents) for level in levels]
     result = cascade.descend(cascade_levels, annotations)

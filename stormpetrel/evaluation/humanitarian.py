@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from stormpetrel.evaluation.analyst import Rows, halves, signs_of
 from stormpetrel.evaluation.labelled_events import Event
-from stormpetrel.learning.active.selection import Examples, Ranker, next_round
+from stormpetrel.learning.active.selection import next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
 from stormpetrel.learning.evaluation.reports import binary_report
-from stormpetrel.learning.training.relevance_model import fitted
-from stormpetrel.learning.training.support_vector_ranker import Float32
+from stormpetrel.learning.training.examples import Examples, Float32, Ranker
+from stormpetrel.learning.training.label_model import round_ranker
 
 PREFIX = "humanitarian/"
 LABELS, LABELS_A_ROUND, SEEDS = 200, 20, 3
@@ -57,7 +57,7 @@ def _run(vectors: Float32, classes: Classes, names: Sequence[str], seed: int) ->
 
 def _model(vectors: Float32, classes: Classes, name: str, rows: Rows) -> tuple[Examples, Ranker]:
     examples = Examples(rows, vectors[rows], signs_of(classes[rows] == name))
-    return examples, fitted(examples, vectors, None)[0]
+    return examples, round_ranker(examples, vectors, None)
 
 
 def _labelled_rows(vectors: Float32, classes: Classes, names: Sequence[str], pool: Rows) -> Rows:

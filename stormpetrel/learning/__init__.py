@@ -1,2 +1,1 @@
-"""Active learning: what people say of patches and posts, and the models that are taught by it. Knows no broker and no
-store."""
+"""Annotations of patches and posts, and the models that learn from them. Knows no broker and no store."""

@@ -1,4 +1,4 @@
-"""The catalogue, the cascade, structured queries, stopping advice and the evaluation's form."""
+"""The label catalogue, the cascade, structured queries, stopping advice and the evaluation's form."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from stormpetrel.core.events import LabelDefined
 from stormpetrel.evaluation.annotation import cascade_report, evaluate_patches
 from stormpetrel.evaluation.generated_scene import generated_scene
 from stormpetrel.evaluation.labelled_scene import is_scene, read_scene, scale_levels_of, write_scene
-from stormpetrel.learning.active.cascade import Level, Told, descend
+from stormpetrel.learning.active.cascade import Level, LevelLabels, descend
 from stormpetrel.learning.active.embedding_cache import Items
 from stormpetrel.learning.active.patch_ids import parents_of
-from stormpetrel.learning.active.selection import Examples, advice, next_round
-from stormpetrel.learning.active.structured_query import Predicate, met
+from stormpetrel.learning.active.selection import advise, next_round
+from stormpetrel.learning.active.structured_query import Matcher, Predicate
+from stormpetrel.learning.evaluation.reports import binary_report, confusion
+from stormpetrel.learning.training.examples import Examples
 from stormpetrel.learning.training.support_vector_ranker import fit, width_of
 from tests.property.test_learning import NOW
 
@@ -45,20 +47,20 @@ def test_the_catalogue_has_two_levels_and_every_class_of_corine() -> None:
     assert {label.parent for label in catalogue.named("Inland waters", "patches")} == {"water-bodies"}
 
 
-def test_users_labels_go_below_those_there_are_and_change_the_version() -> None:
+def test_users_labels_go_below_existing_ones_and_change_the_version() -> None:
     catalogue = label_catalogue()
-    before = catalogue.version
-    own = LabelDefined(label="forest/burnt-last-year", title="Burnt", annotator="ada", defined_at=NOW)
-    catalogue.define(own)
-    assert catalogue.get("forest/burnt-last-year").kind == "patches" and catalogue.version != before
+    version = catalogue.version
+    burnt = LabelDefined(label="forest/burnt-last-year", title="Burnt", annotator="ada", defined_at=NOW)
+    catalogue.define(burnt)
+    assert catalogue.get("forest/burnt-last-year").kind == "patches" and catalogue.version != version
     for label in ("lost", "nowhere/at-all", "forest/mixed-forest"):
         with pytest.raises(BadQuery):
-            catalogue.define(own.model_copy(update={"label": label}))
+            catalogue.define(burnt.model_copy(update={"label": label}))
     with pytest.raises(BadQuery, match="did you mean forest/mixed-forest"):
         catalogue.get("mixed-forest")
 
 
-def test_a_coarse_label_is_handed_down_and_only_accepted_ground_is_scored() -> None:
+def test_a_coarse_label_is_handed_down_and_only_accepted_patches_are_scored() -> None:
     rng = np.random.default_rng(0)
     truth = np.zeros(400, dtype=bool)
     truth[:24] = True  # six coarse patches of four
@@ -66,25 +68,25 @@ def test_a_coarse_label_is_handed_down_and_only_accepted_ground_is_scored() -> N
     parents = np.repeat(np.arange(100), 4)
     coarse = fine.reshape(100, 4, 6).mean(axis=1)
     levels = [Level(240, coarse, np.full(100, -1)), Level(120, fine, parents)]
-    # Nothing was said of a single fine patch.
-    found = descend(levels, [Told([0, 50, 60, 70], [1, -1, -1, -1]), Told()])
-    assert found.scored == {240: 100, 120: int(found.seen.sum())} and found.saved > 0.3
-    assert found.seen[truth].all() and ((found.scores > 0) == truth).mean() > 0.95
-    assert found.scores[~found.seen].max() <= found.scores[found.seen].min()
-    # Fine patches that no coarser one is known around are looked at: nothing said no to them.
-    unseen = np.flatnonzero(~found.seen)[:3]
+    # No fine patch is labelled.
+    labels = [LevelLabels([0, 50, 60, 70], [1, -1, -1, -1]), LevelLabels()]
+    descent = descend(levels, labels)
+    assert descent.scored == {240: 100, 120: int(descent.seen.sum())} and descent.saved > 0.3
+    assert descent.seen[truth].all() and ((descent.scores > 0) == truth).mean() > 0.95
+    assert descent.scores[~descent.seen].max() <= descent.scores[descent.seen].min()
+    # Fine patches without a known coarser one are scored: no model has ruled them out.
+    unseen = np.flatnonzero(~descent.seen)[:3]
     parents[unseen] = -1
-    again = descend([levels[0], Level(120, fine, parents)], [Told([0, 50, 60, 70], [1, -1, -1, -1]), Told()])
-    assert again.seen[unseen].all()
+    assert descend([levels[0], Level(120, fine, parents)], labels).seen[unseen].all()
 
 
-def test_parents_are_found_by_the_names_of_squares() -> None:
+def test_parents_are_derived_from_patch_ids() -> None:
     coarse = {"S|T/32632/g480/r1024c0102": 0, "S|T/32632/g480/r1025c0102": 1}
     fine = ["S|T/32632/g120/r4098c0411", "S|T/32632/g120/r4100c0408", "S|U/32632/g120/r4098c0411"]
     assert parents_of(fine, coarse).tolist() == [0, 1, -1]
 
 
-def test_conditions_are_joined_by_and_or_and_not() -> None:
+def test_predicates_are_joined_by_and_or_and_not() -> None:
     items = Items(
         ["x:a", "x:b", "x:c"],
         {"x:a": 0, "x:b": 1, "x:c": 2},
@@ -100,22 +102,23 @@ def test_conditions_are_joined_by_and_or_and_not() -> None:
         ],
     )
 
-    def said(label: str, by: str) -> np.ndarray:
-        return np.array([label == "forest", True, False])
+    def with_label(label: str, source: str) -> np.ndarray:
+        return np.array([label == "forest" and source == "people", source == "model", False])
 
-    def asked(**fields: object) -> list[bool]:
-        found = met(items, Predicate.model_validate(fields), said, lambda own: items.vectors[items.rows[own]])
-        return found.tolist()
+    matcher = Matcher(items, with_label, lambda item_id: items.vectors[items.rows[item_id]])
 
-    assert asked() == [True] * 3
-    assert asked(box=[170, 0, -170, 20]) == [True, True, False], "over the 180th meridian"
-    assert asked(since="1970-01-03T00:00:00Z") == [False, True, True]
-    assert asked(any=[{"product": "S1A"}, {"label": "forest", "said_by": "people"}]) == [True, True, False]
-    assert asked(none=[{"sensor": "sentinel-1"}], all=[{"label": "water"}]) == [False, True, False]
-    assert asked(like={"item_id": "x:c", "at_least": 0.9}) == [False, False, True]
-    assert asked(circle={"longitude": 180, "latitude": 10, "radius_km": 200}) == [True, True, False]
+    def matches(**fields: object) -> list[bool]:
+        return matcher.matches(Predicate.model_validate(fields)).tolist()
+
+    assert matches() == [True] * 3
+    assert matches(box=[170, 0, -170, 20]) == [True, True, False], "over the 180th meridian"
+    assert matches(since="1970-01-03T00:00:00Z") == [False, True, True]
+    assert matches(any=[{"product": "S2A"}, {"label": "forest", "label_source": "people"}]) == [True, True, False]
+    assert matches(none=[{"sensor": "sentinel-1"}], all=[{"label": "water"}]) == [False, True, False]
+    assert matches(like={"item_id": "x:c", "at_least": 0.9}) == [False, False, True]
+    assert matches(circle={"longitude": 180, "latitude": 10, "radius_km": 200}) == [True, True, False]
     with pytest.raises(ValueError, match="swap them"):
-        asked(since="1970-01-03T00:00:00Z", until="1970-01-01T00:00:00Z")
+        matches(since="1970-01-03T00:00:00Z", until="1970-01-01T00:00:00Z")
 
 
 def test_it_advises_to_stop_when_nothing_moves_and_not_before() -> None:
@@ -123,17 +126,27 @@ def test_it_advises_to_stop_when_nothing_moves_and_not_before() -> None:
     matrix = np.concatenate([rng.standard_normal((150, 4)) + 3, rng.standard_normal((150, 4)) - 3]).astype(np.float32)
     gamma = width_of(matrix)
 
-    def examples(rows: list[int], turned: bool = False) -> Examples:
-        signs = [1 if (row < 150) != turned else -1 for row in rows]
+    def examples(rows: list[int], inverted: bool = False) -> Examples:
+        signs = [1 if (row < 150) != inverted else -1 for row in rows]
         return Examples(np.array(rows), matrix[rows], np.array(signs, np.int8))
 
-    first = fit(matrix[[0, 1, 200, 201]], np.array([1, 1, -1, -1], np.int8), gamma)
-    taught = examples([0, 1, 200, 201, 5, 250])
-    now = next_round(matrix, taught, fit(taught.vectors, taught.signs, gamma), 5)
-    assert advice(None, now.ranker, now.scores, matrix, examples([5])).stop is False
-    assert advice(first, first, first.scores(matrix), matrix, examples([5, 250])).stop is True
-    told = advice(first, first, first.scores(matrix), matrix, examples([5, 250], turned=True))
-    assert told.stop is False and told.errors == 2
+    previous = fit(matrix[[0, 1, 200, 201]], np.array([1, 1, -1, -1], np.int8), gamma)
+    labelled = examples([0, 1, 200, 201, 5, 250])
+    current = next_round(matrix, labelled, fit(labelled.vectors, labelled.signs, gamma), 5)
+    assert advise(None, current.ranker, current.scores, matrix, examples([5])).stop is False
+    scores = previous.scores(matrix)
+    assert advise(previous, previous, scores, matrix, examples([5, 250])).stop is True
+    surprised = advise(previous, previous, scores, matrix, examples([5, 250], inverted=True))
+    assert surprised.stop is False and surprised.errors == 2
+
+
+def test_a_report_leaves_undefined_measures_out_and_counts_an_absent_side_as_no_error() -> None:
+    report = binary_report([True, True, False], [False, False, False], [0.3, 0.1, 0.2])
+    assert report["precision"] is None and report["recall"] == 0 and report["f1"] == 0
+    assert report["average_precision"] == pytest.approx((1 + 2 / 3) / 2) and report["precision_at"] == {}
+    assert report["confusion"] == {"true_positive": 0, "false_positive": 0, "false_negative": 2, "true_negative": 1}
+    assert binary_report([False, False], [False, False])["macro_f1"] == 1
+    assert confusion(["a", "b"], ["b", "b"]) == {"a": {"a": 0, "b": 1}, "b": {"a": 0, "b": 1}}
 
 
 @pytest.mark.usefixtures("two_seeds")
@@ -145,11 +158,11 @@ def test_a_generated_scene_has_scale_levels_that_fit_and_a_cascade_that_saves() 
             around = np.zeros(len(coarse.parents), dtype=bool)
             np.logical_or.at(around, fine.parents, bears)
             assert (coarse.truth[label] == around).all()
-    found = cascade_report(scale_levels)
-    assert found["scored_share"] < 0.6 and found["accuracy"] > found["full_accuracy"] - 0.1
+    report = cascade_report(scale_levels)
+    assert report["scored_share"] < 0.6 and report["accuracy"] > report["full_accuracy"] - 0.1
 
 
-def test_a_labelled_scene_is_read_as_it_was_written_and_told_where_it_does_not_fit(tmp_path: Path) -> None:
+def test_a_labelled_scene_is_read_as_written_and_faults_are_named(tmp_path: Path) -> None:
     scene = generated_scene(480, seed=5)
     assert not is_scene(tmp_path)
     write_scene(scene, tmp_path)
@@ -204,6 +217,6 @@ def test_the_evaluation_gives_plausible_figures_on_a_folder_of_events(
 
 
 def test_real_patches_are_annotated_by_level_one(data: Path) -> None:
-    found = evaluate_patches(data / "s1s2_bigearthnet", label_catalogue(), 0, lambda _: None)["s1s2_bigearthnet"]
-    assert set(found["descriptors"]) == {"sar", "ms", "fused"} and set(found["classes"]) <= LEVEL_1
-    assert found["accuracy_by_round"][2] >= found["accuracy_by_round"][0] - 0.05
+    report = evaluate_patches(data / "s1s2_bigearthnet", label_catalogue(), 0, lambda _: None)["s1s2_bigearthnet"]
+    assert set(report["descriptors"]) == {"sar", "ms", "fused"} and set(report["classes"]) <= LEVEL_1
+    assert report["classes"] and report["accuracy_by_round"][2] >= report["accuracy_by_round"][0] - 0.05

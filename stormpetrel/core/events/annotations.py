@@ -1,4 +1,4 @@
-"""What people say of patches and posts, and the models that learn from it."""
+"""Annotations of patches and posts, and the models that learn from them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Sign = Literal["positive", "negative", "skip"]
 
 
 class Annotation(Event):
-    """One person's judgement of one item (topic `annotations`, key `collection`).
+    """One person's label of one item (topic `annotations`, key `collection`).
 
     `collection` says what is annotated, and for which work: `patches`, `posts`, `posts/genova-2025`. `vectors` are the
-    item's own as they were when it was judged, so that models can be rebuilt from the topic alone, whatever becomes of
-    the item. `grid` is a patch's side in pixels; `round` the round of feedback that asked for it, from 1.
+    item's vectors at the time, so that models can be rebuilt from the topic alone, whatever becomes of the item.
+    `scale_level` is a patch's size in px; `round` is the round of active learning that proposed the item, from 1.
     """
 
     version: ClassVar[int] = 2
@@ -39,7 +39,7 @@ class Annotation(Event):
 
 
 class AnnotationUndone(Event):
-    """An annotation is taken back; what its annotator said of the item before holds again (topic `annotations`)."""
+    """An annotation is undone; its annotator's earlier annotation of the item holds again (topic `annotations`)."""
 
     annotation_id: AnnotationId
     collection: CollectionId
@@ -58,10 +58,10 @@ class LabelDefined(Event):
 
 
 class ItemsLabelled(Event):
-    """What a label's model says of items, to be kept (topic `items.labelled`, key `collection:label`).
+    """Predictions of a label's model, to be stored (topic `items.labelled`, key `collection:label`).
 
     `scores` are the decision values of `item_ids`, in their order: positive is the label's side. `annotations` counts
-    the labels that the model was fitted on; `part` of `parts` belong to one asking.
+    the labels that the model learned from; one request's predictions come in `parts` events, of which this is `part`.
     """
 
     version: ClassVar[int] = 2
@@ -80,12 +80,13 @@ class ItemsLabelled(Event):
 
 
 class ModelUpdated(Event):
-    """A model of a label in a collection has learned (topic `models.updated`, key `model_id`).
+    """A label's model in a collection has learned (topic `models.updated`, key `model_id`).
 
-    `model_version` is made of all that it learned from: the same labels in the same order give the same version.
-    `annotations` counts them, `last_annotation_id` is the newest. `serving` is which of the learners predicts;
-    `weights` are its own, `state` all that is needed to go on learning from `position` on (partition, next offset).
-    `prequential` is how well each learner foresaw the labels before it learned them.
+    `model_version` is the hash of all that it learned from: the same examples in the same order give the same version.
+    `annotations` counts the examples, the items whose annotators agree; `last_annotation_id` is of the last of them.
+    `serving` is which of the learners predicts on the stream (none of patches: rounds fit their ranker from the same
+    examples); `weights` are its weights, `state` all that is needed to go on learning from `position` on (partition,
+    next offset). `prequential` is how well each learner predicted the labels before it learned them.
     """
 
     version: ClassVar[int] = 2

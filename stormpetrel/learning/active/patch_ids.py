@@ -12,7 +12,7 @@ from stormpetrel.core.ids import PatchId
 
 def parents_of(finer: Sequence[str], coarser: Mapping[str, int]) -> NDArray[np.int64]:
     """For each patch id the row of the coarser patch of the same scene that it lies in; -1 where there is none."""
-    scale_level = next((found.scale_level for patch_id in coarser if (found := PatchId.parse(patch_id))), 0)
+    scale_level = next((patch.scale_level for patch_id in coarser if (patch := PatchId.parse(patch_id))), 0)
     rows = np.full(len(finer), -1, dtype=np.int64)
     for row, patch_id in enumerate(finer):
         patch = PatchId.parse(patch_id)

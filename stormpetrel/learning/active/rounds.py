@@ -1,203 +1,204 @@
-"""Relevance feedback over a collection: rounds, the descent through the grids, and what the model of a label says of
-everything."""
+"""Active learning over a collection: rounds, the descent through scale levels, and the model of a label."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stormpetrel.core.errors import BadQuery
-from stormpetrel.core.ids import Collection
-from stormpetrel.learning.active.cascade import Descent, Level, Told, descend
+from stormpetrel.core.ids import Collection, ItemKind
+from stormpetrel.learning.active.cascade import Descent, Level, LevelLabels, descend
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache, Items, Mask
 from stormpetrel.learning.active.patch_ids import parents_of
-from stormpetrel.learning.active.selection import Advice, Examples, Fits, Ranker, Round, advice, examples_of, next_round
-from stormpetrel.learning.active.structured_query import Predicate, met
-from stormpetrel.learning.annotations.annotation_store import AnnotationStore, ConsensusLabel
-from stormpetrel.learning.training.relevance_model import Prior, fitted, prior_of
-from stormpetrel.learning.training.support_vector_ranker import fits_by
+from stormpetrel.learning.active.selection import TOO_EARLY, Advice, Round, advise, examples_from, next_round
+from stormpetrel.learning.active.structured_query import LabelSource, Matcher, Predicate
+from stormpetrel.learning.annotations.annotation_store import AnnotationStore, ConsensusLabel, newest_vector_model
+from stormpetrel.learning.training.examples import Examples, Float32, Ranker, Signs
+from stormpetrel.learning.training.label_model import LabelModel, round_threshold, train_patch_model, train_post_model
+from stormpetrel.learning.training.relevance_model import Prior, prior_for
+from stormpetrel.learning.training.support_vector_ranker import width_of
 
-Float32 = NDArray[np.float32]
 NO_EXAMPLES = "Annotate one item first, or give an example, a text or a vector to begin with"
+Start = Sequence[tuple[str, int, Float32 | None]]  # (item id, sign, vector) of the examples that a label begins with
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What is looked at: a collection's items by one of their vectors, of one grid, that meet a condition."""
+    """What is ranked: a collection's items by one of their vectors, of one scale level, that match a predicate."""
 
-    collection: str
+    collection: Collection
     vector: str
     scale_level: int | None = None
-    condition: Predicate = field(default_factory=Predicate)
+    predicate: Predicate = field(default_factory=Predicate)
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A label's model over a scope: what it learned from, how, and the items that people judged."""
+    """A label's model in a scope: what it learned from, how other examples are fitted, and the round's threshold."""
 
-    ranker: Ranker
+    model: LabelModel
+    threshold: float
     examples: Examples
-    fits: Fits
-    judged: list[ConsensusLabel]
-    labels: Mapping[str, int]  # how many positive, negative, disputed, skipped
-    provisional: bool = False
+    fit: Callable[[Float32, Signs], LabelModel]
+    consensus: list[ConsensusLabel]
+    counts: Mapping[str, int]  # how many items are positive, negative, disputed, skipped
+    provisional: bool
+
+    @property
+    def ranker(self) -> Ranker:
+        """The model with the round's threshold."""
+        return self.model.above(self.threshold)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A round, the items that its rows are of, the model, and what to do next."""
+class RoundResult:
+    """A round, the items that its rows are of, the model, and whether to go on."""
 
     items: Items
     round: Round
-    taught: TrainedModel
+    trained: TrainedModel
     advice: Advice
 
 
 class ActiveLearning:
-    """Asks the matrices of posts and patches; `indexes` names the vector index's collection of each kind, `prior` is
-    what other events teach of a label of posts."""
+    """Active learning over one scope with the annotations of its collection. `index_of` names the vector index's
+    collection of a kind of items; `prior` is what other events teach of a label of posts."""
 
-    def __init__(self, embedding_cache: EmbeddingCache, indexes: Mapping[str, str], prior: Prior | None = None) -> None:
-        self._embedding_cache, self._indexes, self._prior = embedding_cache, indexes, prior
+    def __init__(
+        self,
+        embedding_cache: EmbeddingCache,
+        index_of: Callable[[ItemKind], str],
+        prior: Prior | None,
+        scope: Scope,
+        store: AnnotationStore,
+    ) -> None:
+        self._embedding_cache, self._index_of, self._prior = embedding_cache, index_of, prior
+        self.scope, self.store = scope, store
 
-    def everything(self, scope: Scope) -> Items:
-        """All items of the scope's collection, grid and vector, whatever its condition."""
-        kind = Collection.parse(scope.collection).kind
-        equal = {"kind": "original"} if kind == "posts" else {"scale_level": str(scope.scale_level)}
-        return self._embedding_cache.get(self._indexes[kind], scope.vector, equal)
+    def everything(self) -> Items:
+        """All items of the scope's collection, scale level and vector, whatever its predicate."""
+        kind = self.scope.collection.kind
+        equal = {"kind": "original"} if kind == "posts" else {"scale_level": str(self.scope.scale_level)}
+        return self._embedding_cache.get(self._index_of(kind), self.scope.vector, equal)
 
-    def within(self, scope: Scope, annotation_store: AnnotationStore) -> Items:
-        """The items that meet the scope's condition. Raises BadQuery where it asks of an item that is not there."""
-        items = self.everything(scope)
-        if scope.condition == Predicate():
+    def items(self) -> Items:
+        """The items that match the scope's predicate. Raises BadQuery where it names an item that is not there."""
+        items = self.everything()
+        if self.scope.predicate == Predicate():
             return items
-        return items.only(self.met(items, scope, annotation_store))
+        return items.only(self._matcher(items).matches(self.scope.predicate))
 
-    def met(self, items: Items, scope: Scope, annotation_store: AnnotationStore) -> Mask:
-        """Which of the items meet the scope's condition."""
+    def some_items(self) -> Items:
+        """The items in scope. Raises BadQuery where there are none."""
+        items = self.items()
+        if not len(items):
+            raise BadQuery("within", "nothing in this collection and scale level matches it", "Ask for less")
+        return items
 
-        def said(label: str, by: Literal["people", "model"]) -> Mask:
-            found = np.zeros(len(items), dtype=bool)
-            if by == "people":
-                positive = (one.item_id for one in annotation_store.judged(label) if one.sign > 0)
-                found[[items.rows[own] for own in positive if own in items.rows]] = True
-                return found
-            return self.taught(scope, annotation_store, label, items).ranker.scores(items.vectors) > 0
+    def _matcher(self, items: Items) -> Matcher:
+        def with_label(label: str, source: LabelSource) -> Mask:
+            if source == "model":
+                return self.train(label, items).ranker.scores(items.vectors) > 0
+            positive = (item.item_id for item in self.store.consensus(label) if item.sign > 0)
+            mask = np.zeros(len(items), dtype=bool)
+            mask[[items.rows[item_id] for item_id in positive if item_id in items.rows]] = True
+            return mask
 
-        def alike(item_id: str) -> Float32:
+        def similarity(item_id: str) -> Float32:
             row = items.rows.get(item_id)
             if row is None:
-                raise BadQuery(
-                    "like",
-                    f"{item_id!r} has no {scope.vector} vector in this collection and grid",
-                    "Take one of the same collection and grid",
-                )
+                problem = f"{item_id!r} has no {self.scope.vector} vector in this collection and scale level"
+                raise BadQuery("like", problem, "Take an item of the same collection and scale level")
             return cosines(items.vectors, items.vectors[row])
 
-        return met(items, scope.condition, said, alike)
+        return Matcher(items, with_label, similarity)
 
-    def taught(
-        self,
-        scope: Scope,
-        annotation_store: AnnotationStore,
-        label: str,
-        items: Items,
-        begin_with: Sequence[tuple[str, int, Float32 | None]] = (),
-        until_round: int | None = None,
-    ) -> TrainedModel:
-        """The label's model of all that stands; `begin_with` counts only where nothing does. Raises BadQuery."""
-        judged = annotation_store.judged(label, until_round=until_round)
-        of_grid = [
-            one for one in judged if scope.scale_level is None or one.newest.scale_level == scope.scale_level
-        ] or judged
-        held = [(one.item_id, one.sign, _vector(one, scope.vector)) for one in of_grid if one.sign]
-        labels = {
-            "positive": sum(one.sign > 0 for one in judged),
-            "negative": sum(one.sign < 0 for one in judged),
-            "disputed": sum(one.disputed for one in judged),
-            "skipped": sum(not one.sign and not one.disputed for one in judged),
-        }
-        examples = examples_of(dict(items.rows), items.vectors, held or begin_with)
-        prior = prior_of(self._prior, Collection.parse(scope.collection).kind, label)
+    def train(self, label: str, items: Items, start: Start = (), until_round: int | None = None) -> TrainedModel:
+        """The label's model of all annotations that stand; `start` counts only where none does. Raises BadQuery where
+        there is nothing to learn from."""
+        consensus = self.store.consensus(label, until_round=until_round)
+        level = self.scope.scale_level
+        of_level = [item for item in consensus if level is None or item.newest.scale_level == level] or consensus
+        labelled = [(item.item_id, item.sign, self._vector(item)) for item in of_level if item.sign]
+        examples = examples_from(items.rows, items.vectors, labelled or start)
+        vector_model = newest_vector_model(consensus, self.scope.vector)
+        prior = prior_for(self._prior, self.scope.collection.kind, label, vector_model)
         if not len(examples.signs) and prior is None:
-            raise BadQuery("label", f"nothing is known of {label!r} in {scope.collection!r} yet", NO_EXAMPLES)
-        ranker: Ranker
-        if Collection.parse(scope.collection).kind == "posts":
-            ranker, fits = fitted(examples, items.vectors, prior)
-        else:
-            fits = fits_by(items.vectors)
-            ranker = fits(examples.vectors, examples.signs)
-        return TrainedModel(ranker, examples, fits, judged, labels, provisional=not held)
+            problem = f"nothing is known of {label!r} in {str(self.scope.collection)!r} yet"
+            raise BadQuery("label", problem, NO_EXAMPLES)
+        gamma = width_of(items.vectors)
 
-    def next(
-        self,
-        scope: Scope,
-        annotation_store: AnnotationStore,
-        label: str,
-        ask: int,
-        begin_with: Sequence[tuple[str, int, Float32 | None]] = (),
-    ) -> Answer:
-        """The next round of a label. Raises BadQuery where there is nothing to begin with, or nothing in the scope."""
-        items = self.within(scope, annotation_store)
-        if not len(items):
-            raise BadQuery("within", "nothing in this collection and grid meets it", "Ask for less")
-        taught = self.taught(scope, annotation_store, label, items, begin_with)
-        found = next_round(items.vectors, taught.examples, taught.ranker, ask)
-        return Answer(items, found, taught, self._advice(scope, annotation_store, label, items, found))
+        def fit(vectors: Float32, signs: Signs) -> LabelModel:
+            if self.scope.collection.kind == "posts":
+                return train_post_model(vectors, signs, prior, gamma)
+            return train_patch_model(vectors, signs, gamma)
 
-    def _advice(
-        self, scope: Scope, annotation_store: AnnotationStore, label: str, items: Items, found: Round
-    ) -> Advice:
-        last = annotation_store.last_round(label)
+        model = fit(examples.vectors, examples.signs)
+        threshold = round_threshold(model, items.vectors[examples.unlabelled(len(items))])
+        return TrainedModel(model, threshold, examples, fit, consensus, _counts(consensus), not labelled)
+
+    def next_round(self, label: str, batch_size: int, start: Start = ()) -> RoundResult:
+        """The next round of a label. Raises BadQuery where there is nothing to begin with, or nothing in scope."""
+        items = self.some_items()
+        trained = self.train(label, items, start)
+        result = next_round(items.vectors, trained.examples, trained.ranker, batch_size)
+        return RoundResult(items, result, trained, self._advice(label, items, result))
+
+    def _advice(self, label: str, items: Items, result: Round) -> Advice:
+        last = self.store.last_round(label)
         if last < 2:
-            return Advice(False, "two rounds with labels of both signs are needed to tell")
-        before = self.taught(scope, annotation_store, label, items, until_round=last - 1).ranker
-        newest = [
-            (one.item_id, one.sign, _vector(one, scope.vector))
-            for one in annotation_store.judged(label)
-            if one.newest.round == last and one.sign
-        ]
-        return advice(
-            before, found.ranker, found.scores, items.vectors, examples_of(dict(items.rows), items.vectors, newest)
-        )
+            return Advice(False, TOO_EARLY)
+        previous = self.train(label, items, until_round=last - 1).ranker
+        newest = [item for item in self.store.consensus(label) if item.newest.round == last and item.sign]
+        labelled = [(item.item_id, item.sign, self._vector(item)) for item in newest]
+        examples = examples_from(items.rows, items.vectors, labelled)
+        return advise(previous, result.ranker, result.scores, items.vectors, examples)
 
-    def descend(
-        self, scope: Scope, annotation_store: AnnotationStore, label: str, scale_levels: Sequence[int]
-    ) -> tuple[list[Items], Descent]:
-        """The cascade of a label through grids, coarse to fine, with the items of each. Raises BadQuery."""
+    def descend(self, label: str, scale_levels: Sequence[int]) -> tuple[list[Items], Descent]:
+        """The cascade of a label through scale levels, coarse to fine, with the items of each. Raises BadQuery."""
         levels: list[Level] = []
-        held: list[Items] = []
+        items_of: list[Items] = []
         for scale_level in sorted(scale_levels, reverse=True):
-            items = self.within(Scope(scope.collection, scope.vector, scale_level, scope.condition), annotation_store)
+            items = self.at(scale_level).items()
             if not len(items):
-                raise BadQuery(
-                    "scale_levels", f"no patch of {scale_level} px meets the condition", "Leave this grid out"
-                )
-            parents = parents_of(items.ids, held[-1].rows) if held else np.full(len(items), -1, np.int64)
+                problem = f"no patch of {scale_level} px matches the predicate"
+                raise BadQuery("scale_levels", problem, "Leave this scale level out")
+            parents = parents_of(items.ids, items_of[-1].rows) if items_of else np.full(len(items), -1, np.int64)
             levels.append(Level(scale_level, items.vectors, parents))
-            held.append(items)
-        told = [Told() for _ in levels]
-        for one in annotation_store.judged(label):
-            for level, items in enumerate(held):
-                if one.sign and one.item_id in items.rows:
-                    told[level].rows.append(items.rows[one.item_id])
-                    told[level].signs.append(one.sign)
-        if not any(1 in some.signs for some in told):
-            raise BadQuery("label", f"no patch of these grids is known to be {label!r}", NO_EXAMPLES)
-        return held, descend(levels, told)
+            items_of.append(items)
+        labels = [LevelLabels() for _ in levels]
+        for item in self.store.consensus(label):
+            for level, items in zip(labels, items_of, strict=True):
+                if item.sign and item.item_id in items.rows:
+                    level.rows.append(items.rows[item.item_id])
+                    level.signs.append(item.sign)
+        if not any(1 in level.signs for level in labels):
+            raise BadQuery("label", f"no patch of these scale levels is labelled {label!r}", NO_EXAMPLES)
+        return items_of, descend(levels, labels)
+
+    def at(self, scale_level: int) -> ActiveLearning:
+        """The same over another scale level."""
+        scope = replace(self.scope, scale_level=scale_level)
+        return ActiveLearning(self._embedding_cache, self._index_of, self._prior, scope, self.store)
+
+    def _vector(self, item: ConsensusLabel) -> Float32 | None:
+        vector = item.newest.vectors.get(self.scope.vector)
+        return None if vector is None else vector.values()
 
 
-def _vector(one: ConsensusLabel, name: str) -> Float32 | None:
-    held = one.newest.vectors.get(name)
-    return None if held is None else held.values()
+def _counts(consensus: Sequence[ConsensusLabel]) -> dict[str, int]:
+    return {
+        "positive": sum(item.sign > 0 for item in consensus),
+        "negative": sum(item.sign < 0 for item in consensus),
+        "disputed": sum(item.is_disputed for item in consensus),
+        "skipped": sum(not item.sign and not item.is_disputed for item in consensus),
+    }
 
 
 def cosines(matrix: Float32, vector: Float32) -> Float32:
     """The cosine of every row to a vector, float32, shape (rows,)."""
     lengths = np.linalg.norm(matrix, axis=1) * float(np.linalg.norm(vector))
-    found: Float32 = (matrix @ vector) / np.maximum(lengths, np.float32(1e-12))
-    return found
+    similarities: Float32 = (matrix @ vector) / np.maximum(lengths, np.float32(1e-12))
+    return similarities

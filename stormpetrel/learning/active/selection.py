@@ -1,4 +1,4 @@
-"""One round of relevance feedback: score everything with a model of all labels, pick what to look at next.
+"""One round of active learning: score everything with the model of all labels, and pick what to label next.
 
 Three lists come back: the top of the ranking (what has been found), the boundary (where a label teaches most; ambiguous
 and unlike one another, after Ferecatu and Boujemaa 2007), and a coverage sample (what the collection is made of, where
@@ -7,38 +7,20 @@ no label is yet).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.learning.training.support_vector_ranker import Float32
+from stormpetrel.learning.training.examples import Examples, Float32, Ranker, Rows
 
-Rows = NDArray[np.int64]
-CANDIDATES = 6  # times as many ambiguous rows as are asked for, from which unlike ones are chosen
-SPREAD = 2000  # rows that the coverage sample is chosen from
-COVERED = 30  # clusters more, at most, for the labels that there are
+CANDIDATES = 6  # times as many ambiguous rows as are wanted, from which unlike ones are chosen
+SAMPLE = 2000  # rows that the coverage sample is chosen from
+LABELLED_CLUSTERS = 30  # clusters more, at most, for the labels that there are
 STABLE = 0.9  # share of the top that must stay for a ranking to be stable
 TOP_COMPARED = 100
-
-
-class Ranker(Protocol):
-    """A fitted model of a label. Without both signs among its examples it may rank, but not separate."""
-
-    @property
-    def separates(self) -> bool: ...
-
-    @property
-    def version(self) -> str: ...
-
-    def scores(self, matrix: Float32) -> Float32:
-        """Of rows, shape (rows,): positive is the label's side."""
-        ...
-
-
-Fits = Callable[[Float32, NDArray[np.int8]], Ranker]
+TOO_EARLY = "two rounds with labels of both signs are needed to tell"
 
 
 @dataclass(frozen=True)
@@ -52,25 +34,16 @@ class Round:
     coverage: Rows
 
 
-@dataclass(frozen=True)
-class Examples:
-    """Labelled items of a collection: their rows (-1 where an item is no longer in it), vectors and signs."""
-
-    rows: Rows
-    vectors: Float32
-    signs: NDArray[np.int8]
-
-
-def next_round(matrix: Float32, examples: Examples, ranker: Ranker, ask: int) -> Round:
-    """A round over `matrix` (rows, dimensions) with the model of the examples. Each list has at most `ask` rows."""
+def next_round(matrix: Float32, examples: Examples, ranker: Ranker, batch_size: int) -> Round:
+    """A round over `matrix` (rows, dimensions) with the model of the examples. Each list has at most `batch_size`
+    rows."""
     scores = ranker.scores(matrix)
-    free = np.ones(len(matrix), dtype=bool)
-    free[examples.rows[examples.rows >= 0]] = False
-    top = best(scores, free, ask)
-    boundary = ambiguous(matrix, scores, free, ask) if ranker.separates else np.empty(0, np.int64)
+    free = examples.unlabelled(len(matrix))
+    top = best(scores, free, batch_size)
+    boundary = ambiguous(matrix, scores, free, batch_size) if ranker.separates else np.empty(0, np.int64)
     rest = free.copy()
     rest[top] = rest[boundary] = False
-    return Round(ranker, scores, top, boundary, representatives(matrix, examples.vectors, rest, ask))
+    return Round(ranker, scores, top, boundary, representatives(matrix, examples.vectors, rest, batch_size))
 
 
 def best(scores: Float32, free: NDArray[np.bool_], count: int) -> Rows:
@@ -79,47 +52,47 @@ def best(scores: Float32, free: NDArray[np.bool_], count: int) -> Rows:
     count = min(count, len(rows))
     if not count:
         return np.empty(0, np.int64)
-    edge = np.partition(scores[rows], len(rows) - count)[len(rows) - count]
-    held = rows[scores[rows] >= edge]
-    return held[np.lexsort((held, -scores[held]))][:count]
+    lowest = np.partition(scores[rows], len(rows) - count)[len(rows) - count]
+    candidates = rows[scores[rows] >= lowest]
+    return candidates[np.lexsort((candidates, -scores[candidates]))][:count]
 
 
 def ambiguous(matrix: Float32, scores: Float32, free: NDArray[np.bool_], count: int) -> Rows:
-    """Free rows near the boundary that are unlike one another: of the nearest `CANDIDATES * count` the most ambiguous
-    first, then always the one least like all chosen so far, weighed by how ambiguous it is."""
+    """Free rows near the boundary that are unlike one another. Of the nearest `CANDIDATES * count` the most ambiguous
+    comes first, then always the one least like all chosen so far, weighed by how ambiguous it is."""
     near = best(-np.abs(scores), free, CANDIDATES * count)
     if not len(near):
         return near
     vectors = _unit(matrix[near])
-    doubt = 1 - np.abs(scores[near]) / (float(np.abs(scores[near]).max()) or 1.0)
+    ambiguity = 1 - np.abs(scores[near]) / (float(np.abs(scores[near]).max()) or 1.0)
     chosen = [0]
     likeness = vectors @ vectors[0]
     while len(chosen) < min(count, len(near)):
-        value = 0.5 * doubt - likeness
+        value = 0.5 * ambiguity - likeness
         value[chosen] = -np.inf
         chosen.append(int(value.argmax()))
         likeness = np.maximum(likeness, vectors @ vectors[chosen[-1]])
     return near[chosen]
 
 
-def representatives(matrix: Float32, known: Float32, free: NDArray[np.bool_], count: int) -> Rows:
+def representatives(matrix: Float32, labelled: Float32, free: NDArray[np.bool_], count: int) -> Rows:
     """Free rows that stand for what the collection is made of, among evenly spaced ones: the middle of each cluster
-    (k-means: Arthur and Vassilvitskii 2007), those that no label lies in first, the larger ones first. What is farthest
-    from everything (Gonzalez 1985) is mostly odd, and teaches less."""
+    (k-means: Arthur and Vassilvitskii 2007), clusters without a label first, larger ones first. What is farthest from
+    everything (Gonzalez 1985) is mostly odd, and teaches less."""
     rows = np.flatnonzero(free)
-    rows = rows[:: max(1, len(rows) // SPREAD)][:SPREAD]
+    rows = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
     if len(rows) <= count or not count:
         return rows[:count]
     from sklearn.cluster import KMeans
 
     vectors = _unit(matrix[rows])
-    size = min(len(rows), count + min(len(known), COVERED))
-    made = KMeans(size, n_init=1, max_iter=20, random_state=0).fit(vectors)
-    covered = made.predict(_unit(known)) if len(known) else []
-    away = made.transform(vectors)[np.arange(len(rows)), made.labels_]
-    nearest_first = np.lexsort((-np.arange(len(rows)), away, made.labels_))
-    clusters, first, sizes = np.unique(made.labels_[nearest_first], return_index=True, return_counts=True)
-    order = np.lexsort((clusters, -sizes, np.isin(clusters, covered)))[:count]
+    size = min(len(rows), count + min(len(labelled), LABELLED_CLUSTERS))
+    clustering = KMeans(size, n_init=1, max_iter=20, random_state=0).fit(vectors)
+    with_label = clustering.predict(_unit(labelled)) if len(labelled) else []
+    distances = clustering.transform(vectors)[np.arange(len(rows)), clustering.labels_]
+    nearest_first = np.lexsort((-np.arange(len(rows)), distances, clustering.labels_))
+    clusters, first, sizes = np.unique(clustering.labels_[nearest_first], return_index=True, return_counts=True)
+    order = np.lexsort((clusters, -sizes, np.isin(clusters, with_label)))[:count]
     return rows[nearest_first[first[order]]]
 
 
@@ -139,32 +112,33 @@ class Advice:
     errors: int | None = None
 
 
-def advice(before: Ranker | None, now: Ranker, scores: Float32, matrix: Float32, last: Examples) -> Advice:
-    """What to do after a round: stop where the ranking is stable and the last labels (`last`) were no surprise."""
-    if before is None or not before.separates or not now.separates:
-        return Advice(False, "two rounds with labels of both signs are needed to tell")
-    old = before.scores(matrix)
+def advise(previous: Ranker | None, current: Ranker, scores: Float32, matrix: Float32, last: Examples) -> Advice:
+    """What to do after a round: stop where the ranking is stable and the model before predicted the last labels."""
+    if previous is None or not previous.separates or not current.separates:
+        return Advice(False, TOO_EARLY)
     size = min(TOP_COMPARED, max(1, len(matrix) // 10))
     everything = np.ones(len(matrix), dtype=bool)
-    stay = len(np.intersect1d(best(old, everything, size), best(scores, everything, size))) / size
-    errors = int((np.sign(before.scores(last.vectors)) != last.signs).sum()) if len(last.signs) else 0
+    previous_top = best(previous.scores(matrix), everything, size)
+    stay = len(np.intersect1d(previous_top, best(scores, everything, size))) / size
+    errors = int((np.sign(previous.scores(last.vectors)) != last.signs).sum()) if len(last.signs) else 0
     if stay >= STABLE and not errors:
-        return Advice(True, "the ranking is stable and the last labels were all foreseen", stay, errors)
-    why = f"{errors} of the last {len(last.signs)} labels were not foreseen" if errors else "the ranking still moves"
+        return Advice(True, "the ranking is stable and the last labels were all predicted", stay, errors)
+    why = f"{errors} of the last {len(last.signs)} labels were not predicted" if errors else "the ranking still moves"
     return Advice(False, why, stay, errors)
 
 
-def examples_of(
-    rows_of: dict[str, int], matrix: Float32, judged: Sequence[tuple[str, int, Float32 | None]]
+def examples_from(
+    rows_of: Mapping[str, int], matrix: Float32, labelled: Sequence[tuple[str, int, Float32 | None]]
 ) -> Examples:
-    """(item, sign, its vector as it was judged) as examples: an item that is in the collection teaches with the vector
-    that it has there, one that is gone with its own."""
-    held = [
-        (rows_of.get(item, -1), sign, vector) for item, sign, vector in judged if item in rows_of or vector is not None
-    ]
-    vectors = [matrix[row] if row >= 0 else vector for row, _, vector in held]
-    return Examples(
-        np.array([row for row, _, _ in held], dtype=np.int64),
-        np.stack(vectors).astype(np.float32) if vectors else np.empty((0, matrix.shape[1]), np.float32),  # type: ignore[arg-type]
-        np.array([sign for _, sign, _ in held], dtype=np.int8),
-    )
+    """(item, sign, its vector as it was annotated) as examples. An item of the collection teaches with the vector that
+    it has there; an item that is gone teaches with its own, where it has the same dimensions."""
+    rows, vectors, signs = [], [], []
+    for item_id, sign, own_vector in labelled:
+        row = rows_of.get(item_id, -1)
+        vector = matrix[row] if row >= 0 else own_vector
+        if vector is not None and (not len(matrix) or len(vector) == matrix.shape[1]):
+            rows.append(row)
+            vectors.append(vector)
+            signs.append(sign)
+    stacked = np.stack(vectors).astype(np.float32) if vectors else np.empty((0, matrix.shape[1]), np.float32)
+    return Examples(np.array(rows, dtype=np.int64), stacked, np.array(signs, dtype=np.int8))

@@ -1,9 +1,9 @@
-"""Multi-knowledge queries: what is known of a product, of features, of labels, of place and of time, in one condition
-with AND, OR and NOT."""
+"""Structured queries: predicates on product, features, labels, place and time, joined by AND, OR and NOT."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -15,9 +15,11 @@ from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.events import LabelId, Latitude, Longitude
 from stormpetrel.core.ports import Document
 from stormpetrel.learning.active.embedding_cache import Items, Mask
+from stormpetrel.learning.training.examples import Float32
 
-MOST_PARTS = 50
-DEEPEST = 6
+LabelSource = Literal["people", "model"]
+MAX_PARTS = 50
+MAX_DEPTH = 6
 
 
 class Circle(BaseModel):
@@ -30,7 +32,7 @@ class Circle(BaseModel):
 
 
 class Likeness(BaseModel):
-    """A feature: how like the item is to another, by the cosine of their vectors."""
+    """A feature: how similar the item is to another, by the cosine of their vectors."""
 
     model_config = ConfigDict(extra="forbid")
     item_id: Annotated[str, Field(min_length=3, max_length=512)]
@@ -38,18 +40,18 @@ class Likeness(BaseModel):
 
 
 class Predicate(BaseModel):
-    """What an item must meet: all the fields that are given, every part of `all`, one of `any`, none of `none`.
+    """What an item must match: every given field, every part of `all`, one part of `any`, no part of `none`.
 
-    `label` is met where the model of people's annotations says so, or, with `said_by` `people`, where they said so
-    themselves. `product` is a name or a part of one; `box` is west, south, east, north (its west may lie east of east).
+    `label` matches where the label's model predicts it, or, where `label_source` is `people`, where people annotated
+    it. `product` is a name or a part of one; `box` is west, south, east, north (its west may lie east of its east).
     """
 
     model_config = ConfigDict(extra="forbid")
-    all: Annotated[list[Predicate], Field(max_length=MOST_PARTS)] = Field(default_factory=list)
-    any: Annotated[list[Predicate], Field(max_length=MOST_PARTS)] = Field(default_factory=list)
-    none: Annotated[list[Predicate], Field(max_length=MOST_PARTS)] = Field(default_factory=list)
+    all: Annotated[list[Predicate], Field(max_length=MAX_PARTS)] = Field(default_factory=list)
+    any: Annotated[list[Predicate], Field(max_length=MAX_PARTS)] = Field(default_factory=list)
+    none: Annotated[list[Predicate], Field(max_length=MAX_PARTS)] = Field(default_factory=list)
     label: LabelId | None = None
-    said_by: Literal["people", "model"] = "model"
+    label_source: LabelSource = "model"
     like: Likeness | None = None
     product: Annotated[str, Field(min_length=2, max_length=200)] | None = None
     scene_id: Annotated[str, Field(min_length=3, max_length=420)] | None = None
@@ -62,73 +64,81 @@ class Predicate(BaseModel):
     circle: Circle | None = None
 
     @model_validator(mode="after")
-    def sensible(self) -> Self:
+    def check(self) -> Self:
         if self.since and self.until and milliseconds(self.since) > milliseconds(self.until):
             raise ValueError("since lies after until; swap them")
         if self.box and self.box[1] > self.box[3]:
             raise ValueError("south lies above north; a box is [west, south, east, north]")
-        if depth(self) > DEEPEST:
-            raise ValueError(f"it is nested deeper than {DEEPEST}; write it flatter")
+        if depth(self) > MAX_DEPTH:
+            raise ValueError(f"it is nested deeper than {MAX_DEPTH}; write it flatter")
         return self
 
 
-def depth(condition: Predicate) -> int:
-    return 1 + max((depth(part) for part in (*condition.all, *condition.any, *condition.none)), default=0)
+def depth(predicate: Predicate) -> int:
+    parts = (*predicate.all, *predicate.any, *predicate.none)
+    return 1 + max((depth(part) for part in parts), default=0)
 
 
-# The items that a label is said of, by people or by the model of their annotations.
-Said = Callable[[str, Literal["people", "model"]], Mask]
-# The cosine of every item to one.
-Alike = Callable[[str], "np.ndarray[tuple[int], np.dtype[np.float32]]"]
+@dataclass(frozen=True)
+class Matcher:
+    """Finds the items that match predicates. `with_label` gives the items with a label by people or by its model;
+    `similarity` the cosine of every item to one, float32, shape (items,)."""
+
+    items: Items
+    with_label: Callable[[str, LabelSource], Mask]
+    similarity: Callable[[str], Float32]
+
+    def matches(self, predicate: Predicate) -> Mask:
+        """The items that match, bool, shape (items,)."""
+        mask = self._fields(predicate)
+        for part in predicate.all:
+            mask &= self.matches(part)
+        if predicate.any:
+            mask &= np.logical_or.reduce([self.matches(part) for part in predicate.any])
+        for part in predicate.none:
+            mask &= ~self.matches(part)
+        return mask
+
+    def _fields(self, predicate: Predicate) -> Mask:
+        items, mask = self.items, np.ones(len(self.items), dtype=bool)
+        if predicate.since:
+            mask &= items.times >= milliseconds(predicate.since)
+        if predicate.until:
+            mask &= items.times <= milliseconds(predicate.until)
+        if predicate.box:
+            mask &= _in_box(items, predicate.box)
+        if predicate.circle:
+            circle = predicate.circle
+            km = distance_km(circle.longitude, circle.latitude, items.longitudes, items.latitudes)
+            mask &= np.nan_to_num(km, nan=np.inf) <= circle.radius_km
+        for field, value in (
+            ("scene_id", predicate.scene_id),
+            ("language", predicate.language),
+            ("source", predicate.source),
+        ):
+            if value is not None:
+                mask &= items.in_groups(_equals(field, value))
+        for field, value in (("products", predicate.product), ("sensors", predicate.sensor)):
+            if value is not None:
+                mask &= items.in_groups(_contains(field, value))
+        if predicate.label:
+            mask &= self.with_label(predicate.label, predicate.label_source)
+        if predicate.like:
+            mask &= self.similarity(predicate.like.item_id) >= predicate.like.at_least
+        return mask
 
 
-def met(items: Items, condition: Predicate, said: Said, alike: Alike) -> Mask:
-    """The items that meet a condition, bool, shape (items,)."""
-    found = _fields(items, condition, said, alike)
-    for part in condition.all:
-        found &= met(items, part, said, alike)
-    if condition.any:
-        found &= np.logical_or.reduce([met(items, part, said, alike) for part in condition.any])
-    for part in condition.none:
-        found &= ~met(items, part, said, alike)
-    return found
+def _equals(field: str, value: str) -> Callable[[Document], bool]:
+    return lambda group: bool(group[field] == value)
 
 
-def _fields(items: Items, asked: Predicate, said: Said, alike: Alike) -> Mask:
-    found = np.ones(len(items), dtype=bool)
-    if asked.since:
-        found &= items.times >= milliseconds(asked.since)
-    if asked.until:
-        found &= items.times <= milliseconds(asked.until)
-    if asked.box:
-        found &= _in_box(items, asked.box)
-    if asked.circle:
-        km = distance_km(asked.circle.longitude, asked.circle.latitude, items.longitudes, items.latitudes)
-        found &= np.nan_to_num(km, nan=np.inf) <= asked.circle.radius_km
-    for field, wanted in (("scene_id", asked.scene_id), ("language", asked.language), ("source", asked.source)):
-        if wanted is not None:
-            found &= items.of_origin(_equal(field, wanted))
-    for field, wanted in (("products", asked.product), ("sensors", asked.sensor)):
-        if wanted is not None:
-            found &= items.of_origin(_any_with(field, wanted))
-    if asked.label:
-        found &= said(asked.label, asked.said_by)
-    if asked.like:
-        found &= alike(asked.like.item_id) >= asked.like.at_least
-    return found
-
-
-def _equal(field: str, wanted: str) -> Callable[[Document], bool]:
-    return lambda origin: bool(origin[field] == wanted)
-
-
-def _any_with(field: str, wanted: str) -> Callable[[Document], bool]:
-    return lambda origin: isinstance(origin[field], list) and any(wanted in str(value) for value in origin[field])
+def _contains(field: str, part: str) -> Callable[[Document], bool]:
+    return lambda group: isinstance(group[field], list) and any(part in str(value) for value in group[field])
 
 
 def _in_box(items: Items, box: tuple[float, float, float, float]) -> Mask:
     west, south, east, north = box
-    lon, lat = items.longitudes, items.latitudes
-    across = (lon >= west) & (lon <= east) if west <= east else (lon >= west) | (lon <= east)
-    found: Mask = across & (lat >= south) & (lat <= north)
-    return found
+    longitudes, latitudes = items.longitudes, items.latitudes
+    east_of_west, west_of_east = longitudes >= west, longitudes <= east
+    inside: Mask = east_of_west & west_of_east if west <= east else east_of_west | west_of_east
+    return inside & (latitudes >= south) & (latitudes <= north)

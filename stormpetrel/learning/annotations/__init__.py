@@ -1,1 +1,1 @@
-"""What people said: labels, annotations, consensus, and their exchange with other tools."""
+"""Labels, annotations, consensus, and their exchange with other tools."""

@@ -1,20 +1,20 @@
-"""The semantic catalogue: labels in two levels, users' own below any of them, and their names elsewhere."""
+"""The label catalogue: labels in two levels, users' own below any of them, and their names in other nomenclatures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
 from stormpetrel.core.errors import BadQuery, SetupError
 from stormpetrel.core.events import LabelDefined
+from stormpetrel.core.ids import ItemKind
 
-Kind = Literal["patches", "posts"]
-KINDS: tuple[Kind, ...] = ("patches", "posts")
-MOST_LEVELS = 6
+KINDS: tuple[ItemKind, ...] = ("patches", "posts")
+MAX_LEVELS = 6
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Label:
 
     id: str
     title: str
-    kind: Kind
+    kind: ItemKind
     corine: tuple[int, ...] = ()
     bigearthnet: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
@@ -40,74 +40,77 @@ class Label:
 
 
 class Catalogue:
-    """The labels of `config/labels.yaml` and those that users defined since. `version` changes with either."""
+    """The labels of `config/labels.yaml` and those that users defined since. `version` changes with either. Readers
+    need no lock: a definition replaces the labels as a whole."""
 
     def __init__(self, version: str, labels: Iterable[Label]) -> None:
         self._version = version
         self._labels = {label.id: label for label in labels}
-        self._own = 0
+        self._definitions = 0
 
     @property
     def version(self) -> str:
-        return f"{self._version}+{self._own}" if self._own else self._version
+        return f"{self._version}+{self._definitions}" if self._definitions else self._version
 
     @property
     def labels(self) -> list[Label]:
         """Every label, by id."""
-        return [self._labels[own] for own in sorted(self._labels)]
+        labels = self._labels
+        return [labels[label_id] for label_id in sorted(labels)]
 
-    def get(self, label: str) -> Label:
+    def get(self, label_id: str) -> Label:
         """Raises BadQuery where there is no such label."""
-        found = self._labels.get(label)
-        if found is None:
-            near = sorted(own for own in self._labels if own.split("/")[-1] == label.split("/")[-1])
-            meant = f"; did you mean {' or '.join(near)}?" if near else ""
+        label = self._labels.get(label_id)
+        if label is None:
+            similar = [other.id for other in self.labels if other.id.split("/")[-1] == label_id.split("/")[-1]]
+            suggestion = f"; did you mean {' or '.join(similar)}?" if similar else ""
             raise BadQuery(
                 "label",
-                f"{label!r} is not in the catalogue{meant}",
+                f"{label_id!r} is not in the catalogue{suggestion}",
                 "GET /v1/labels lists them, POST /v1/labels defines one of your own",
             )
-        return found
+        return label
 
-    def of_kind(self, label: str, kind: str) -> Label:
-        """The label, where it may be said of such items. Raises BadQuery."""
-        found = self.get(label)
-        if found.kind != kind:
-            raise BadQuery("label", f"{label!r} is said of {found.kind}, not of {kind}", "Take one of GET /v1/labels")
-        return found
+    def of_kind(self, label_id: str, kind: str) -> Label:
+        """The label, where it belongs to such items. Raises BadQuery."""
+        label = self.get(label_id)
+        if label.kind != kind:
+            problem = f"{label_id!r} is a label of {label.kind}, not of {kind}"
+            raise BadQuery("label", problem, "Take one of GET /v1/labels")
+        return label
 
-    def check(self, event: LabelDefined) -> Kind:
-        """What kind of items a new label is for. Raises BadQuery where it cannot stand where it wants to."""
+    def check(self, event: LabelDefined) -> ItemKind:
+        """What kind of items a new label is for. Raises BadQuery where its path is not free or has no parent."""
         parent = event.label.rpartition("/")[0]
         if not parent:
             raise BadQuery("label", f"{event.label!r} has no parent", "Put it below a label, as water-bodies/my-label")
-        if event.label.count("/") >= MOST_LEVELS:
-            raise BadQuery("label", f"it is deeper than {MOST_LEVELS} levels", "Put it higher")
-        known = self._labels.get(event.label)
-        if known is not None and known.defined_by is None:
+        if event.label.count("/") >= MAX_LEVELS:
+            raise BadQuery("label", f"it is deeper than {MAX_LEVELS} levels", "Put it higher")
+        existing = self._labels.get(event.label)
+        if existing is not None and existing.defined_by is None:
             raise BadQuery("label", f"{event.label!r} is in the catalogue already", "Use it, or take another name")
         return self.get(parent).kind
 
     def define(self, event: LabelDefined) -> None:
         """Adds a user's label, or changes its title. Raises BadQuery as `check` does."""
-        kind = self.check(event)
-        self._labels[event.label] = Label(
-            event.label, event.title, kind, description=event.description, defined_by=event.annotator
+        label = Label(
+            event.label, event.title, self.check(event), description=event.description, defined_by=event.annotator
         )
-        self._own += 1
+        self._labels = {**self._labels, event.label: label}
+        self._definitions += 1
 
-    def named(self, name: str, kind: Kind) -> list[Label]:
-        """The labels that another nomenclature's class comes to: CORINE names, BigEarthNet, EuroSAT, HumAID."""
-        wanted = name.strip().casefold()
+    def named(self, name: str, kind: ItemKind) -> list[Label]:
+        """The labels that a class of another nomenclature corresponds to: CORINE, BigEarthNet, EuroSAT, HumAID."""
+        folded = name.strip().casefold()
         return [
             label
             for label in self.labels
             if label.kind == kind
-            and any(wanted == other.casefold() for other in (*label.names, *label.bigearthnet, label.title, label.id))
+            and any(folded == other.casefold() for other in (*label.names, *label.bigearthnet, label.title, label.id))
         ]
 
-    def described(self) -> list[dict[str, Any]]:
-        """Every label as the API tells it."""
+    def descriptions(self) -> list[dict[str, Any]]:
+        """Every label as the API lists it."""
         return [
             {
                 "label": label.id,
@@ -137,9 +140,9 @@ def read_catalogue(path: Path) -> Catalogue:
         ) from error
 
 
-def _labels(kind: Kind, held: Mapping[str, Mapping[str, Any]], above: str) -> Iterable[Label]:
-    for own, fields in held.items():
-        path = f"{above}{own}"
+def _labels(kind: ItemKind, entries: Mapping[str, Mapping[str, Any]], prefix: str) -> Iterable[Label]:
+    for name, fields in entries.items():
+        path = f"{prefix}{name}"
         yield Label(
             path,
             str(fields["title"]),

@@ -1,4 +1,8 @@
-"""How well a labelling does against the truth: precision, recall, F1, confusion, precision at k, average precision."""
+"""How good predictions are against a truth: precision, recall, F1, confusion, precision at k, average precision.
+
+The counts, precision, recall and F1 are scikit-learn's. Average precision is ours: it judges a ranking as it is shown,
+where scikit-learn averages over ties.
+"""
 
 from __future__ import annotations
 
@@ -9,33 +13,38 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Bools = NDArray[np.bool_]
-AT = (10, 50, 100)
+PRECISION_AT = (10, 50, 100)
 
 
-def binary_report(truth: ArrayLike, said: ArrayLike, scores: ArrayLike | None = None) -> dict[str, Any]:
+def binary_report(truth: ArrayLike, predicted: ArrayLike, scores: ArrayLike | None = None) -> dict[str, Any]:
     """One label against the truth (both bool, one value an item). `scores` rank the items, higher first.
 
     >>> binary_report([True, True, False, False], [True, False, False, False])["f1"]
     0.666667
     """
-    is_, told = np.asarray(truth, dtype=bool), np.asarray(said, dtype=bool)
-    hits, wrong = int((is_ & told).sum()), int((~is_ & told).sum())
-    missed, right = int((is_ & ~told).sum()), int((~is_ & ~told).sum())
-    found: dict[str, Any] = {
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+    is_, is_predicted = np.asarray(truth, dtype=bool), np.asarray(predicted, dtype=bool)
+    sides = [False, True]
+    metrics = precision_recall_fscore_support(is_, is_predicted, labels=sides, zero_division=np.nan)
+    precision, recall, f1 = (values[1] for values in metrics[:3])
+    counts = confusion_matrix(is_, is_predicted, labels=sides).ravel().tolist()
+    names = ("true_negative", "false_positive", "false_negative", "true_positive")
+    report: dict[str, Any] = {
         "items": len(is_),
-        "accuracy": _share(hits + right, len(is_)),
-        "precision": _share(hits, hits + wrong),
-        "recall": _share(hits, hits + missed),
-        "f1": _share(2 * hits, 2 * hits + wrong + missed),
-        "macro_f1": round((_f1(hits, wrong, missed) + _f1(right, missed, wrong)) / 2, 6),
-        "confusion": {"true_positive": hits, "false_positive": wrong, "false_negative": missed, "true_negative": right},
+        "accuracy": _rounded((is_ == is_predicted).mean()) if len(is_) else None,
+        "precision": _rounded(precision),
+        "recall": _rounded(recall),
+        "f1": _rounded(f1),
+        # A side that is neither there nor predicted is no error.
+        "macro_f1": _rounded(np.nan_to_num(metrics[2], nan=1.0).mean()),
+        "confusion": dict(zip(names, counts, strict=True)),
     }
     if scores is not None:
-        order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
-        ranked = is_[order]
-        found["average_precision"] = average_precision(ranked)
-        found["precision_at"] = {str(k): _share(int(ranked[:k].sum()), k) for k in AT if k <= len(ranked)}
-    return found
+        ranked = is_[np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")]
+        report["average_precision"] = average_precision(ranked)
+        report["precision_at"] = {str(k): _rounded(ranked[:k].mean()) for k in PRECISION_AT if k <= len(ranked)}
+    return report
 
 
 def average_precision(ranked: Bools) -> float | None:
@@ -44,18 +53,14 @@ def average_precision(ranked: Bools) -> float | None:
     return round(float((np.arange(1, len(places) + 1) / places).mean()), 6) if len(places) else None
 
 
-def confusion(truth: Sequence[str], said: Sequence[str]) -> dict[str, Mapping[str, int]]:
-    """Counts by true label, then by the label that was said."""
-    labels = sorted({*truth, *said})
-    found = {label: dict.fromkeys(labels, 0) for label in labels}
-    for true, told in zip(truth, said, strict=True):
-        found[true][told] += 1
-    return dict(found)
+def confusion(truth: Sequence[str], predicted: Sequence[str]) -> dict[str, Mapping[str, int]]:
+    """Counts by true label, then by predicted label."""
+    from sklearn.metrics import confusion_matrix
+
+    labels = sorted({*truth, *predicted})
+    rows = confusion_matrix(truth, predicted, labels=labels).tolist()
+    return {label: dict(zip(labels, row, strict=True)) for label, row in zip(labels, rows, strict=True)}
 
 
-def _share(part: int, whole: int) -> float | None:
-    return round(part / whole, 6) if whole else None
-
-
-def _f1(hits: int, wrong: int, missed: int) -> float:
-    return 2 * hits / (2 * hits + wrong + missed) if hits + wrong + missed else 1.0
+def _rounded(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 6)

@@ -1,10 +1,9 @@
-"""Taught models where posts come in: what each says of a post, and whether it would rather ask a person."""
+"""Scores incoming posts with the newest models and flags uncertain ones for labelling."""
 
 from __future__ import annotations
 
 import threading
 import zlib
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -15,17 +14,11 @@ from stormpetrel.core.ids import Collection
 from stormpetrel.learning.training.linear_model import LinearModel
 
 log = structlog.get_logger()
-DISCOUNT = 6.0  # of River's entropy sampler: at a probability of .8 one post in seven is asked about, at .95 none in 50
+DISCOUNT = 6.0  # of River's entropy sampler: at a probability of .8 it flags one post in seven, at .95 less than 2 %
 
 
-@dataclass(frozen=True)
-class _ScoredModel:
-    told: ModelUpdated
-    model: LinearModel
-
-
-class _Said:
-    """A probability as River's sampler asks a classifier for it."""
+class _Prediction:
+    """A probability in the form in which River's sampler asks a classifier for it."""
 
     def __init__(self, probability: float) -> None:
         self._probability = probability
@@ -35,61 +28,65 @@ class _Said:
 
 
 def requests_label(probability: float, item_id: str) -> bool:
-    """Whether a label for this item would teach much: River's entropy sampler, its chance drawn from the item's id, so
-    that the same item gets the same answer everywhere."""
+    """Whether a label for this item would teach much: River's entropy sampler. Its random draw is seeded with the
+    item's id, so that the same item gets the same answer in every process."""
     from river import active
 
-    made: Any = active.EntropySampler
-    sampler = made(_Said(probability), discount_factor=DISCOUNT, seed=zlib.crc32(item_id.encode()))
-    _, ask = sampler.predict_proba_one({})
-    return bool(ask)
+    entropy_sampler: Any = active.EntropySampler
+    sampler = entropy_sampler(_Prediction(probability), discount_factor=DISCOUNT, seed=zlib.crc32(item_id.encode()))
+    _, is_requested = sampler.predict_proba_one({})
+    return bool(is_requested)
 
 
 class Scorer:
-    """The newest model of every label; changed by one thread while others ask."""
+    """The newest model of every label; one thread updates them while others score."""
 
     def __init__(self) -> None:
-        self._models: dict[str, ModelUpdated] = {}
-        self._live: dict[str, _ScoredModel] = {}
+        self._events: dict[str, ModelUpdated] = {}
+        self._served: dict[str, tuple[ModelUpdated, LinearModel]] = {}
         self._lock = threading.Lock()
 
     def take(self, event: ModelUpdated) -> None:
-        """The event's model takes the place of what stood there."""
-        live = None
+        """The event's model replaces the label's earlier one."""
+        served = None
         if event.serving != "none":
             try:
-                live = _ScoredModel(event, LinearModel.read(event.weights))
+                served = event, LinearModel.from_fields(event.weights)
             except MalformedRecord as error:
-                log.warning("a model is not taken", model=event.model_id, reason=str(error))
+                log.warning("a model cannot be used", model=event.model_id, reason=str(error))
                 return
         with self._lock:
-            self._models[event.model_id] = event
-            if live is None:
-                self._live.pop(event.model_id, None)
+            self._events[event.model_id] = event
+            if served is None:
+                self._served.pop(event.model_id, None)
             else:
-                self._live[event.model_id] = live
+                self._served[event.model_id] = served
 
-    def all(self) -> list[ModelUpdated]:
+    def models(self) -> list[ModelUpdated]:
+        """The newest models, by id."""
         with self._lock:
-            return [self._models[own] for own in sorted(self._models)]
+            return [self._events[model_id] for model_id in sorted(self._events)]
 
-    def judged(self, post_id: str, vector: Vector) -> tuple[Relevance, ...]:
-        """What the models of posts say, by model; those taught by another text model say nothing."""
+    def get(self, model_id: str) -> ModelUpdated | None:
         with self._lock:
-            held = [self._live[own] for own in sorted(self._live)]
-        values, found = None, []
-        for live in held:
-            if Collection.parse(live.told.collection).kind != "posts" or live.told.vector_model != vector.model:
+            return self._events.get(model_id)
+
+    def score(self, post_id: str, vector: Vector) -> tuple[Relevance, ...]:
+        """What each model of posts predicts, by model; models of another text model's vectors are left out."""
+        with self._lock:
+            served = [self._served[model_id] for model_id in sorted(self._served)]
+        relevance = []
+        for event, model in served:
+            if Collection.parse(event.collection).kind != "posts" or event.vector_model != vector.model:
                 continue
-            values = vector.values() if values is None else values
-            probability = live.model.probability(values)
-            found.append(
+            probability = model.probability(vector.values())
+            relevance.append(
                 Relevance(
-                    collection=live.told.collection,
-                    label=live.told.label,
+                    collection=event.collection,
+                    label=event.label,
                     probability=round(probability, 6),
                     unsure=requests_label(probability, post_id),
-                    model_version=live.told.model_version,
+                    model_version=event.model_version,
                 )
             )
-        return tuple(found)
+        return tuple(relevance)

@@ -1,4 +1,4 @@
-"""Where to cut probabilities so that the macro F1 to be expected is the highest.
+"""Where to cut probabilities so that the expected macro F1 is the highest.
 
 The plug-in rule (Dembczynski et al. 2017; Lipton et al. 2014): with calibrated probabilities the expected counts of
 every cut are known, and F1 is at its best well away from .5 where one side is rare.
@@ -18,11 +18,11 @@ def best_cut(probabilities: NDArray[np.floating]) -> float:
     """
     ordered = np.sort(np.asarray(probabilities, dtype=np.float64))[::-1]
     count, total = len(ordered), ordered.sum()
-    said = np.arange(1, count + 1)
-    hits = np.cumsum(ordered)
-    positive = 2 * hits / (said + total)
-    right = (count - said) - (total - hits)
-    negative = 2 * right / np.maximum((count - said) + (count - total), 1e-12)
-    # A cut takes all that are equal to it: only the last of equal ones is where it can be.
+    positives = np.arange(1, count + 1)  # how many items each cut calls positive
+    true_positives = np.cumsum(ordered)
+    f1_positive = 2 * true_positives / (positives + total)
+    true_negatives = (count - positives) - (total - true_positives)
+    f1_negative = 2 * true_negatives / np.maximum((count - positives) + (count - total), 1e-12)
+    # A cut takes all items that are equal to it: among equal ones only the last is a possible cut.
     possible = np.append(ordered[1:] < ordered[:-1], True)
-    return float(ordered[int(np.argmax(np.where(possible, positive + negative, -1.0)))])
+    return float(ordered[int(np.argmax(np.where(possible, f1_positive + f1_negative, -1.0)))])

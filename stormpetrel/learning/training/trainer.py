@@ -1,70 +1,102 @@
-"""From annotation events to taught models: the ledgers of all collections, and a learner a label.
+"""From annotation events to published models: the annotations of all collections, and the model of each label.
 
-A learner is a function of the annotations that stand, in the order of the log. What merely came last is learned on
-top; an undo, or a second thought of the same person, has the label learned again from its first annotation. So a replay
-of the topic makes the same models, whatever was killed in between.
+A model is a function of the annotations that stand, in the order of the log. What merely came last is learned on top;
+an undo, or a changed annotation, has the label learned again from its first example. So a replay of the topic makes the
+same models, whatever was killed in between.
+
+The stream serves the models of posts alone. Of a patches' label the trainer publishes the version and what it was
+learned from, without weights: rounds fit the ranker themselves, with the kernel's width of the collection.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from stormpetrel.core.errors import MalformedRecord
-from stormpetrel.core.events import Annotation, AnnotationUndone, LabelDefined, ModelUpdated, Moment
+from stormpetrel.core.events import Annotation, AnnotationUndone, LabelDefined, ModelUpdated, Moment, Vector
 from stormpetrel.core.ids import Collection, model_id
-from stormpetrel.learning.annotations.annotation_store import SIGNS, AnnotationStore
+from stormpetrel.learning.annotations.annotation_store import AnnotationStore, ConsensusLabel, newest_vector_model
+from stormpetrel.learning.training.label_model import training_version
 from stormpetrel.learning.training.linear_model import LinearModel
 from stormpetrel.learning.training.online_learners import NAMES, Learner
-from stormpetrel.learning.training.relevance_model import Prior, mark_of, prior_of
+from stormpetrel.learning.training.relevance_model import Prior, prior_for
 
 log = structlog.get_logger()
-TRAINING_VECTOR = {"posts": "text", "patches": "fused"}  # the vector that the learners of such a collection see
+TRAINING_VECTOR = {"posts": "text", "patches": "fused"}  # the vector that the models of such a collection learn from
 Key = tuple[str, str]  # collection, label
 
 
+@dataclass(frozen=True)
+class TrainingSet:
+    """What a label's model learns from: the consensus labels in the order in which their items were first annotated,
+    with a vector of the model that the newest was made with; and what other events teach."""
+
+    examples: list[ConsensusLabel]
+    vectors: list[Vector]
+    prior: LinearModel | None
+
+    @classmethod
+    def of(cls, store: AnnotationStore, label: str, prior: Prior | None) -> TrainingSet:
+        name = TRAINING_VECTOR[store.collection.kind]
+        examples = [item for item in store.consensus(label) if item.sign and name in item.newest.vectors]
+        model = newest_vector_model(examples, name)
+        examples = [item for item in examples if item.newest.vectors[name].model == model]
+        vectors = [item.newest.vectors[name] for item in examples]
+        return cls(examples, vectors, prior_for(prior, store.collection.kind, label, model))
+
+    def keys(self) -> list[tuple[int, str]]:
+        """What makes each example another one: its sign and its vector."""
+        return [(item.sign, vector.data) for item, vector in zip(self.examples, self.vectors, strict=True)]
+
+    def version(self, count: int | None = None) -> str:
+        """The version of the model that learned from all of it, or from the first `count` examples."""
+        vectors = (vector.values() for vector in self.vectors[:count])
+        return training_version(vectors, (item.sign for item in self.examples[:count]), self.prior)
+
+
 @dataclass
-class _Trained:
-    """A learner, and the annotations that it learned from, in order."""
+class _TrainedLearner:
+    """A learner, and the examples that it learned from, in order."""
 
     learner: Learner
-    ids: list[str] = field(default_factory=list)
+    keys: list[tuple[int, str]] = field(default_factory=list)
 
 
 class Trainer:
-    """All collections' ledgers and learners; `prior` is what other events teach of a label of posts. One thread at a
-    time."""
+    """All collections' annotations and learners; `prior` is what other events teach of a label of posts. One thread at
+    a time."""
 
     def __init__(self, prior: Prior | None = None) -> None:
         self._prior = prior
-        self._annotation_stores: dict[str, AnnotationStore] = {}
-        self._taught: dict[Key, _Trained] = {}
+        self._stores: dict[str, AnnotationStore] = {}
+        self._trained: dict[Key, _TrainedLearner] = {}
         self._snapshots: dict[Key, ModelUpdated] = {}
         self._positions: dict[str, tuple[int, int]] = {}
         self._next: dict[int, int] = {}
 
     def remember(self, snapshots: Iterable[ModelUpdated]) -> None:
-        """Models as they were published: where one fits what the log says, its label need not be learned again."""
-        self._snapshots |= {(made.collection, made.label): made for made in snapshots}
+        """Models as they were published: where one fits the log, its label need not be learned again."""
+        self._snapshots |= {(snapshot.collection, snapshot.label): snapshot for snapshot in snapshots}
 
     def take(self, event: Annotation | AnnotationUndone | LabelDefined, position: tuple[int, int]) -> set[Key]:
-        """The models that what stands has changed for; `position` is (partition, offset)."""
+        """The models that an event changes; `position` is (partition, offset)."""
         self._next[position[0]] = max(self._next.get(position[0], 0), position[1] + 1)
         if isinstance(event, LabelDefined):
             return set()
-        annotation_store = self._annotation_stores.setdefault(event.collection, AnnotationStore(event.collection))
-        self._positions[event.collection] = (position[0], position[1] + 1)
-        changed = annotation_store.take(event)
-        told = event if isinstance(event, Annotation) else annotation_store.get(event.annotation_id)
-        if told is None:
-            log.warning("an annotation that was never made is taken back", annotation=event.annotation_id)
-        return {(event.collection, told.label)} if changed and told else set()
+        collection = event.collection
+        store = self._stores.setdefault(collection, AnnotationStore(Collection.parse(collection)))
+        self._positions[collection] = (position[0], position[1] + 1)
+        has_changed = store.take(event)
+        annotation = event if isinstance(event, Annotation) else store.get(event.annotation_id)
+        if annotation is None:
+            log.warning("an annotation that is not on the log is undone", annotation=event.annotation_id)
+        return {(collection, annotation.label)} if has_changed and annotation else set()
 
     def misses(self, partition: int, offset: int) -> bool:
-        """Whether something lies on the log before this record that was never taken."""
+        """Whether the log has a record before this one that was never taken."""
         return offset > self._next.get(partition, 0)
 
     def pass_over(self, partition: int, offset: int) -> None:
@@ -73,108 +105,68 @@ class Trainer:
 
     @property
     def keys(self) -> set[Key]:
-        """Every label that anything was said of."""
-        return {
-            (annotation_store.collection, label)
-            for annotation_store in self._annotation_stores.values()
-            for label in annotation_store.labels
-        }
+        """Every label that was annotated."""
+        return {(collection, label) for collection, store in self._stores.items() for label in store.labels}
 
     def is_published(self, key: Key, published: ModelUpdated | None) -> bool:
-        """Whether a published model is of all that stands now."""
-        return published is not None and published.model_version == self._up_to_date(key).learner.version
+        """Whether a published model is of all annotations that stand now."""
+        return published is not None and published.model_version == self._training_set(key).version()
 
     def model(self, key: Key, now: Moment) -> ModelUpdated:
         """The label's model as it is to be published."""
-        taught = self._up_to_date(key)
-        learner, (collection, label) = taught.learner, key
-        served = learner.served
-        examples = examples_of(self._annotation_stores[key[0]], key[1])
+        training_set, (collection, label) = self._training_set(key), key
+        kind = Collection.parse(collection).kind
+        learner = self._learner(key, training_set) if kind == "posts" else None
+        served = learner.served if learner else None
         return ModelUpdated(
             model_id=model_id(collection, label),
-            model_version=learner.version,
+            model_version=learner.version if learner else training_set.version(),
             collection=collection,
             label=label,
-            vector=TRAINING_VECTOR[Collection.parse(collection).kind],
-            vector_model=examples[-1].vectors[TRAINING_VECTOR[Collection.parse(collection).kind]].model
-            if examples
-            else "",
-            annotations=len(taught.ids),
-            last_annotation_id=taught.ids[-1] if taught.ids else "",
-            serving=learner.serving,
-            weights=served.told() if served else {},
-            prequential={name: learner.prequential[name].told() for name in NAMES},
-            drifts=learner.drifts,
-            state=learner.state(),
+            vector=TRAINING_VECTOR[kind],
+            vector_model=training_set.vectors[-1].model if training_set.vectors else "",
+            annotations=len(training_set.examples),
+            last_annotation_id=training_set.examples[-1].newest.annotation_id if training_set.examples else "",
+            serving=learner.serving if learner else "none",
+            weights=served.fields() if served else {},
+            prequential={name: learner.prequential[name].summary() for name in NAMES} if learner else {},
+            drifts=learner.drifts if learner else 0,
+            state=learner.state() if learner else {},
             position=self._positions[collection],
             updated_at=now,
         )
 
-    def learner(self, key: Key) -> Learner:
-        """The label's learner, taught with all that stands."""
-        return self._up_to_date(key).learner
+    def _training_set(self, key: Key) -> TrainingSet:
+        return TrainingSet.of(self._stores[key[0]], key[1], self._prior)
 
-    def _up_to_date(self, key: Key) -> _Trained:
-        taught = self._taught.setdefault(key, _Trained(Learner()))
-        examples = examples_of(self._annotation_stores[key[0]], key[1])
-        ids = [held.annotation_id for held in examples]
-        if ids[: len(taught.ids)] != taught.ids or (not taught.ids and ids):
-            taught = self._taught[key] = self._from_snapshot(key, examples) or _Trained(
-                Learner(prior_known(self._prior, key, examples))
-            )
-        vector = TRAINING_VECTOR[Collection.parse(key[0]).kind]
-        for held in examples[len(taught.ids) :]:
-            taught.learner.learn(held.annotation_id, held.vectors[vector].values(), SIGNS[held.sign])
-            taught.ids.append(held.annotation_id)
-        return taught
+    def _learner(self, key: Key, training_set: TrainingSet) -> Learner:
+        """The label's learner, trained with all examples."""
+        keys, trained = training_set.keys(), self._trained.get(key)
+        # A learner that began without a prior must not go on where the examples' vectors now fit one.
+        if trained is None or not trained.keys or keys[: len(trained.keys)] != trained.keys:
+            trained = self._from_snapshot(key, training_set) or _TrainedLearner(Learner(training_set.prior))
+            self._trained[key] = trained
+        start = len(trained.keys)
+        for item, vector in zip(training_set.examples[start:], training_set.vectors[start:], strict=True):
+            trained.learner.learn(vector.values(), item.sign)
+        trained.keys = keys
+        return trained.learner
 
-    def _from_snapshot(self, key: Key, examples: list[Annotation]) -> _Trained | None:
+    def _from_snapshot(self, key: Key, training_set: TrainingSet) -> _TrainedLearner | None:
         """The learner as it was published, where it learned just the first of these examples."""
-        snapshot, prior = self._snapshots.get(key), prior_known(self._prior, key, examples)
-        if snapshot is None or snapshot.annotations > len(examples):
+        snapshot, count = self._snapshots.get(key), len(training_set.examples)
+        if snapshot is None or snapshot.annotations > count:
             return None
-        known = examples[: snapshot.annotations]
-        if _version(known, prior) != snapshot.model_version:
+        count = snapshot.annotations
+        if training_set.version(count) != snapshot.model_version:
             return None
-        vector = TRAINING_VECTOR[Collection.parse(key[0]).kind]
-        vectors, signs = [held.vectors[vector].values() for held in known], [SIGNS[held.sign] for held in known]
+        vectors: Sequence[Vector] = training_set.vectors[:count]
+        signs = [item.sign for item in training_set.examples[:count]]
         try:
-            learner = Learner.restored(snapshot.state, vectors, signs, prior)
+            learner = Learner.restored(
+                snapshot.state, [vector.values() for vector in vectors], signs, training_set.prior
+            )
         except (KeyError, TypeError, ValueError, MalformedRecord) as error:
-            log.warning("a published model cannot be gone on with; it is learned again", reason=repr(error))
+            log.warning("a published model cannot be continued; it is learned again", reason=repr(error))
             return None
-        return _Trained(learner, [held.annotation_id for held in known])
-
-
-def examples_of(annotation_store: AnnotationStore, label: str) -> list[Annotation]:
-    """What a label's learners learn from, in the order of the log: of each annotator the last word on each item that
-    stands, with a vector of the model that the newest was made with."""
-    vector = TRAINING_VECTOR[Collection.parse(annotation_store.collection).kind]
-    last: dict[tuple[str, str], Annotation] = {}
-    for held in annotation_store.all:
-        if held.label == label:
-            last.pop((held.item_id, held.annotator), None)
-            last[held.item_id, held.annotator] = held
-    standing = [held for held in last.values() if held.sign in SIGNS and vector in held.vectors]
-    newest = standing[-1].vectors[vector].model if standing else None
-    return [held for held in standing if held.vectors[vector].model == newest]
-
-
-def prior_known(prior: Prior | None, key: Key, examples: Sequence[Annotation]) -> LinearModel | None:
-    """What other events teach of the label, where the examples' vectors are of the prior's text model."""
-    collection, label = key
-    model = examples[-1].vectors[TRAINING_VECTOR[Collection.parse(collection).kind]].model if examples else ""
-    fits = prior is not None and model.partition("@")[0] == prior.text_model
-    return prior_of(prior, Collection.parse(collection).kind, label) if fits else None
-
-
-def version_of(prior: Prior | None, key: Key, examples: Sequence[Annotation]) -> str:
-    """The version of a learner that learned just these, in this order."""
-    return _version(examples, prior_known(prior, key, examples))
-
-
-def _version(examples: Iterable[Annotation], prior: LinearModel | None) -> str:
-    version = mark_of(prior)
-    for held in examples:
-        version = hashlib.sha256(f"{version} {held.annotation_id} {SIGNS[held.sign]}".encode()).hexdigest()[:16]
-    return version
+        return _TrainedLearner(learner, training_set.keys()[:count])

@@ -1,0 +1,138 @@
+"""Relevance feedback: the next round of a label, the descent through scale levels, and structured queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stormpetrel.core.errors import BadQuery, NotFound
+from stormpetrel.learning.active.label_models import LabelModels, item_summary, model_summary
+from stormpetrel.learning.active.rounds import ActiveLearning, Scope, cosines
+from stormpetrel.learning.training.examples import Float32, Rows
+
+MAX_PATCHES_OF_TEXT = 3
+
+
+@dataclass(frozen=True)
+class FirstExample:
+    """What a label begins with while it has no annotation: an item, a text, or the values of a vector."""
+
+    item_id: str | None = None
+    text: str | None = None
+    values: Sequence[float] | None = None
+
+
+def feedback(models: LabelModels, scope: Scope, label: str, batch_size: int, first: FirstExample) -> dict[str, Any]:
+    """Trains the label's model on all annotations and ranks everything in scope. Returns what to look at next: the
+    `top`, the `boundary` (where a label teaches most) and a `coverage` sample, and whether to go on (`advice`)."""
+    models.annotations.check_label(label, scope.collection)
+    learning = models.active_learning(scope)
+    result = learning.next_round(label, batch_size, _first_examples(models, learning, first))
+    ranking = result.round
+
+    def summaries(rows: Rows) -> list[dict[str, Any]]:
+        return [item_summary(result.items, int(row), float(ranking.scores[row])) for row in rows]
+
+    return {
+        "round": learning.store.last_round(label) + 1,
+        "model": model_summary(result.trained, scope),
+        "scored": len(result.items),
+        "positive_share": round(float((ranking.scores > 0).mean()), 6) if ranking.ranker.separates else None,
+        "top": summaries(ranking.top),
+        "boundary": summaries(ranking.boundary),
+        "coverage": summaries(ranking.coverage),
+        "advice": vars(result.advice),
+    }
+
+
+def _first_examples(
+    models: LabelModels, learning: ActiveLearning, first: FirstExample
+) -> list[tuple[str, int, Float32 | None]]:
+    kind, vector = learning.scope.collection.kind, learning.scope.vector
+    examples: list[tuple[str, int, Float32 | None]] = []
+    if first.item_id:
+        index = models.annotations.index_of(kind)
+        stored = models.annotations.vectors.vectors(index, [first.item_id], [vector]).get(first.item_id, {})
+        if vector not in stored:
+            raise NotFound(f"{first.item_id!r} is not among the {kind}, or has no {vector} vector")
+        examples.append((first.item_id, 1, stored[vector]))
+    if first.values:
+        examples.append(("", 1, _unit_vector(first.values, learning)))
+    if first.text and kind == "posts":
+        examples.append(("", 1, models.encode_text(first.text)))
+    elif first.text:
+        examples += [(patch_id, 1, None) for patch_id in _patches_of_text(models, learning, first.text)]
+    return examples
+
+
+def _unit_vector(values: Sequence[float], learning: ActiveLearning) -> Float32:
+    vector, items = np.asarray(values, dtype=np.float32), learning.everything()
+    if len(items) and len(vector) != items.vectors.shape[1]:
+        problem = f"it has {len(vector)} values, and this collection {items.vectors.shape[1]}"
+        raise BadQuery("values", problem, "Send a vector of the descriptor that `vector` names")
+    length = float(np.linalg.norm(vector))
+    if not length or not np.isfinite(length):
+        raise BadQuery("values", "it has no direction", "Send finite values, one of them not 0")
+    unit_vector: Float32 = vector / length
+    return unit_vector
+
+
+def _patches_of_text(models: LabelModels, learning: ActiveLearning, text: str) -> list[str]:
+    """A text has no pixels; the patches at the places and days that posts with this text write of do."""
+    rows = learning.everything().rows
+    patches = [patch_id for patch_id in dict.fromkeys(models.patches_of_text(text)) if patch_id in rows]
+    if not patches:
+        problem = "no patch lies where and when posts write of it"
+        raise BadQuery("text", problem, "Begin with a patch instead (item_id): GET /v1/patches lists some")
+    return patches[:MAX_PATCHES_OF_TEXT]
+
+
+def descend(models: LabelModels, scope: Scope, label: str, scale_levels: Sequence[int], limit: int) -> dict[str, Any]:
+    """The cascade of a label: a model a scale level, the finer level scored only inside what the coarser accepted."""
+    models.annotations.check_label(label, scope.collection)
+    if scope.collection.kind != "patches":
+        raise BadQuery("collection", "posts have no scale levels", "Ask for patches")
+    items, descent = models.active_learning(scope).descend(label, scale_levels)
+    levels = [str(level) for level in sorted(scale_levels, reverse=True)]
+    order = np.argsort(-descent.scores, kind="stable")[:limit]
+    return {
+        "label": label,
+        "scale_levels": sorted(scale_levels, reverse=True),
+        "patches": {level: len(of_level) for level, of_level in zip(levels, items, strict=True)},
+        "scored": {str(level): count for level, count in descent.scored.items()},
+        "saved": round(descent.saved, 6),
+        "models": {level: model.version for level, model in zip(levels, descent.models, strict=True)},
+        "positive": int((descent.scores[descent.seen] > 0).sum()),
+        "top": [item_summary(items[-1], int(row), float(descent.scores[row])) for row in order if descent.seen[row]],
+    }
+
+
+def structured_query(
+    models: LabelModels, scope: Scope, like: str | None, label: str | None, limit: int
+) -> dict[str, Any]:
+    """All items that match the scope's predicate, ranked by similarity to the item `like`, by the model of `label`, or
+    by time (newest first)."""
+    learning = models.active_learning(scope)
+    items = learning.items()
+    model, ranked_by, scores = None, "time", items.times.astype(np.float64)
+    if like:
+        everything = learning.everything()
+        if like not in everything.rows:
+            raise NotFound(f"{like!r} has no {scope.vector} vector in this collection and scale level")
+        reference = everything.vectors[everything.rows[like]]
+        ranked_by, scores = "similarity", cosines(items.vectors, reference).astype(np.float64)
+    elif label:
+        models.annotations.check_label(label, scope.collection)
+        trained = learning.train(label, learning.everything())
+        model, ranked_by = model_summary(trained, scope), "label"
+        scores = trained.ranker.scores(items.vectors).astype(np.float64)
+    order = np.lexsort((np.arange(len(items)), -scores))[:limit]
+    return {
+        "found": len(items),
+        "ranked_by": ranked_by,
+        "model": model,
+        "items": [{**item_summary(items, int(row), 0.0), "score": round(float(scores[row]), 6)} for row in order],
+    }

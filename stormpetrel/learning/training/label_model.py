@@ -1,0 +1,98 @@
+"""The model of a label: one object, whether a round of active learning or the stream has trained it.
+
+Posts are told apart by a logistic regression, patches by a support vector ranker. Both are functions of their examples
+in order, so `version`, the hash of the examples, names the model wherever it is trained. What depends on where the
+model is used is no part of it: the threshold from which an item bears the label (a round takes it from the unlabelled
+items, the stream from its examples), and the width of the patches' kernel (the collection's).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stormpetrel.learning.training.examples import Examples, Float32, Ranker, Signs
+from stormpetrel.learning.training.linear_model import LinearModel
+from stormpetrel.learning.training.relevance_model import fit_logistic
+from stormpetrel.learning.training.support_vector_ranker import SupportVectorRanker, fit, width_of
+from stormpetrel.learning.training.thresholds import best_cut
+
+ALGORITHM = 3  # raised when the same examples begin to make other models
+
+
+@dataclass(frozen=True)
+class LabelModel:
+    """A fitted model and the version of what it learned from."""
+
+    ranker: LinearModel | SupportVectorRanker
+    version: str
+
+    def above(self, threshold: float) -> Ranker:
+        """The ranker that scores 0 at a threshold of log odds; only posts have one."""
+        return self.ranker.above(threshold) if isinstance(self.ranker, LinearModel) else self.ranker
+
+
+def initial_version(prior: LinearModel | None) -> str:
+    """The version before the first example: another algorithm or another prior makes other models of the same
+    examples."""
+    digest = hashlib.sha256(str(ALGORITHM).encode())
+    if prior is not None:
+        digest.update(prior.weights.tobytes() + repr(prior.intercept).encode())
+    return digest.hexdigest()[:16]
+
+
+def next_version(version: str, vector: Float32, sign: int) -> str:
+    """The version after one more example."""
+    return hashlib.sha256(f"{version} {sign} ".encode() + vector.tobytes()).hexdigest()[:16]
+
+
+def training_version(vectors: Iterable[Float32], signs: Iterable[int], prior: LinearModel | None = None) -> str:
+    """The version of a model that learned from just these examples, in this order, on top of a prior."""
+    version = initial_version(prior)
+    for vector, sign in zip(vectors, signs, strict=True):
+        version = next_version(version, vector, int(sign))
+    return version
+
+
+def train_post_model(vectors: Float32, signs: Signs, prior: LinearModel | None, gamma: float) -> LabelModel:
+    """The model of a label of posts. Without examples it is the prior itself; with examples of one sign, likeness to
+    them (`gamma` is the width of that kernel)."""
+    ranker: LinearModel | SupportVectorRanker
+    if not len(signs) and prior is not None:
+        ranker = prior
+    elif len(set(signs.tolist())) < 2:
+        ranker = fit(vectors, signs, gamma)
+    else:
+        ranker = fit_logistic(vectors, signs, prior)
+    return LabelModel(ranker, training_version(vectors, signs, prior))
+
+
+def train_patch_model(vectors: Float32, signs: Signs, gamma: float) -> LabelModel:
+    """The model of a label of patches; `gamma` is the width of the collection's kernel."""
+    return LabelModel(fit(vectors, signs, gamma), training_version(vectors, signs))
+
+
+def round_threshold(model: LabelModel, unlabelled: Float32) -> float:
+    """The log odds from which on a post should bear the label, so that the macro F1 expected over the unlabelled posts
+    is the highest; 0 where no probabilities are known."""
+    if not isinstance(model.ranker, LinearModel) or not len(unlabelled):
+        return 0.0
+    log_odds = model.ranker.scores(unlabelled).astype(np.float64)
+    cut = best_cut(1 / (1 + np.exp(-np.clip(log_odds, -30, 30))))
+    return float(np.log(cut / (1 - cut))) if 0 < cut < 1 else 0.0
+
+
+def balanced_threshold(model: LinearModel, vectors: Float32, signs: NDArray[np.int_]) -> float:
+    """The score half-way between the means of both signs' examples: both count alike, however many each has."""
+    scores = vectors.astype(np.float64) @ model.weights + model.intercept
+    return float(scores[signs > 0].mean() + scores[signs < 0].mean()) / 2
+
+
+def round_ranker(examples: Examples, matrix: Float32, prior: LinearModel | None) -> Ranker:
+    """The model of a label of posts in a round over `matrix`, with the round's threshold."""
+    model = train_post_model(examples.vectors, examples.signs, prior, width_of(matrix))
+    return model.above(round_threshold(model, matrix[examples.unlabelled(len(matrix))]))
