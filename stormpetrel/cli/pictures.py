@@ -36,7 +36,7 @@ def pictures(
     try:
         with httpx.Client(base_url=api, timeout=30) as client:
             files[0].write_bytes(_change_map(client))
-            query = {"text": QUERY, "place": GENOA, "time": "2025-11-04T20:00:00Z", "limit": 1}
+            query = {"text": QUERY, "place": GENOA, "time": "2025-11-04T20:00:00Z", "limit": 20}
             answer: dict[str, Any] = client.post("/v1/search", json=query).raise_for_status().json()
     except httpx.HTTPError as error:
         raise SetupError(f"no demo answers at {api} ({error}); run `make demo` first") from error
@@ -57,7 +57,8 @@ def _change_map(client: Any) -> bytes:
     if changed is None:
         raise SetupError("no scene of this system has a change map; run `make demo` first")
     reply = client.get("/v1/scenes/pictures/change.png", params={"scene_id": changed}).raise_for_status()
-    picture = Image.open(io.BytesIO(reply.content)).convert("RGB")
+    scene = Image.open(io.BytesIO(reply.content)).convert("RGBA")
+    picture = Image.alpha_composite(Image.new("RGBA", scene.size, "white"), scene).convert("RGB")
     height = round(picture.height * CHANGE_MAP_WIDTH / picture.width)
     out = io.BytesIO()
     picture.resize((CHANGE_MAP_WIDTH, height)).quantize(32).save(out, "PNG", optimize=True)

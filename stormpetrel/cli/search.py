@@ -30,10 +30,10 @@ def search(
     import httpx
 
     from stormpetrel.cli.console import print_json, print_result
-    from stormpetrel.cli.explanation import explain_hit
     from stormpetrel.cli.results import print_response
     from stormpetrel.core.errors import NotFound, StoreUnavailable, StormpetrelError
     from stormpetrel.core.settings import Settings
+    from stormpetrel.search.explanation import explain_hit
 
     settings = Settings()
     query: dict[str, object] = {"limit": max(limit, why or 0), "fusion": fusion}

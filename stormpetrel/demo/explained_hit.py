@@ -6,23 +6,25 @@ import textwrap
 from html import escape
 from typing import Any
 
+from stormpetrel.search.explanation import score_in_words
+
 WIDTH, ROW, MARGIN = 720, 34, 24
 INK, FAINT, BAR, BEST = "#1c2733", "#5c6b7a", "#9db8d2", "#c2452d"
 
 
 def explained_hit_svg(query: str, answer: dict[str, Any]) -> str:
-    """The first hit of a search answer as SVG. The two modalities whose ranks decided are drawn in red.
+    """The hit of a search answer that most modalities found, as SVG. The two whose ranks decided are drawn in red.
 
-    `query` is shown as the title. Raises IndexError where the answer has no hit.
+    `query` is shown as the title. Raises ValueError where the answer has no hit.
     """
-    hit = answer["hits"][0]
-    rows = [_title(query), *_post(hit)]
-    y = MARGIN + ROW * 4
+    hit = max(answer["hits"], key=lambda hit: (len(hit["ranks"]), -hit["rank"]))
+    rows = [_title(f"{query}: hit {hit['rank']} of {answer['total']}"), *_post(hit)]
+    y = MARGIN + ROW * 3 + 20
     for modality, place in sorted(hit["ranks"].items(), key=lambda pair: pair[1]["rank"]):
         rows.append(_modality(y, modality, place, answer["lists"][modality], modality in hit["best_pair"]))
         y += ROW
     pair = " and ".join(hit["best_pair"]) or "one list alone"
-    rows.append(_text(MARGIN, y + 8, f"The ranks in {pair} decided. {hit['duplicate_count']} near-duplicates.", FAINT))
+    rows.append(_text(MARGIN, y + 8, f"The ranks in {pair} decided.", FAINT))
     height = y + MARGIN + 8
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
@@ -52,7 +54,7 @@ def _modality(y: int, name: str, place: dict[str, Any], summary: dict[str, Any],
     color = BEST if decided else BAR
     bar = f'<rect x="{MARGIN + 110}" y="{y - 14}" width="{max(2, round(190 * share))}" height="18" fill="{color}"/>'
     rank = f"rank {place['rank']} of {summary['hits']}"
-    score = f"{summary['measure']} {place['score']:.3g}"
+    score = score_in_words(summary["measure"], place["score"])
     return _text(MARGIN, y, name, INK) + bar + _text(MARGIN + 312, y, rank, INK) + _text(MARGIN + 432, y, score, FAINT)
 
 
