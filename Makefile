@@ -5,10 +5,11 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS = never
 export UV_LINK_MODE = copy
 
-.PHONY: help demo test lint bench docs pictures locks down clean
-help:   ; @grep -oE '^[a-z]+:.*## .*' Makefile | grep -v sed | sed -E 's|:.*## |\t|'
+.PHONY: help demo test test-newest lint bench docs pictures locks down clean
+help:   ; @grep -oE '^[a-z-]+:.*## .*' Makefile | grep -v sed | sed -E 's|:.*## |\t|'
 demo: .venv/run.stamp   ; @$(BIN)/stormpetrel demo $(if $(DATA),--data "$(DATA)") ## the whole system on this machine, with a generated flood night (DATA=path: real posts)
 test: .venv/dev.stamp   ; @$(BIN)/stormpetrel doctor --only tests && $(BIN)/python -m pytest $(ARGS) ## all tests, the ones against real servers included
+test-newest: $(UV) ; @tests/newest_python.sh $(UV) ## imports and unit tests on Python 3.13, where it is installed
 lint: .venv/dev.stamp   ; @$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports ## style, types and import rules
 bench: .venv/dev.stamp  ; @$(BIN)/stormpetrel bench $(if $(DATA),--data "$(DATA)") ## the figures of the README, as JSON
 docs: .venv/dev.stamp   ; @NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict ## the documentation as a site, in site/
@@ -18,7 +19,7 @@ down:   ; @test ! -x $(BIN)/stormpetrel || $(BIN)/stormpetrel down ## stop what 
 clean: down ; rm -rf .venv .uv .stormpetrel ## stop everything and delete everything
 
 $(UV):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "stormpetrel needs Python 3.11 or 3.12: install it, or name one with make PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "stormpetrel needs Python 3.11, 3.12 or 3.13: install it, or name one with make PYTHON=/path/to/python3.11"; exit 2; }
 	@$(PYTHON) -m pip --version >/dev/null || { echo "stormpetrel needs pip to bring its tools: install it (Debian: apt-get install python3-pip)"; exit 2; }
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .uv uv==0.9.13
 .venv/run.stamp: $(UV) locks/run.txt pyproject.toml

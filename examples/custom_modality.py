@@ -1,7 +1,7 @@
 """A modality of your own beside an existing one: new and unrepeated posts, fused with the text modality.
 
 A modality has a name, a measure, and two methods (the protocol `Modality` of `stormpetrel/search/modalities.py`):
-`queries` says what to ask the vector index, `scored` turns the hits into (post id, score), higher is better. To serve
+`index_queries` says what to ask the vector index, `scores` turns the hits into (post id, score), higher is better. To serve
 it, add it to `ALL` there. Here it runs on a small index in memory, without any server:
 
     python examples/custom_modality.py
@@ -27,11 +27,11 @@ class Novelty:
     name: str = "novelty"
     measure: str = "minus hours since the newest post, minus one for each near-duplicate"
 
-    def queries(self, query: Query, limit: int) -> list[IndexQuery]:
+    def index_queries(self, query: Query, limit: int) -> list[IndexQuery]:
         payload = ("id", "event_time", "duplicate_count")
         return [OrderQuery("event_time", "desc", None, query.filter, limit, payload)]
 
-    def scored(self, hits: Sequence[Scored], query: Query) -> list[tuple[str, float]]:
+    def scores(self, hits: Sequence[Scored], query: Query) -> list[tuple[str, float]]:
         newest_ms = max((hit.payload["event_time"] for hit in hits), default=0)
         return [
             (hit.payload["id"], (hit.payload["event_time"] - newest_ms) / 3_600_000 - hit.payload["duplicate_count"])
@@ -75,8 +75,8 @@ def main() -> None:
     modalities: list[Modality] = [Dense("text", lambda query: query.text), Novelty()]
     lists = []
     for modality in modalities:
-        hits = [hit for answer in index.query(modality.queries(query, limit=10)) for hit in answer]
-        lists.append(RankList.of(modality.name, modality.scored(hits, query)))
+        hits = [hit for answer in index.query(modality.index_queries(query, limit=10)) for hit in answer]
+        lists.append(RankList.of(modality.name, modality.scores(hits, query)))
     texts = {post["id"]: post["text"] for post in POSTS}
     for rank, item in enumerate(fuse(lists), start=1):
         print(f"{rank}. {item.id}  {item.ranks}  {texts[item.id]}")

@@ -52,7 +52,7 @@ def follow(client: httpx.Client, address: str, since: str | None) -> Iterator[Me
                 for message in messages(response.iter_lines()):
                     since = message.id or since
                     yield message
-                    if message.event == "ended":
+                    if message.event == "deleted":
                         return
         except httpx.TransportError as error:
             print(f"connection lost ({error}); connecting again", flush=True)

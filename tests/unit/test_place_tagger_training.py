@@ -136,10 +136,10 @@ def test_an_evaluation_reports_names_points_and_the_footprint(tmp_path: Path, di
 
 def test_scores_are_those_of_the_textbook() -> None:
     tally = SpanTally()
-    tally.note([(0, 5), (10, 20), (30, 33)], [(0, 5), (12, 20)])
-    assert tally.exactly() == {"p": 0.3333, "r": 0.5, "f1": 0.4}
-    assert tally.overlapping() == {"p": 0.6667, "r": 1.0, "f1": 0.8}
-    points = PointTally(asked=4, kilometres=[1.0, 200.0, 100.0], in_box=[True, False], right_at=[1, 3, 2, 0])
+    tally.add([(0, 5), (10, 20), (30, 33)], [(0, 5), (12, 20)])
+    assert tally.exact_scores() == {"p": 0.3333, "r": 0.5, "f1": 0.4}
+    assert tally.overlap_scores() == {"p": 0.6667, "r": 1.0, "f1": 0.8}
+    points = PointTally(mentions=4, kilometres=[1.0, 200.0, 100.0], in_box=[True, False], right_ranks=[1, 3, 2, 0])
     report = points.report()
     assert (report["answered"], report["acc161"], report["acc161_of_all"]) == (0.75, 0.6667, 0.5)
     assert (report["median_km"], report["in_box"], report["mrr1"], report["mrr3"]) == (100.0, 0.5, 0.25, 0.4583)
