@@ -1,8 +1,8 @@
 """A modality of your own beside an existing one: new and unrepeated posts, fused with the text modality.
 
 A modality has a name, a measure, and two methods (the protocol `Modality` of `stormpetrel/search/modalities.py`):
-`index_queries` says what to ask the vector index, `scores` turns the hits into (post id, score), higher is better. To serve
-it, add it to `ALL` there. Here it runs on a small index in memory, without any server:
+`index_queries` says what to ask the vector index, `scores` turns the hits into (post id, score), higher is better. To
+serve it, add it to `ALL` there. Here it runs on a small index in memory, without any server:
 
     python examples/custom_modality.py
 """

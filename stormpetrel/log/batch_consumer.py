@@ -11,7 +11,7 @@ import structlog
 
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.log.dead_letters import dead_letter_of
-from stormpetrel.log.record import OutgoingRecord, Record
+from stormpetrel.log.record import Record, RecordProducer
 from stormpetrel.process.metrics import LAST_PROGRESS
 from stormpetrel.process.probes import Readiness
 
@@ -41,22 +41,18 @@ class RecordConsumer(Protocol):
     def close(self) -> None: ...
 
 
-class Sends(Protocol):
-    """The part of a producer that dead letters need."""
-
-    def send(self, record: OutgoingRecord) -> None: ...
-
-    def flush(self) -> None: ...
-
-
 class BatchConsumer:
     """`work` takes records and returns those it rejects. While it raises StoreUnavailable it is called again with the
     same records. Offsets are committed when it is done and the broker holds the dead letters."""
 
     def __init__(
-        self, consumer: RecordConsumer, producer: Sends, stage: str, work: Callable[[Sequence[Record]], list[Rejected]],
+        self,
+        consumer: RecordConsumer,
+        producer: RecordProducer,
+        stage: str,
+        work: Callable[[Sequence[Record]], list[Rejected]],
         readiness: Readiness,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._consumer, self._producer, self._stage = consumer, producer, stage
         self._work, self._readiness = work, readiness
         self.stopping = False

@@ -9,25 +9,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from stormpetrel.core.errors import StoreUnavailable, StormpetrelError
 from stormpetrel.core.events import Event
 from stormpetrel.core.topics import Topic
-from stormpetrel.log.record import OutgoingRecord, Position, Record, record_of_event
+from stormpetrel.log.record import Record, RecordProducer, record_of_event
 from stormpetrel.log.topic_reader import Offsets, TopicReader
 
 log = structlog.get_logger()
 CATCH_UP_S = 30.0
 WRITE_S = 10.0
-
-
-class Delivers(Protocol):
-    """A producer that says where its records stand."""
-
-    def deliver(self, records: Sequence[OutgoingRecord], timeout_s: float = ...) -> list[Position]: ...
 
 
 class TopicView:
@@ -38,7 +32,7 @@ class TopicView:
     """
 
     def __init__(
-        self, reader: TopicReader, topic: Topic, apply: Callable[[Any], None], producer: Delivers | None = None
+        self, reader: TopicReader, topic: Topic, apply: Callable[[Any], None], producer: RecordProducer | None = None
     ) -> None:
         self._reader, self._topic, self._apply, self._producer = reader, topic, apply, producer
         self._next_offsets: Offsets = {}

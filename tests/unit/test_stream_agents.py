@@ -108,10 +108,15 @@ def annotate(log: MemoryLog, numbers: Sequence[int]) -> None:
     for number in numbers:
         vector = np.random.default_rng(number).normal(size=8).astype(np.float32)
         annotation = Annotation(
-            annotation_id=f"ann-{number}", collection="posts/genova", item_id=f"x:{number}", label="related",
-            sign="positive" if number % 2 else "negative", annotator="ada", vectors={"text": Vector.of(vector, "tiny")},
+            annotation_id=f"ann-{number}",
+            collection="posts/genova",
+            item_id=f"x:{number}",
+            label="related",
+            sign="positive" if number % 2 else "negative",
+            annotator="ada",
+            vectors={"text": Vector.of(vector, "tiny")},
             annotated_at=AT,
-        )  # fmt: skip
+        )
         log.append(record_of_event(ANNOTATIONS, annotation.collection, annotation))
 
 

@@ -12,17 +12,7 @@ from stormpetrel.core.events.annotations import (
     ModelUpdated,
     Sign,
 )
-from stormpetrel.core.events.codec import (
-    EVENT_TYPES,
-    EVENTS,
-    UPGRADES,
-    EnrichedEvent,
-    PostEvent,
-    Upgrade,
-    decode,
-    encode,
-    headers_of,
-)
+from stormpetrel.core.events.codec import EVENTS, UPGRADES, Upgrade, decode, encode, headers_of
 from stormpetrel.core.events.imagery import (
     Checksum,
     NewWater,
@@ -38,6 +28,7 @@ from stormpetrel.core.events.imagery import (
 from stormpetrel.core.events.posts import (
     MAX_TEXT,
     ConceptScore,
+    EnrichedEvent,
     EnrichedPost,
     Media,
     NativePlace,
@@ -46,6 +37,7 @@ from stormpetrel.core.events.posts import (
     PlaceKind,
     Post,
     PostDeleted,
+    PostEvent,
     Relevance,
     SavedSearch,
     SavedSearchDeleted,
@@ -57,7 +49,6 @@ from stormpetrel.core.events.values import Event, Frozen, Latitude, Longitude, M
 
 __all__ = [
     "EVENTS",
-    "EVENT_TYPES",
     "MAX_TEXT",
     "UPGRADES",
     "Annotation",

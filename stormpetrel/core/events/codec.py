@@ -13,39 +13,16 @@ import orjson
 from pydantic import ValidationError
 
 from stormpetrel.core.errors import MalformedRecord, UnknownSchema
-from stormpetrel.core.events.annotations import Annotation, AnnotationUndone, ItemsLabelled, LabelDefined, ModelUpdated
-from stormpetrel.core.events.imagery import (
-    PatchDescribed,
-    PatchWithdrawn,
-    ProductAnnounced,
-    ProductWithdrawn,
-    SceneDescribed,
-    SceneWithdrawn,
-)
-from stormpetrel.core.events.posts import EnrichedPost, Post, PostDeleted, SavedSearch, SavedSearchDeleted
+from stormpetrel.core.events import annotations as annotation_events
+from stormpetrel.core.events import imagery, posts
 from stormpetrel.core.events.values import Event
 
-PostEvent = Post | PostDeleted
-EnrichedEvent = EnrichedPost | PostDeleted
-EVENT_TYPES: tuple[type[Event], ...] = (
-    Post,
-    PostDeleted,
-    EnrichedPost,
-    SavedSearch,
-    SavedSearchDeleted,
-    ProductAnnounced,
-    ProductWithdrawn,
-    PatchDescribed,
-    PatchWithdrawn,
-    SceneDescribed,
-    SceneWithdrawn,
-    Annotation,
-    AnnotationUndone,
-    LabelDefined,
-    ItemsLabelled,
-    ModelUpdated,
-)
-EVENTS: Mapping[str, type[Event]] = {model.name(): model for model in EVENT_TYPES}
+EVENTS: Mapping[str, type[Event]] = {
+    model.name(): model
+    for module in (posts, imagery, annotation_events)
+    for model in vars(module).values()
+    if isinstance(model, type) and issubclass(model, Event) and model is not Event
+}
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 # (schema name, version it reads) -> a function that makes the next version out of it.
 UPGRADES: dict[tuple[str, int], Upgrade] = {}

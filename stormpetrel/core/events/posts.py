@@ -178,3 +178,7 @@ class SavedSearchDeleted(Event):
 
     saved_search_id: Annotated[str, Field(min_length=3, max_length=64)]
     deleted_at: Moment
+
+
+PostEvent = Post | PostDeleted
+EnrichedEvent = EnrichedPost | PostDeleted
