@@ -6,13 +6,12 @@ crash before the commit does the scene again, under the same ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 import shapely
 import structlog
 
-from consumers.known_products import KnownProducts
 from stormpetrel.bootstrap import picture_folder
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadProduct, StormpetrelError
@@ -23,7 +22,7 @@ from stormpetrel.core.topics import PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED
 from stormpetrel.imagery.pairing import Rules, scenes_of
 from stormpetrel.imagery.patches.earth_model import EarthModel, read_earth_manifest
 from stormpetrel.imagery.types import Scene
-from stormpetrel.log import BatchConsumer, Record, Rejected
+from stormpetrel.log import BatchConsumer, Record, Rejected, TopicReader, TopicView
 from stormpetrel.log.batch_consumer import LONGEST_WORK_S
 from stormpetrel.log.consumer import KafkaConsumer
 from stormpetrel.log.producer import KafkaProducer
@@ -37,6 +36,31 @@ from stormpetrel.stores.objects import point_gdal_to
 
 log = structlog.get_logger()
 STAGE = "scenes"
+
+
+class KnownProducts:
+    """The products that the log knows now. Partners may be on any partition, so all of them are followed.
+
+    Of two products that arrive at once on two partitions, the one that came to the log later is handled by a
+    consumer that sees both: no pair is missed."""
+
+    def __init__(self, reader: TopicReader) -> None:
+        self._products: dict[str, ProductAnnounced] = {}
+        self._view = TopicView(reader, PRODUCTS_ANNOUNCED, self._apply).start()
+
+    def catch_up(self) -> Collection[ProductAnnounced]:
+        """All products up to the log's present end, without the withdrawn ones. Raises StoreUnavailable."""
+        self._view.catch_up()
+        return list(self._products.values())
+
+    def close(self) -> None:
+        self._view.close()
+
+    def _apply(self, event: ProductAnnounced | ProductWithdrawn) -> None:
+        if isinstance(event, ProductAnnounced):
+            self._products[event.product_name] = event
+        else:
+            self._products.pop(event.product_name, None)
 
 
 class SceneWork:
