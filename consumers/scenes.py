@@ -74,7 +74,10 @@ class SceneWork:
         documents: DocumentReader,
         downloads: Downloads,
     ) -> None:
-        self._settings, self._rules = settings, pairing_rules(settings)
+        self._settings = settings
+        area = shapely.box(*settings.area) if settings.area else None
+        reference_within = timedelta(days=settings.reference_within_days)
+        self._rules = Rules(timedelta(hours=settings.pair_within_h), reference_within, area)
         self._producer, self._known_products = producer, known_products
         self._documents, self._downloads = documents, downloads
         self._broken: set[tuple[str, str]] = set()
@@ -186,11 +189,6 @@ class SceneWork:
         SCENES.labels("withdrawn").inc()
         for name in sorted(partners & products.keys()):
             self._describe_scenes(products[name], self._without_broken(products.values()))
-
-
-def pairing_rules(settings: Imagery) -> Rules:
-    area = shapely.box(*settings.area) if settings.area else None
-    return Rules(timedelta(hours=settings.pair_within_h), timedelta(days=settings.reference_within_days), area)
 
 
 def _version(product: ProductAnnounced) -> tuple[str, str]:

@@ -5,11 +5,12 @@ There is one way to write them and one way to read them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from stormpetrel.core.events import Event
 from stormpetrel.core.topics import Topic, dead_letter_name
-from stormpetrel.log.record import OutgoingRecord, Record
+from stormpetrel.log.record import OutgoingRecord, Record, record_of_event
 from stormpetrel.log.topic_reader import TopicReader
 
 LONGEST_REASON = 4000  # bytes
@@ -31,23 +32,24 @@ class DeadLetter:
         return OutgoingRecord(topic.name, self.record.key, self.record.value, headers)
 
 
-def dead_letter_of(record: Record, reason: str, stage: str) -> OutgoingRecord:
+def dead_letter_of(record: Record, reason: str, stage: str, provenance: str | None = None) -> OutgoingRecord:
     """The dead letter of a record: its key, bytes and headers, and three headers more."""
-    return _dead_letter(record.topic, record.key, record.value, reason, stage, record.provenance, record.headers)
+    explanation = (reason.encode()[:LONGEST_REASON], stage.encode(), (provenance or record.provenance).encode())
+    headers = {**record.headers, **dict(zip(HEADERS, explanation, strict=True))}
+    return OutgoingRecord(dead_letter_name(record.topic), record.key, record.value, headers)
 
 
-def dead_letter_of_raw(topic: Topic, raw: bytes, reason: str, stage: str, provenance: str) -> OutgoingRecord:
-    """The dead letter of bytes that never became a record of `topic`."""
-    return _dead_letter(topic.name, None, raw, reason, stage, provenance, {})
+class EventPublisher:
+    """The half of an EventProducer that makes records of events; `send` queues them."""
 
+    def publish(self, topic: Topic, key: str, event: Event, trace: str | None = None) -> None:
+        self.send(record_of_event(topic, key, event, trace))
 
-def _dead_letter(
-    topic: str, key: bytes | None, value: bytes, reason: str, stage: str, provenance: str, headers: Mapping[str, bytes]
-) -> OutgoingRecord:
-    explanation = (reason.encode()[:LONGEST_REASON], stage.encode(), provenance.encode())
-    return OutgoingRecord(
-        dead_letter_name(topic), key, value, {**headers, **dict(zip(HEADERS, explanation, strict=True))}
-    )
+    def dead_letter(self, topic: Topic, raw: bytes, reason: str, stage: str, provenance: str) -> None:
+        self.send(dead_letter_of(Record(topic.name, -1, -1, None, raw), reason, stage, provenance))
+
+    def send(self, record: OutgoingRecord) -> None:
+        raise NotImplementedError
 
 
 def read_dead_letters(reader: TopicReader, topic: Topic) -> Iterator[DeadLetter]:

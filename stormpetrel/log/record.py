@@ -33,15 +33,8 @@ class Record:
     def of_message(cls, message: Any) -> Record:
         """From a message of the Kafka client."""
         headers = {name: value or b"" for name, value in message.headers() or ()}
-        return cls(
-            message.topic(),
-            message.partition(),
-            message.offset(),
-            message.key(),
-            message.value() or b"",
-            headers,
-            message.timestamp()[1],
-        )
+        place = message.topic(), message.partition(), message.offset()
+        return cls(*place, message.key(), message.value() or b"", headers, message.timestamp()[1])
 
     @property
     def position(self) -> Position:
@@ -62,10 +55,7 @@ class Record:
 
         Raises MalformedRecord or UnknownSchema.
         """
-        schema = self.header("schema")
-        if schema is None and default is not None:
-            schema = default.name()
-        return decode(self.value, *accepted, schema=schema)
+        return decode(self.value, *accepted, schema=self.header("schema") or (default.name() if default else None))
 
 
 @dataclass(frozen=True)
