@@ -110,7 +110,7 @@ def run(settings: Settings) -> None:
         readiness.ready()
 
     app.timer(interval=BEAT_S)(beat)
-    app.on_partitions_assigned.connect(become_ready, weak=False)
+    app.on_partitions_assigned.connect(become_ready)
     # The first post after a start is scored by the models that stood before it.
     models.wait_until_caught_up()
     log.info("worker is set up", model=encoder.version, known_originals=known_originals)

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stormpetrel.core.events import Event
 from stormpetrel.core.topics import Topic, dead_letter_name
-from stormpetrel.log.record import OutgoingRecord, Record, record_of_event
+from stormpetrel.log.record import OutgoingRecord, Record
 from stormpetrel.log.topic_reader import TopicReader
 
 LONGEST_REASON = 4000  # bytes
@@ -37,19 +36,6 @@ def dead_letter_of(record: Record, reason: str, stage: str, provenance: str | No
     explanation = (reason.encode()[:LONGEST_REASON], stage.encode(), (provenance or record.provenance).encode())
     headers = {**record.headers, **dict(zip(HEADERS, explanation, strict=True))}
     return OutgoingRecord(dead_letter_name(record.topic), record.key, record.value, headers)
-
-
-class EventPublisher:
-    """The half of an EventProducer that makes records of events; `send` queues them."""
-
-    def publish(self, topic: Topic, key: str, event: Event, trace: str | None = None) -> None:
-        self.send(record_of_event(topic, key, event, trace))
-
-    def dead_letter(self, topic: Topic, raw: bytes, reason: str, stage: str, provenance: str) -> None:
-        self.send(dead_letter_of(Record(topic.name, -1, -1, None, raw), reason, stage, provenance))
-
-    def send(self, record: OutgoingRecord) -> None:
-        raise NotImplementedError
 
 
 def read_dead_letters(reader: TopicReader, topic: Topic) -> Iterator[DeadLetter]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from stormpetrel.core.clock import now_ms
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.topics import Topic
-from stormpetrel.log.dead_letters import EventPublisher
+from stormpetrel.log.producer import RecordProducer
 from stormpetrel.log.record import OutgoingRecord, Position, Record
 from stormpetrel.log.topic_reader import Offsets, Progress
 
@@ -59,7 +59,7 @@ class MemoryLog:
         return self._topics.setdefault(topic, [[] for _ in range(self.partitions)])
 
 
-class MemoryProducer(EventPublisher):
+class MemoryProducer(RecordProducer):
     """An EventProducer on the log in memory: what is queued is lost unless it is flushed."""
 
     def __init__(self, log: MemoryLog) -> None:

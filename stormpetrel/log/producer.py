@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, Producer
 
 from stormpetrel.core.errors import StoreUnavailable
+from stormpetrel.core.events import Event
 from stormpetrel.core.settings import Kafka
+from stormpetrel.core.topics import Topic
 from stormpetrel.log.connection import client_configuration
-from stormpetrel.log.dead_letters import EventPublisher
-from stormpetrel.log.record import OutgoingRecord, Position
+from stormpetrel.log.dead_letters import dead_letter_of
+from stormpetrel.log.record import OutgoingRecord, Position, Record, record_of_event
 
 DELIVERY_TIMEOUT_S = 60.0
+
+
+class RecordProducer(ABC):
+    """What writes to the log: Kafka's producer, or the one of the log in memory. An EventProducer of `core.ports`."""
+
+    def publish(self, topic: Topic, key: str, event: Event, trace: str | None = None) -> None:
+        self.send(record_of_event(topic, key, event, trace))
+
+    def dead_letter(self, topic: Topic, raw: bytes, reason: str, stage: str, provenance: str) -> None:
+        self.send(dead_letter_of(Record(topic.name, -1, -1, None, raw), reason, stage, provenance))
+
+    @abstractmethod
+    def send(self, record: OutgoingRecord) -> None:
+        """Queues a record, and waits only where the queue is full; it is safe only after `flush`."""
+
+    @abstractmethod
+    def flush(self, timeout_s: float = DELIVERY_TIMEOUT_S) -> None:
+        """Returns when the broker holds everything that was queued. Raises StoreUnavailable otherwise."""
+
+    @abstractmethod
+    def deliver(self, records: Sequence[OutgoingRecord], timeout_s: float = DELIVERY_TIMEOUT_S) -> list[Position]:
+        """Writes records and returns where each one stands. Raises StoreUnavailable where the broker lacks one."""
 
 
 class _Failures(threading.local):
@@ -24,7 +49,7 @@ class _Failures(threading.local):
         self.reasons: list[str] = []
 
 
-class KafkaProducer(EventPublisher):
+class KafkaProducer(RecordProducer):
     """`flush` returns only when the broker holds everything that its thread has queued. Threads may share it."""
 
     def __init__(self, kafka: Kafka) -> None:
@@ -44,7 +69,6 @@ class KafkaProducer(EventPublisher):
         )
 
     def send(self, record: OutgoingRecord) -> None:
-        """Queues a record; waits only where the queue is full."""
         self._queue(record, {}, 0)
 
     def flush(self, timeout_s: float = DELIVERY_TIMEOUT_S) -> None:
@@ -56,7 +80,6 @@ class KafkaProducer(EventPublisher):
             raise StoreUnavailable(f"{missing} events are not on Kafka: {reason}; publish them again")
 
     def deliver(self, records: Sequence[OutgoingRecord], timeout_s: float = DELIVERY_TIMEOUT_S) -> list[Position]:
-        """Writes records and returns where each one stands. Raises StoreUnavailable where the broker lacks one."""
         positions: dict[int, Position] = {}
         for number, record in enumerate(records):
             self._queue(record, positions, number)

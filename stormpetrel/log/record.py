@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from stormpetrel.core.events import Event, decode, encode, headers_of
 from stormpetrel.core.topics import Topic
@@ -71,16 +71,3 @@ class OutgoingRecord:
 def record_of_event(topic: Topic, key: str, event: Event, trace: str | None = None) -> OutgoingRecord:
     """An event as it is written to a topic; `trace` is a new one where none is given."""
     return OutgoingRecord(topic.name, key.encode(), encode(event), dict(headers_of(event, trace)))
-
-
-class RecordProducer(Protocol):
-    """What writes records to the log: Kafka's producer, or the one of the log in memory."""
-
-    def send(self, record: OutgoingRecord) -> None:
-        """Queues a record; it is safe only after `flush`."""
-
-    def flush(self, timeout_s: float = ...) -> None:
-        """Returns when the broker holds everything that was queued. Raises StoreUnavailable otherwise."""
-
-    def deliver(self, records: Sequence[OutgoingRecord], timeout_s: float = ...) -> list[Position]:
-        """Writes records and returns where each one stands. Raises StoreUnavailable where the broker lacks one."""
