@@ -23,16 +23,15 @@ class PostPublisher:
         """Publishes the posts of one record. `provenance` says where it came from, for the dead letters."""
         try:
             events = read(raw, now())
+            if isinstance(events, Skipped):
+                self._count("passed")
+                return
+            for event in events:
+                self._producer.publish(POSTS_RAW, event.post_id, event)
+                self._count("published")
         except MalformedRecord as error:
             self._producer.dead_letter(POSTS_RAW, raw, str(error), f"source {self._source}", provenance)
             self._count("dead")
-            return
-        if isinstance(events, Skipped):
-            self._count("passed")
-            return
-        for event in events:
-            self._producer.publish(POSTS_RAW, event.post_id, event)
-            self._count("published")
 
     def flush(self) -> None:
         """Returns when the broker holds everything. Raises StoreUnavailable otherwise."""

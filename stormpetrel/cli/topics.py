@@ -91,8 +91,11 @@ def replay_dead(
     producer = KafkaProducer(kafka)
     post_publisher = PostPublisher(producer, "dead letters")
     product_publisher = ProductPublisher(producer, "dead letters")
-    count = 0
+    count = cut = 0
     for letter in read_dead_letters(KafkaTopicReader(kafka), live_topic):
+        if letter.is_cut:
+            cut += 1
+            continue
         if topic == POSTS_RAW.name and letter.stage.startswith("source"):
             # A network's own form: through the normaliser once more.
             post_publisher.take(letter.record.value, letter.provenance)
@@ -103,7 +106,8 @@ def replay_dead(
         count += 1
     producer.flush()
     text = f"{count} dead letters of {topic} sent again; what fails again is dead-lettered again with its reason"
-    print_result({"topic": topic, "replayed": count}, text, as_json)
+    text += f"\n{cut} were too large to be kept whole: send smaller ones from where they came from" if cut else ""
+    print_result({"topic": topic, "replayed": count, "cut": cut}, text, as_json)
 
 
 def _live_topic(name: str) -> Topic:

@@ -140,11 +140,12 @@ class EnrichedPost(Event):
 
     A near-duplicate names its original in `duplicate_of`; it is counted there and has no vectors. `relevance` has the
     predictions of the annotated collections' models at enrichment. `visual_vector` and `concepts` describe the first
-    photo; `photo_problem` is the reason where a photo could not be described.
+    photo; `photo_problem` is the reason where a photo could not be described. The first 50 mentions of places are
+    resolved; `mentions_left_out` counts the others.
     """
 
-    version: ClassVar[int] = 5
-    schema_version: int = 5
+    version: ClassVar[int] = 6
+    schema_version: int = 6
     post: Post
     clean_text: str
     language: str
@@ -153,6 +154,7 @@ class EnrichedPost(Event):
     similarity: Annotated[float, Field(ge=0, le=1)] | None = None
     places: tuple[Place, ...] = ()
     unresolved_names: tuple[UnresolvedName, ...] = ()
+    mentions_left_out: Annotated[int, Field(ge=1)] | None = None
     text_vector: Vector | None = None
     terms: TermWeights | None = None
     visual_vector: Vector | None = None
