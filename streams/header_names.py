@@ -16,7 +16,7 @@ from aiokafka.record.util import decode_varint
 MAGIC_OFFSET = _MemoryRecordsPy.MAGIC_OFFSET
 
 
-class _Batch(_DefaultRecordBatchPy):  # type: ignore[misc]
+class _Batch(_DefaultRecordBatchPy):
     def _read_msg(self, *_: Any) -> Any:
         try:
             return super()._read_msg()
@@ -41,7 +41,7 @@ class _Batch(_DefaultRecordBatchPy):  # type: ignore[misc]
             position += max(size, 0)
 
 
-class _Records(_MemoryRecordsPy):  # type: ignore[misc]
+class _Records(_MemoryRecordsPy):
     def next_batch(self, *_: Any) -> Any:
         raw = self._next_slice
         batch = super().next_batch()

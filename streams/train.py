@@ -7,7 +7,6 @@ comes again after a kill, makes the same model.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -50,15 +49,12 @@ class TrainBatch:
             # A process that has just started, or that got another's partitions, does not know what came before.
             self._trainer, changed = self._read_log()
         results: list[OutgoingRecord] = []
-        records_of: defaultdict[Key, list[Record]] = defaultdict(list)
         for record in records:
             taken = self._take(self._trainer, record)
             if isinstance(taken, str):
                 results.append(_dead_letter(record, taken))
-                continue
-            changed |= taken
-            for key in taken:
-                records_of[key].append(record)
+            else:
+                changed |= taken
         for key in sorted(changed):
             try:
                 model = self._trainer.model(key, now())
@@ -67,7 +63,7 @@ class TrainBatch:
                 # The annotations stay on the log; a label that cannot be learned must not keep the others waiting.
                 log.exception("a label cannot be learned", collection=key[0], label=key[1])
                 reason = f"the label cannot be learned with it: {type(error).__name__}: {error}"
-                results += [_dead_letter(record, reason) for record in records_of[key]]
+                results += [_dead_letter(record, reason) for record in records if _key_of(record) == key]
         LABELS_LEARNED.inc(len(records))
         return results
 
@@ -120,6 +116,15 @@ class TrainBatch:
 def _dead_letter(record: Record, reason: str) -> OutgoingRecord:
     log.warning("annotation goes to the dead letters", provenance=record.provenance, reason=reason)
     return dead_letter_of(record, reason, STAGE)
+
+
+def _key_of(record: Record) -> Key | None:
+    """The label that an annotation is of."""
+    try:
+        annotation: Annotation = record.decode(Annotation)
+    except StormpetrelError:
+        return None
+    return annotation.collection, annotation.label
 
 
 def _is_published(trainer: Trainer, key: Key, published: ModelUpdated | None) -> bool:
