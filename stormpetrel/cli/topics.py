@@ -81,7 +81,7 @@ def replay_dead(
     from consumers.sources.product_files import notice
     from stormpetrel.cli.console import print_result
     from stormpetrel.core.settings import Settings
-    from stormpetrel.core.topics import POSTS_RAW, PRODUCTS_ANNOUNCED
+    from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_RAW, PRODUCTS_ANNOUNCED
     from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
     from stormpetrel.log import read_dead_letters
     from stormpetrel.log.producer import KafkaProducer
@@ -89,14 +89,14 @@ def replay_dead(
 
     kafka, live_topic = Settings().kafka, _live_topic(topic)
     producer = KafkaProducer(kafka)
-    post_publisher = PostPublisher(producer, "dead letters")
+    post_publisher = PostPublisher(producer, "dead letters", live_topic)
     product_publisher = ProductPublisher(producer, "dead letters")
     count = cut = 0
     for letter in read_dead_letters(KafkaTopicReader(kafka), live_topic):
         if letter.is_cut:
             cut += 1
             continue
-        if topic == POSTS_RAW.name and letter.stage.startswith("source"):
+        if live_topic in (POSTS_RAW, POSTS_BACKFILL) and letter.stage.startswith("source"):
             # A network's own form: through the normaliser once more.
             post_publisher.take(letter.record.value, letter.provenance)
         elif topic == PRODUCTS_ANNOUNCED.name and letter.stage.startswith("source"):

@@ -38,11 +38,15 @@ class Topic:
     retention_ms: int
     events: tuple[type[Event], ...]
     compacted: bool = False
+    min_insync_replicas: int = 1
 
     def configuration(self) -> dict[str, str]:
-        """Cleanup policy and retention, by the broker's own names."""
-        policy = "compact" if self.compacted else "delete"
-        return {"cleanup.policy": policy, "retention.ms": str(self.retention_ms)}
+        """Cleanup policy, retention and how many replicas must hold a record, by the broker's own names."""
+        return {
+            "cleanup.policy": "compact" if self.compacted else "delete",
+            "retention.ms": str(self.retention_ms),
+            "min.insync.replicas": str(self.min_insync_replicas),
+        }
 
     def dead(self) -> Topic:
         """The dead-letter topic: raw bytes of records that could not be processed, with the reason in their headers."""
@@ -54,6 +58,7 @@ def dead_letter_name(topic: str) -> str:
 
 
 POSTS_RAW = Topic("posts.raw", "post_id", 12, 7 * DAY_MS, (Post, PostDeleted))
+POSTS_BACKFILL = Topic("posts.backfill", "post_id", 12, 7 * DAY_MS, (Post, PostDeleted))
 POSTS_ENRICHED = Topic("posts.enriched", "post_id", 12, 30 * DAY_MS, (EnrichedPost, PostDeleted))
 SAVED_SEARCHES = Topic(
     "saved_searches", "saved_search_id", 3, FOR_EVER, (SavedSearch, SavedSearchDeleted), compacted=True
@@ -69,6 +74,7 @@ ITEMS_LABELLED = Topic("items.labelled", "collection:label", 6, FOR_EVER, (Items
 MODELS_UPDATED = Topic("models.updated", "model_id", 1, FOR_EVER, (ModelUpdated,), compacted=True)
 LIVE_TOPICS = (
     POSTS_RAW,
+    POSTS_BACKFILL,
     POSTS_ENRICHED,
     SAVED_SEARCHES,
     PRODUCTS_ANNOUNCED,

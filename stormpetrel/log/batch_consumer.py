@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import structlog
@@ -14,7 +14,7 @@ from stormpetrel.core.errors import StoreUnavailable, StormpetrelError
 from stormpetrel.log.dead_letters import dead_letter_of
 from stormpetrel.log.producer import RecordProducer
 from stormpetrel.log.record import Record
-from stormpetrel.process.metrics import FRESHNESS, LAST_PROGRESS, note_lags
+from stormpetrel.process.metrics import FRESHNESS, LAST_PROGRESS
 from stormpetrel.process.probes import Readiness
 
 log = structlog.get_logger()
@@ -39,9 +39,6 @@ class RecordConsumer(Protocol):
 
     def pause(self, seconds: float) -> None:
         """Takes no record for so long, and stays a member of the group."""
-
-    def lags(self) -> Mapping[tuple[str, int], int]:
-        """How many records of each (topic, partition) of this member were not consumed yet, as far as is known."""
 
     def commit(self, records: Sequence[Record]) -> None:
         """These records and all before them on their partitions need never come again. Where the group has given the
@@ -85,7 +82,6 @@ class BatchConsumer:
     def take(self, batch: int, within_s: float) -> None:
         """One batch, from the log to the commit."""
         records = self._consumer.consume(batch, within_s)
-        note_lags(self._consumer.lags())
         if not records or not self._finish(records):
             return  # stopping while a store is down: nothing is committed, the batch comes again
         self._consumer.commit(records)

@@ -51,13 +51,9 @@ class KafkaConsumer:
             self._consumer.seek(TopicPartition(message.topic(), message.partition(), message.offset()))
         self._consumer.resume(self._consumer.assignment())
 
-    def lags(self) -> dict[tuple[str, int], int]:
-        lags = {}
-        for place in self._consumer.position(self._consumer.assignment()):
-            _, end = self._consumer.get_watermark_offsets(place, cached=True)
-            if place.offset >= 0:
-                lags[place.topic, place.partition] = max(0, end - place.offset)
-        return lags
+    def assigned(self) -> list[tuple[str, int]]:
+        """The (topic, partition)s of this member."""
+        return [(place.topic, place.partition) for place in self._consumer.assignment()]
 
     def commit(self, records: Sequence[Record]) -> None:
         last = {(record.topic, record.partition): record.offset for record in sorted(records, key=lambda r: r.offset)}

@@ -112,12 +112,6 @@ class MemoryConsumer:
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)
 
-    def lags(self) -> dict[tuple[str, int], int]:
-        return {
-            (topic, partition): len(self._log._of(topic)[partition]) - offset
-            for (topic, partition), offset in self._next.items()
-        }
-
     def commit(self, records: Sequence[Record]) -> None:
         self._log.check()
         for record in records:
