@@ -33,7 +33,7 @@ class Kafka(Section):
     bootstrap: str = "127.0.0.1:9092"
     replication_factor: int = Field(1, ge=1)
     min_insync_replicas: int = Field(1, ge=1)
-    topics: dict[str, TopicSettings] = Field(default_factory=dict)
+    topics: dict[str, TopicSettings] = {}
     group_prefix: str = "stormpetrel"
     stalled_after_s: float = Field(120, gt=0)
 

@@ -75,9 +75,10 @@ class StallWatch:
     def look(self, topic: str, remaining: Mapping[Place, Remaining], held_back: bool) -> str | None:
         """What is wrong with the topic, or None. A topic that is `held_back` on purpose stands still rightly."""
         offsets, lag = {place: left.next_offset for place, left in remaining.items()}, _lag(remaining)
+        now = self._clock()
         if held_back or not lag or offsets != self._offsets.get(topic):
-            self._offsets[topic], self._moved_at[topic] = offsets, self._clock()
-        silence = self._clock() - self._moved_at[topic]
+            self._offsets[topic], self._moved_at[topic] = offsets, now
+        silence = now - self._moved_at[topic]
         return (
             f"{topic}: {lag} records wait, and none was done for {silence:.0f} s"
             if silence > self._patience_s
