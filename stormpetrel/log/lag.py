@@ -47,9 +47,7 @@ class GroupOffsets:
     def remaining(self, topic: Topic) -> dict[Place, Remaining]:
         """By partition. Raises StoreUnavailable where the broker does not answer."""
         try:
-            bounds = {
-                start.partition: (start.offset, end) for start, end in partition_bounds(self._consumer, topic.name)
-            }
+            bounds = partition_bounds(self._consumer, topic.name)
             places = [TopicPartition(topic.name, start.partition) for start, _ in bounds]
             committed = {place.partition: place.offset for place in self._consumer.committed(places, TIMEOUT_S)}
         except (KafkaException, KeyError) as error:

@@ -87,7 +87,7 @@ class OutgoingRecord:
     @property
     def size(self) -> int:
         """Bytes of key, value and headers."""
-        headers = sum(len(name.encode()) + len(value) for name, value in self.headers.items())
+        headers = sum(len(name.encode()) + len(value or b"") for name, value in self.headers.items())
         return len(self.key or b"") + len(self.value) + headers
 
     def checked(self) -> OutgoingRecord:
