@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from stormpetrel.core.errors import BadQuery
 
@@ -31,9 +31,8 @@ class Collection:
     def parse(cls, collection_id: str) -> Collection:
         """Raises BadQuery where the id begins with no kind of item."""
         kind, _, name = collection_id.partition("/")
-        for known in get_args(ItemKind):
-            if kind == known:
-                return cls(known, name)
+        if kind in get_args(ItemKind):
+            return cls(cast(ItemKind, kind), name)
         raise BadQuery("collection", f"{collection_id!r} is no collection", "Name posts, patches, or posts/your-work")
 
     def __str__(self) -> str:
