@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -121,29 +121,16 @@ class ApiResources:
         self.vectors.close()
 
 
-def _resources(connection: HTTPConnection) -> ApiResources:
-    opened: ApiResources = connection.app.state.resources
-    return opened
+def _resource(name: str) -> Any:
+    """The dependency on one attribute of this process's resources. A coroutine: to read an attribute takes no thread."""
+
+    async def resource(connection: HTTPConnection) -> Any:
+        return getattr(connection.app.state.resources, name)
+
+    return Depends(resource)
 
 
-# Coroutines: what only reads an attribute needs no thread.
-async def _search(connection: HTTPConnection) -> Search:
-    return _resources(connection).search
-
-
-async def _imagery(connection: HTTPConnection) -> Imagery:
-    return _resources(connection).imagery
-
-
-async def _annotations(connection: HTTPConnection) -> Annotations:
-    return _resources(connection).annotations
-
-
-async def _models(connection: HTTPConnection) -> LabelModels:
-    return _resources(connection).models
-
-
-SearchDependency = Annotated[Search, Depends(_search)]  # searches, saved searches, and places in texts
-ImageryDependency = Annotated[Imagery, Depends(_imagery)]  # scenes and patches, and notifications of new products
-AnnotationsDependency = Annotated[Annotations, Depends(_annotations)]  # annotations, labels and their exchange
-ModelsDependency = Annotated[LabelModels, Depends(_models)]  # rounds, validation, predictions and maps of labels
+SearchDependency = Annotated[Search, _resource("search")]  # searches, saved searches, and places in texts
+ImageryDependency = Annotated[Imagery, _resource("imagery")]  # scenes and patches, and notifications of new products
+AnnotationsDependency = Annotated[Annotations, _resource("annotations")]  # annotations, labels and their exchange
+ModelsDependency = Annotated[LabelModels, _resource("models")]  # rounds, validation, predictions and maps of labels

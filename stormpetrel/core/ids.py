@@ -11,7 +11,7 @@ from stormpetrel.core.errors import BadQuery
 
 ItemKind = Literal["posts", "patches"]
 POINT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "stormpetrel")
-PATCH_ID = re.compile(r"^(?P<scene_id>.+)/(?P<epsg>\d+)/g(?P<scale_level>\d+)/r(?P<row>\d+)c(?P<column>\d+)$")
+PATCH_ID = re.compile(r"^(.+)/(\d+)/g(\d+)/r(\d+)c(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,7 @@ class PatchId:
     def parse(cls, patch_id: str) -> PatchId | None:
         """None where the text is no patch's id."""
         match = PATCH_ID.match(patch_id)
-        if match is None:
-            return None
-        return cls(match["scene_id"], *(int(match[name]) for name in ("epsg", "scale_level", "row", "column")))
+        return match and cls(match[1], *(int(number) for number in match.groups()[1:]))
 
     def parent(self, scale_level: int) -> PatchId:
         """The patch of a coarser scale level that this one lies in.
