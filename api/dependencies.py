@@ -122,7 +122,7 @@ class ApiResources:
 
 
 def _resource(name: str) -> Any:
-    """The dependency on one attribute of this process's resources. A coroutine: to read an attribute takes no thread."""
+    """A dependency: one attribute of this process's resources. A coroutine, since to read it takes no thread."""
 
     async def resource(connection: HTTPConnection) -> Any:
         return getattr(connection.app.state.resources, name)
