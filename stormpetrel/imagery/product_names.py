@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -60,8 +61,6 @@ def parse_name(name: str) -> ParsedName | None:
 def _sensed_at(plain: str) -> datetime | None:
     """The first valid time in a name; None where there is none."""
     for text in _TIME.findall(plain):
-        try:
+        with suppress(ValueError):
             return datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-        except ValueError:
-            continue
     return None

@@ -96,15 +96,13 @@ def outlines_of(footprints: Sequence[PatchFootprint]) -> list[Outline]:
     from rasterio.crs import CRS
     from rasterio.warp import transform
 
-    xs: list[float] = []
-    ys: list[float] = []
+    metres = []
     for footprint in footprints:
         west, south, east, north = footprint.bounds
-        xs += [(west + east) / 2, west, east, east, west]
-        ys += [(south + north) / 2, south, south, north, north]
+        centre = ((west + east) / 2, (south + north) / 2)
+        metres += [centre, (west, south), (east, south), (east, north), (west, north)]
+    xs, ys = zip(*metres, strict=True)
     degrees = zip(*transform(CRS.from_epsg(footprints[0].epsg), CRS.from_epsg(4326), xs, ys), strict=True)
     points = [(round((longitude + 180) % 360 - 180, 7), round(latitude, 7)) for longitude, latitude in degrees]
-    return [
-        Outline(points[first], (*points[first + 1 : first + 5], points[first + 1]))
-        for first in range(0, len(points), 5)
-    ]
+    corners = (points[first : first + 5] for first in range(0, len(points), 5))
+    return [Outline(centre, (*ring, ring[0])) for centre, *ring in corners]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 from rasterio.warp import transform_geom
 
 from stormpetrel.core.errors import BadProduct
 from stormpetrel.core.events import ProductAnnounced
+from stormpetrel.imagery.pairing import eastern
 from stormpetrel.imagery.patches.descriptors import BANDS
 from stormpetrel.imagery.patches.geobox import geobox_around, utm_epsg
 from stormpetrel.imagery.readers.files import files_of
@@ -21,9 +23,6 @@ from stormpetrel.imagery.readers.sentinel1 import RadarImage
 from stormpetrel.imagery.readers.sentinel2 import OpticalImage
 from stormpetrel.imagery.types import Float32, Mask, Scene, Strip, UInt16
 from stormpetrel.imagery.water import detection as water
-
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
 
 MOST_PIXELS = 600_000_000  # of a scene; a whole GRD needs 480 million
 T = TypeVar("T")
@@ -35,7 +34,9 @@ def geobox_of(scene: Scene, optical: OpticalImage | None) -> GeoBox:
 
     Raises BadProduct where the footprint is larger than a product's can be.
     """
-    centre = _unsplit(scene.footprint).centroid
+    west, _, east, _ = scene.footprint.bounds
+    # In one piece, where the antimeridian splits it.
+    centre = (eastern(scene.footprint) if east - west > 180 else scene.footprint).centroid
     epsg = (optical.epsg if optical is not None else None) or utm_epsg(centre.x, centre.y)
     # Dense edges: a straight line in degrees is none in metres.
     parts = [shapely.segmentize(part, 0.05) for part in getattr(scene.footprint, "geoms", [scene.footprint])]
@@ -52,47 +53,32 @@ def geobox_of(scene: Scene, optical: OpticalImage | None) -> GeoBox:
     return geobox
 
 
-def _unsplit(footprint: Any) -> Any:
-    """The footprint in one piece where the antimeridian splits it; longitudes then run from 0 to 360."""
-    west, _, east, _ = footprint.bounds
-    if east - west <= 180:
-        return footprint
-    return shapely.transform(footprint, lambda xy: np.column_stack([xy[:, 0] % 360, xy[:, 1]]))
-
-
 class Images:
     """The open images of a scene. A reference image that cannot be read is left out, with an entry in `problems`."""
 
     def __init__(self, scene: Scene, stack: ExitStack) -> None:
         self.problems: list[str] = []
-        self.radar = self._radar(scene.radar, stack) if scene.radar else None
-        self.optical = self._optical(scene.optical, stack) if scene.optical else None
-        self.radar_reference = self._reference(self._radar, scene.radar_reference, stack)
-        self.optical_reference = self._reference(self._optical, scene.optical_reference, stack)
+        self.radar: RadarImage | None = self._open(scene.radar, stack)
+        self.optical: OpticalImage | None = self._open(scene.optical, stack)
+        self.radar_reference: RadarImage | None = self._open_reference(scene.radar_reference, stack)
+        self.optical_reference: OpticalImage | None = self._open_reference(scene.optical_reference, stack)
         for image in (self.radar, self.optical):
             self.problems += image.problems if image is not None else []
 
     @staticmethod
-    def _radar(product: ProductAnnounced, stack: ExitStack) -> RadarImage:
-        image = RadarImage(files_of(product.location, product.assets))
-        stack.callback(image.close)
-        return image
-
-    @staticmethod
-    def _optical(product: ProductAnnounced, stack: ExitStack) -> OpticalImage:
-        image = OpticalImage(
-            files_of(product.location, product.assets), product.product_name, product.reflectance_offset
-        )
-        stack.callback(image.close)
-        return image
-
-    def _reference(self, open_image: Any, product: ProductAnnounced | None, stack: ExitStack) -> Any:
+    def _open(product: ProductAnnounced | None, stack: ExitStack) -> Any:
         if product is None:
             return None
+        files = files_of(product.location, product.assets)
+        if product.platform == "sentinel-1":
+            return stack.enter_context(closing(RadarImage(files)))
+        return stack.enter_context(closing(OpticalImage(files, product.product_name, product.reflectance_offset)))
+
+    def _open_reference(self, product: ProductAnnounced | None, stack: ExitStack) -> Any:
         try:
-            return open_image(product, stack)
+            return self._open(product, stack)
         except BadProduct as error:
-            self.problems.append(f"no new water against {product.product_name}: {error}")
+            self.problems.append(f"no new water against {product and product.product_name}: {error}")
             return None
 
     def reference_result(self, sensor: str, task: Future[T] | None) -> T | None:

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 
 from stormpetrel.core.errors import BadProduct
 from stormpetrel.imagery.readers.files import open_raster, raster_errors, warped
 from stormpetrel.imagery.types import Mask
-
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
 
 
 @dataclass(frozen=True)
