@@ -41,11 +41,10 @@ class ClassMap:
     def raster(self) -> tuple[NDArray[np.uint8], Affine]:
         """The classes with a pixel for each patch, north up: 0 is nodata, 1 is none of the labels, n + 2 is label n;
         and the transform in metres."""
-        rows = [footprint.row for footprint in self.footprints]
-        columns = [footprint.column for footprint in self.footprints]
-        top, left, size = max(rows), min(columns), self.footprints[0].scale_level * RESOLUTION
-        values = np.zeros((top - min(rows) + 1, max(columns) - left + 1), dtype=np.uint8)
-        values[[top - row for row in rows], [column - left for column in columns]] = (self.classes + 2).astype(np.uint8)
+        rows, columns = np.array([(footprint.row, footprint.column) for footprint in self.footprints]).T
+        top, left, size = int(rows.max()), int(columns.min()), self.footprints[0].scale_level * RESOLUTION
+        values = np.zeros((np.ptp(rows) + 1, np.ptp(columns) + 1), dtype=np.uint8)
+        values[top - rows, columns - left] = self.classes + 2
         return values, Affine(size, 0, left * size, 0, -size, (top + 1) * size)
 
     def geotiff(self) -> bytes:

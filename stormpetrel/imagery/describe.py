@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import rasterio
 import shapely
-from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.features import shapes
 from rasterio.warp import transform_geom
@@ -23,7 +22,7 @@ from stormpetrel.imagery.patches.earth_model import EarthModel
 from stormpetrel.imagery.patches.geobox import SCALE_LEVELS, outlines_of
 from stormpetrel.imagery.patches.weber import epsilon_of
 from stormpetrel.imagery.quicklook import PictureWriter, radar_grey, true_colour
-from stormpetrel.imagery.readers.images import Images, ReferenceStrip, geobox_of, ndwi_levels, read_strip
+from stormpetrel.imagery.readers.images import Images, Levels, geobox_of, read_strip
 from stormpetrel.imagery.readers.sentinel1 import RadarImage
 from stormpetrel.imagery.registration import BLOCK, MOST_BLOCKS, Shift, block_shift, consensus_shift
 from stormpetrel.imagery.types import Patch, Scene, Strip
@@ -37,7 +36,6 @@ BLOCK_CACHE = 400_000_000  # bytes: JPEG2000 tiles that two strips need are deco
 MOST_POLYGONS = 2000
 SIMPLIFICATION = 10.0  # metres
 SENSORS = {"radar": "sentinel-1", "optical": "sentinel-2"}
-Levels = dict[str, NDArray[np.uint8]]
 
 
 @dataclass
@@ -129,11 +127,10 @@ def _rows(geobox: GeoBox) -> Iterator[slice]:
 def _scene_epsilon(radar: RadarImage, geobox: GeoBox) -> float:
     """The scene's epsilon, estimated from four coarse patches at random places."""
     rows, columns = geobox.height // COARSE, geobox.width // COARSE
-    samples = []
-    for number in np.random.default_rng(7).permutation(rows * columns)[:4].tolist():
-        top, left = number // columns * COARSE, number % columns * COARSE
-        samples.append(radar.onto(geobox[top : top + COARSE, left : left + COARSE])[::4, ::4].ravel())
-    return float(epsilon_of(np.concatenate(samples)))
+    numbers = np.random.default_rng(7).permutation(rows * columns)[:4].tolist()
+    corners = [(number // columns * COARSE, number % columns * COARSE) for number in numbers]
+    samples = [radar.onto(geobox[top : top + COARSE, left : left + COARSE])[::4, ::4] for top, left in corners]
+    return float(epsilon_of(np.stack(samples)))
 
 
 def _describe_strips(
@@ -150,12 +147,12 @@ def _describe_strips(
     levels = {name: np.full(geobox.shape, water.NODATA) for name in names if getattr(images, name) is not None}
     shifts: list[tuple[float, float]] = []
     for rows in _rows(geobox):
-        strip, reference = read_strip(images, geobox[rows])
+        strip, strip_levels = read_strip(images, geobox[rows])
         for scale_level in scale_levels:
             for patch in describe(strip, scale_level, epsilon, images.offsets, model):
                 patch.index = (patch.index[0] + rows.start // scale_level, patch.index[1])
                 described.patches.append(patch)
-        for name, values in _strip_levels(images, strip, reference).items():
+        for name, values in strip_levels.items():
             levels[name][rows] = values
         if strip.radar is not None and "s1" in writers:
             writers["s1"].write(rows, radar_grey(strip.radar))
@@ -164,14 +161,6 @@ def _describe_strips(
         shifts += _block_shifts(strip, MOST_BLOCKS - len(shifts))
     described.shift = consensus_shift(shifts)
     return levels
-
-
-def _strip_levels(images: Images, strip: Strip, reference: ReferenceStrip) -> Levels:
-    radars = {"radar": strip.radar, "radar_reference": reference.radar}
-    levels = {name: water.decibel_levels(radar) for name, radar in radars.items() if radar is not None}
-    if strip.optical is not None and images.optical is not None:
-        levels["optical"] = ndwi_levels(strip.optical[1], strip.optical[3], images.optical, strip.clouds)
-    return levels if reference.ndwi is None else {**levels, "optical_reference": reference.ndwi}
 
 
 def _block_shifts(strip: Strip, most: int) -> list[tuple[float, float]]:

@@ -65,19 +65,14 @@ def split_at_antimeridian(footprint: BaseGeometry) -> BaseGeometry:
         unsplit = shapely.affinity.translate(unsplit, xoff=360)
     inside = unsplit.intersection(shapely.box(-180, -90, 180, 90))
     beyond = shapely.affinity.translate(unsplit.intersection(shapely.box(180, -90, 540, 90)), xoff=-360)
-    parts = [part for side in (inside, beyond) for part in _polygons(side)]
+    # Twice: a part of a collection may be a multipolygon.
+    parts = [part for part in shapely.get_parts(shapely.get_parts([inside, beyond])) if part.area > 0]
     return shapely.MultiPolygon(parts) if len(parts) > 1 else parts[0]
 
 
 def eastern(footprint: BaseGeometry) -> BaseGeometry:
     """A footprint with longitudes from 0 to 360."""
     return shapely.transform(footprint, lambda points: np.column_stack([points[:, 0] % 360, points[:, 1]]))
-
-
-def _polygons(geometry: BaseGeometry) -> list[BaseGeometry]:
-    if geometry.geom_type == "Polygon":
-        return [] if geometry.is_empty else [geometry]
-    return [part for inner in getattr(geometry, "geoms", []) for part in _polygons(inner)]
 
 
 def scenes_of(product: ProductAnnounced, known_products: Iterable[ProductAnnounced], rules: Rules) -> list[Scene]:

@@ -18,12 +18,12 @@ from rasterio.windows import Window
 from stormpetrel.core.errors import NotFound
 from stormpetrel.imagery.patches.descriptors import QUANTIFICATION
 from stormpetrel.imagery.patches.geobox import RESOLUTION, PatchFootprint
-from stormpetrel.imagery.readers.files import open_raster, raster_errors
+from stormpetrel.imagery.readers.files import open_raster
+from stormpetrel.imagery.types import UInt8
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-UInt8 = NDArray[np.uint8]
 DECIBELS = (-25.0, 0.0)  # black and white of the radar picture
 BRIGHTEST = 0.3  # reflectance that is white
 # Change: nodata, land, water that is not new, new water.
@@ -118,7 +118,7 @@ def patch_png(path: Path, footprint: PatchFootprint) -> bytes:
 def _open_picture(path: Path) -> Iterator[rasterio.DatasetReader]:
     if not path.is_file():
         raise NotFound(f"there is no picture {path.parent.name}/{path.name}")
-    with open_raster(str(path)) as dataset, raster_errors():
+    with open_raster(str(path)) as dataset:
         yield dataset
 
 

@@ -21,13 +21,6 @@ from stormpetrel.imagery.water.detection import Water, merged_water
 LEAST_NEW_WATER = 1e-4  # of a patch; less is not reported
 
 
-def sensed_at(scene: Scene) -> datetime:
-    """When the scene was sensed: by the radar image, which shows water best, else by the optical one."""
-    first = scene.radar or scene.optical
-    assert first is not None
-    return first.sensed_from
-
-
 def patch_events(
     scene: Scene, described: DescribedScene, described_at: datetime, earth_version: str = ""
 ) -> Iterator[PatchDescribed]:
@@ -44,7 +37,7 @@ def patch_events(
             scene_id=scene.id,
             s1_product=scene.radar.product_name if scene.radar and patch.sar is not None else None,
             s2_product=scene.optical.product_name if scene.optical and patch.ms is not None else None,
-            sensed_at=sensed_at(scene),
+            sensed_at=scene.sensed_at,
             epsg=patch.footprint.epsg,
             scale_level=patch.footprint.scale_level,
             row=patch.footprint.row,
@@ -112,7 +105,7 @@ def scene_event(
         s1_product=scene.radar.product_name if scene.radar else None,
         s2_product=scene.optical.product_name if scene.optical else None,
         reference=reference.product_name if reference else None,
-        sensed_at=sensed_at(scene),
+        sensed_at=scene.sensed_at,
         epsg=epsg_of(described.geobox),
         bounds=described.geobox.boundingbox.bbox,
         footprint=mapping(scene.footprint),

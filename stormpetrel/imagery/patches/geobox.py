@@ -4,9 +4,7 @@ Patches of all scale levels start at the zone's corner (easting 0, northing 0), 
 finer ones: 480 px contains 2 x 2 of 240 px, and each of these 2 x 2 of 120 px. Arrays are north up; rows of *patches*
 count northwards, as northings do.
 
-Pixel grids are odc-geo's GeoBox. It names no patches, so footprints are ours. Its CRS.utm returns the lower zone where
-a point is on the edge of two, so the choice of the zone is ours. It is imported only where a geo box is made: the API,
-which only names patches, does without its 46 MiB.
+odc-geo is imported only where a geo box is made: the API, which only names patches, does without its 46 MiB.
 """
 
 from __future__ import annotations
@@ -24,7 +22,8 @@ SCALE_LEVELS = (480, 240, 120)  # px, coarse to fine
 
 
 def utm_epsg(longitude: float, latitude: float) -> int:
-    """The EPSG code of the UTM zone (WGS 84) of a point, without the exceptions for Norway and Svalbard.
+    """The EPSG code of the UTM zone (WGS 84) of a point, without the exceptions for Norway and Svalbard; the upper zone
+    where it is on the edge of two, unlike odc-geo's CRS.utm.
 
     >>> utm_epsg(8.9, 44.4), utm_epsg(-180, -17), utm_epsg(179.99, -17)
     (32632, 32701, 32760)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.warp import transform_geom
 
@@ -21,10 +19,11 @@ from stormpetrel.imagery.patches.geobox import geobox_around, utm_epsg
 from stormpetrel.imagery.readers.files import files_of
 from stormpetrel.imagery.readers.sentinel1 import RadarImage
 from stormpetrel.imagery.readers.sentinel2 import OpticalImage
-from stormpetrel.imagery.types import Float32, Mask, Scene, Strip, UInt16
+from stormpetrel.imagery.types import Mask, Scene, Strip, UInt8, UInt16
 from stormpetrel.imagery.water import detection as water
 
 MOST_PIXELS = 600_000_000  # of a scene; a whole GRD needs 480 million
+Levels = dict[str, UInt8]
 T = TypeVar("T")
 
 
@@ -95,38 +94,37 @@ class Images:
         return tuple(self.optical.offsets[band] for band in BANDS) if self.optical else (0, 0, 0, 0)
 
 
-@dataclass(frozen=True)
-class ReferenceStrip:
-    """The reference images' backscatter and NDWI levels in a strip."""
+def read_strip(images: Images, geobox: GeoBox) -> tuple[Strip, Levels]:
+    """The pixels of the scene's images in a strip, and the levels of all images, by name, for the detection of water.
 
-    radar: Float32 | None
-    ndwi: NDArray[np.uint8] | None
-
-
-def read_strip(images: Images, geobox: GeoBox) -> tuple[Strip, ReferenceStrip]:
-    """The pixels of all images in a strip, two images at a time: GDAL releases the lock while it decodes and warps."""
+    Two images are read at a time: GDAL releases the lock while it decodes and warps.
+    """
     with ThreadPoolExecutor(2) as threads:
         optical = threads.submit(images.optical.onto, geobox) if images.optical else None
         radar = threads.submit(images.radar.onto, geobox) if images.radar else None
         ndwi = threads.submit(_read_ndwi, images.optical_reference, geobox) if images.optical_reference else None
         reference = threads.submit(images.radar_reference.onto, geobox) if images.radar_reference else None
         clouds = threads.submit(images.optical.clouds, geobox) if images.optical else None
-        return (
-            Strip(geobox, _result(radar), _result(optical), _result(clouds)),
-            ReferenceStrip(images.reference_result("radar", reference), images.reference_result("optical", ndwi)),
-        )
+    strip = Strip(geobox, _result(radar), _result(optical), _result(clouds))
+    radars = {"radar": strip.radar, "radar_reference": images.reference_result("radar", reference)}
+    levels = {name: water.decibel_levels(radar) for name, radar in radars.items() if radar is not None}
+    if strip.optical is not None and images.optical is not None:
+        levels["optical"] = _ndwi_levels(strip.optical[1], strip.optical[3], images.optical, strip.clouds)
+    if (reference_ndwi := images.reference_result("optical", ndwi)) is not None:
+        levels["optical_reference"] = reference_ndwi
+    return strip, levels
 
 
 def _result(task: Future[T] | None) -> T | None:
     return None if task is None else task.result()
 
 
-def _read_ndwi(image: OpticalImage, geobox: GeoBox) -> NDArray[np.uint8]:
+def _read_ndwi(image: OpticalImage, geobox: GeoBox) -> UInt8:
     green, infrared = image.onto(geobox, ("B03", "B08"))
-    return ndwi_levels(green, infrared, image, image.clouds(geobox))
+    return _ndwi_levels(green, infrared, image, image.clouds(geobox))
 
 
-def ndwi_levels(green: UInt16, infrared: UInt16, image: OpticalImage, clouds: Mask | None) -> NDArray[np.uint8]:
+def _ndwi_levels(green: UInt16, infrared: UInt16, image: OpticalImage, clouds: Mask | None) -> UInt8:
     """NDWI levels of digital numbers; nodata under clouds."""
     levels = water.ndwi_levels(green, infrared, (image.offsets["B03"], image.offsets["B08"]))
     if clouds is not None:

@@ -23,9 +23,8 @@ from scipy.ndimage import uniform_filter
 from skimage.filters import apply_hysteresis_threshold
 from skimage.morphology import remove_small_objects
 
-from stormpetrel.imagery.types import Mask
+from stormpetrel.imagery.types import Mask, UInt8
 
-UInt8 = NDArray[np.uint8]
 NODATA = np.uint8(255)
 DECIBELS = (-40.0, 0.2)  # the first level, and the step between two
 NDWI = (-1.0, 0.01)
