@@ -25,10 +25,8 @@ def post_document(event: EnrichedPost) -> Document:
     kept_elsewhere = {"text_vector", "visual_vector", "terms", "post", "schema_version"}
     fields = event.model_dump(mode="json", exclude=kept_elsewhere)
     post = event.post.model_dump(mode="json", exclude={"schema_version"})
-    models = {
-        "text_model": event.text_vector.model if event.text_vector else None,
-        "visual_model": event.visual_vector.model if event.visual_vector else None,
-    }
+    vectors = {"text_model": event.text_vector, "visual_model": event.visual_vector}
+    models = {name: vector.model if vector else None for name, vector in vectors.items()}
     return {"_id": event.post.post_id, **post, **fields, **models}
 
 
@@ -62,10 +60,8 @@ def post_point(event: EnrichedPost, indexed_at: int) -> Point:
         ],
         "unsure": [model_id(score.collection, score.label) for score in event.relevance if score.unsure],
     }
-    for resolution in RESOLUTIONS:
-        payload[f"cells_{resolution}"] = sorted(
-            {cells(place.longitude, place.latitude)[resolution] for place in places}
-        )
+    place_cells = [cells(place.longitude, place.latitude) for place in places]
+    payload |= {f"cells_{resolution}": sorted({c[resolution] for c in place_cells}) for resolution in RESOLUTIONS}
     dense = {"text": event.text_vector, "visual": event.visual_vector}
     sparse = {"lexical": event.terms, "concepts": concept_terms(event)}
     return Point(
@@ -141,7 +137,6 @@ class PostProjection:
                     "event_time": max(milliseconds(event.post.created_at) for event in carriers),
                     "ingested_at": max(milliseconds(event.post.ingested_at) for event in carriers),
                 }
-                before = stored.get(modality, {})
-                moments = {name: max(value, before.get(name, value)) for name, value in newest.items()}
-                changed.append({"_id": modality, **moments})
+                before = stored.get(modality, newest)
+                changed.append({"_id": modality, **{name: max(newest[name], before[name]) for name in newest}})
         self._documents.upsert("freshness", changed)

@@ -19,7 +19,6 @@ from stormpetrel.posts.text.clean import clean
 from stormpetrel.posts.text.language import likely
 from stormpetrel.posts.text.lexical import query_terms
 from stormpetrel.posts.vision.concepts import terms_of
-from stormpetrel.search.collections import CollectionNames
 from stormpetrel.search.cross_source import (
     DESCRIPTORS,
     WATER_LANGUAGES,
@@ -29,7 +28,7 @@ from stormpetrel.search.cross_source import (
     most_certain_point,
     shows_new_water,
 )
-from stormpetrel.search.documents import patch_document, post_document
+from stormpetrel.search.documents import CollectionNames, patch_document, post_document
 from stormpetrel.search.query import Area, Query
 from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.search.request import FilterRequest, PlaceRequest, PolygonGeometry, SearchRequest

@@ -80,7 +80,7 @@ class SavedSearchFeed:
         hits = self._searcher.hits([item for _, item in new.matches], new.lists, 1)
         self._since_ms = new.polled_at_ms
         return [
-            self.message("match", **{**hit.model_dump(mode="json"), "rank": ranks[str(hit.post_id)]}) for hit in hits
+            self.message("match", **hit.model_dump(mode="json") | {"rank": ranks[str(hit.post_id)]}) for hit in hits
         ]
 
     def _cell_matches(self, matcher: SavedCrossSourceMatcher) -> list[Message]:
@@ -88,8 +88,8 @@ class SavedSearchFeed:
         if result is None:
             return []
         self._since_ms = now_ms()
-        hits = [(cell_hit(cell.item, cell.rank, result.lists, result.members[cell.item.id]), cell) for cell in cells]
+        hits = [cell_hit(cell.item, cell.rank, result.lists, result.members[cell.item.id]) for cell in cells]
         return [
             self.message("ranked", **hit.model_dump(mode="json"), previous_rank=cell.previous_rank)
-            for hit, cell in hits
+            for hit, cell in zip(hits, cells, strict=True)
         ]
