@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -63,15 +64,9 @@ class SavedSearchFeed:
         if not request.searches_patches:
             matcher = SavedSearchMatcher(searcher.posts, built.query, within, self._first_ms)
             return lambda: self._post_matches(matcher)
-        cell_matcher = SavedCrossSourceMatcher(
-            searcher.cross_source,
-            searcher.index,
-            [searcher.collections.posts, searcher.collections.patches],
-            built.query,
-            built.patch,
-            request.searched_sources,
-            within,
-        )
+        search = partial(searcher.cross_source.run, built.query, built.patch, request.searched_sources)
+        collections = [searcher.collections.posts, searcher.collections.patches]
+        cell_matcher = SavedCrossSourceMatcher(search, searcher.index, collections, within)
         return lambda: self._cell_matches(cell_matcher)
 
     def _post_matches(self, matcher: SavedSearchMatcher) -> list[Message]:
