@@ -21,7 +21,6 @@ gives the same surfaces (a property test compares it with the dense tensor).
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -164,31 +163,9 @@ class Surfaces:
         if (self.weights != 1).any():
             finite = np.sort(finite, axis=1)  # fractions: summed in one order, whatever the order of the lists
         keys = (self.weighted.min(axis=1), finite.sum(axis=1), -present.sum(axis=1), self.smallest)
-        packed = self._packed(keys)
-        if packed is not None:
-            order = np.argsort(packed, kind="stable")
-            same = packed[order[1:]] == packed[order[:-1]]
-        else:
-            order = np.lexsort(keys)
-            same = np.ones(len(order) - 1, dtype=bool)
-            for key in keys:
-                same &= key[order[1:]] == key[order[:-1]]
+        order = np.lexsort(keys)
+        same = np.all([key[order[1:]] == key[order[:-1]] for key in keys], axis=0)
         return _ties_by_id(order, same, self.ids)
-
-    def _packed(self, keys: tuple[NDArray[Any], ...]) -> NDArray[np.int64] | None:
-        """The keys, the last the heaviest, as one integer an item, where they are integers that fit: one sort, not
-        four."""
-        if (self.weights != 1).any():
-            return None
-        best, total, fewer, smallest = keys
-        longest, lists = int(self.ranks.max()), self.ranks.shape[1]
-        bases = (2 * longest + 2, lists + 1, lists * longest + 1, longest + 1)
-        if math.prod(bases) >= 2**62:
-            return None
-        packed = np.where(np.isinf(smallest), 2 * longest + 1, smallest).astype(np.int64)
-        for base, key in zip(bases[1:], (fewer + lists, total, best), strict=True):
-            packed = packed * base + key.astype(np.int64)
-        return packed
 
     def _rankings(self, place: NDArray[np.int64]) -> Iterable[tuple[NDArray[np.int64], float]]:
         """Each surface as a ranking of rows with its weight: the pairs by position, then the lists themselves."""
