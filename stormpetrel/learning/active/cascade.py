@@ -9,12 +9,13 @@ positive.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.core.ids import PatchId
 from stormpetrel.learning.training.examples import Float32, Rows
 from stormpetrel.learning.training.label_model import LabelModel, train_patch_model
 from stormpetrel.learning.training.support_vector_ranker import fit, width_of
@@ -170,3 +171,14 @@ def _ancestor(levels: Sequence[Level], depth: int, row: int, coarser: int) -> in
         if row < 0:
             return -1
     return row
+
+
+def parents_of(finer: Sequence[str], coarser: Mapping[str, int]) -> Rows:
+    """For each patch id the row of the coarser patch of the same scene that it lies in; -1 where there is none."""
+    scale_level = next((patch.scale_level for patch_id in coarser if (patch := PatchId.parse(patch_id))), 0)
+    rows = np.full(len(finer), -1, dtype=np.int64)
+    for row, patch_id in enumerate(finer):
+        patch = PatchId.parse(patch_id)
+        if patch is not None and scale_level:
+            rows[row] = coarser.get(str(patch.parent(scale_level)), -1)
+    return rows

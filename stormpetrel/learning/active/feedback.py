@@ -51,14 +51,13 @@ def feedback(models: LabelModels, scope: Scope, label: str, batch_size: int, fir
 def _first_examples(
     models: LabelModels, learning: ActiveLearning, first: FirstExample
 ) -> list[tuple[str, int, Float32 | None]]:
-    kind, vector = learning.scope.collection.kind, learning.scope.vector
+    kind, vector, annotations = learning.scope.collection.kind, learning.scope.vector, models.annotations
     examples: list[tuple[str, int, Float32 | None]] = []
     if first.item_id:
-        index = models.annotations.index_of(kind)
-        stored = models.annotations.vectors.vectors(index, [first.item_id], [vector]).get(first.item_id, {})
-        if vector not in stored:
+        stored = annotations.vectors.vectors(annotations.index_of(kind), [first.item_id], [vector])
+        if vector not in stored.get(first.item_id, {}):
             raise NotFound(f"{first.item_id!r} is not among the {kind}, or has no {vector} vector")
-        examples.append((first.item_id, 1, stored[vector]))
+        examples.append((first.item_id, 1, stored[first.item_id][vector]))
     if first.values:
         examples.append(("", 1, _unit_vector(first.values, learning)))
     if first.text and kind == "posts":
@@ -76,8 +75,7 @@ def _unit_vector(values: Sequence[float], learning: ActiveLearning) -> Float32:
     length = float(np.linalg.norm(vector))
     if not length or not np.isfinite(length):
         raise BadQuery("values", "it has no direction", "Send finite values, one of them not 0")
-    unit_vector: Float32 = vector / length
-    return unit_vector
+    return vector / length
 
 
 def _patches_of_text(models: LabelModels, learning: ActiveLearning, text: str) -> list[str]:
@@ -96,15 +94,15 @@ def descend(models: LabelModels, scope: Scope, label: str, scale_levels: Sequenc
     if scope.collection.kind != "patches":
         raise BadQuery("collection", "posts have no scale levels", "Ask for patches")
     items, descent = models.active_learning(scope).descend(label, scale_levels)
-    levels = [str(level) for level in sorted(scale_levels, reverse=True)]
+    levels = sorted(scale_levels, reverse=True)
     order = np.argsort(-descent.scores, kind="stable")[:limit]
     return {
         "label": label,
-        "scale_levels": sorted(scale_levels, reverse=True),
-        "patches": {level: len(of_level) for level, of_level in zip(levels, items, strict=True)},
+        "scale_levels": levels,
+        "patches": {str(level): len(of_level) for level, of_level in zip(levels, items, strict=True)},
         "scored": {str(level): count for level, count in descent.scored.items()},
         "saved": round(descent.saved, 6),
-        "models": {level: model.version for level, model in zip(levels, descent.models, strict=True)},
+        "models": {str(level): model.version for level, model in zip(levels, descent.models, strict=True)},
         "positive": int((descent.scores[descent.seen] > 0).sum()),
         "top": [item_summary(items[-1], int(row), float(descent.scores[row])) for row in order if descent.seen[row]],
     }
@@ -122,14 +120,12 @@ def structured_query(
         everything = learning.everything()
         if like not in everything.rows:
             raise NotFound(f"{like!r} has no {scope.vector} vector in this collection and scale level")
-        reference = everything.vectors[everything.rows[like]]
-        ranked_by, scores = "similarity", cosines(items.vectors, reference).astype(np.float64)
+        ranked_by, scores = "similarity", cosines(items.vectors, everything.vectors[everything.rows[like]])
     elif label:
         models.annotations.check_label(label, scope.collection)
         trained = learning.train(label, learning.everything())
-        model, ranked_by = model_summary(trained, scope), "label"
-        scores = trained.ranker.scores(items.vectors).astype(np.float64)
-    order = np.lexsort((np.arange(len(items)), -scores))[:limit]
+        model, ranked_by, scores = model_summary(trained, scope), "label", trained.ranker.scores(items.vectors)
+    order = np.argsort(-scores, kind="stable")[:limit]
     return {
         "found": len(items),
         "ranked_by": ranked_by,

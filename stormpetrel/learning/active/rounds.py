@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from stormpetrel.core.errors import BadQuery
 from stormpetrel.core.ids import Collection, ItemKind
-from stormpetrel.learning.active.cascade import Descent, Level, LevelLabels, descend
+from stormpetrel.learning.active.cascade import Descent, Level, LevelLabels, descend, parents_of
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache, Items, Mask
-from stormpetrel.learning.active.patch_ids import parents_of
 from stormpetrel.learning.active.selection import TOO_EARLY, Advice, Round, advise, examples_from, next_round
 from stormpetrel.learning.active.structured_query import LabelSource, Matcher, Predicate
 from stormpetrel.learning.annotations.annotation_store import AnnotationStore, ConsensusLabel, newest_vector_model
@@ -121,7 +120,7 @@ class ActiveLearning:
         consensus = self.store.consensus(label, until_round=until_round)
         level = self.scope.scale_level
         of_level = [item for item in consensus if level is None or item.newest.scale_level == level] or consensus
-        labelled = [(item.item_id, item.sign, self._vector(item)) for item in of_level if item.sign]
+        labelled = self._labelled(of_level)
         examples = examples_from(items.rows, items.vectors, labelled or start)
         vector_model = newest_vector_model(consensus, self.scope.vector)
         prior = prior_for(self._prior, self.scope.collection.kind, label, vector_model)
@@ -151,9 +150,8 @@ class ActiveLearning:
         if last < 2:
             return Advice(False, TOO_EARLY)
         previous = self.train(label, items, until_round=last - 1).ranker
-        newest = [item for item in self.store.consensus(label) if item.newest.round == last and item.sign]
-        labelled = [(item.item_id, item.sign, self._vector(item)) for item in newest]
-        examples = examples_from(items.rows, items.vectors, labelled)
+        newest = self._labelled(item for item in self.store.consensus(label) if item.newest.round == last)
+        examples = examples_from(items.rows, items.vectors, newest)
         return advise(previous, result.ranker, result.scores, items.vectors, examples)
 
     def descend(self, label: str, scale_levels: Sequence[int]) -> tuple[list[Items], Descent]:
@@ -161,7 +159,8 @@ class ActiveLearning:
         levels: list[Level] = []
         items_of: list[Items] = []
         for scale_level in sorted(scale_levels, reverse=True):
-            items = self.at(scale_level).items()
+            scope = replace(self.scope, scale_level=scale_level)
+            items = ActiveLearning(self._embedding_cache, self._index_of, self._prior, scope, self.store).items()
             if not len(items):
                 problem = f"no patch of {scale_level} px matches the predicate"
                 raise BadQuery("scale_levels", problem, "Leave this scale level out")
@@ -178,14 +177,9 @@ class ActiveLearning:
             raise BadQuery("label", f"no patch of these scale levels is labelled {label!r}", NO_EXAMPLES)
         return items_of, descend(levels, labels)
 
-    def at(self, scale_level: int) -> ActiveLearning:
-        """The same over another scale level."""
-        scope = replace(self.scope, scale_level=scale_level)
-        return ActiveLearning(self._embedding_cache, self._index_of, self._prior, scope, self.store)
-
-    def _vector(self, item: ConsensusLabel) -> Float32 | None:
-        vector = item.newest.vectors.get(self.scope.vector)
-        return None if vector is None else vector.values()
+    def _labelled(self, consensus: Iterable[ConsensusLabel]) -> Start:
+        vectors = [(item, item.newest.vectors.get(self.scope.vector)) for item in consensus if item.sign]
+        return [(item.item_id, item.sign, vector.values() if vector else None) for item, vector in vectors]
 
 
 def _counts(consensus: Sequence[ConsensusLabel]) -> dict[str, int]:
@@ -200,5 +194,4 @@ def _counts(consensus: Sequence[ConsensusLabel]) -> dict[str, int]:
 def cosines(matrix: Float32, vector: Float32) -> Float32:
     """The cosine of every row to a vector, float32, shape (rows,)."""
     lengths = np.linalg.norm(matrix, axis=1) * float(np.linalg.norm(vector))
-    similarities: Float32 = (matrix @ vector) / np.maximum(lengths, np.float32(1e-12))
-    return similarities
+    return (matrix @ vector) / np.maximum(lengths, np.float32(1e-12))
