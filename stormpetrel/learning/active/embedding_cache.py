@@ -91,15 +91,13 @@ class EmbeddingCache:
         with self._lock:
             cached = self._collections.setdefault(key, _CachedCollection())
         with cached.lock:  # a collection that takes a minute to read does not block the others
-            return self._refresh(cached, collection, vector, {name: [value] for name, value in equal.items()})
+            within = Filter(any_of={name: [value] for name, value in equal.items()})
+            return self._refresh(cached, collection, vector, within)
 
-    def _refresh(
-        self, cached: _CachedCollection, collection: str, vector: str, any_of: dict[str, Sequence[str]]
-    ) -> Items:
-        started_ms, within = now_ms(), Filter(any_of=any_of)
-        recent = within
+    def _refresh(self, cached: _CachedCollection, collection: str, vector: str, within: Filter) -> Items:
+        started_ms, recent = now_ms(), within
         if cached.read_until_ms is not None:
-            recent = Filter(any_of=any_of, ranges={"indexed_at": (cached.read_until_ms - OVERLAP_MS, None)})
+            recent = replace(within, ranges={"indexed_at": (cached.read_until_ms - OVERLAP_MS, None)})
         changes = _Changes()
         for page in self._index.scan(collection, vector, PAYLOAD, recent):
             _read_page(cached, changes, page)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stormpetrel.core.errors import BadQuery, NotFound
 from stormpetrel.learning.active.label_models import LabelModels, item_summary, model_summary
-from stormpetrel.learning.active.rounds import ActiveLearning, Scope, cosines
+from stormpetrel.learning.active.rounds import ActiveLearning, Scope, Start, cosines
+from stormpetrel.learning.active.selection import next_round
 from stormpetrel.learning.training.examples import Float32, Rows
 
 MAX_PATCHES_OF_TEXT = 3
@@ -30,27 +32,26 @@ def feedback(models: LabelModels, scope: Scope, label: str, batch_size: int, fir
     `top`, the `boundary` (where a label teaches most) and a `coverage` sample, and whether to go on (`advice`)."""
     models.annotations.check_label(label, scope.collection)
     learning = models.active_learning(scope)
-    result = learning.next_round(label, batch_size, _first_examples(models, learning, first))
-    ranking = result.round
+    start, items = _first_examples(models, learning, first), learning.some_items()
+    trained = learning.train(label, items, start)
+    ranking = next_round(items.vectors, trained.examples, trained.ranker, batch_size)
 
     def summaries(rows: Rows) -> list[dict[str, Any]]:
-        return [item_summary(result.items, int(row), float(ranking.scores[row])) for row in rows]
+        return [item_summary(items, int(row), float(ranking.scores[row])) for row in rows]
 
     return {
         "round": learning.store.last_round(label) + 1,
-        "model": model_summary(result.trained, scope),
-        "scored": len(result.items),
+        "model": model_summary(trained, scope),
+        "scored": len(items),
         "positive_share": round(float((ranking.scores > 0).mean()), 6) if ranking.ranker.separates else None,
         "top": summaries(ranking.top),
         "boundary": summaries(ranking.boundary),
         "coverage": summaries(ranking.coverage),
-        "advice": vars(result.advice),
+        "advice": vars(learning.advice(label, items, ranking)),
     }
 
 
-def _first_examples(
-    models: LabelModels, learning: ActiveLearning, first: FirstExample
-) -> list[tuple[str, int, Float32 | None]]:
+def _first_examples(models: LabelModels, learning: ActiveLearning, first: FirstExample) -> Start:
     kind, vector, annotations = learning.scope.collection.kind, learning.scope.vector, models.annotations
     examples: list[tuple[str, int, Float32 | None]] = []
     if first.item_id:
@@ -115,7 +116,8 @@ def structured_query(
     by time (newest first)."""
     learning = models.active_learning(scope)
     items = learning.items()
-    model, ranked_by, scores = None, "time", items.times.astype(np.float64)
+    scores: NDArray[Any] = items.times
+    model, ranked_by = None, "time"
     if like:
         everything = learning.everything()
         if like not in everything.rows:

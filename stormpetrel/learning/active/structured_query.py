@@ -112,7 +112,7 @@ class Matcher:
             mask &= np.nan_to_num(km, nan=np.inf) <= circle.radius_km
         for field in ("scene_id", "language", "source"):
             if (value := getattr(predicate, field)) is not None:
-                mask &= items.in_groups(lambda group, field=field, value=value: bool(group[field] == value))
+                mask &= items.in_groups(_equals(field, value))
         for field, part in (("products", predicate.product), ("sensors", predicate.sensor)):
             if part is not None:
                 mask &= items.in_groups(_contains(field, part))
@@ -121,6 +121,10 @@ class Matcher:
         if predicate.like:
             mask &= self.similarity(predicate.like.item_id) >= predicate.like.at_least
         return mask
+
+
+def _equals(field: str, value: str) -> Callable[[Document], bool]:
+    return lambda group: bool(group[field] == value)
 
 
 def _contains(field: str, part: str) -> Callable[[Document], bool]:

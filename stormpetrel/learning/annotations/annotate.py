@@ -87,13 +87,11 @@ def _event_vectors(
 ) -> dict[str, dict[str, Vector]]:
     """The items' vectors as events hold them, with the models that made them."""
     vectors: dict[str, dict[str, Vector]] = {}
-    index = annotations.index_of(kind)
-    for item_id, stored in annotations.vectors.vectors(index, list(documents), VECTORS[kind]).items():
+    stored = annotations.vectors.vectors(annotations.index_of(kind), list(documents), VECTORS[kind])
+    for item_id, own in stored.items():
         document = documents[item_id]
         models = {"text": document.get("text_model")} if kind == "posts" else document.get("models") or {}
-        vectors[item_id] = {
-            name: Vector.of(values, str(models[name])) for name, values in stored.items() if models.get(name)
-        }
+        vectors[item_id] = {name: Vector.of(own[name], str(models[name])) for name in own if models.get(name)}
     return vectors
 
 

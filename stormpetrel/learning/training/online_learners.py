@@ -1,11 +1,10 @@
 """The stream's three learners of a label, and which of them predicts best.
 
 The *logistic* one is the label's model, the one that rounds of active learning rank with (`label_model`). Two
-challengers learn beside it: the *refitted* one is a linear support vector machine that is fitted on all labels again;
-the *incremental* one is River's logistic regression, which learns each label as it comes and never looks back; where
-its errors rise (DDM: Gama et al. 2004) it begins anew from the newest labels. All predict each label before they learn
-it (prequential evaluation: Gama et al. 2013). The learners are a function of the labels in their order: the same labels
-in the same order give the same model, bit for bit.
+challengers learn beside it: the *refitted* one is a linear support vector machine of all labels; the *incremental* one
+is River's logistic regression, which learns each label as it comes; where its errors rise (DDM: Gama et al. 2004) it
+begins anew from the newest labels. All predict each label before they learn it (prequential evaluation: Gama et al.
+2013). The same labels in the same order give the same models, bit for bit.
 """
 
 from __future__ import annotations

@@ -1,11 +1,8 @@
 """From annotation events to published models: the annotations of all collections, and the model of each label.
 
-A model is a function of the annotations that stand, in the order of the log. What merely came last is learned on top;
+A model is a function of the annotations that stand, in the order of the log: what merely came last is learned on top;
 an undo, or a changed annotation, has the label learned again from its first example. So a replay of the topic makes the
-same models, whatever was killed in between.
-
-The stream serves the models of posts alone. Of a patches' label the trainer publishes the version and what it was
-learned from, without weights: rounds fit the ranker themselves, with the kernel's width of the collection.
+same models. Of a patches' label only the version and what it was learned from are published: rounds fit that ranker.
 """
 
 from __future__ import annotations
