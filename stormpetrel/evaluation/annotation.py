@@ -24,7 +24,7 @@ from stormpetrel.evaluation.folders import data_folders
 from stormpetrel.evaluation.generated_scene import generated_scene
 from stormpetrel.evaluation.labelled_scene import LabelledPatches, LabelledScene, is_scene, read_scene, scale_levels_of
 from stormpetrel.evaluation.measures import rounded_means
-from stormpetrel.evaluation.patches import FEW, complete_patches, flood_tiles, present_descriptors, read_labelled
+from stormpetrel.evaluation.patches import FEW, descriptor_matrices, flood_tiles, read_labelled
 from stormpetrel.learning.active import cascade
 from stormpetrel.learning.active.selection import next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
@@ -79,7 +79,7 @@ def _labelled(folder: Path, catalogue: Catalogue) -> tuple[dict[str, Float32], d
     patches = read_labelled(folder)
     if len({patch.image for patch in patches}) < FEW:
         patches = read_labelled(folder, CUTS) or flood_tiles(folder, TILE)
-    whole = complete_patches(patches, names := present_descriptors(patches))
+    whole, vectors = descriptor_matrices(patches)
     if len(whole) < FEWEST_TILES:
         return {}, {}
     top_labels = [
@@ -87,7 +87,7 @@ def _labelled(folder: Path, catalogue: Catalogue) -> tuple[dict[str, Float32], d
         for patch in whole
     ]
     truth = {top: np.array([top in labels for labels in top_labels]) for top in sorted(set().union(*top_labels))}
-    return {name: np.stack([patch.vectors[name] for patch in whole]) for name in names}, truth
+    return vectors, truth
 
 
 def rounds_report(vectors: Mapping[str, Float32], truth: Mapping[str, Bools]) -> dict[str, Any]:

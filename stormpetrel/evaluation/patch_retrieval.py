@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stormpetrel.evaluation.folders import data_folders
-from stormpetrel.evaluation.patches import DESCRIPTORS, LabelledPatch, complete_patches, read_labelled
+from stormpetrel.evaluation.patches import DESCRIPTORS, LabelledPatch, descriptor_matrices, read_labelled
 from stormpetrel.evaluation.retrieval import MethodTally, build_report
 from stormpetrel.fusion import METHODS, RankList
 
@@ -27,8 +27,9 @@ def evaluate_patch_sets(data: Path) -> dict[str, Any]:
 def evaluate_patches(patches: Sequence[LabelledPatch]) -> dict[str, Any] | None:
     """The report of a set, in the form of the posts'; None where no patch has both halves. Relevant are the patches of
     other images that share a label with the query; a query for which all or none are relevant is left out."""
-    whole = complete_patches(patches, DESCRIPTORS)
-    vectors = {name: np.stack([patch.vectors[name] for patch in whole]) for name in DESCRIPTORS} if whole else {}
+    whole, vectors = descriptor_matrices(patches)
+    if set(vectors) != set(DESCRIPTORS):
+        return None
     tallies = defaultdict[str, MethodTally](MethodTally)
     queries = 0
     for row, patch in enumerate(whole):
