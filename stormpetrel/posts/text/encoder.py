@@ -28,17 +28,12 @@ class TextManifest(Manifest):
 read_manifest = TextManifest.read
 
 
-def is_text_model_cached(cache: Path, name: str) -> bool:
-    """Whether the text model is in the cache, complete and with the right checksums."""
-    return TextManifest.cached(cache, name) is not None
-
-
 def ensure_text_model(cache: Path, name: str, say: Callable[[str], None]) -> Path:
     """The text model's folder in the cache; the model is exported first where it is missing or damaged.
 
     Raises SetupError where it cannot be exported.
     """
-    if not is_text_model_cached(cache, name):
+    if TextManifest.cached(cache, name) is None:
         export(cache, name, say)
     return model_directory(cache, name)
 
@@ -50,19 +45,12 @@ class TextEncoder:
         from tokenizers import Tokenizer
 
         self.manifest = read_manifest(directory)
+        self.version, self.dimensions = self.manifest.version, self.manifest.dimensions
         self.batch_size = batch_size
         self._session = open_graph(directory / "model.onnx", threads)
         self._tokenizer: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))
         self._tokenizer.enable_truncation(self.manifest.max_length)
         self._tokenizer.no_padding()
-
-    @property
-    def version(self) -> str:
-        return self.manifest.version
-
-    @property
-    def dimensions(self) -> int:
-        return self.manifest.dimensions
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors, float32, shape (len(texts), dimensions), in the order of the texts."""

@@ -72,11 +72,8 @@ class ClipModel:
         logits = LOGIT_SCALE * (self._prompts @ vector).astype(np.float64)
         scores = np.exp(logits - logits.max())
         scores /= scores.sum()
-        return {
-            name: round(float(score), 4)
-            for name, score in zip(self.manifest.concepts, scores, strict=True)
-            if score >= MIN_SCORE
-        }
+        named_scores = zip(self.manifest.concepts, scores.tolist(), strict=True)
+        return {name: round(score, 4) for name, score in named_scores if score >= MIN_SCORE}
 
     def _pixels(self, picture: Picture) -> NDArray[np.float32]:
         """The model's input: the shorter side scaled to its size, cropped at the centre, normalised; float32, shape

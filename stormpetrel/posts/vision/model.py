@@ -27,14 +27,9 @@ class VisualFeatures:
 class VisualModel(Protocol):
     """Extracts visual features. `version` names the model of the vectors, `concept_version` that of the scores."""
 
-    @property
-    def version(self) -> str: ...
-
-    @property
-    def concept_version(self) -> str: ...
-
-    @property
-    def dimensions(self) -> int: ...
+    version: str
+    concept_version: str
+    dimensions: int
 
     def extract(self, pictures: Sequence[Picture]) -> list[VisualFeatures]: ...
 

@@ -113,8 +113,8 @@ class Gazetteer:
         name = bytes(self._texts[start : start + length]).decode()
         country, admin1, admin2 = (code.decode(errors="ignore") for code in codes)
         is_alternate = bool(member & int(ALTERNATE))
-        point, divisions = (longitude, latitude), (country, admin1 or None, admin2 or None)
-        return Candidate(number, name, *point, *divisions, population, KINDS[kind], radius_km, is_alternate)
+        place = number, name, longitude, latitude, country, admin1 or None, admin2 or None, population
+        return Candidate(*place, KINDS[kind], radius_km, is_alternate)
 
     def speakers(self, language: str | None) -> frozenset[str]:
         """The countries where a language is spoken; none for English, which is used everywhere."""

@@ -40,14 +40,9 @@ class RecentPlaces:
 
     def highest_share(self) -> float:
         """The share of the most frequent country."""
-        highest = max((count for (_, admin1), count in self._counts.items() if not admin1), default=0)
-        return highest / (len(self._places) + SMOOTHING)
+        return max((self.share(country) for country, admin1 in self._counts if not admin1), default=0.0)
 
     def likeliest(self) -> tuple[Division, float] | None:
         """The most frequent first division, or else country, with its share; None where neither has at least half."""
-        for with_admin1 in (True, False):
-            counts = {key: count for key, count in self._counts.items() if bool(key[1]) == with_admin1 and count > 0}
-            key = max(counts, key=lambda key: (counts[key], key), default=None)
-            if key and (share := self.share(*key)) >= 0.5:
-                return key, share
-        return None
+        frequent = [(bool(key[1]), key, share) for key in self._counts if (share := self.share(*key)) >= 0.5]
+        return max(frequent)[1:] if frequent else None

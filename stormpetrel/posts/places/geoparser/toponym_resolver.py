@@ -109,7 +109,13 @@ class ToponymResolver:
         # A place that the gazetteer lacks is a small one, where recent posts are.
         unknown = POPULATION * math.log(UNKNOWN_POPULATION + SMALL_POPULATION) + RECENT_UNKNOWN * math.sqrt(share)
         resolutions = [names[mention.name].resolution(mention, unknown) for mention in mentions]
-        return [self._by_context(resolution, resolutions, context.recent) for resolution in resolutions]
+        points = [resolution.ranked[0] for resolution in resolutions if resolution.chosen]
+        exact = [(place, confidence) for place, confidence in points if place.radius_km <= MAX_RADIUS_KM]
+        anchor = min(exact, key=lambda point: (point[0].radius_km, -point[1]), default=None)
+        return [
+            resolution if resolution.chosen else self._by_context(resolution, anchor, context.recent)
+            for resolution in resolutions
+        ]
 
     def _name(self, text: str, context: Context) -> _Name:
         candidates = self._candidates(text)
@@ -153,18 +159,12 @@ class ToponymResolver:
         return []
 
     def _by_context(
-        self, resolution: Resolution, resolutions: Sequence[Resolution], recent: RecentPlaces | None
+        self, resolution: Resolution, anchor: tuple[Candidate, float] | None, recent: RecentPlaces | None
     ) -> Resolution:
-        """For a name without a point of its own: where the post's other names are, or else the recent posts."""
-        if resolution.chosen is not None:
-            return resolution
-        others = [
-            (other.chosen.radius_km, -other.ranked[0][1], row)
-            for row, other in enumerate(resolutions)
-            if other.chosen is not None and other.chosen.radius_km <= MAX_RADIUS_KM
-        ]
-        if not resolution.ranked and others:
-            place, confidence = resolutions[min(others)[2]].ranked[0]
+        """For a name without a point of its own: at the `anchor`, the post's most exact place, or else at the recent
+        posts."""
+        if not resolution.ranked and anchor:
+            place, confidence = anchor
             return _near(resolution, place, confidence, f"the post names {place.name}")
         likeliest = recent.likeliest() if recent is not None else None
         division = self._gazetteer.division(*likeliest[0]) if likeliest else None
