@@ -13,6 +13,7 @@ import numpy as np
 import orjson
 import pytest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from numpy.typing import NDArray
 
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.events import Annotation, EnrichedPost, ModelUpdated, Post, PostDeleted, Vector
@@ -20,6 +21,9 @@ from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, POSTS_ENRICHED,
 from stormpetrel.learning.training.trainer import Trainer
 from stormpetrel.log import OutgoingRecord, Record, record_of_event
 from stormpetrel.log.memory import MemoryLog, MemoryTopicReader
+from stormpetrel.posts.enrichment import Enricher
+from stormpetrel.posts.places.geoparser.geoparser import Geoparser
+from stormpetrel.posts.text.duplicates import DuplicateWindow
 from streams.batch_agent import process_batch
 from streams.enrich import EnrichBatch
 from streams.header_names import _Records
@@ -144,6 +148,24 @@ def test_an_enriched_post_that_is_too_large_is_dead_lettered_with_the_post_itsel
     (letter,) = log.records(POSTS_RAW.dead().name)
     assert letter.key == b"x:1" and letter.value == log.records(POSTS_RAW.name)[1].value
     assert "at most 900,000 are taken" in str(letter.header("reason"))
+
+
+class TinyEncoder:
+    version = "tiny"
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.full((len(texts), 4), 0.5, dtype=np.float32)
+
+
+def test_a_post_that_lists_thousands_of_places_keeps_the_first_and_counts_the_others(geoparser: Geoparser) -> None:
+    enricher = Enricher(TinyEncoder(), geoparser, DuplicateWindow(10, 0.8))
+    post = Post(post_id="x:1", source="file", text="Genova, " * 2500, created_at=AT, ingested_at=AT)
+    (event,) = enricher.enrich([post])
+    assert isinstance(event, EnrichedPost)
+    assert len(event.places) + len(event.unresolved_names) <= 50 and (event.mentions_left_out or 0) > 2000
+    assert record_of_event(POSTS_ENRICHED, "x:1", event).checked().size < 200_000
+    (short,) = enricher.enrich([post.model_copy(update={"post_id": "x:2", "text": "Acqua alta a Genova"})])
+    assert isinstance(short, EnrichedPost) and short.mentions_left_out is None
 
 
 @pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
