@@ -32,7 +32,7 @@ from stormpetrel.posts.vision.concepts import ConceptList, read_concepts
 from stormpetrel.posts.vision.descriptor import DIMENSIONS, VERSION
 from stormpetrel.posts.vision.model import DESCRIPTOR, DescriptorModel, VisualModel
 from stormpetrel.search.query_encoder import QueryEncoder
-from stormpetrel.stores.collections import Compression, VectorCollection, patches_collection, posts_collection
+from stormpetrel.stores.collections import VectorCollection, patches_collection, posts_collection
 from stormpetrel.stores.qdrant import QdrantIndex
 
 log = structlog.get_logger()
@@ -76,9 +76,7 @@ def open_visual_model(settings: Settings) -> VisualModel:
 
 def open_index(settings: Settings) -> QdrantIndex:
     """The vector index; it need not answer yet."""
-    chosen = settings.qdrant.compression
-    compression = Compression(chosen.kind, chosen.rescore, chosen.oversampling, chosen.ef)
-    return QdrantIndex(settings.qdrant.url, settings.qdrant.api_key, settings.qdrant.timeout_s, compression)
+    return QdrantIndex.of(settings.qdrant)
 
 
 def post_embeddings(settings: Settings) -> tuple[EmbeddingSpec, EmbeddingSpec]:

@@ -209,7 +209,7 @@ def run(settings: Settings, name: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
     publisher = ProductPublisher(KafkaProducer(settings.kafka), name)
-    cursors = Cursors(MongoStore(settings.mongo.url, settings.mongo.database))
+    cursors = Cursors(MongoStore.of(settings.mongo))
     tokens = Tokens(settings.catalogue)
     folder = WatchedFolder(settings.catalogue.folder) if name == "folder" and settings.catalogue.folder else None
     if name == "folder" and folder is None:

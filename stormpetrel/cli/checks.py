@@ -29,7 +29,7 @@ def verify(as_json: AsJson = False) -> None:
     with ERROR.status("reading the log and both stores"):
         result = compare(
             KafkaTopicReader(settings.kafka),
-            MongoStore(settings.mongo.url, settings.mongo.database),
+            MongoStore.of(settings.mongo),
             open_index(settings),
             post_collection(settings).name,
         )

@@ -77,6 +77,7 @@ def _describe(shard: Shard, _: Json) -> Json:
 
 
 def _create(engine: Engine, name: str, body: Json) -> bool:
+    require_fields(body, "vectors sparse_vectors", "a collection")
     engine.create(name, {key: body[key] for key in ("vectors", "sparse_vectors") if body.get(key)})
     return True
 
