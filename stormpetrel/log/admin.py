@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from stormpetrel.core.errors import SetupError, StoreUnavailable
@@ -82,6 +82,18 @@ def group_lag(kafka: Kafka, group: str, topic: Topic) -> int:
         raise StoreUnavailable(f"the lag of {group} is not known: {error.args[0].str()}") from error
     finally:
         consumer.close()
+
+
+def group_members(kafka: Kafka, group: str) -> int:
+    """How many members a group (named without the prefix) has now. Raises StoreUnavailable."""
+    name = f"{kafka.group_prefix}-{group}"
+    try:
+        described = AdminClient(client_configuration(kafka)).describe_consumer_groups([name])[name].result(TIMEOUT_S)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+            return 0
+        raise StoreUnavailable(f"the members of {name} are not known: {error.args[0].str()}") from error
+    return len(described.members)
 
 
 POST_GROUPS = ("worker", "index")  # what posts go through
