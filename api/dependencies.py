@@ -74,7 +74,7 @@ class ApiResources:
     def __init__(self, settings: Settings) -> None:
         reader, self.producer = KafkaTopicReader(settings.kafka), KafkaProducer(settings.kafka)
         self.settings = settings
-        self.documents = MongoStore(settings.mongo.url, settings.mongo.database)
+        self.documents = MongoStore.of(settings.mongo)
         self.vectors = open_index(settings)
         self.collections = IndexCollections(settings, self.vectors)
         self.encoder = open_query_encoder(settings)

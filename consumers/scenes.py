@@ -210,7 +210,7 @@ def run(settings: Settings) -> None:
     point_gdal_to(settings.imagery.s3_endpoint)
     if settings.imagery.earth_model is not None:
         read_earth_manifest(settings.imagery.earth_model)
-    documents = MongoStore(settings.mongo.url, settings.mongo.database)
+    documents = MongoStore.of(settings.mongo)
     known_products = KnownProducts(KafkaTopicReader(settings.kafka))
     producer = KafkaProducer(settings.kafka)
     work = SceneWork(settings.imagery, producer, known_products, documents, Downloads.of(settings.imagery))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 CONFIG_DIRECTORY = Path(__file__).resolve().parents[2] / "config"
@@ -39,8 +39,17 @@ class Kafka(Section):
 
 
 class Mongo(Section):
+    """The document store. With `tls` its certificate is checked against `ca_file`, or the system's. `write_concern` is
+    how many members must hold a write, or "majority"."""
+
     url: str = "mongodb://127.0.0.1:27017"
     database: str = "stormpetrel"
+    user: str | None = None
+    password: SecretStr | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    write_concern: Annotated[int, Field(ge=1)] | Literal["majority"] = "majority"
+    timeout_s: float = Field(30, gt=0, le=600)
 
 
 class Compressed(Section):
@@ -53,11 +62,20 @@ class Compressed(Section):
 
 
 class Qdrant(Section):
+    """The vector index. The certificate of an `https` URL is checked against `ca_file`, or the system's. `shards`,
+    `replication_factor`, `write_consistency` and `on_disk` hold for collections that are made from then on; none means
+    the server's own."""
+
     url: str = "http://127.0.0.1:6333"
-    api_key: str | None = None
+    api_key: SecretStr | None = None
+    ca_file: Path | None = None
     collection_prefix: str = ""
-    timeout_s: float = Field(30, gt=0)
+    timeout_s: float = Field(30, gt=0, le=600)
     compression: Compressed = Compressed()
+    shards: int | None = Field(None, ge=1)
+    replication_factor: int | None = Field(None, ge=1)
+    write_consistency: int | None = Field(None, ge=1)
+    on_disk: bool = False
 
 
 class VisualModel(Section):
