@@ -21,10 +21,11 @@ SUFFIXES = (".tiff", ".tif", ".jp2", ".xml")  # of rasters and annotations
 
 
 class RemoteFiles:
-    """Files on S3 and the web. `endpoint` is an S3 server other than Amazon's; keys come from the environment."""
+    """Files on S3 and the web. `endpoint` is an S3 server other than Amazon's; keys come from the environment. `proxy`
+    is the address of the egress proxy."""
 
-    def __init__(self, endpoint: str | None) -> None:
-        self._endpoint = endpoint
+    def __init__(self, endpoint: str | None, proxy: str) -> None:
+        self._endpoint, self._proxy = endpoint, proxy
 
     def list_files(self, folder: str) -> dict[str, str]:
         """Name within the folder -> address of each raster and annotation. Raises BadProduct where it is empty."""
@@ -55,7 +56,9 @@ class RemoteFiles:
             self._s3(parts.netloc)
             if parts.scheme == "s3"
             else HTTPStore.from_url(
-                f"{parts.scheme}://{parts.netloc}", client_options={"allow_http": True}, retry_config=RETRIES
+                f"{parts.scheme}://{parts.netloc}",
+                client_options={"allow_http": True, "proxy_url": self._proxy},
+                retry_config=RETRIES,
             )
         )
         try:
@@ -73,14 +76,14 @@ class RemoteFiles:
 
     def _s3(self, bucket: str) -> S3Store:
         if self._endpoint is None:
-            return S3Store(bucket, retry_config=RETRIES)
+            return S3Store(bucket, client_options={"proxy_url": self._proxy}, retry_config=RETRIES)
         http = self._endpoint.startswith("http://")
         return S3Store(
             bucket,
             endpoint=self._endpoint,
             region="default",
             virtual_hosted_style_request=False,
-            client_options={"allow_http": http},
+            client_options={"allow_http": http, "proxy_url": self._proxy},
             retry_config=RETRIES,
         )
 
@@ -93,13 +96,17 @@ def _unavailable(address: str, error: Exception) -> BadProduct:
     )
 
 
-def point_gdal_to(endpoint: str | None) -> None:
-    """Makes GDAL read `s3://` addresses from this server; variables that the environment sets already stay."""
+def point_gdal_to(endpoint: str | None, proxy: str) -> None:
+    """Makes GDAL read through the egress proxy, and `s3://` addresses from this server; variables of S3 that the
+    environment sets already stay."""
     if endpoint is not None:
         parts = urlsplit(endpoint)
         os.environ.setdefault("AWS_S3_ENDPOINT", parts.netloc)
         os.environ.setdefault("AWS_HTTPS", "YES" if parts.scheme == "https" else "NO")
         os.environ.setdefault("AWS_VIRTUAL_HOSTING", "FALSE")
+    os.environ["GDAL_HTTP_PROXY"] = os.environ["GDAL_HTTPS_PROXY"] = proxy
+    for name in ("NO_PROXY", "no_proxy"):  # curl would go around the proxy for these
+        os.environ.pop(name, None)
     # A server that stops answering is an error, and not a consumer that waits for ever.
     os.environ.setdefault("GDAL_HTTP_TIMEOUT", "60")
     os.environ.setdefault("GDAL_HTTP_MAX_RETRY", "3")
