@@ -22,6 +22,8 @@ from stormpetrel.core.settings import Imagery, Settings
 from stormpetrel.core.topics import PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED
 from stormpetrel.imagery.pairing import Rules, scenes_of
 from stormpetrel.imagery.patches.earth_model import EarthModel, read_earth_manifest
+from stormpetrel.imagery.readers.gdal import require_gdal
+from stormpetrel.imagery.readers.locations import Gate
 from stormpetrel.imagery.types import Scene
 from stormpetrel.log import BatchConsumer, Record, Rejected
 from stormpetrel.log.batch_consumer import LONGEST_WORK_S
@@ -32,6 +34,7 @@ from stormpetrel.process.metrics import SCENE_SECONDS, SCENES
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 from stormpetrel.stores.downloads import Downloads
+from stormpetrel.stores.egress_proxy import EgressProxy
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.objects import point_gdal_to
 
@@ -182,15 +185,17 @@ def _revisions(scene: Scene) -> dict[str, str]:
 def run(settings: Settings) -> None:
     """Runs the scenes consumer until SIGTERM or SIGINT."""
     set_up_log("scenes")
+    require_gdal()
     readiness = Readiness("the broker")
     serve_probes(settings.imagery.probe_port, readiness, settings.probe_host)
-    point_gdal_to(settings.imagery.s3_endpoint)
     if settings.imagery.earth_model is not None:
         read_earth_manifest(settings.imagery.earth_model)
     documents = MongoStore(settings.mongo.url, settings.mongo.database)
     known_products = KnownProducts(KafkaTopicReader(settings.kafka))
     producer = KafkaProducer(settings.kafka)
-    work = SceneWork(settings.imagery, producer, known_products, documents, Downloads.of(settings.imagery))
     consumer = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S)
-    BatchConsumer(consumer, producer, STAGE, work, readiness).run([PRODUCTS_ANNOUNCED.name], batch=1, within_s=0.5)
+    with EgressProxy(Gate.of(settings.imagery)) as proxy:
+        point_gdal_to(settings.imagery.s3_endpoint, proxy.url)
+        work = SceneWork(settings.imagery, producer, known_products, documents, Downloads(settings.imagery, proxy))
+        BatchConsumer(consumer, producer, STAGE, work, readiness).run([PRODUCTS_ANNOUNCED.name], batch=1, within_s=0.5)
     known_products.close()
