@@ -52,16 +52,8 @@ class RemoteFiles:
         file = folder / parts.path.rsplit("/", 1)[-1]
         if file.exists():
             return file
-        store: Any = (
-            self._s3(parts.netloc)
-            if parts.scheme == "s3"
-            else HTTPStore.from_url(
-                f"{parts.scheme}://{parts.netloc}",
-                client_options={"allow_http": True, "proxy_url": self._proxy},
-                retry_config=RETRIES,
-            )
-        )
         try:
+            store = self._s3(parts.netloc) if parts.scheme == "s3" else self._web(f"{parts.scheme}://{parts.netloc}")
             response = obstore.get(store, parts.path.lstrip("/"))
             if response.meta["size"] > LARGEST_FILE:
                 raise BadProduct(f"{address} has {response.meta['size']} bytes; annotations have at most 64 MB")
@@ -76,16 +68,16 @@ class RemoteFiles:
 
     def _s3(self, bucket: str) -> S3Store:
         if self._endpoint is None:
-            return S3Store(bucket, client_options={"proxy_url": self._proxy}, retry_config=RETRIES)
-        http = self._endpoint.startswith("http://")
-        return S3Store(
-            bucket,
-            endpoint=self._endpoint,
-            region="default",
-            virtual_hosted_style_request=False,
-            client_options={"allow_http": http, "proxy_url": self._proxy},
-            retry_config=RETRIES,
-        )
+            return S3Store(bucket, client_options=self._options(), retry_config=RETRIES)
+        server: Any = {"endpoint": self._endpoint, "region": "default", "virtual_hosted_style_request": False}
+        options = self._options(allow_http=self._endpoint.startswith("http://"))
+        return S3Store(bucket, **server, client_options=options, retry_config=RETRIES)
+
+    def _web(self, server: str) -> HTTPStore:
+        return HTTPStore.from_url(server, client_options=self._options(allow_http=True), retry_config=RETRIES)
+
+    def _options(self, **more: bool) -> Any:
+        return {"proxy_url": self._proxy, **more}
 
 
 def _unavailable(address: str, error: Exception) -> BadProduct:
