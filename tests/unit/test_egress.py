@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import numpy as np
@@ -18,15 +19,20 @@ import rasterio
 import shapely
 from affine import Affine
 
+from consumers.sources.catalogue import CataloguePoller
 from stormpetrel.core.errors import BadProduct
 from stormpetrel.core.events import ProductAnnounced
-from stormpetrel.core.settings import Imagery
+from stormpetrel.core.ports import EventProducer
+from stormpetrel.core.settings import Catalogue, Imagery
+from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
 from stormpetrel.imagery.readers.files import open_raster
 from stormpetrel.imagery.readers.locations import Gate
 from stormpetrel.imagery.types import Scene
 from stormpetrel.stores.downloads import Downloads
 from stormpetrel.stores.egress_proxy import EgressProxy
 from stormpetrel.stores.objects import RemoteFiles
+from stormpetrel.stores.tokens import Tokens
+from tests.unit.memory_stores import MemoryDocuments
 
 NOW = datetime(2025, 11, 4, 12, tzinfo=UTC)
 
@@ -54,7 +60,7 @@ class Answers(BaseHTTPRequestHandler):
         self.server.requests.append((self.path, self.headers.get("Authorization")))
         if target := self.server.redirects.get(self.path):
             self._send(302, {"Location": target}, b"")
-        elif (content := self.server.files.get(self.path)) is None:
+        elif (content := self.server.files.get(self.path.split("?")[0])) is None:
             self._send(404, {}, b"")
         elif asked := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")):
             first, last = int(asked[1]), min(int(asked[2] or len(content)), len(content) - 1)
@@ -81,9 +87,6 @@ def web() -> Iterator[Web]:
     yield server
     server.shutdown()
     server.server_close()
-
-
-other_web = web
 
 
 @pytest.fixture
@@ -265,5 +268,18 @@ def test_the_proxy_refuses_what_it_cannot_read(web: Web) -> None:
                 assert connection.recv(100).split(b" ")[1] in (b"400", b"403")
         web.files["/a"] = b"x" * 300_000
         with httpx.Client(proxy=proxy.url, trust_env=False) as client:
-            assert [client.get(f"{web.url}/a?n={n}").status_code for n in range(3)] == [404, 404, 404]
+            assert [client.get(f"{web.url}/b?n={n}").status_code for n in range(3)] == [404, 404, 404]
             assert len(client.get(f"{web.url}/a").content) == 300_000
+
+
+def test_the_catalogues_token_does_not_follow_a_next_page_to_another_host(web: Web, inner: Web) -> None:
+    """Before: the token went to whatever address an answer named as its next page."""
+    catalogue = Catalogue(odata_url=web.url, stac_url=web.url, subscriptions_url=web.url, token="t0k3n")
+    producer, documents = Mock(spec=EventProducer), MemoryDocuments()
+    publisher = ProductPublisher(producer, "test")
+    poller = CataloguePoller(catalogue, Imagery(), publisher, documents, Tokens(catalogue))
+    inner.files["/next"] = b'{"value": []}'
+    web.files["/Products"] = f'{{"value": [], "@odata.nextLink": "{inner.url}/next"}}'.encode()
+    poller.odata()
+    assert [authorization for _, authorization in web.requests] == ["Bearer t0k3n"]
+    assert inner.requests == [("/next", None)]

@@ -13,6 +13,7 @@ from consumers.sources.product_files import notice
 from stormpetrel.core.errors import BadProduct, MalformedRecord
 from stormpetrel.core.events import ProductAnnounced
 from stormpetrel.core.settings import Imagery
+from stormpetrel.imagery.catalogue.folder import product_at
 from stormpetrel.imagery.readers.files import files_of, gdal_path, open_raster
 from stormpetrel.imagery.readers.locations import Gate, checked_address
 
@@ -207,3 +208,12 @@ def test_a_virtual_raster_with_the_name_of_a_geotiff_is_not_opened(tmp_path: Pat
         pass
     with pytest.raises(BadProduct, match=r"\.tif, \.tiff or \.jp2"), open_raster(str(tmp_path / "a.vrt")):
         pass
+
+
+def test_a_link_in_a_watched_folder_that_leads_out_of_it_is_not_announced(tmp_path: Path) -> None:
+    watched, outside = tmp_path / "watched", tmp_path / "S1A_IW_GRDH_1SDV_20251104T053500.tif"
+    watched.mkdir()
+    outside.write_bytes(b"")
+    (watched / outside.name).symlink_to(outside)
+    with pytest.raises(BadProduct, match="leads out of"):
+        product_at(watched / outside.name, NOW, watched)
