@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import Mock
 
 import orjson
 import pytest
@@ -16,8 +17,10 @@ from hypothesis import strategies as st
 from consumers.sources.product_files import notice
 from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, encode
+from stormpetrel.core.ports import EventProducer
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue import stac_api as stac
+from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
 from stormpetrel.imagery.pairing import Rules, footprint_of, scenes_of
 from stormpetrel.imagery.readers.locations import is_address
 
@@ -114,6 +117,10 @@ def test_any_json_gives_an_event_or_the_documented_error(
         assert 0 < len(str(error)) < 1500
     else:
         assert_within_bounds(event)
+    producer = Mock(spec=EventProducer)
+    ProductPublisher(producer, "push").take(record, parse, "test")  # before: its dead letter could not be encoded
+    for letter in producer.dead_letter.call_args_list:
+        assert isinstance(letter.args[1], bytes)
 
 
 BOW_TIE = {"type": "Polygon", "coordinates": [[[8, 44], [9, 45], [9, 44], [8, 45], [8, 44]]]}
