@@ -32,13 +32,15 @@ class Downloads:
     def __init__(self, settings: Imagery, proxy: EgressProxy) -> None:
         self._folder, self._largest = settings.directory / "downloads", int(settings.largest_download_gb * 1e9)
         self._token, self._token_host = settings.token, settings.token_host
-        self._gate, self._remote = proxy.gate, RemoteFiles(settings.s3_endpoint, proxy.url)
+        self._proxy, self._gate = proxy, proxy.gate
+        self._remote = RemoteFiles(settings.s3_endpoint, proxy.url)
         # No variable of the environment may lead around the proxy.
         self._client = httpx.Client(proxy=proxy.url, trust_env=False, timeout=TIMEOUT_S)
 
     def localise(self, scene: Scene) -> Scene:
         """The scene with local copies of what GDAL cannot read remotely. A reference image that must not or cannot be
         read is left out, with an entry in `problems`. Raises BadProduct."""
+        self._proxy.ensure()
         changes: dict[str, Any] = {}
         for name in ("radar", "optical"):
             if (product := getattr(scene, name)) is not None:

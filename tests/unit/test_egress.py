@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,7 @@ from stormpetrel.imagery.readers.files import open_raster
 from stormpetrel.imagery.readers.locations import Gate
 from stormpetrel.imagery.types import Scene
 from stormpetrel.stores.downloads import Downloads
-from stormpetrel.stores.egress_proxy import EgressProxy
+from stormpetrel.stores.egress_proxy import EgressProxy, relay
 from stormpetrel.stores.objects import RemoteFiles
 from stormpetrel.stores.tokens import Tokens
 from tests.unit.memory_stores import MemoryDocuments
@@ -163,10 +165,10 @@ def test_a_redirect_to_a_host_that_is_not_allowed_is_not_followed(web: Web, inne
 
 
 def test_a_name_that_resolves_to_an_inner_address_the_next_time_is_not_connected_to(
-    web: Web, inner: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inner: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DNS rebinding: the check sees a public address, the connection would go to the inner server."""
-    answers = iter(["93.184.215.14", "127.0.0.1", "127.0.0.1"])
+    answers = iter(["93.184.215.14", "127.0.0.1"])
     plain = socket.getaddrinfo
 
     def resolve(host: Any, port: Any, *arguments: Any, **named: Any) -> Any:
@@ -175,10 +177,32 @@ def test_a_name_that_resolves_to_an_inner_address_the_next_time_is_not_connected
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    imagery = Imagery(directory=tmp_path, allowed_hosts=(f"archive.example:{inner.server_port}",))
-    with EgressProxy(Gate.of(imagery)) as proxy, pytest.raises(BadProduct):
-        Downloads(imagery, proxy).fetch(f"http://archive.example:{inner.server_port}/secret.tif", "a.zip")
+    gate = Gate((f"archive.example:{inner.server_port}",))
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    starting = asyncio.start_server(partial(relay, gate), "127.0.0.1", 0)
+    server = asyncio.run_coroutine_threadsafe(starting, loop).result(10)
+    port = server.sockets[0].getsockname()[1]
+    address = f"http://archive.example:{inner.server_port}/secret.tif"
+    gate.check_address(address)  # the check is content
+    with httpx.Client(proxy=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        assert client.get(address).status_code == 403
+    loop.call_soon_threadsafe(loop.stop)
     assert inner.requests == []
+
+
+def test_the_proxy_ends_with_its_parent_and_is_started_again_where_it_has_ended(web: Web, tmp_path: Path) -> None:
+    web.files["/vv.xml"] = b"<a/>"
+    imagery = settings(tmp_path, web.host)
+    with EgressProxy(Gate.of(imagery)) as proxy:
+        first = proxy._process
+        first.kill()
+        first.wait(10)
+        local = Downloads(imagery, proxy).localise(scene(assets={"noise-vv.xml": f"{web.url}/vv.xml"}))
+        assert local.radar is not None
+        assert Path(local.radar.assets["noise-vv.xml"]).read_bytes() == b"<a/>"
+        second = proxy._process
+    assert second.poll() == 0
 
 
 @pytest.fixture

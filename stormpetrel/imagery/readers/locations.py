@@ -14,11 +14,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from stormpetrel.core.errors import BadProduct
-from stormpetrel.core.events import ProductAnnounced
-from stormpetrel.core.settings import Imagery
+
+if TYPE_CHECKING:  # the egress proxy, a small process, does without
+    from stormpetrel.core.events import ProductAnnounced
+    from stormpetrel.core.settings import Imagery
 
 LOCAL_SOURCES = ("folder", "files")  # of events that the operator announced on this machine
 PORTS = {"http": 80, "https": 443}
