@@ -111,7 +111,7 @@ class Downloads:
             self._gate.check_address(address)
             headers = {**ranged, **self._authorization(address)}
             with self._client.stream("GET", address, headers=headers) as response:
-                if not response.is_redirect:
+                if not response.has_redirect_location:
                     return self._receive(response, address, part, size)
                 address = str(response.url.join(response.headers["Location"]))
         raise BadProduct(f"{address} comes after {MOST_REDIRECTS} redirects; where is the product?")
