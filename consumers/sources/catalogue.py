@@ -27,6 +27,7 @@ from stormpetrel.core.settings import Catalogue, Imagery, Settings
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue import stac_api as stac
 from stormpetrel.imagery.catalogue.product_publisher import ProductEvent, ProductPublisher
+from stormpetrel.imagery.readers.gdal import require_gdal
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
@@ -213,6 +214,7 @@ def run(settings: Settings, name: str) -> None:
     elif catalogue.folder is None:
         raise SetupError("catalogue.folder is not set: name the folder to watch")
     else:
+        require_gdal()
         look = WatchedFolder(catalogue.folder, publisher).look
     every = min(catalogue.every_s, 1.0) if name == "folder" else catalogue.every_s
     while not told.is_set():

@@ -12,15 +12,17 @@ from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue import stac_api as stac
 from stormpetrel.imagery.catalogue.product_publisher import ProductEvent, ProductPublisher
+from stormpetrel.imagery.readers.gdal import require_gdal
 
 SUFFIXES = (".jsonl", ".ndjson")
 
 
 def announce(path: Path, publisher: ProductPublisher, root: Path | None = None) -> None:
     """Publishes the product at a path, or every notice of a file of notices."""
-    from stormpetrel.imagery.catalogue.folder import product_at
-
     if path.suffix not in SUFFIXES:
+        require_gdal()
+        from stormpetrel.imagery.catalogue.folder import product_at
+
         publisher.take(str(path), lambda name: product_at(Path(name), now()), path.name)
         return
     with path.open("rb") as opened:

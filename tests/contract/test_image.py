@@ -79,7 +79,9 @@ def test_without_a_library_the_scenes_consumer_ends_at_once_with_the_remedy(tmp_
     """Before: it waited with its probe well, and died of the first product, again and again."""
     (tmp_path / "libexpat.so.1").touch()  # the loader finds this one first, and cannot load it
     environment = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path)}
-    for command in (("consume", "scenes"), ("doctor",)):
+    product = tmp_path / "S1A_IW_GRDH_1SDV_20251104T053500.tif"
+    product.touch()
+    for command in (("consume", "scenes"), ("sources", "announce", str(product)), ("doctor",)):
         done = subprocess.run(
             this_python(*command), env=environment, capture_output=True, text=True, timeout=60, check=False
         )

@@ -51,7 +51,7 @@ def notification(
     with parsing("the notification"):
         event = record["SubscriptionEvent"] if isinstance(record, dict) and "SubscriptionEvent" in record else None
         if event not in ("created", "modified", "deleted"):
-            raise MalformedRecord(f"SubscriptionEvent is {str(event)[:80]!r}; it must be created, modified or deleted")
+            raise MalformedRecord(f"SubscriptionEvent is {event!r:.80}; it must be created, modified or deleted")
         value = record.get("value") or record.get("Value") or {}
         name = str(record.get("ProductName") or value.get("Name") or "")
         if not name or (event != "deleted" and not value):
