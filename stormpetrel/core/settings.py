@@ -132,7 +132,8 @@ class Places(Section):
 
 class Imagery(Section):
     """Which Sentinel products are worked on, and how. `area` is west, south, east, north in degrees; none: everywhere.
-    `earth_model` is the folder of a model whose embedding every patch gets too."""
+    `earth_model` is the folder of a model whose embedding every patch gets too. Products are read from `allowed_hosts`
+    and `private_hosts` alone (host or host:port), and `token` is sent to `token_host` alone."""
 
     area: tuple[float, float, float, float] | None = None
     most_cloud: float = Field(80.0, ge=0, le=100)
@@ -144,7 +145,17 @@ class Imagery(Section):
     slope: Path | None = None
     earth_model: Path | None = None
     largest_download_gb: float = Field(12.0, gt=0)
+    allowed_hosts: tuple[str, ...] = (
+        "*.dataspace.copernicus.eu",
+        "sentinel-cogs.s3.us-west-2.amazonaws.com",
+        "sentinel2l2a01.blob.core.windows.net",
+        "sentinel1euwest.blob.core.windows.net",
+        "sentinel1euwestrtc.blob.core.windows.net",
+    )
+    private_hosts: tuple[str, ...] = ()
+    roots: tuple[Path, ...] = ()
     token: str | None = None
+    token_host: str = "download.dataspace.copernicus.eu"
     s3_endpoint: str | None = "https://eodata.dataspace.copernicus.eu"
     probe_port: int = Field(6069, ge=0)
 
