@@ -20,6 +20,7 @@ from stormpetrel.bootstrap import (
     open_query_encoder,
     picture_folder,
     relevance_prior,
+    vector_dimensions,
 )
 from stormpetrel.core.events import LabelDefined
 from stormpetrel.core.ids import ItemKind
@@ -89,7 +90,9 @@ class ApiResources:
         self.search = Search(searcher, saved_searches, Listeners(), places)
         catalogue = ImageryCatalogue(*stores, partial(picture_folder, settings.imagery))
         self.imagery = Imagery(catalogue, self.producer, settings.catalogue.secret)
-        self.annotations = Annotations(journal, self.documents, self.vectors, self._index_of)
+        self.annotations = Annotations(
+            journal, self.documents, self.vectors, self._index_of, partial(vector_dimensions, settings)
+        )
         self.models = LabelModels(
             self.annotations,
             EmbeddingCache(self.vectors),
