@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+from pydantic import SecretStr
 from starlette.requests import HTTPConnection
 
 from api.listening import Listeners
@@ -61,7 +62,7 @@ class Imagery:
 
     catalogue: ImageryCatalogue
     producer: EventProducer
-    push_secret: str | None
+    push_secret: SecretStr | None
 
 
 class ApiResources:
@@ -89,7 +90,9 @@ class ApiResources:
         places = PlaceResolution(lambda: (open_geoparser(settings), open_gazetteer(settings).version))
         self.search = Search(searcher, saved_searches, Listeners(), places)
         catalogue = ImageryCatalogue(*stores, partial(picture_folder, settings.imagery))
-        self.imagery = Imagery(catalogue, self.producer, settings.catalogue.secret)
+        self.imagery = Imagery(
+            catalogue, self.producer, settings.catalogue.secret and settings.catalogue.secret.get_secret_value()
+        )
         self.annotations = Annotations(
             journal, self.documents, self.vectors, self._index_of, partial(vector_dimensions, settings)
         )

@@ -80,7 +80,7 @@ def _check_push_secret(
 ) -> None:
     if imagery.push_secret is None:
         raise HTTPException(404, "no push is expected here: set catalogue.secret")
-    if not hmac.compare_digest(_password(authorization).encode(), imagery.push_secret.encode()):
+    if not hmac.compare_digest(_password(authorization).encode(), imagery.push_secret.get_secret_value().encode()):
         raise HTTPException(401, "the password is not that of this push subscription", {"WWW-Authenticate": "Basic"})
 
 

@@ -10,20 +10,19 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
+from stormpetrel.core.security_settings import Access, KafkaSecurity, Section
+
 CONFIG_DIRECTORY = Path(__file__).resolve().parents[2] / "config"
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class Kafka(Section):
     bootstrap: str = "127.0.0.1:9092"
     replication_factor: int = Field(1, ge=1)
     group_prefix: str = "stormpetrel"
+    security: KafkaSecurity = KafkaSecurity()
 
 
 class Mongo(Section):
@@ -86,7 +85,7 @@ class Api(Section):
 
 
 class X(Section):
-    bearer_token: str | None = None
+    bearer_token: SecretStr | None = None
     stream_url: str = "https://api.x.com/2/tweets/search/stream"
     probe_port: int = Field(6068, ge=0)
 
@@ -130,9 +129,9 @@ class Catalogue(Section):
     identity_url: str = "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token"
     subscription_id: str | None = None
     user: str | None = None
-    password: str | None = None
-    token: str | None = None
-    secret: str | None = None
+    password: SecretStr | None = None
+    token: SecretStr | None = None
+    secret: SecretStr | None = None
     folder: Path | None = None
     every_s: float = Field(60.0, gt=0)
     since_h: float = Field(24.0, gt=0)
@@ -163,6 +162,7 @@ class Settings(BaseSettings):
     worker: Worker = Worker()
     index: Index = Index()
     api: Api = Api()
+    access: Access = Access()
     x: X = X()
     places: Places = Places()
     imagery: Imagery = Imagery()
@@ -174,7 +174,8 @@ class Settings(BaseSettings):
     @property
     def local_kafka(self) -> Kafka:
         """The broker of the local stack."""
-        return self.kafka.model_copy(update={"bootstrap": f"127.0.0.1:{self.local.kafka_port}"})
+        address = f"127.0.0.1:{self.local.kafka_port}"
+        return self.kafka.model_copy(update={"bootstrap": address, "security": KafkaSecurity()})
 
     @property
     def models(self) -> Path:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from stormpetrel.core.events import (
     Annotation,
     AnnotationUndone,
+    ApiKeyAdded,
+    ApiKeyRevoked,
+    Audited,
     EnrichedPost,
     Event,
     ItemsLabelled,
@@ -67,6 +70,8 @@ PATCHES_DESCRIBED = Topic(
 ANNOTATIONS = Topic("annotations", "collection", 6, FOR_EVER, (Annotation, AnnotationUndone, LabelDefined))
 ITEMS_LABELLED = Topic("items.labelled", "collection:label", 6, FOR_EVER, (ItemsLabelled,))
 MODELS_UPDATED = Topic("models.updated", "model_id", 1, FOR_EVER, (ModelUpdated,), compacted=True)
+KEYS = Topic("keys", "key_id", 1, FOR_EVER, (ApiKeyAdded, ApiKeyRevoked), compacted=True)
+AUDIT = Topic("audit", "actor", 3, 365 * DAY_MS, (Audited,))
 LIVE_TOPICS = (
     POSTS_RAW,
     POSTS_ENRICHED,
@@ -76,6 +81,8 @@ LIVE_TOPICS = (
     ANNOTATIONS,
     ITEMS_LABELLED,
     MODELS_UPDATED,
+    KEYS,
+    AUDIT,
 )
 
 

@@ -25,7 +25,7 @@ class Tokens:
         where the identity server does not answer."""
         if self._settings.user and not self._settings.token and time.monotonic() >= self._expires_at:
             self._fetch()
-        token = self._settings.token or self._token
+        token = self._settings.token.get_secret_value() if self._settings.token else self._token
         return {"Authorization": f"Bearer {token}"} if token else {}
 
     def _fetch(self) -> None:
@@ -33,7 +33,7 @@ class Tokens:
             "client_id": "cdse-public",
             "grant_type": "password",
             "username": self._settings.user,
-            "password": self._settings.password or "",
+            "password": self._settings.password.get_secret_value() if self._settings.password else "",
         }
         try:
             response = httpx.post(self._settings.identity_url, data=form, timeout=TIMEOUT_S)

@@ -1,5 +1,6 @@
 """What travels on the topics: one frozen, versioned pydantic model an event, JSON on the wire."""
 
+from stormpetrel.core.events.access import SCOPES, ApiKeyAdded, ApiKeyRevoked, Audited, Scope
 from stormpetrel.core.events.annotations import (
     Annotation,
     AnnotationId,
@@ -50,11 +51,15 @@ from stormpetrel.core.events.values import Event, Frozen, Latitude, Longitude, M
 __all__ = [
     "EVENTS",
     "MAX_TEXT",
+    "SCOPES",
     "UPGRADES",
     "Annotation",
     "AnnotationId",
     "AnnotationUndone",
     "Annotator",
+    "ApiKeyAdded",
+    "ApiKeyRevoked",
+    "Audited",
     "Checksum",
     "CollectionId",
     "ConceptScore",
@@ -89,6 +94,7 @@ __all__ = [
     "SavedSearchDeleted",
     "SceneDescribed",
     "SceneWithdrawn",
+    "Scope",
     "Sign",
     "Source",
     "TermWeights",

@@ -1,0 +1,222 @@
+"""The gate before all routes: who asks, what they may, how often; and an audit event for every change.
+
+It stands before the framework reads a body, so that whoever may not enter is not listened to.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.route_scopes import READING, changes_something, need_of
+from stormpetrel.access.audit import AuditTrail
+from stormpetrel.access.bearer_tokens import BearerTokens
+from stormpetrel.access.keys import PREFIX, KeyRegister
+from stormpetrel.access.principals import ANYBODY, Principal, Refused
+from stormpetrel.access.rate_limit import RateLimit
+from stormpetrel.access.sessions import Sessions, is_same
+from stormpetrel.core.clock import now
+from stormpetrel.core.events import Audited
+from stormpetrel.core.security_settings import Access as AccessSettings
+
+SESSION_COOKIE, CSRF_HEADER = "stormpetrel_session", "x-csrf-token"
+HEADERS = {
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"no-referrer",
+    b"content-security-policy": b"default-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+}
+DOCUMENTATION = ("/docs", "/redoc")  # their pages bring scripts from elsewhere
+CHALLENGE = {"WWW-Authenticate": 'Bearer, Basic realm="stormpetrel"'}
+JSON = ("application/json",)
+EXCHANGE_TYPES = ("text/plain", "text/csv", "application/json", "application/geo+json", "application/octet-stream")
+
+
+@dataclass(frozen=True)
+class Access:
+    """What the gate asks. `bearer_tokens` is None without an issuer; `push_secret` opens what catalogues push to."""
+
+    settings: AccessSettings
+    keys: KeyRegister
+    sessions: Sessions
+    bearer_tokens: BearerTokens | None
+    rate_limit: RateLimit
+    audit: AuditTrail
+    push_secret: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Nobody was ever given a key, and there is no issuer; that stands on a loopback address alone."""
+        return not self.keys.was_used and self.bearer_tokens is None
+
+    def principal(self, headers: Headers) -> tuple[Principal, str | None]:
+        """Who a request comes from, and the CSRF token that it must carry where it comes with a session.
+
+        Raises Refused where what was sent opens nothing, or nothing was sent.
+        """
+        credential = headers.get("x-api-key") or credential_of(headers.get("authorization", ""))
+        if credential.startswith(PREFIX):
+            return self.keys.principal(credential), None
+        if credential and self.push_secret and is_same(self.push_secret, credential):
+            return Principal("catalogue", frozenset({"ingest"})), None
+        if credential and self.bearer_tokens:
+            return self.bearer_tokens.principal(credential), None
+        if credential:
+            raise Refused("this is no API key of this system")
+        if cookie := session_cookie(headers):
+            session = self.sessions.read(cookie)
+            return session.principal, session.csrf_token
+        if self.is_open:
+            return ANYBODY, None
+        raise Refused("an API key is needed: Authorization: Bearer KEY")
+
+
+def credential_of(authorization: str) -> str:
+    """The token of a Bearer header, or the password of a Basic one; empty where there is none."""
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    try:
+        return base64.b64decode(value, validate=True).decode().partition(":")[2] if scheme.lower() == "basic" else ""
+    except ValueError:
+        return ""
+
+
+def session_cookie(headers: Headers) -> str:
+    try:
+        cookie = SimpleCookie(headers.get("cookie", "")).get(SESSION_COOKIE)
+    except CookieError:
+        return ""
+    return cookie.value if cookie else ""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own, and nobody else's."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+class Problem(Exception):
+    """A request that does not get through, as it is answered."""
+
+    def __init__(self, status: int, error: str, detail: str, **headers: str) -> None:
+        super().__init__(detail)
+        self.status, self.error, self.detail, self.headers = status, error, detail, headers
+
+    def response(self) -> Response:
+        body = orjson.dumps({"error": self.error, "detail": self.detail})
+        return Response(body, self.status, self.headers, "application/json")
+
+
+class Gate:
+    """The middleware. It finds what it asks in the application's state, which is there from the start on."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            return await self._app(scope, receive, send)
+        access: Access = scope["app"].state.access
+        connection = HTTPConnection(scope)
+        method, path = scope.get("method", "GET"), scope["path"]
+        principal, status = Principal("", frozenset()), 500
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _with_security_headers(message.get("headers", []), path)
+            await send(message)
+
+        try:
+            principal = self._principal(access, connection, method, path)
+            scope.setdefault("state", {})["principal"] = principal
+            self._check(access, connection.headers, principal, method, path)
+        except Problem as problem:
+            if scope["type"] == "websocket":
+                await receive()
+                await send({"type": "websocket.close", "code": 1008, "reason": problem.detail[:120]})
+            else:
+                await problem.response()(scope, receive, send_with_headers)
+        else:
+            await self._app(scope, receive, send_with_headers)
+        if changes_something(method, path) and status != 401:
+            access.audit.note(_audited(principal, connection, method, path, status))
+        return None
+
+    def _principal(self, access: Access, connection: HTTPConnection, method: str, path: str) -> Principal:
+        """Who may ask this. Raises Problem."""
+        need, headers = need_of(method, path), connection.headers
+        if need == "nothing" or (path == "/metrics" and access.settings.open_metrics):
+            return ANYBODY
+        try:
+            principal, csrf_token = access.principal(headers)
+        except Refused as error:
+            raise Problem(401, "unauthorised", str(error), **CHALLENGE) from None
+        sent_by_browser = csrf_token is not None or principal is ANYBODY
+        if sent_by_browser and (method not in READING or connection.scope["type"] == "websocket"):
+            _check_origin(headers, access.settings.cors_origins)
+        if csrf_token is not None and method not in READING and not is_same(csrf_token, headers.get(CSRF_HEADER, "")):
+            remedy = "GET /v1/session tells its value"
+            raise Problem(403, "forbidden", f"a change by session needs the header {CSRF_HEADER}; {remedy}")
+        if need != "a key" and not principal.may(need):
+            remedy = "`stormpetrel keys add` makes keys"
+            raise Problem(403, "forbidden", f"{principal.name!r} has not the scope {need!r}; {remedy}")
+        return principal
+
+    def _check(self, access: Access, headers: Headers, principal: Principal, method: str, path: str) -> None:
+        """Raises Problem where somebody asks too often, or sends what no route reads."""
+        if principal is not ANYBODY and (wait_s := access.rate_limit.wait_s(principal.name, time.monotonic())):
+            detail = f"too many requests with this key; wait {wait_s} s"
+            raise Problem(429, "too_many_requests", detail, **{"Retry-After": str(wait_s)})
+        has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+        allowed = EXCHANGE_TYPES if path.startswith("/v1/exchange/") else JSON
+        content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if has_body and content_type not in allowed:
+            detail = f"send {' or '.join(allowed)}, not {content_type or 'a body without a content type'}"
+            raise Problem(415, "unsupported_media_type", detail)
+
+
+def _check_origin(headers: Headers, allowed: tuple[str, ...]) -> None:
+    """Raises Problem where a page of another site sends a request of its own making (CSRF, and sockets too)."""
+    origin = headers.get("origin")
+    if origin is not None and origin not in allowed and urlsplit(origin).netloc != headers.get("host"):
+        raise Problem(403, "forbidden", f"a page of {origin} may not do this; access.cors_origins allows pages")
+
+
+def _with_security_headers(headers: list[Any], path: str) -> list[Any]:
+    present = {name.lower() for name, _ in headers}
+    left_out = {b"content-security-policy"} if path.startswith(DOCUMENTATION) else set()
+    return [*headers, *((name, value) for name, value in HEADERS.items() if name not in present | left_out)]
+
+
+def _audited(principal: Principal, connection: HTTPConnection, method: str, path: str, status: int) -> Audited:
+    route = connection.scope.get("route")
+    query = connection.scope.get("query_string", b"").decode(errors="replace")
+    return Audited(
+        actor=principal.name or "anybody",
+        action=f"{method} {getattr(route, 'path', path)}"[:200],
+        object=f"{path}?{query}"[:2000] if query else path[:2000],
+        outcome=str(status),
+        at=now(),
+    )
+
+
+def principal_of(connection: HTTPConnection) -> Principal:
+    """The dependency of routes that ask who it is."""
+    principal: Principal = connection.scope["state"]["principal"]
+    return principal

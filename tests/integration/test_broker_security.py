@@ -1,0 +1,108 @@
+"""Every Kafka client of the project, Faust's included, against a broker that takes SASL over TLS alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import trustme
+from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
+from pydantic import SecretStr
+
+from stormpetrel.core.clock import now
+from stormpetrel.core.errors import SetupError, StoreUnavailable
+from stormpetrel.core.events import PostDeleted
+from stormpetrel.core.security_settings import KafkaSecurity
+from stormpetrel.core.settings import Kafka, Settings
+from stormpetrel.core.topics import POSTS_ENRICHED, POSTS_RAW
+from stormpetrel.log import OutgoingRecord, Record
+from stormpetrel.log.admin import apply_topics, broker_answers, group_lag
+from stormpetrel.log.connection import client_configuration
+from stormpetrel.log.consumer import KafkaConsumer
+from stormpetrel.log.producer import KafkaProducer
+from stormpetrel.log.topic_reader import KafkaTopicReader
+from streams.app import build_app
+from streams.batch_agent import attach, sender
+from tests.integration.running import wait_until
+from tests.integration.secured_broker import secured_broker
+
+pytestmark = pytest.mark.integration
+SCRAM_USER, SCRAM_PASSWORD = "worker", "another password"
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    with secured_broker(tmp_path_factory.mktemp("secured"), Settings().cache) as running:
+        apply_topics(running, [POSTS_RAW, POSTS_ENRICHED])
+        yield running
+
+
+def changed(kafka: Kafka, **changes: object) -> Kafka:
+    return kafka.model_copy(update={"security": kafka.security.model_copy(update=changes)})
+
+
+def publish(kafka: Kafka, post_id: str) -> None:
+    producer = KafkaProducer(kafka)
+    producer.publish(POSTS_RAW, post_id, PostDeleted(post_id=post_id, deleted_at=now()))
+    producer.flush(20)
+
+
+def test_producer_reader_consumer_and_administration_reach_the_broker(kafka: Kafka) -> None:
+    publish(kafka, "x:plain")
+    assert b"x:plain" in {record.key for record in KafkaTopicReader(kafka).read(POSTS_RAW)}
+    consumer = KafkaConsumer(kafka, "secured", 60)
+    consumer.subscribe([POSTS_RAW.name], lambda: None)
+    taken: list[Record] = []
+    wait_until(lambda: bool(taken.extend(consumer.consume(10, 0.5)) or taken), 30, "the consumer gets a record")
+    consumer.commit(taken)
+    consumer.close()
+    assert group_lag(kafka, "secured", POSTS_RAW) == 0
+
+
+def test_the_worker_reads_and_writes_with_scram(kafka: Kafka, tmp_path: Path) -> None:
+    secret = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 8192)
+    user = UserScramCredentialUpsertion(SCRAM_USER, secret, SCRAM_PASSWORD.encode())
+    AdminClient(client_configuration(kafka)).alter_user_scram_credentials([user])[SCRAM_USER].result(20)
+    scram = changed(kafka, mechanism="SCRAM-SHA-512", user=SCRAM_USER, password=SecretStr(SCRAM_PASSWORD))
+    publish(scram, "x:scram")
+    app = build_app(Settings().model_copy(update={"kafka": scram}), tmp_path / "faust")
+
+    async def pass_on(records: Sequence[Record]) -> Sequence[OutgoingRecord]:
+        return [OutgoingRecord(POSTS_ENRICHED.name, record.key, record.value, record.headers) for record in records]
+
+    attach(app, "pass on", POSTS_RAW, pass_on, sender(app, [POSTS_RAW, POSTS_ENRICHED]), 10, 0.05)
+
+    async def run_until_passed_on() -> None:
+        await app.start()
+        read = KafkaTopicReader(kafka).read
+        for _ in range(300):
+            if b"x:scram" in {record.key for record in await asyncio.to_thread(list, read(POSTS_ENRICHED))}:
+                break
+            await asyncio.sleep(0.1)
+        await app.stop()
+
+    asyncio.run(run_until_passed_on())
+    assert b"x:scram" in {record.key for record in KafkaTopicReader(kafka).read(POSTS_ENRICHED)}
+
+
+def test_without_encryption_the_password_or_the_right_authority_nobody_gets_in(kafka: Kafka, tmp_path: Path) -> None:
+    stranger = tmp_path / "stranger.pem"
+    trustme.CA().cert_pem.write_to_path(stranger)
+    plain = kafka.model_copy(update={"security": KafkaSecurity()})
+    refused = [plain, changed(kafka, password=SecretStr("wrong")), changed(kafka, ca_file=stranger)]
+    assert [broker_answers(one, timeout_s=3) for one in [*refused, kafka]] == [False, False, False, True]
+    with pytest.raises(StoreUnavailable):
+        KafkaTopicReader(plain).end_offsets(POSTS_RAW)
+
+
+def test_settings_that_do_not_fit_together_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    kafka = Settings().kafka
+    for security, remedy in (
+        (KafkaSecurity(protocol="SASL_SSL"), "kafka.security.password"),
+        (KafkaSecurity(ca_file=tmp_path), "SASL_SSL or SSL"),
+        (KafkaSecurity(protocol="SSL", ca_file=tmp_path / "none.pem"), "there is no file"),
+    ):
+        with pytest.raises(SetupError, match=remedy):
+            client_configuration(kafka.model_copy(update={"security": security}))
