@@ -7,28 +7,25 @@ from __future__ import annotations
 
 import base64
 import time
-from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import orjson
+from fastapi import Depends
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.route_scopes import READING, changes_something, need_of
-from stormpetrel.access.audit import AuditTrail
-from stormpetrel.access.bearer_tokens import BearerTokens
-from stormpetrel.access.keys import PREFIX, KeyRegister
+from stormpetrel.access.access import Access
 from stormpetrel.access.principals import ANYBODY, Principal, Refused
-from stormpetrel.access.rate_limit import RateLimit
-from stormpetrel.access.sessions import Sessions, is_same
+from stormpetrel.access.sessions import is_same
 from stormpetrel.core.clock import now
 from stormpetrel.core.events import Audited
-from stormpetrel.core.security_settings import Access as AccessSettings
 
 SESSION_COOKIE, CSRF_HEADER = "stormpetrel_session", "x-csrf-token"
 HEADERS = {
@@ -41,45 +38,6 @@ DOCUMENTATION = ("/docs", "/redoc")  # their pages bring scripts from elsewhere
 CHALLENGE = {"WWW-Authenticate": 'Bearer, Basic realm="stormpetrel"'}
 JSON = ("application/json",)
 EXCHANGE_TYPES = ("text/plain", "text/csv", "application/json", "application/geo+json", "application/octet-stream")
-
-
-@dataclass(frozen=True)
-class Access:
-    """What the gate asks. `bearer_tokens` is None without an issuer; `push_secret` opens what catalogues push to."""
-
-    settings: AccessSettings
-    keys: KeyRegister
-    sessions: Sessions
-    bearer_tokens: BearerTokens | None
-    rate_limit: RateLimit
-    audit: AuditTrail
-    push_secret: str | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Nobody was ever given a key, and there is no issuer; that stands on a loopback address alone."""
-        return not self.keys.was_used and self.bearer_tokens is None
-
-    def principal(self, headers: Headers) -> tuple[Principal, str | None]:
-        """Who a request comes from, and the CSRF token that it must carry where it comes with a session.
-
-        Raises Refused where what was sent opens nothing, or nothing was sent.
-        """
-        credential = headers.get("x-api-key") or credential_of(headers.get("authorization", ""))
-        if credential.startswith(PREFIX):
-            return self.keys.principal(credential), None
-        if credential and self.push_secret and is_same(self.push_secret, credential):
-            return Principal("catalogue", frozenset({"ingest"})), None
-        if credential and self.bearer_tokens:
-            return self.bearer_tokens.principal(credential), None
-        if credential:
-            raise Refused("this is no API key of this system")
-        if cookie := session_cookie(headers):
-            session = self.sessions.read(cookie)
-            return session.principal, session.csrf_token
-        if self.is_open:
-            return ANYBODY, None
-        raise Refused("an API key is needed: Authorization: Bearer KEY")
 
 
 def credential_of(authorization: str) -> str:
@@ -143,52 +101,88 @@ class Gate:
             await send(message)
 
         try:
-            principal = self._principal(access, connection, method, path)
+            principal, csrf_token = await self._known(access, connection.headers, method, path)
             scope.setdefault("state", {})["principal"] = principal
-            self._check(access, connection.headers, principal, method, path)
+            if principal is not ANYBODY:
+                _check_rate(access, principal)
+            if principal is ANYBODY or csrf_token is not None:
+                _check_browser(access, connection, method, csrf_token)
+            need = need_of(method, path)
+            if need not in ("nothing", "a key") and not principal.may(need):
+                remedy = "`stormpetrel keys add` makes keys"
+                raise Problem(403, "forbidden", f"{principal.name!r} has not the scope {need!r}; {remedy}")
+            _check_content_type(connection.headers, path)
+            await self._app(scope, receive, send_with_headers)
         except Problem as problem:
             if scope["type"] == "websocket":
                 await receive()
                 await send({"type": "websocket.close", "code": 1008, "reason": problem.detail[:120]})
             else:
                 await problem.response()(scope, receive, send_with_headers)
-        else:
-            await self._app(scope, receive, send_with_headers)
-        if changes_something(method, path) and status != 401:
-            access.audit.note(_audited(principal, connection, method, path, status))
+        finally:
+            if changes_something(method, path) and status != 401:
+                access.audit.note(_audited(principal, connection, method, path, status))
         return None
 
-    def _principal(self, access: Access, connection: HTTPConnection, method: str, path: str) -> Principal:
-        """Who may ask this. Raises Problem."""
-        need, headers = need_of(method, path), connection.headers
-        if need == "nothing" or (path == "/metrics" and access.settings.open_metrics):
-            return ANYBODY
+    async def _known(self, access: Access, headers: Headers, method: str, path: str) -> tuple[Principal, str | None]:
+        """Who asks, with the CSRF token that a session's changes must carry. Raises Problem."""
+        if need_of(method, path) == "nothing" or (path == "/metrics" and access.settings.open_metrics):
+            return ANYBODY, None
+        if not access.is_settled:
+            detail = "the keys are not read from the log yet; try again in a few seconds"
+            raise Problem(503, "store_unavailable", detail, **{"Retry-After": "3"})
         try:
-            principal, csrf_token = access.principal(headers)
+            # In a thread: a bearer token may be the first of its issuer, whose keys are fetched then.
+            return await run_in_threadpool(_who, access, headers)
         except Refused as error:
             raise Problem(401, "unauthorised", str(error), **CHALLENGE) from None
-        sent_by_browser = csrf_token is not None or principal is ANYBODY
-        if sent_by_browser and (method not in READING or connection.scope["type"] == "websocket"):
-            _check_origin(headers, access.settings.cors_origins)
-        if csrf_token is not None and method not in READING and not is_same(csrf_token, headers.get(CSRF_HEADER, "")):
-            remedy = "GET /v1/session tells its value"
-            raise Problem(403, "forbidden", f"a change by session needs the header {CSRF_HEADER}; {remedy}")
-        if need != "a key" and not principal.may(need):
-            remedy = "`stormpetrel keys add` makes keys"
-            raise Problem(403, "forbidden", f"{principal.name!r} has not the scope {need!r}; {remedy}")
-        return principal
 
-    def _check(self, access: Access, headers: Headers, principal: Principal, method: str, path: str) -> None:
-        """Raises Problem where somebody asks too often, or sends what no route reads."""
-        if principal is not ANYBODY and (wait_s := access.rate_limit.wait_s(principal.name, time.monotonic())):
-            detail = f"too many requests with this key; wait {wait_s} s"
-            raise Problem(429, "too_many_requests", detail, **{"Retry-After": str(wait_s)})
-        has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
-        allowed = EXCHANGE_TYPES if path.startswith("/v1/exchange/") else JSON
-        content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if has_body and content_type not in allowed:
-            detail = f"send {' or '.join(allowed)}, not {content_type or 'a body without a content type'}"
-            raise Problem(415, "unsupported_media_type", detail)
+
+def _check_rate(access: Access, principal: Principal) -> None:
+    """Raises Problem where somebody asks too often."""
+    if wait_s := access.rate_limit.wait_s(principal.name, time.monotonic()):
+        detail = f"too many requests with this key; wait {wait_s} s"
+        raise Problem(429, "too_many_requests", detail, **{"Retry-After": str(wait_s)})
+
+
+def _check_browser(access: Access, connection: HTTPConnection, method: str, csrf_token: str | None) -> None:
+    """Raises Problem where a browser sends, unasked by its user, what a page of another site made (CSRF)."""
+    headers, changes = connection.headers, method not in READING
+    if csrf_token is None:
+        _check_host(headers)
+    if changes or connection.scope["type"] == "websocket":
+        _check_origin(headers, access.settings.cors_origins)
+    if changes and csrf_token is not None and not is_same(csrf_token, headers.get(CSRF_HEADER, "")):
+        remedy = "GET /v1/session tells its value"
+        raise Problem(403, "forbidden", f"a change by session needs the header {CSRF_HEADER}; {remedy}")
+
+
+def _check_content_type(headers: Headers, path: str) -> None:
+    """Raises Problem where a body is none that the route reads."""
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    allowed = EXCHANGE_TYPES if path.startswith("/v1/exchange/") else JSON
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if has_body and content_type not in allowed:
+        detail = f"send {' or '.join(allowed)}, not {content_type or 'a body without a content type'}"
+        raise Problem(415, "unsupported_media_type", detail)
+
+
+def _who(access: Access, headers: Headers) -> tuple[Principal, str | None]:
+    """Who a request comes from, and the CSRF token that it must carry where it comes with a session. Raises Refused."""
+    if credential := headers.get("x-api-key") or credential_of(headers.get("authorization", "")):
+        return access.principal(credential), None
+    if cookie := session_cookie(headers):
+        session = access.sessions.read(cookie)
+        return session.principal, session.csrf_token
+    return access.anybody(), None
+
+
+def _check_host(headers: Headers) -> None:
+    """Raises Problem where a name of the internet leads here (DNS rebinding): without keys, only this machine asks."""
+    name = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    if "." in name and not is_loopback(name):
+        remedy = "ask for 127.0.0.1, or make a key: `stormpetrel keys add`"
+        raise Problem(403, "forbidden", f"without API keys this server does not answer to the name {name}; {remedy}")
 
 
 def _check_origin(headers: Headers, allowed: tuple[str, ...]) -> None:
@@ -217,6 +211,9 @@ def _audited(principal: Principal, connection: HTTPConnection, method: str, path
 
 
 def principal_of(connection: HTTPConnection) -> Principal:
-    """The dependency of routes that ask who it is."""
+    """Who asks, as the gate found out."""
     principal: Principal = connection.scope["state"]["principal"]
     return principal
+
+
+WhoDependency = Annotated[Principal, Depends(principal_of)]

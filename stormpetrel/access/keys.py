@@ -31,7 +31,7 @@ def new_key(name: str, scopes: Iterable[Scope]) -> tuple[str, ApiKeyAdded]:
     key_id = secrets.token_hex(ID_BYTES)
     key = f"{PREFIX}{key_id}_{secrets.token_urlsafe(SECRET_BYTES)}"
     event = ApiKeyAdded(
-        key_id=key_id, name=name, scopes=tuple(sorted(set(scopes))), digest=digest_of(key), added_at=now()
+        key_id=key_id, principal=name, scopes=tuple(sorted(set(scopes))), digest=digest_of(key), added_at=now()
     )
     return key, event
 
@@ -59,7 +59,7 @@ class KeyRegister:
         """The keys that open something, by name."""
         with self._lock:
             added = [event for event in self._events.values() if isinstance(event, ApiKeyAdded)]
-        return sorted(added, key=lambda event: (event.name, event.added_at))
+        return sorted(added, key=lambda event: (event.principal, event.added_at))
 
     def get(self, key_id: str) -> ApiKeyAdded:
         """An active key. Raises NotFound."""
@@ -81,4 +81,4 @@ class KeyRegister:
         return self.principal_of(event)
 
     def principal_of(self, event: ApiKeyAdded) -> Principal:
-        return Principal(event.name, frozenset(event.scopes), event.key_id)
+        return Principal(event.principal, frozenset(event.scopes), event.key_id)

@@ -20,7 +20,7 @@ class Principal:
     scopes: frozenset[Scope]
     key_id: str = ""  # of the key that they came with; empty with a token
 
-    def may(self, scope: Scope) -> bool:
+    def may(self, scope: str) -> bool:
         return scope in self.scopes
 
 

@@ -54,6 +54,14 @@ class Sessions:
             raise Refused("this session is not known, or its key was revoked") from error
         return Session(self._keys.principal_of(event), csrf_token)
 
+    def csrf_token_of(self, cookie: str, principal: Principal) -> str | None:
+        """The token of a cookie where it stands for this principal; None where it does not."""
+        try:
+            session = self.read(cookie)
+        except Refused:
+            return None
+        return session.csrf_token if session.principal == principal else None
+
 
 def is_same(expected: str, given: str) -> bool:
     """Whether two secrets are the same, in a time that tells nothing."""

@@ -29,12 +29,9 @@ class Tokens:
         return {"Authorization": f"Bearer {token}"} if token else {}
 
     def _fetch(self) -> None:
-        form = {
-            "client_id": "cdse-public",
-            "grant_type": "password",
-            "username": self._settings.user,
-            "password": self._settings.password.get_secret_value() if self._settings.password else "",
-        }
+        password = self._settings.password.get_secret_value() if self._settings.password else ""
+        form = {"client_id": "cdse-public", "grant_type": "password"}
+        form |= {"username": self._settings.user or "", "password": password}
         try:
             response = httpx.post(self._settings.identity_url, data=form, timeout=TIMEOUT_S)
         except httpx.HTTPError as error:

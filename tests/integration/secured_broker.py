@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from unittest.mock import patch
 
 import trustme
 from cryptography.hazmat.primitives import serialization
@@ -13,7 +12,7 @@ from pydantic import SecretStr
 
 from stormpetrel.core.security_settings import KafkaSecurity
 from stormpetrel.core.settings import Kafka, Settings
-from stormpetrel.local import broker
+from stormpetrel.local.broker import broker_command
 from stormpetrel.local.stack import Part, Stack, free_port
 from stormpetrel.log.admin import broker_answers
 
@@ -22,11 +21,10 @@ PLAIN_LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
 
 
-def secured_properties(data: Path, port: int, controller_port: int, key_store: Path) -> dict[str, str]:
-    """The local broker's properties with SASL_SSL as the one way in."""
+def secured_properties(port: int, controller_port: int, key_store: Path) -> dict[str, str]:
+    """What the local broker's properties need so that SASL_SSL is the one way in."""
     login = f'{PLAIN_LOGIN} required username="{USER}" password="{PASSWORD}" user_{USER}="{PASSWORD}";'
     return {
-        **broker.properties(data, port, controller_port),
         "listeners": f"SASL_SSL://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
         "advertised.listeners": f"SASL_SSL://127.0.0.1:{port}",
         "listener.security.protocol.map": "SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
@@ -56,8 +54,10 @@ def secured_broker(directory: Path, cache: Path) -> Iterator[Kafka]:
         protocol="SASL_SSL", mechanism="PLAIN", user=USER, password=SecretStr(PASSWORD), ca_file=ca_file
     )
     kafka = Settings().kafka.model_copy(update={"bootstrap": f"127.0.0.1:{port}", "security": security})
-    properties = secured_properties(directory / "kafka", port, controller_port, key_store)
-    with patch.object(broker, "properties", lambda *_: properties), Stack(directory, print) as stack:
-        command = broker.broker_command(cache, directory, port, controller_port)
+    command = broker_command(cache, directory, port, controller_port)
+    with (directory / "kafka.properties").open("a") as file:  # of two lines with one name, the last holds
+        properties = secured_properties(port, controller_port, key_store)
+        file.writelines(f"\n{name}={value}" for name, value in properties.items())
+    with Stack(directory, print) as stack:
         stack.start(Part("kafka", command, lambda: broker_answers(kafka), patience_s=90))
         yield kafka

@@ -16,10 +16,10 @@ PrincipalName = Annotated[str, Field(pattern=r"^[\w.@:+|/ -]+$", min_length=1, m
 
 class ApiKeyAdded(Event):
     """Somebody may use the API (topic `keys`, key `key_id`). `digest` is the SHA-256 of the key, which is 256 random
-    bits and is kept nowhere; `name` is who annotates and acts with it."""
+    bits and is kept nowhere; `principal` is who annotates and acts with it."""
 
     key_id: KeyId
-    name: PrincipalName
+    principal: PrincipalName
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=len(SCOPES))]
     digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     added_at: Moment
@@ -29,7 +29,7 @@ class ApiKeyRevoked(Event):
     """A key opens nothing any more (topic `keys`, key `key_id`)."""
 
     key_id: KeyId
-    name: PrincipalName
+    principal: PrincipalName
     revoked_at: Moment
 
 
