@@ -32,6 +32,7 @@ SETTLE_S = (
 )
 RETRY_S = 1.0
 TIMEOUT_S = 5.0
+COOLDOWN_S = 30.0  # between two fetches of the issuer's keys: tokens of keys that are not there must not cause more
 
 
 class AccessResources:
@@ -93,7 +94,8 @@ class IssuerKeys:
 
     @cached_property
     def _client(self) -> jwt.PyJWKClient:
-        return jwt.PyJWKClient(self._oidc.jwks_url or self._discovered(), lifespan=300, timeout=int(TIMEOUT_S))
+        address = self._oidc.jwks_url or self._discovered()
+        return jwt.PyJWKClient(address, lifespan=300, timeout=int(TIMEOUT_S), cooldown_duration=COOLDOWN_S)
 
     def _discovered(self) -> str:
         address = f"{str(self._oidc.issuer).rstrip('/')}/.well-known/openid-configuration"

@@ -163,6 +163,7 @@ class Settings(BaseSettings):
     index: Index = Index()
     api: Api = Api()
     access: Access = Access()
+    api_key: SecretStr | None = None
     x: X = X()
     places: Places = Places()
     imagery: Imagery = Imagery()
