@@ -67,6 +67,9 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+NOBODY = Principal("", frozenset())
+
+
 class Problem(Exception):
     """A request that does not get through, as it is answered."""
 
@@ -91,7 +94,7 @@ class Gate:
         access: Access = scope["app"].state.access
         connection = HTTPConnection(scope)
         method, path = scope.get("method", "GET"), scope["path"]
-        principal, status = Principal("", frozenset()), 500
+        status = 500
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -101,17 +104,7 @@ class Gate:
             await send(message)
 
         try:
-            principal, csrf_token = await self._known(access, connection.headers, method, path)
-            scope.setdefault("state", {})["principal"] = principal
-            if principal is not ANYBODY:
-                _check_rate(access, principal)
-            if principal is ANYBODY or csrf_token is not None:
-                _check_browser(access, connection, method, csrf_token)
-            need = need_of(method, path)
-            if need not in ("nothing", "a key") and not principal.may(need):
-                remedy = "`stormpetrel keys add` makes keys"
-                raise Problem(403, "forbidden", f"{principal.name!r} has not the scope {need!r}; {remedy}")
-            _check_content_type(connection.headers, path)
+            await self._let_in(access, connection, method, path)
             await self._app(scope, receive, send_with_headers)
         except Problem as problem:
             if scope["type"] == "websocket":
@@ -121,19 +114,35 @@ class Gate:
                 await problem.response()(scope, receive, send_with_headers)
         finally:
             if changes_something(method, path) and status != 401:
-                access.audit.note(_audited(principal, connection, method, path, status))
+                access.audit.note(_audited(connection, method, path, status))
         return None
 
-    async def _known(self, access: Access, headers: Headers, method: str, path: str) -> tuple[Principal, str | None]:
+    async def _let_in(self, access: Access, connection: HTTPConnection, method: str, path: str) -> None:
+        """Notes who asks, where they may ask this. Raises Problem."""
+        need, headers = need_of(method, path), connection.headers
+        if need == "nothing" or (path == "/metrics" and access.settings.open_metrics):
+            return
+        principal, csrf_token = await self._known(access, headers)
+        connection.scope.setdefault("state", {})["principal"] = principal
+        if principal is not ANYBODY:
+            _check_rate(access, principal)
+        if principal is ANYBODY or csrf_token is not None:
+            _check_browser(access, connection, method, csrf_token)
+        if need != "a key" and not principal.may(need):
+            remedy = "`stormpetrel keys add` makes keys"
+            raise Problem(403, "forbidden", f"{principal.name!r} has not the scope {need!r}; {remedy}")
+        _check_content_type(headers, path)
+
+    async def _known(self, access: Access, headers: Headers) -> tuple[Principal, str | None]:
         """Who asks, with the CSRF token that a session's changes must carry. Raises Problem."""
-        if need_of(method, path) == "nothing" or (path == "/metrics" and access.settings.open_metrics):
-            return ANYBODY, None
         if not access.is_settled:
             detail = "the keys are not read from the log yet; try again in a few seconds"
             raise Problem(503, "store_unavailable", detail, **{"Retry-After": "3"})
+        credential = headers.get("x-api-key") or credential_of(headers.get("authorization", ""))
         try:
-            # In a thread: a bearer token may be the first of its issuer, whose keys are fetched then.
-            return await run_in_threadpool(_who, access, headers)
+            if access.may_ask_issuer(credential):  # whose keys may have to be fetched: not on the event loop
+                return await run_in_threadpool(access.principal, credential), None
+            return _who(access, headers, credential)
         except Refused as error:
             raise Problem(401, "unauthorised", str(error), **CHALLENGE) from None
 
@@ -167,9 +176,9 @@ def _check_content_type(headers: Headers, path: str) -> None:
         raise Problem(415, "unsupported_media_type", detail)
 
 
-def _who(access: Access, headers: Headers) -> tuple[Principal, str | None]:
+def _who(access: Access, headers: Headers, credential: str) -> tuple[Principal, str | None]:
     """Who a request comes from, and the CSRF token that it must carry where it comes with a session. Raises Refused."""
-    if credential := headers.get("x-api-key") or credential_of(headers.get("authorization", "")):
+    if credential:
         return access.principal(credential), None
     if cookie := session_cookie(headers):
         session = access.sessions.read(cookie)
@@ -198,11 +207,11 @@ def _with_security_headers(headers: list[Any], path: str) -> list[Any]:
     return [*headers, *((name, value) for name, value in HEADERS.items() if name not in present | left_out)]
 
 
-def _audited(principal: Principal, connection: HTTPConnection, method: str, path: str, status: int) -> Audited:
+def _audited(connection: HTTPConnection, method: str, path: str, status: int) -> Audited:
     route = connection.scope.get("route")
     query = connection.scope.get("query_string", b"").decode(errors="replace")
     return Audited(
-        actor=principal.name or "anybody",
+        actor=principal_of(connection).name or "anybody",
         action=f"{method} {getattr(route, 'path', path)}"[:200],
         object=f"{path}?{query}"[:2000] if query else path[:2000],
         outcome=str(status),
@@ -212,7 +221,7 @@ def _audited(principal: Principal, connection: HTTPConnection, method: str, path
 
 def principal_of(connection: HTTPConnection) -> Principal:
     """Who asks, as the gate found out."""
-    principal: Principal = connection.scope["state"]["principal"]
+    principal: Principal = connection.scope.get("state", {}).get("principal", NOBODY)
     return principal
 
 

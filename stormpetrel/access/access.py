@@ -51,6 +51,10 @@ class Access:
             return self.bearer_tokens.principal(credential)
         raise Refused("this is no API key of this system")
 
+    def may_ask_issuer(self, credential: str) -> bool:
+        """Whether `principal` may have to fetch the keys of an issuer first, and so may take seconds."""
+        return bool(self.bearer_tokens and credential) and not credential.startswith(PREFIX)
+
     def anybody(self) -> Principal:
         """Who comes without anything. Raises Refused unless the system is open."""
         if self.is_open:

@@ -53,8 +53,8 @@ def list_keys(as_json: AsJson = False) -> None:
 
 def revoke(key_id: str = typer.Argument(help="As `keys list` shows it."), as_json: AsJson = False) -> None:
     """Revoke a key: every API process refuses it within a second, and the sessions that it opened."""
-    from stormpetrel.access.keys import ApiKeyRevoked
     from stormpetrel.core.clock import now
+    from stormpetrel.core.events import ApiKeyRevoked
 
     kafka = load_settings().kafka
     key = _register(kafka).get(key_id)

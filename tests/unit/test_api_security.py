@@ -106,6 +106,7 @@ def test_without_any_key_a_loopback_server_is_open_and_people_name_themselves() 
         for site in ("http://evil.example", "null"):
             assert api.client.post("/v1/labels", json=label, headers={"Origin": site}).status_code == 403
         assert api.client.get("/v1/session", headers={"Host": "rebound.example"}).status_code == 403
+        assert api.client.get("/healthz", headers={"Host": "api.cluster.local"}).status_code == 200
         # The first key shuts the door, at once and for good.
         api.make_key("operator", "operate")
         assert api.client.post("/v1/labels", json={**label, "annotator": "ben"}).status_code == 401
