@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import os
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 import trustme
 from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
@@ -16,7 +22,8 @@ from stormpetrel.core.errors import SetupError, StoreUnavailable
 from stormpetrel.core.events import PostDeleted
 from stormpetrel.core.security_settings import KafkaSecurity
 from stormpetrel.core.settings import Kafka, Settings
-from stormpetrel.core.topics import POSTS_ENRICHED, POSTS_RAW
+from stormpetrel.core.topics import AUDIT, POSTS_ENRICHED, POSTS_RAW, all_topics
+from stormpetrel.local.stack import Part, Stack, free_port, this_python
 from stormpetrel.log import OutgoingRecord, Record
 from stormpetrel.log.admin import apply_topics, broker_answers, group_lag
 from stormpetrel.log.connection import client_configuration
@@ -35,7 +42,7 @@ SCRAM_USER, SCRAM_PASSWORD = "worker", "another password"
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     with secured_broker(tmp_path_factory.mktemp("secured"), Settings().cache) as running:
-        apply_topics(running, [POSTS_RAW, POSTS_ENRICHED])
+        apply_topics(running, all_topics())
         yield running
 
 
@@ -106,3 +113,59 @@ def test_settings_that_do_not_fit_together_are_refused_with_the_remedy(tmp_path:
     ):
         with pytest.raises(SetupError, match=remedy):
             client_configuration(kafka.model_copy(update={"security": security}))
+
+
+def environment_of(kafka: Kafka, **more: str) -> dict[str, str]:
+    """The variables that let a process log in to the broker."""
+    security = kafka.security
+    own = {
+        "BOOTSTRAP": kafka.bootstrap,
+        "SECURITY__PROTOCOL": security.protocol,
+        "SECURITY__MECHANISM": security.mechanism,
+        "SECURITY__USER": str(security.user),
+        "SECURITY__PASSWORD": security.password.get_secret_value() if security.password else "",
+        "SECURITY__CA_FILE": str(security.ca_file),
+    }
+    return {**{f"STORMPETREL_KAFKA__{name}": value for name, value in own.items()}, **more}
+
+
+def command(environment: dict[str, str], *arguments: str) -> Any:
+    """What a command of ours answers, as JSON."""
+    completed = subprocess.run(
+        this_python(*arguments, "--json"),
+        env={**os.environ, **environment},
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    return json.loads(completed.stdout)
+
+
+def test_keys_made_and_revoked_at_the_command_line_hold_in_a_running_api(kafka: Kafka, tmp_path: Path) -> None:
+    port = free_port()
+    environment = environment_of(kafka, STORMPETREL_API__HOST="0.0.0.0", STORMPETREL_API__PORT=str(port))
+    address = f"http://127.0.0.1:{port}"
+
+    def is_up() -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"{address}/healthz").status_code == 200
+        return False
+
+    def asked(key: str) -> httpx.Response:
+        return httpx.get(f"{address}/v1/session", headers={"Authorization": f"Bearer {key}"})
+
+    with Stack(tmp_path, print) as stack:
+        stack.start(Part("api", this_python("serve"), is_up, environment, patience_s=90))
+        printed = [line.strip() for line in stack.log_end("api", 20_000).splitlines() if line.strip().startswith("sp_")]
+        assert len(printed) == 1 and asked(printed[0]).json()["name"] == "operator"
+        assert asked("").status_code == 401
+        made = command(environment, "keys", "add", "ada", "--scope", "read", "--scope", "annotate")
+        wait_until(lambda: asked(made["key"]).status_code == 200, 20, "the API knows the new key")
+        assert asked(made["key"]).json()["scopes"] == ["annotate", "read"]
+        assert {key["name"] for key in command(environment, "keys", "list")} == {"operator", "ada"}
+        command(environment, "keys", "revoke", made["key_id"])
+        wait_until(lambda: asked(made["key"]).status_code == 401, 20, "the API refuses the revoked key")
+        assert [key["name"] for key in command(environment, "keys", "list")] == ["operator"]
+        assert made["key"] not in stack.log_end("api", 100_000)
+    audited = [record.decode(*AUDIT.events) for record in KafkaTopicReader(kafka).read(AUDIT)]
+    assert {event.action for event in audited} == {"keys add", "keys revoke"}
