@@ -18,8 +18,9 @@ from stormpetrel.access.bearer_tokens import BearerTokens
 from stormpetrel.access.keys import KeyRegister, new_key
 from stormpetrel.access.rate_limit import RateLimit
 from stormpetrel.access.sessions import Sessions
+from stormpetrel.core.clock import now
 from stormpetrel.core.errors import StoreUnavailable
-from stormpetrel.core.events import SCOPES
+from stormpetrel.core.events import SCOPES, Audited
 from stormpetrel.core.security_settings import Oidc
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import KEYS
@@ -73,6 +74,8 @@ class AccessResources:
             return
         key, event = new_key("operator", SCOPES)
         self._view.write([(event.key_id, event)])
+        own = f"{event.key_id} {event.principal}"
+        self.access.audit.note(Audited(actor="first start", action="keys add", object=own, outcome="done", at=now()))
         log.warning("no API key, and not on a loopback address: an operator's key was made", host=self._host)
         # Not by the log: a key must not lie in log stores. It is shown this once, and kept nowhere.
         print(f"\nThe operator's API key, shown this once:\n\n    {key}\n", flush=True)

@@ -35,7 +35,6 @@ HEADERS = {
     b"content-security-policy": b"default-src 'self'; base-uri 'none'; frame-ancestors 'none'",
 }
 DOCUMENTATION = ("/docs", "/redoc")  # their pages bring scripts from elsewhere
-CHALLENGE = {"WWW-Authenticate": 'Bearer, Basic realm="stormpetrel"'}
 JSON = ("application/json",)
 EXCHANGE_TYPES = ("text/plain", "text/csv", "application/json", "application/geo+json", "application/octet-stream")
 
@@ -122,7 +121,7 @@ class Gate:
         need, headers = need_of(method, path), connection.headers
         if need == "nothing" or (path == "/metrics" and access.settings.open_metrics):
             return
-        principal, csrf_token = await self._known(access, headers)
+        principal, csrf_token = await self._known(access, headers, path)
         connection.scope.setdefault("state", {})["principal"] = principal
         if principal is not ANYBODY:
             _check_rate(access, principal)
@@ -133,7 +132,7 @@ class Gate:
             raise Problem(403, "forbidden", f"{principal.name!r} has not the scope {need!r}; {remedy}")
         _check_content_type(headers, path)
 
-    async def _known(self, access: Access, headers: Headers) -> tuple[Principal, str | None]:
+    async def _known(self, access: Access, headers: Headers, path: str) -> tuple[Principal, str | None]:
         """Who asks, with the CSRF token that a session's changes must carry. Raises Problem."""
         if not access.is_settled:
             detail = "the keys are not read from the log yet; try again in a few seconds"
@@ -144,7 +143,9 @@ class Gate:
                 return await run_in_threadpool(access.principal, credential), None
             return _who(access, headers, credential)
         except Refused as error:
-            raise Problem(401, "unauthorised", str(error), **CHALLENGE) from None
+            # Catalogues push with a password. A page must not be asked for one: its browser would ask its user.
+            challenge = "Basic" if path.startswith("/v1/notifications/") else "Bearer"
+            raise Problem(401, "unauthorised", str(error), **{"WWW-Authenticate": challenge}) from None
 
 
 def _check_rate(access: Access, principal: Principal) -> None:

@@ -49,7 +49,8 @@ def test_every_route_is_shut_without_a_key(api: SecuredApi, method: str, path: s
     for headers in ({}, bearer("sp_000000000000_guess"), bearer("a.b.c"), {"X-API-Key": "guess"}):
         reply = api.client.request(method, asked(path), headers={**headers, "content-type": "application/json"})
         assert (reply.status_code, reply.json()["error"]) == (401, "unauthorised")
-        assert "Bearer" in reply.headers["www-authenticate"]
+        challenge = "Basic" if "notifications" in path else "Bearer"
+        assert reply.headers["www-authenticate"] == challenge
     assert "401" in DOCUMENT["paths"][path][method]["responses"]
 
 
