@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import jwt
+from pydantic import TypeAdapter, ValidationError
 
 from stormpetrel.access.principals import Principal, Refused
-from stormpetrel.core.events import SCOPES
+from stormpetrel.core.events import SCOPES, PrincipalName
 from stormpetrel.core.security_settings import Oidc
 
 LEEWAY_S = 30  # by which clocks may differ
+NAME: TypeAdapter[str] = TypeAdapter(PrincipalName)
 SigningKey = Callable[[str], Any]  # the issuer's key that signed a token
 
 
@@ -39,6 +41,11 @@ class BearerTokens:
             )
         except jwt.PyJWTError as error:
             raise Refused(f"this bearer token is not taken: {error}") from error
+        try:
+            name = NAME.validate_python(claims[self._oidc.name_claim])
+        except ValidationError:
+            claim = self._oidc.name_claim
+            raise Refused(f"the token's claim {claim!r} is no name that can be annotated with") from None
         granted = claims.get(self._oidc.scopes_claim, ())
         names = set(granted.split() if isinstance(granted, str) else granted)
-        return Principal(str(claims[self._oidc.name_claim])[:120], frozenset(s for s in SCOPES if s in names))
+        return Principal(name, frozenset(scope for scope in SCOPES if scope in names))

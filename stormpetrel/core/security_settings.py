@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 class Section(BaseModel):
     """A part of the settings tree; names that it does not know are refused."""
 
-    model_config = ConfigDict(extra="forbid")
+    # What is set wrongly is named in the error without its value: it may be a secret.
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class KafkaSecurity(Section):

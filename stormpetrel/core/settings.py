@@ -150,7 +150,11 @@ class Settings(BaseSettings):
     """Everything that can be set, with what holds if nothing is."""
 
     model_config = SettingsConfigDict(
-        env_prefix="STORMPETREL_", env_nested_delimiter="__", extra="ignore", nested_model_default_partial_update=True
+        env_prefix="STORMPETREL_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        nested_model_default_partial_update=True,
+        hide_input_in_errors=True,  # it may be a secret
     )
 
     kafka: Kafka = Kafka()

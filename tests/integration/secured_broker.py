@@ -21,7 +21,7 @@ PLAIN_LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
 
 
-def secured_properties(port: int, controller_port: int, key_store: Path) -> dict[str, str]:
+def secured_properties(port: int, controller_port: int, key_store: Path, ca_file: Path) -> dict[str, str]:
     """What the local broker's properties need so that SASL_SSL is the one way in."""
     login = f'{PLAIN_LOGIN} required username="{USER}" password="{PASSWORD}" user_{USER}="{PASSWORD}";'
     return {
@@ -35,6 +35,8 @@ def secured_properties(port: int, controller_port: int, key_store: Path) -> dict
         "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": f"{SCRAM_LOGIN} required;",
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(key_store),
+        "ssl.truststore.type": "PEM",  # the broker connects to itself once, to see whether its certificate holds
+        "ssl.truststore.location": str(ca_file),
     }
 
 
@@ -56,7 +58,7 @@ def secured_broker(directory: Path, cache: Path) -> Iterator[Kafka]:
     kafka = Settings().kafka.model_copy(update={"bootstrap": f"127.0.0.1:{port}", "security": security})
     command = broker_command(cache, directory, port, controller_port)
     with (directory / "kafka.properties").open("a") as file:  # of two lines with one name, the last holds
-        properties = secured_properties(port, controller_port, key_store)
+        properties = secured_properties(port, controller_port, key_store, ca_file)
         file.writelines(f"\n{name}={value}" for name, value in properties.items())
     with Stack(directory, print) as stack:
         stack.start(Part("kafka", command, lambda: broker_answers(kafka), patience_s=90))

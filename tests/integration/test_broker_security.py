@@ -74,14 +74,15 @@ def test_the_worker_reads_and_writes_with_scram(kafka: Kafka, tmp_path: Path) ->
     AdminClient(client_configuration(kafka)).alter_user_scram_credentials([user])[SCRAM_USER].result(20)
     scram = changed(kafka, mechanism="SCRAM-SHA-512", user=SCRAM_USER, password=SecretStr(SCRAM_PASSWORD))
     publish(scram, "x:scram")
-    app = build_app(Settings().model_copy(update={"kafka": scram}), tmp_path / "faust")
+    settings = Settings().model_copy(update={"kafka": scram})
 
     async def pass_on(records: Sequence[Record]) -> Sequence[OutgoingRecord]:
         return [OutgoingRecord(POSTS_ENRICHED.name, record.key, record.value, record.headers) for record in records]
 
-    attach(app, "pass on", POSTS_RAW, pass_on, sender(app, [POSTS_RAW, POSTS_ENRICHED]), 10, 0.05)
-
     async def run_until_passed_on() -> None:
+        app = build_app(settings, tmp_path / "faust")
+        attach(app, "pass on", POSTS_RAW, pass_on, sender(app, [POSTS_RAW, POSTS_ENRICHED]), 10, 0.05)
+        app.finalize()
         await app.start()
         read = KafkaTopicReader(kafka).read
         for _ in range(300):

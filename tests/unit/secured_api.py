@@ -27,7 +27,7 @@ class SecuredApi:
     def __init__(self, log: MemoryLog | None = None, **access: Any) -> None:
         self.log = log or MemoryLog()
         host = access.pop("host", "127.0.0.1")
-        self.settings = Settings(access=access, api={"host": host}, catalogue={"secret": "the push secret"})  # type: ignore[arg-type]
+        self.settings = Settings(access=access, api={"host": host}, catalogue={"secret": "the push secret"})
 
     def __enter__(self) -> SecuredApi:
         origins = self.settings.access.cors_origins

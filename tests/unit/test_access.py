@@ -113,6 +113,8 @@ def test_a_token_gives_the_scopes_that_are_known_here() -> None:
         {"exp": now() - timedelta(minutes=5)},
         {"exp": None},
         {"sub": None},
+        {"sub": "a\nb"},
+        {"sub": "x" * 200},
         {"private": STRANGER},
         {"private": "a secret that both sides share, and long enough", "algorithm": "HS256"},
         {"private": None, "algorithm": "none"},

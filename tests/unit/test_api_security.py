@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from pydantic import ValidationError
 from starlette.websockets import WebSocketDisconnect
 
 from api.app import create_app
@@ -262,6 +263,10 @@ def test_no_secret_is_in_a_log_or_in_what_settings_show(capfd: pytest.CaptureFix
     )
     shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
     assert secret not in shown
+    for wrong in ({"access": {"session_secret": secret[:9]}}, {"x": {"bearer_token": [secret]}}):
+        with pytest.raises(ValidationError) as refusal:
+            Settings.model_validate(wrong)
+        assert secret[:9] not in str(refusal.value)
     with structlog.testing.capture_logs() as logs, SecuredApi(session_secret=secret) as api:
         key = api.make_key("ada", *SCOPES)
         cookie = api.client.post("/v1/session", headers=bearer(key)).cookies["stormpetrel_session"]
