@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
@@ -19,12 +20,16 @@ import stormpetrel
 from api.body_limit import BodyLimit
 from api.dependencies import ApiResources
 from api.routes import annotations as annotation_routes
-from api.routes import feedback, imagery, models, predictions, saved_searches, search, stac
+from api.routes import feedback, imagery, models, predictions, saved_searches, search, session, stac
+from api.security import Gate
+from api.security_document import describe_security
 from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound, StoreUnavailable, StormpetrelError
 from stormpetrel.core.settings import Settings
 from stormpetrel.process.process_log import set_up_log
 
 log = structlog.get_logger()
+METHODS = ("GET", "POST", "DELETE")
+HEADERS = ("Authorization", "X-API-Key", "X-CSRF-Token", "Content-Type", "Last-Event-ID")
 MAX_BODY = 15_000_000  # bytes; a picture of 10 MB in base64
 ERROR_ANSWERS: dict[type[StormpetrelError], tuple[int, str]] = {
     NotFound: (404, "not_found"),
@@ -33,12 +38,13 @@ ERROR_ANSWERS: dict[type[StormpetrelError], tuple[int, str]] = {
 }
 
 
-def create_app(open_resources: Callable[[], ApiResources]) -> FastAPI:
-    """The application; `open_resources` is called once, when it starts."""
+def create_app(open_resources: Callable[[], ApiResources], cors_origins: Sequence[str] = ()) -> FastAPI:
+    """The application; `open_resources` is called once, when it starts. Pages of `cors_origins` may use it."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.resources = await asyncio.to_thread(open_resources)
+        app.state.access = app.state.resources.access
         yield
         app.state.resources.close()
 
@@ -49,10 +55,14 @@ def create_app(open_resources: Callable[[], ApiResources]) -> FastAPI:
         lifespan=lifespan,
     )
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY)
-    for routes in (search, saved_searches, imagery, stac, annotation_routes, feedback, predictions, models):
+    app.add_middleware(Gate)
+    if cors_origins:  # outermost: a browser asks first whether it may ask, and sends no key with that
+        app.add_middleware(CORSMiddleware, allow_origins=cors_origins, allow_methods=METHODS, allow_headers=HEADERS)
+    for routes in (search, saved_searches, imagery, stac, annotation_routes, feedback, predictions, models, session):
         app.include_router(routes.router)
     _add_probes(app)
     _add_errors(app)
+    describe_security(app)
     return app
 
 
@@ -66,7 +76,7 @@ def _add_probes(app: FastAPI) -> None:
     def readyz(request: Request) -> JSONResponse:
         """Both stores answer; else 503 with the one that does not."""
         resources: ApiResources = request.app.state.resources
-        waiting = {}
+        waiting = {} if resources.access.is_settled else {"keys": "they are not read from the log yet"}
         for name, ping in (("mongo", resources.documents.ping), ("qdrant", resources.vectors.ping)):
             try:
                 ping()
@@ -135,7 +145,7 @@ def run(settings: Settings) -> None:
 
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(open_resources),
+            create_app(open_resources, settings.access.cors_origins),
             host=settings.api.host,
             port=settings.api.port,
             log_level="warning",

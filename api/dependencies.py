@@ -11,7 +11,9 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api.access import AccessResources
 from api.listening import Listeners
+from stormpetrel.access.access import Access
 from stormpetrel.bootstrap import (
     IndexCollections,
     label_catalogue,
@@ -22,6 +24,7 @@ from stormpetrel.bootstrap import (
     open_query_encoder,
     picture_folder,
     relevance_prior,
+    vector_dimensions,
 )
 from stormpetrel.core.events import LabelDefined
 from stormpetrel.core.ids import ItemKind
@@ -62,7 +65,6 @@ class Imagery:
 
     catalogue: ImageryCatalogue
     producer: EventProducer
-    push_secret: str | None
 
 
 class ApiResources:
@@ -75,6 +77,7 @@ class ApiResources:
         reader, self.producer = KafkaTopicReader(settings.kafka), KafkaProducer(settings.kafka)
         self.settings = settings
         self.documents = MongoStore.of(settings.mongo)
+        self.access_resources = AccessResources(settings, reader, self.producer)
         self.vectors = open_index(settings)
         self.collections = IndexCollections(settings, self.vectors)
         self.encoder = open_query_encoder(settings)
@@ -95,8 +98,9 @@ class ApiResources:
         places = PlaceResolution(lambda: (open_geoparser(settings), open_gazetteer(settings).version))
         self.search = Search(searcher, saved_searches, Listeners(), places)
         catalogue = ImageryCatalogue(*stores, partial(picture_folder, settings.imagery))
-        self.imagery = Imagery(catalogue, self.producer, settings.catalogue.secret)
-        self.annotations = Annotations(journal, self.documents, self.vectors, self._index_of)
+        self.imagery = Imagery(catalogue, self.producer)
+        dimensions_of = partial(vector_dimensions, settings)
+        self.annotations = Annotations(journal, self.documents, self.vectors, self._index_of, dimensions_of)
         prior, texts = relevance_prior(settings), self.encoder.text
         cache = EmbeddingCache(self.vectors)
         self.models = LabelModels(self.annotations, cache, prior, scorer, self.producer, texts, self._patches_of_text)
@@ -113,7 +117,13 @@ class ApiResources:
         answer = self.search.searcher.answer(SearchRequest(text=text, sources=["posts", "patches"], limit=20))
         return [member.id for hit in answer.hits for member in hit.members if member.kind == "patch"]
 
+    @property
+    def access(self) -> Access:
+        """Who may what."""
+        return self.access_resources.access
+
     def close(self) -> None:
+        self.access_resources.close()
         for view in (self.saved_search_view, self.annotation_view, self.model_view):
             view.close()
         self.threads.shutdown(wait=False)
