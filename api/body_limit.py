@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import error_answer
 
 
 class BodyLimit:
@@ -18,8 +19,8 @@ class BodyLimit:
             return
         body = await self._body(receive)
         if body is None:
-            problem = {"error": "too_large", "detail": f"the body is too large; send at most {self._max_bytes} bytes"}
-            await JSONResponse(problem, 413)(scope, receive, send)
+            answer = error_answer(413, f"the body is too large; send at most {self._max_bytes} bytes", "too_large")
+            await answer(scope, receive, send)
             return
         unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 

@@ -10,14 +10,16 @@ from fastapi import APIRouter, Body, Depends, Header, HTTPException, Query, Resp
 from fastapi.responses import FileResponse, JSONResponse
 
 from api.dependencies import ImageryDependency
+from api.errors import content, documented
 from stormpetrel.core.clock import now
+from stormpetrel.core.events import Id, Key
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
 
 router = APIRouter(prefix="/v1", tags=["imagery"])
 Kind = Literal["s1", "s2", "change"]
-SceneId = Annotated[str, Query(min_length=3, description="the products' names, as in a patch's scene_id")]
-PatchId = Annotated[str, Query(min_length=3)]
+SceneId = Annotated[Id, Query(description="the products' names, as in a patch's scene_id")]
+GEOTIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
 Limit = Annotated[int, Query(ge=1, le=100)]
 
 
@@ -27,7 +29,7 @@ def scenes(imagery: ImageryDependency, limit: Limit = 20) -> dict[str, Any]:
     return {"scenes": imagery.catalogue.newest_scenes(limit)}
 
 
-@router.get("/scenes/pictures/{kind}.png")
+@router.get("/scenes/pictures/{kind}.png", response_class=Response, responses=content("image/png"))
 def scene_picture(kind: Kind, scene_id: SceneId, imagery: ImageryDependency) -> Response:
     """A whole scene as a picture: radar in grey, optical in true colour, or land, water (blue) and new water (red)."""
     from stormpetrel.imagery.quicklook import scene_png
@@ -35,21 +37,21 @@ def scene_picture(kind: Kind, scene_id: SceneId, imagery: ImageryDependency) -> 
     return Response(scene_png(imagery.catalogue.picture(scene_id, kind)), media_type="image/png")
 
 
-@router.get("/scenes/pictures/{kind}.tif")
+@router.get("/scenes/pictures/{kind}.tif", response_class=FileResponse, responses=content(GEOTIFF))
 def scene_cog(kind: Kind, scene_id: SceneId, imagery: ImageryDependency) -> FileResponse:
     """The same as a cloud-optimised GeoTIFF at 10 m, with range requests."""
     path = imagery.catalogue.picture(scene_id, kind)
-    return FileResponse(path, media_type="image/tiff; application=geotiff; profile=cloud-optimized")
+    return FileResponse(path, media_type=GEOTIFF)
 
 
-@router.get("/scenes/new_water.geojson")
+@router.get("/scenes/new_water.geojson", responses=content("application/geo+json"))
 def new_water(scene_id: SceneId, imagery: ImageryDependency) -> JSONResponse:
     """The polygons of a scene's new water, with their areas; 404 where it has no reference image."""
     return JSONResponse(imagery.catalogue.new_water(scene_id), media_type="application/geo+json")
 
 
-@router.get("/patches/pictures/{kind}.png")
-def patch_picture(kind: Kind, patch_id: PatchId, imagery: ImageryDependency) -> Response:
+@router.get("/patches/pictures/{kind}.png", response_class=Response, responses=content("image/png"))
+def patch_picture(kind: Kind, patch_id: Id, imagery: ImageryDependency) -> Response:
     """A patch's part of a scene's picture."""
     from stormpetrel.imagery.quicklook import patch_png
 
@@ -59,7 +61,7 @@ def patch_picture(kind: Kind, patch_id: PatchId, imagery: ImageryDependency) -> 
 @router.get("/patches")
 def patches(
     imagery: ImageryDependency,
-    scene_id: Annotated[str | None, Query(min_length=3)] = None,
+    scene_id: Id | None = None,
     scale_level: Literal["120", "240", "480"] = "120",
     limit: Limit = 20,
 ) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def patches(
 
 
 @router.get("/patches/{patch_id:path}")
-def patch(patch_id: str, imagery: ImageryDependency) -> dict[str, Any]:
+def patch(patch_id: Key, imagery: ImageryDependency) -> dict[str, Any]:
     """A patch's document; its vectors are not shown."""
     return imagery.catalogue.patch(patch_id)
 
@@ -80,7 +82,9 @@ def _check_push_secret(imagery: ImageryDependency, authorization: Annotated[str,
         raise HTTPException(401, "the password is not that of this push subscription", {"WWW-Authenticate": "Basic"})
 
 
-@router.post("/notifications/cdse", status_code=202, dependencies=[Depends(_check_push_secret)])
+@router.post(
+    "/notifications/cdse", status_code=202, dependencies=[Depends(_check_push_secret)], responses=documented(401)
+)
 def push(record: Annotated[dict[str, Any], Body()], imagery: ImageryDependency) -> dict[str, str]:
     """Where a push subscription of the Copernicus Data Space sends its notifications, with `catalogue.secret` as its
     password. 202 after Kafka holds the event (or the dead letter): the sender repeats everything else."""

@@ -8,24 +8,27 @@ itself keeps what it has heard: the id of each message is the moment up to which
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Self
 
 import orjson
-from fastapi import APIRouter, Header, HTTPException, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Header, HTTPException, Query, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from api.dependencies import Search, SearchDependency
+from api.errors import content
 from api.listening import QUIET_S
 from stormpetrel.core.errors import BadQuery, NotFound, StormpetrelError
-from stormpetrel.core.events import SavedSearch
+from stormpetrel.core.events import Key, SavedSearch
 from stormpetrel.search.request import SavedSearchRequest
 from stormpetrel.search.saved_search_feed import Message, SavedSearchFeed
 
 router = APIRouter(prefix="/v1/saved-searches", tags=["saved_searches"])
+MESSAGE_ID = "^[0-9]{1,15}$"
 STOP_GRACE_S = 2.0  # a stream ends by itself within a poll when the process stops; then it is cut
 
 
@@ -60,23 +63,23 @@ def list_all(search: SearchDependency) -> list[SavedSearchResponse]:
 
 
 @router.get("/{saved_search_id}")
-def get(saved_search_id: str, search: SearchDependency) -> SavedSearchResponse:
+def get(saved_search_id: Key, search: SearchDependency) -> SavedSearchResponse:
     """One saved search."""
     return SavedSearchResponse.of(search.saved_searches.get(saved_search_id))
 
 
 @router.delete("/{saved_search_id}", status_code=204)
-def delete(saved_search_id: str, search: SearchDependency) -> None:
+def delete(saved_search_id: Key, search: SearchDependency) -> None:
     """Deletes a saved search; its listeners get the event `deleted`."""
     search.saved_searches.delete(saved_search_id)
 
 
-@router.get("/{saved_search_id}/events")
+@router.get("/{saved_search_id}/events", response_class=EventSourceResponse, responses=content("text/event-stream"))
 def events(
-    saved_search_id: str,
+    saved_search_id: Key,
     search: SearchDependency,
-    since: str | None = None,
-    last_event_id: Annotated[str | None, Header()] = None,
+    since: Annotated[str | None, Query(pattern=MESSAGE_ID)] = None,
+    last_event_id: Annotated[str | None, Header(pattern=MESSAGE_ID)] = None,
 ) -> EventSourceResponse:
     """Server-sent events: `match`, a hit as a search gives it, within two seconds of the post; where patches are
     searched too, `ranked`, a place and day whose rank has changed since posts or a product came, with its
@@ -115,7 +118,7 @@ async def websocket(
 def _messages(saved_search_id: str, since: str | None, search: Search) -> AsyncIterator[Message]:
     """What one listener gets. Raises NotFound, BadQuery, and HTTPException where too many listen."""
     search.listeners.check_capacity()
-    if since is not None and not (since.isdecimal() and len(since) <= 15):
+    if since is not None and not re.fullmatch(MESSAGE_ID, since):
         raise BadQuery("since", "it is no id of a message", "Send the id of the last message that you have, or none")
     saved_search = search.saved_searches.get(saved_search_id)
     feed = SavedSearchFeed(search.searcher, saved_search, int(since) if since else None)

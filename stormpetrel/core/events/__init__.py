@@ -15,7 +15,7 @@ from stormpetrel.core.events.annotations import (
     ModelUpdated,
     Sign,
 )
-from stormpetrel.core.events.bounds import Id, JsonObject, Key, Latitude, Longitude, Moment
+from stormpetrel.core.events.bounds import Count, Id, Integer, JsonObject, Key, Latitude, Longitude, Moment
 from stormpetrel.core.events.codec import EVENTS, UPGRADES, Upgrade, decode, encode, headers_of
 from stormpetrel.core.events.imagery import (
     Checksum,
