@@ -34,10 +34,9 @@ from stormpetrel.learning.annotations.annotate import Annotations
 from stormpetrel.learning.annotations.annotation_journal import AnnotationEvent, AnnotationJournal
 from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.log import TopicView
-from stormpetrel.log.producer import KafkaProducer
-from stormpetrel.log.record import RecordProducer
+from stormpetrel.log.producer import KafkaProducer, RecordProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader, TopicReader
-from stormpetrel.search.collections import CollectionNames
+from stormpetrel.search.documents import CollectionNames
 from stormpetrel.search.imagery import ImageryCatalogue
 from stormpetrel.search.place_resolution import PlaceResolution
 from stormpetrel.search.query_encoder import QueryEncoder
@@ -66,10 +65,6 @@ class Vectors(VectorReader, VectorScanner, Connected, Protocol):
     """The vector index, and its server's connection."""
 
 
-class LogProducer(EventProducer, RecordProducer, Protocol):
-    """Writes events, and records whose position is told."""
-
-
 @dataclass(frozen=True)
 class Search:
     """The dependency of the routes that search."""
@@ -93,7 +88,7 @@ class Log(NamedTuple):
     """The log as this process reads and writes it."""
 
     reader: TopicReader
-    producer: LogProducer
+    producer: RecordProducer
 
 
 class Stores(NamedTuple):

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from stormpetrel.core.errors import BadPicture, BadQuery, ModelUnavailable, NotFound, StoreUnavailable, StormpetrelError
 
@@ -74,6 +75,13 @@ def _fault(error: Any) -> Fault:
     return Fault(field=field, problem=problem, remedy=remedy or f"{message}; {SHOWS_THE_FORM}")
 
 
+def _allowed_methods(request: Request) -> str:
+    """All methods of the address: the framework names those of one route only."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    served = (methods for path, methods in paths.items() if compile_path(path)[0].match(request.url.path))
+    return ", ".join(sorted({method.upper() for methods in served for method in methods}))
+
+
 def _invalid(*faults: Fault) -> JSONResponse:
     return error_answer(422, list(faults), "invalid")
 
@@ -86,10 +94,11 @@ def add_error_handlers(app: FastAPI) -> None:
         return _invalid(*map(_fault, error.errors()))
 
     @app.exception_handler(HTTPException)
-    async def refused(_: Request, error: HTTPException) -> JSONResponse:
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 400:  # FastAPI's answer to a body that no JSON reader takes
             return _invalid(Fault(field="body", problem="it cannot be read", remedy="Send a JSON object; see /docs"))
-        return error_answer(error.status_code, error.detail, headers=error.headers)
+        headers = {"Allow": _allowed_methods(request)} if error.status_code == 405 else error.headers
+        return error_answer(error.status_code, error.detail, headers=headers)
 
     @app.exception_handler(StormpetrelError)
     async def failed(_: Request, error: StormpetrelError) -> JSONResponse:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Path, Query, Response
 
 from api.dependencies import ModelsDependency
 from api.errors import content
-from api.scoped_request import Descriptor, ScaleLevel, ScopedRequest
+from api.scoped_request import ScopedRequest
 from stormpetrel.core.errors import NotFound
 from stormpetrel.core.events import CollectionId, Id, Integer, LabelId
 from stormpetrel.core.ids import Collection
 from stormpetrel.imagery.patches.geobox import PatchFootprint
+from stormpetrel.learning.active.rounds import Scope
 from stormpetrel.learning.active.structured_query import Predicate
 from stormpetrel.learning.inference import predictions
 from stormpetrel.learning.inference.predictions import SceneClasses, classify_scene
@@ -54,16 +55,15 @@ def classification_map(
     form: Annotated[str, Path(json_schema_extra={"enum": list(MAP_MEDIA_TYPES)})],
     scene_id: Id,
     labels: Annotated[list[LabelId], Query(max_length=12)],
-    collection: CollectionId = "patches",
-    scale_level: ScaleLevel = 120,
-    vector: Descriptor = "fused",
+    collection: Annotated[CollectionId, Query(pattern="^patches")] = "patches",
+    scale_level: Literal["120", "240", "480"] = "120",
+    vector: Literal["sar", "ms", "fused"] = "fused",
 ) -> Response:
     """A scene's patches by the label whose model is surest: `tif` (GeoTIFF), `geojson`, or `png` with its legend."""
     if form not in MAP_MEDIA_TYPES:
         raise NotFound(f"there is no map of format {form!r}; there are {', '.join(MAP_MEDIA_TYPES)}")
-    within = Predicate(scene_id=scene_id)
-    request = ScopedRequest(collection=collection, vector=vector, scale_level=scale_level, within=within)
-    return Response(_rendered(classify_scene(models, request.scope, labels), form), media_type=MAP_MEDIA_TYPES[form])
+    scope = Scope(Collection.parse(collection), vector, int(scale_level), Predicate(scene_id=scene_id))
+    return Response(_rendered(classify_scene(models, scope, labels), form), media_type=MAP_MEDIA_TYPES[form])
 
 
 def _rendered(scene: SceneClasses, form: str) -> bytes:

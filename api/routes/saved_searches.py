@@ -28,7 +28,7 @@ from stormpetrel.search.request import SavedSearchRequest
 from stormpetrel.search.saved_search_feed import Message, SavedSearchFeed
 
 router = APIRouter(prefix="/v1/saved-searches", tags=["saved_searches"])
-MESSAGE_ID = "^[0-9]{1,15}$"
+MESSAGE_ID = "^[0-9]{0,15}$"
 STOP_GRACE_S = 2.0  # a stream ends by itself within a poll when the process stops; then it is cut
 
 
@@ -78,8 +78,8 @@ def delete(saved_search_id: Key, search: SearchDependency) -> None:
 def events(
     saved_search_id: Key,
     search: SearchDependency,
-    since: Annotated[str | None, Query(pattern=MESSAGE_ID)] = None,
-    last_event_id: Annotated[str | None, Header(pattern=MESSAGE_ID)] = None,
+    since: Annotated[str, Query(pattern=MESSAGE_ID)] = "",
+    last_event_id: Annotated[str, Header(pattern=MESSAGE_ID)] = "",
 ) -> EventSourceResponse:
     """Server-sent events: `match`, a hit as a search gives it, within two seconds of the post; where patches are
     searched too, `ranked`, a place and day whose rank has changed since posts or a product came, with its
@@ -94,9 +94,7 @@ def events(
 
 
 @router.websocket("/{saved_search_id}/ws")
-async def websocket(
-    socket: WebSocket, saved_search_id: str, search: SearchDependency, since: str | None = None
-) -> None:
+async def websocket(socket: WebSocket, saved_search_id: str, search: SearchDependency, since: str = "") -> None:
     """The same over WebSocket: JSON messages with `id`, `event` and `data`."""
     await socket.accept()
     try:
@@ -115,10 +113,10 @@ async def websocket(
         await socket.close(1011, str(error)[:100])
 
 
-def _messages(saved_search_id: str, since: str | None, search: Search) -> AsyncIterator[Message]:
+def _messages(saved_search_id: str, since: str, search: Search) -> AsyncIterator[Message]:
     """What one listener gets. Raises NotFound, BadQuery, and HTTPException where too many listen."""
     search.listeners.check_capacity()
-    if since is not None and not re.fullmatch(MESSAGE_ID, since):
+    if not re.fullmatch(MESSAGE_ID, since):
         raise BadQuery("since", "it is no id of a message", "Send the id of the last message that you have, or none")
     saved_search = search.saved_searches.get(saved_search_id)
     feed = SavedSearchFeed(search.searcher, saved_search, int(since) if since else None)

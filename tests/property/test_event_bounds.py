@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,37 +15,46 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import MalformedRecord, UnknownSchema
-from stormpetrel.core.events import (
-    EVENTS,
-    EnrichedPost,
-    ItemsLabelled,
-    PatchDescribed,
-    Post,
-    PostDeleted,
-    ProductAnnounced,
-    SceneDescribed,
-    TermWeights,
-    decode,
-    encode,
-)
-from stormpetrel.projections.patches import patch_document, patch_point, product_document, scene_document
-from stormpetrel.projections.posts import post_document, post_point
-from stormpetrel.projections.predictions import prediction_documents
+from stormpetrel.core.events import EVENTS, Post, PostDeleted, ProductAnnounced, TermWeights, decode, encode
+from stormpetrel.core.ports import Document, Point
+from stormpetrel.imagery.catalogue import cdse
+from stormpetrel.projections import PatchProjection, PostProjection, PredictionProjection, ProductProjection, Projection
+from tests.unit.memory_stores import MemoryDocuments, MemoryVectors
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Json = dict[str, Any]
-DOCUMENTS: dict[type, Any] = {
-    EnrichedPost: lambda event: [post_document(event)],
-    PatchDescribed: lambda event: [patch_document(event)],
-    SceneDescribed: lambda event: [scene_document(event)],
-    ProductAnnounced: lambda event: [product_document(event)],
-    ItemsLabelled: prediction_documents,
-}
-POINTS: dict[type, Any] = {
-    EnrichedPost: lambda event: post_point(event, 0),
-    PatchDescribed: lambda event: patch_point(event, 0),
-}
+
+
+class BsonDocuments(MemoryDocuments):
+    """A document store that holds what BSON can."""
+
+    def upsert(self, collection: str, documents: Sequence[Document]) -> None:
+        for document in documents:
+            assert bson.decode(bson.encode(document)) == document
+        super().upsert(collection, documents)
+
+
+class JsonVectors(MemoryVectors):
+    """A vector index that holds what its wire can."""
+
+    def upsert(self, collection: str, points: Sequence[Point]) -> None:
+        for point in points:
+            assert orjson.loads(orjson.dumps(point.payload)) == point.payload
+
+
+def projections() -> list[Projection[Any]]:
+    documents, vectors = BsonDocuments(), JsonVectors()
+    some = EmbeddingSpec("", 1)
+    return [
+        PostProjection(documents, vectors, "posts", some, some),
+        PatchProjection(documents, vectors, "patches", {}),
+        ProductProjection(documents),
+        PredictionProjection(documents),
+    ]
+
+
 HOSTILE = [
     *(2**63, -(2**63) - 1, 2**64, 10**30, 1e308, -1e308, math.nan, math.inf, -math.inf, 3.5e38, -1, 0, 0.5),
     *("", "\x00", "a\x00b", "x:\n", "x:1\x7f", "\ud800", "a" * 2_000_001, "$ref", "1", "NaN", True, None),
@@ -151,11 +160,9 @@ def records_of(name: str) -> st.SearchStrategy[Json]:
 
 def check_it_can_be_held(event: Any) -> None:
     assert encode(decode(encode(event), type(event))) == encode(event)
-    for document in DOCUMENTS.get(type(event), lambda _: [])(event):
-        assert bson.decode(bson.encode(document)) == document
-    if type(event) in POINTS:
-        point = POINTS[type(event)](event)
-        assert orjson.loads(orjson.dumps(point.payload)) == point.payload
+    for projection in projections():
+        if isinstance(event, projection.event_types):
+            projection.write([event])
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -226,6 +233,36 @@ def test_a_nested_payload_that_a_store_refuses_is_refused(name: str, payload: Js
     assert ProductAnnounced(**fields)
     with pytest.raises(ValidationError, match=name):
         ProductAnnounced(**{**fields, name: payload})
+
+
+product_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10) | st.sampled_from(HOSTILE),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+PRODUCT = {
+    "Name": "S1A_IW_GRDH_1SDV_20251104T171500_20251104T171525_056789_06F8A1_1A2B.SAFE",
+    "ContentLength": 1_000_000,
+    "ContentDate": {"Start": "2025-11-04T17:15:00Z", "End": "2025-11-04T17:15:25Z"},
+    "PublicationDate": "2025-11-04T18:00:00Z",
+    "GeoFootprint": {"type": "Polygon", "coordinates": [[[8, 44], [9, 44], [9, 45], [8, 44]]]},
+    "Attributes": [{"Name": "cloudCover", "Value": 10.0}],
+    "Checksum": [{"Algorithm": "MD5", "Value": "aa"}],
+    "S3Path": "/eodata/x",
+}
+NOTIFICATION = {"SubscriptionEvent": "created", "ProductName": PRODUCT["Name"], "ProductId": "1", "value": PRODUCT}
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(path=st.sampled_from(list(places_in(NOTIFICATION))), value=product_values)
+def test_any_notification_is_a_product_none_or_malformed(path: tuple[Any, ...], value: Any) -> None:
+    try:
+        event = cdse.notification(replaced(NOTIFICATION, path, value), NOW)
+    except MalformedRecord as error:
+        assert str(error)
+    else:
+        if event is not None:
+            check_it_can_be_held(event)
 
 
 def test_a_post_dated_at_the_bounds_keeps_its_moment() -> None:

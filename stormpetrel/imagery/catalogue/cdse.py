@@ -7,6 +7,8 @@ pull queue keeps a notification's product id only.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +46,11 @@ def notification(record: dict[str, Any], received_at: datetime) -> ProductAnnoun
 
     Raises MissingProduct, or MalformedRecord where it is no notification.
     """
+    with _malformed(f"the notification of product {record.get('ProductId')}"):
+        return _event_of(record, received_at)
+
+
+def _event_of(record: dict[str, Any], received_at: datetime) -> ProductAnnounced | ProductWithdrawn | None:
     event = record.get("SubscriptionEvent")
     if event not in ("created", "modified", "deleted"):
         raise MalformedRecord(f"SubscriptionEvent is {event!r}; it must be created, modified or deleted")
@@ -61,33 +68,45 @@ def notification(record: dict[str, Any], received_at: datetime) -> ProductAnnoun
 
 def product(value: dict[str, Any], announced_at: datetime, source: str = "odata") -> ProductAnnounced | None:
     """A product from its OData entity; None where its type is not supported. Raises MalformedRecord."""
+    with _malformed(f"product {value.get('Name')}"):
+        return _announced(value, announced_at, source)
+
+
+@contextmanager
+def _malformed(what: str) -> Iterator[None]:
+    """Whatever a catalogue may send in place of what it should is one error."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, shapely.errors.ShapelyError) as error:
+        reason, _, _ = str(error).partition("\n")
+        raise MalformedRecord(f"{what}: {reason}") from error
+
+
+def _announced(value: dict[str, Any], announced_at: datetime, source: str) -> ProductAnnounced | None:
     name = str(value.get("Name") or "")
     attributes = {entry.get("Name"): entry.get("Value") for entry in value.get("Attributes") or []}
     span = value.get("ContentDate") or {}
     parsed = parse_name(name) or BY_PLATFORM.get(str(attributes.get("platformShortName")).lower())
     if parsed is None or parsed.product_type not in SUPPORTED_TYPES:
         return None
-    try:
-        return ProductAnnounced(
-            product_name=plain_name(name),
-            platform=parsed.platform,
-            product_type=str(attributes.get("productType") or parsed.product_type),
-            sensed_from=span.get("Start") or parsed.sensed_at,
-            sensed_until=span.get("End") or parsed.sensed_at,
-            footprint=mapping(split_at_antimeridian(_footprint(value))),
-            published_at=value.get("PublicationDate"),
-            cloud_cover=attributes.get("cloudCover"),
-            relative_orbit=attributes.get("relativeOrbitNumber") or parsed.relative_orbit,
-            orbit_direction=str(attributes["orbitDirection"]).lower() if attributes.get("orbitDirection") else None,
-            location=_location(value),
-            checksum=_checksum(value),
-            size=value.get("ContentLength"),
-            revision=str(value.get("ModificationDate") or value.get("PublicationDate") or ""),
-            source=source,
-            announced_at=announced_at,
-        )
-    except (ValueError, TypeError, KeyError, shapely.errors.ShapelyError) as error:
-        raise MalformedRecord(f"product {name}: {str(error).splitlines()[0]}") from error
+    return ProductAnnounced(
+        product_name=plain_name(name),
+        platform=parsed.platform,
+        product_type=str(attributes.get("productType") or parsed.product_type),
+        sensed_from=span.get("Start") or parsed.sensed_at,
+        sensed_until=span.get("End") or parsed.sensed_at,
+        footprint=mapping(split_at_antimeridian(_footprint(value))),
+        published_at=value.get("PublicationDate"),
+        cloud_cover=attributes.get("cloudCover"),
+        relative_orbit=attributes.get("relativeOrbitNumber") or parsed.relative_orbit,
+        orbit_direction=str(attributes["orbitDirection"]).lower() if attributes.get("orbitDirection") else None,
+        location=_location(value),
+        checksum=_checksum(value),
+        size=value.get("ContentLength"),
+        revision=str(value.get("ModificationDate") or value.get("PublicationDate") or ""),
+        source=source,
+        announced_at=announced_at,
+    )
 
 
 def _footprint(value: dict[str, Any]) -> Any:
