@@ -158,6 +158,7 @@ class ApiResources:
     def close(self) -> None:
         for view in (self.saved_search_view, self.annotation_view, self.model_view):
             view.close()
+        self.search.listeners.close()
         self.threads.shutdown(wait=False)
         self.documents.close()
         self.vectors.close()

@@ -29,15 +29,16 @@ OPERATIONS = 37  # about; schemathesis counts its cases by operation
 
 
 @contextmanager
-def served(memory_api: MemoryApi) -> Iterator[str]:
-    """The address of the application, served by a thread of this process."""
+def served(memory_api: MemoryApi, endless: bool = True) -> Iterator[str]:
+    """The address of the application, served by a thread of this process. Unless `endless`, a stream of matches ends
+    as soon as it begins."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(memory_api.app(), port=port, log_level="error", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(memory_api.app(), port=port, log_level="error", timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         time.sleep(0.05)
-    memory_api.resources.search.listeners.stopping = lambda: True  # a stream of matches would never end
+    memory_api.resources.search.listeners.stopping = lambda: server.should_exit or not endless
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(10)
@@ -55,7 +56,7 @@ class Fuzzed:
 
 def fuzz(seed: int, cases: int | None = None, seconds: float | None = None, workers: int = 1) -> Fuzzed:
     """Sends about so many cases, or for so long."""
-    with served(MemoryApi()) as address, tempfile.TemporaryDirectory() as directory:
+    with served(MemoryApi(), endless=False) as address, tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / "report.json"
         command: list[Any] = [Path(sys.executable).with_name("schemathesis"), "--config-file", CONFIGURATION, "run"]
         command += [f"{address}/openapi.json", "--seed", seed, "--workers", workers, "--continue-on-failure"]

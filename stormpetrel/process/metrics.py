@@ -20,6 +20,7 @@ SCENE_SECONDS = Histogram(
     buckets=(1, 2, 5, 10, 20, 40, 80, 160, 320),
 )
 LAST_PROGRESS = Gauge("stormpetrel_last_progress_timestamp_seconds", "When this process last finished a batch")
+LISTENERS = Gauge("stormpetrel_listeners", "Clients that listen to saved searches of this process")
 SEARCH_SECONDS = Histogram(
     "stormpetrel_search_seconds",
     "Time of one search, by part",
