@@ -22,6 +22,7 @@ from stormpetrel.core.settings import Settings
 from stormpetrel.process.process_log import set_up_log
 
 MAX_BODY = 15_000_000  # bytes; a picture of 10 MB in base64
+BODY_WITHIN_S = 60.0  # the largest body over 2 Mbit/s
 
 
 def create_app(open_resources: Callable[[], ApiResources]) -> FastAPI:
@@ -39,7 +40,7 @@ def create_app(open_resources: Callable[[], ApiResources]) -> FastAPI:
         description="Finds posts and satellite patches of the same event: by text, pictures, place and time, fused.",
         lifespan=lifespan,
     )
-    app.add_middleware(BodyLimit, max_bytes=MAX_BODY)
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY, within_s=BODY_WITHIN_S)
     for routes in (search, saved_searches, imagery, stac, annotation_routes, feedback, predictions, models):
         app.include_router(routes.router, responses=documented(*EVERYWHERE))
     _add_probes(app)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any
-
-import orjson
 
 from stormpetrel.core.errors import StormpetrelError
 from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn
@@ -37,7 +36,7 @@ class ProductPublisher:
         except StormpetrelError as error:
             if error.is_temporary:
                 raise
-            raw = record if isinstance(record, bytes) else orjson.dumps(record, default=str)
+            raw = record if isinstance(record, bytes) else json.dumps(record, default=str).encode()
             self._producer.dead_letter(PRODUCTS_ANNOUNCED, raw, str(error), f"source {self._source}", provenance)
             self._count("dead")
             return None
