@@ -36,7 +36,9 @@ class ProductPublisher:
         except StormpetrelError as error:
             if error.is_temporary:
                 raise
-            raw = record if isinstance(record, bytes) else json.dumps(record, default=str).encode()
+            raw = (
+                record if isinstance(record, bytes) else json.dumps(record, default=str, separators=(",", ":")).encode()
+            )
             self._producer.dead_letter(PRODUCTS_ANNOUNCED, raw, str(error), f"source {self._source}", provenance)
             self._count("dead")
             return None
