@@ -7,6 +7,7 @@ import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -22,6 +23,7 @@ from stormpetrel.core.settings import Settings
 from stormpetrel.process.process_log import set_up_log
 
 MAX_BODY = 15_000_000  # bytes; a picture of 10 MB in base64
+LONGEST_HEAD = 262_144  # bytes; 20,000 characters of four bytes each, percent-encoded
 BODY_WITHIN_S = 60.0  # the largest body over 2 Mbit/s
 
 
@@ -74,8 +76,6 @@ def _add_probes(app: FastAPI) -> None:
 
 def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT."""
-    import uvicorn
-
     set_up_log("api")
 
     def open_resources() -> ApiResources:
@@ -84,14 +84,19 @@ def run(settings: Settings) -> None:
         gc.freeze()  # models and code stay for good: the collector need not walk through them while a query waits
         return resources
 
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(open_resources),
-            host=settings.api.host,
-            port=settings.api.port,
-            log_level="warning",
-            timeout_graceful_shutdown=4,
-            access_log=False,
-        )
-    )
+    server = uvicorn.Server(server_configuration(create_app(open_resources), settings.api.host, settings.api.port))
     server.run()
+
+
+def server_configuration(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+    """How the application is served; an address takes the longest text that a route takes in one."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        timeout_graceful_shutdown=4,
+        access_log=False,
+        http="h11",
+        h11_max_incomplete_event_size=LONGEST_HEAD,
+    )

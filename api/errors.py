@@ -78,7 +78,10 @@ def _fault(error: Any) -> Fault:
 def _allowed_methods(request: Request) -> str:
     """All methods of the address: the framework names those of one route only."""
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-    served = (methods for path, methods in paths.items() if compile_path(path)[0].match(request.url.path))
+    own = paths.get(request.url.path)
+    served = (
+        [own] if own else [methods for path, methods in paths.items() if compile_path(path)[0].match(request.url.path)]
+    )
     return ", ".join(sorted({method.upper() for methods in served for method in methods}))
 
 

@@ -30,7 +30,7 @@ NIGHT = datetime(2025, 11, 4, 20, tzinfo=UTC)
 TEXTS = ("Strade allagate a Genova", "Flooded streets in Genova", "The dam overflows", "A quiet evening", "Acqua alta")
 SENTINEL_1, SENTINEL_2 = "S1A_IW_GRDH_TEST", "S2B_MSIL2A_TEST"
 SCENE = f"{SENTINEL_2}|{SENTINEL_1}"
-DIMENSIONS = 16
+DIMENSIONS = 384  # as the prior's model has
 
 
 class TextModel:
@@ -42,7 +42,7 @@ class TextModel:
         vectors = np.full((len(texts), DIMENSIONS), 0.01, dtype=np.float32)
         for row, text in enumerate(texts):
             for word in text.lower().split():
-                vectors[row, hashlib.sha256(word.encode(errors="replace")).digest()[0] % DIMENSIONS] += 1
+                vectors[row, hashlib.sha256(word.encode(errors="replace")).digest()[0]] += 1
         unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit
 

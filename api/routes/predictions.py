@@ -53,7 +53,7 @@ def stored_predictions(
 def classification_map(
     models: ModelsDependency,
     form: Annotated[str, Path(json_schema_extra={"enum": list(MAP_MEDIA_TYPES)})],
-    scene_id: Id,
+    scene_id: Annotated[Id, Query(max_length=420)],
     labels: Annotated[list[LabelId], Query(max_length=12)],
     collection: Annotated[CollectionId, Query(pattern="^patches")] = "patches",
     scale_level: Literal["120", "240", "480"] = "120",

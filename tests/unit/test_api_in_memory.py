@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import socket
 from collections.abc import Iterator
@@ -151,3 +153,42 @@ def test_slow_bodies_are_refused_in_time(memory_api: MemoryApi, monkeypatch: pyt
             connection.close()
             assert answer.startswith(b"HTTP/1.1 408"), answer
             assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"] == "request_timeout"
+
+
+# Exchange
+
+
+@pytest.mark.parametrize("person", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "'=1", "''", "ada", "'ada'"])
+def test_a_csv_holds_no_formula_and_reads_back_what_was_written(client: TestClient, person: str) -> None:
+    annotation = {"item_id": "x:1", "label": "related", "sign": "positive", "annotation_id": f"{person}-1"}
+    request = {"collection": "posts/genova", "annotator": person, "annotations": [annotation]}
+    assert client.post("/v1/annotations", json=request).status_code == 201
+    export = client.get("/v1/exchange/csv?collection=posts/genova").text
+    (row,) = csv.DictReader(io.StringIO(export))
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row.values()), row
+    with TestClient(MemoryApi().app()) as other:
+        reply = other.post("/v1/exchange/csv", content=export, headers={"content-type": "text/plain"})
+        assert reply.json() == {"imported": 1, "known": 0, "undone": 0}, reply.text
+        (imported,) = other.get("/v1/annotations?collection=posts/genova").json()["annotations"]
+        assert (imported["annotator"], imported["annotation_id"]) == (person, f"{person}-1")
+
+
+@pytest.mark.parametrize(
+    ("form", "body"),
+    [
+        ("coco", "[" * 200_000),
+        ("coco", '{"annotations": [1]}'),
+        ("coco", '{"annotations": [{"attributes": [["a", 1]]}]}'),
+        ("stac", '{"features": [{"properties": {"stormpetrel:annotations": [1, "a", null]}}]}'),
+        ("stac", '{"features": 1}'),
+        ("stac", "null"),
+        ("csv", "annotation_id,item_id,label,sign,vectors\n1,2,3,4,[1]\n"),
+        ("csv", "annotation_id,item_id,label,sign\n1,2,3,4,5,6\n"),
+        ("csv", "annotation_id,item_id,label,sign\n\x00,\x00\n"),
+        ("csv", f"annotation_id,item_id,label,sign\n{'a' * 200_000},b,c,d\n"),
+    ],
+)
+def test_an_import_of_anything_else_is_refused(client: TestClient, form: str, body: str) -> None:
+    reply = client.post(f"/v1/exchange/{form}", content=body, headers={"content-type": "text/plain"})
+    assert reply.status_code == 422, reply.text
+    assert reply.json()["detail"][0]["field"] == "body"

@@ -36,9 +36,9 @@ class ProductPublisher:
         except StormpetrelError as error:
             if error.is_temporary:
                 raise
-            raw = (
-                record if isinstance(record, bytes) else json.dumps(record, default=str, separators=(",", ":")).encode()
-            )
+            # The standard library's JSON also writes an integer of more than 64 bits.
+            text = "" if isinstance(record, bytes) else json.dumps(record, default=str, separators=(",", ":"))
+            raw = record if isinstance(record, bytes) else text.encode()
             self._producer.dead_letter(PRODUCTS_ANNOUNCED, raw, str(error), f"source {self._source}", provenance)
             self._count("dead")
             return None
