@@ -78,11 +78,9 @@ def _fault(error: Any) -> Fault:
 def _allowed_methods(request: Request) -> str:
     """All methods of the address: the framework names those of one route only."""
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-    own = paths.get(request.url.path)
-    served = (
-        [own] if own else [methods for path, methods in paths.items() if compile_path(path)[0].match(request.url.path)]
-    )
-    return ", ".join(sorted({method.upper() for methods in served for method in methods}))
+    own = request.url.path
+    served = [own] if own in paths else [path for path in paths if compile_path(path)[0].match(own)]
+    return ", ".join(sorted({method.upper() for path in served for method in paths[path]}))
 
 
 def _invalid(*faults: Fault) -> JSONResponse:
