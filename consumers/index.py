@@ -16,6 +16,7 @@ from stormpetrel.core.topics import ITEMS_LABELLED, PATCHES_DESCRIBED, POSTS_ENR
 from stormpetrel.log import BatchConsumer, Record, Rejected
 from stormpetrel.log.batch_consumer import LONGEST_WORK_S
 from stormpetrel.log.consumer import KafkaConsumer
+from stormpetrel.log.lag import GroupOffsets, LagMonitor
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.process.metrics import INDEX_SECONDS, POSTS_INDEXED
 from stormpetrel.process.probes import Readiness, serve_probes
@@ -75,6 +76,7 @@ def run(settings: Settings) -> None:
         PATCHES_DESCRIBED: PatchProjection(documents, vectors, patches.name, patch_embeddings(settings)),
     }
     log.info("index consumer is set up", posts=posts.name, patches=patches.name)
-    consumer = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S)
+    consumer, offsets = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S), GroupOffsets(settings.kafka, STAGE)
+    LagMonitor(offsets, list(projections), consumer.assigned, readiness, settings.kafka.stalled_after_s).start()
     work = BatchConsumer(consumer, KafkaProducer(settings.kafka), STAGE, IndexWork(projections), readiness)
     work.run([topic.name for topic in projections], settings.index.batch, settings.index.batch_within_s)

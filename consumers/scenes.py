@@ -25,6 +25,7 @@ from stormpetrel.imagery.types import Scene
 from stormpetrel.log import BatchConsumer, Record, Rejected, TopicReader, TopicView
 from stormpetrel.log.batch_consumer import LONGEST_WORK_S
 from stormpetrel.log.consumer import KafkaConsumer
+from stormpetrel.log.lag import GroupOffsets, LagMonitor
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.process.metrics import SCENE_SECONDS, SCENES
@@ -213,6 +214,8 @@ def run(settings: Settings) -> None:
     known_products = KnownProducts(KafkaTopicReader(settings.kafka))
     producer = KafkaProducer(settings.kafka)
     work = SceneWork(settings.imagery, producer, known_products, documents, Downloads.of(settings.imagery))
-    consumer = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S)
+    consumer, offsets = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S), GroupOffsets(settings.kafka, STAGE)
+    patience_s = LONGEST_WORK_S + settings.kafka.stalled_after_s  # a scene takes minutes
+    LagMonitor(offsets, [PRODUCTS_ANNOUNCED], consumer.assigned, readiness, patience_s).start()
     BatchConsumer(consumer, producer, STAGE, work, readiness).run([PRODUCTS_ANNOUNCED.name], batch=1, within_s=0.5)
     known_products.close()

@@ -20,10 +20,22 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class TopicSettings(Section):
+    """Of one topic: partitions when it is made, and days that it keeps records (-1: for ever)."""
+
+    partitions: int | None = Field(None, ge=1)
+    retention_days: float | None = Field(None, ge=-1)
+
+
 class Kafka(Section):
+    """The broker, and how topics are made. `topics` are exceptions, by the topic's name."""
+
     bootstrap: str = "127.0.0.1:9092"
     replication_factor: int = Field(1, ge=1)
+    min_insync_replicas: int = Field(1, ge=1)
+    topics: dict[str, TopicSettings] = {}
     group_prefix: str = "stormpetrel"
+    stalled_after_s: float = Field(120, gt=0)
 
 
 class Mongo(Section):

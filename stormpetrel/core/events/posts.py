@@ -155,11 +155,12 @@ class EnrichedPost(Event):
 
     A near-duplicate names its original in `duplicate_of`; it is counted there and has no vectors. `relevance` has the
     predictions of the annotated collections' models at enrichment. `visual_vector` and `concepts` describe the first
-    photo; `photo_problem` is the reason where a photo could not be described.
+    photo; `photo_problem` is the reason where a photo could not be described. The first 50 mentions of places are
+    resolved; `mentions_left_out` counts the others.
     """
 
-    version: ClassVar[int] = 5
-    schema_version: int = 5
+    version: ClassVar[int] = 6
+    schema_version: int = 6
     post: Post
     clean_text: Annotated[str, Field(max_length=4 * MAX_TEXT)]  # NFC makes at most three characters of one
     language: Key
@@ -168,6 +169,7 @@ class EnrichedPost(Event):
     similarity: Share | None = None
     places: Several[Place] = ()
     unresolved_names: Several[UnresolvedName] = ()
+    mentions_left_out: Annotated[Count, Field(ge=1)] | None = None
     text_vector: Vector | None = None
     terms: TermWeights | None = None
     visual_vector: Vector | None = None
