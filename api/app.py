@@ -8,17 +8,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import FastAPI
 
 import stormpetrel
+from api import probes
 from api.body_limit import BodyLimit
 from api.dependencies import ApiResources
 from api.errors import EVERYWHERE, add_error_handlers, documented
 from api.routes import annotations as annotation_routes
 from api.routes import feedback, imagery, models, predictions, saved_searches, search, stac
-from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.settings import Settings
 from stormpetrel.process.process_log import set_up_log
 
@@ -45,33 +43,9 @@ def create_app(open_resources: Callable[[], ApiResources]) -> FastAPI:
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY, within_s=BODY_WITHIN_S)
     for routes in (search, saved_searches, imagery, stac, annotation_routes, feedback, predictions, models):
         app.include_router(routes.router, responses=documented(*EVERYWHERE))
-    _add_probes(app)
+    app.include_router(probes.router)
     add_error_handlers(app)
     return app
-
-
-def _add_probes(app: FastAPI) -> None:
-    @app.get("/healthz", tags=["probes"])
-    def healthz() -> dict[str, str]:
-        """The process lives."""
-        return {"status": "ok"}
-
-    @app.get("/readyz", tags=["probes"], responses={503: {"description": "Which one does not"}})
-    def readyz(request: Request) -> JSONResponse:
-        """Both stores answer; else 503 with the one that does not."""
-        resources: ApiResources = request.app.state.resources
-        waiting = {}
-        for name, ping in (("mongo", resources.documents.ping), ("qdrant", resources.vectors.ping)):
-            try:
-                ping()
-            except StoreUnavailable as error:
-                waiting[name] = str(error)
-        return JSONResponse({"status": "waiting" if waiting else "ready", **waiting}, 503 if waiting else 200)
-
-    @app.get("/metrics", tags=["probes"], response_class=PlainTextResponse)
-    def metrics() -> Response:
-        """Prometheus metrics of this process."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 def run(settings: Settings) -> None:

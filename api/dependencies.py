@@ -143,6 +143,12 @@ class ApiResources:
         cache = EmbeddingCache(self.vectors)
         self.models = LabelModels(self.annotations, cache, prior, scorer, self.producer, texts, self._patches_of_text)
 
+    @property
+    def views(self) -> dict[str, TopicView]:
+        """The topics that this process follows, by name."""
+        followed = ((SAVED_SEARCHES, self.saved_search_view), (ANNOTATIONS, self.annotation_view))
+        return {topic.name: view for topic, view in (*followed, (MODELS_UPDATED, self.model_view))}
+
     def _write_annotations(self, events: Sequence[AnnotationEvent]) -> None:
         keys = [CATALOGUE_KEY if isinstance(event, LabelDefined) else event.collection for event in events]
         self.annotation_view.write(list(zip(keys, events, strict=True)))
@@ -156,7 +162,7 @@ class ApiResources:
         return [member.id for hit in answer.hits for member in hit.members if member.kind == "patch"]
 
     def close(self) -> None:
-        for view in (self.saved_search_view, self.annotation_view, self.model_view):
+        for view in self.views.values():
             view.close()
         self.search.listeners.close()
         self.threads.shutdown(wait=False)

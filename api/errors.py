@@ -69,6 +69,9 @@ def _fault(error: Any) -> Fault:
             return Fault(field=field, problem="it is missing", remedy=f"Give it; {SHOWS_THE_FORM}")
         case "extra_forbidden":
             return Fault(field=field, problem="no field has this name", remedy="Leave it out; /docs shows the names")
+        case "string_pattern_mismatch":
+            problem = "it has another form, or a control character in it"
+            return Fault(field=field, problem=problem, remedy=f"Its form is {error['ctx']['pattern']}")
         case "json_invalid":
             return Fault(field="body", problem=f"it is not JSON: {message}", remedy="Send a JSON object")
     problem, _, remedy = message.partition("; ")

@@ -52,7 +52,7 @@ class MemoryApi:
 
     def __init__(self, **settings: Any) -> None:
         self.log, self.documents, self.index = MemoryLog(), PagedDocuments(), MemoryIndex()
-        self.producer = MemoryProducer(self.log)
+        self.producer, self.reader = MemoryProducer(self.log), MemoryTopicReader(self.log)
         self.settings = Settings(catalogue={"secret": "push"}, **settings)
         self.resources: ApiResources
         self._fill()
@@ -63,7 +63,7 @@ class MemoryApi:
     def _open(self) -> ApiResources:
         names: Any = SimpleNamespace(posts="posts", patches="patches")
         encoder = QueryEncoder(TextModel(), DescriptorModel(concept_list()), concept_list(), PATCH_DESCRIPTORS)
-        log = Log(MemoryTopicReader(self.log), self.producer)
+        log = Log(self.reader, self.producer)
         stores = Stores(self.documents, self.index, names)
         self.resources = ApiResources(self.settings, log, stores, encoder, PlaceResolution(open_geoparser))
         return self.resources
