@@ -33,6 +33,7 @@ VIEW_RECORDS_PASSED_OVER = Counter(
     "stormpetrel_view_records_passed_over_total", "Records that could not be applied to a view of a topic", ["topic"]
 )
 LAST_PROGRESS = Gauge("stormpetrel_last_progress_timestamp_seconds", "When this process last finished a batch")
+LISTENERS = Gauge("stormpetrel_listeners", "Clients that listen to saved searches of this process")
 SEARCH_SECONDS = Histogram(
     "stormpetrel_search_seconds",
     "Time of one search, by part",
