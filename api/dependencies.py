@@ -35,6 +35,7 @@ from stormpetrel.log import TopicView
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.search.imagery import ImageryCatalogue
+from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.place_resolution import PlaceResolution
 from stormpetrel.search.request import SearchRequest
 from stormpetrel.search.saved_search_register import SavedSearchEvent, SavedSearchRegister
@@ -84,7 +85,8 @@ class ApiResources:
         scorer = Scorer()
         self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take).start()
         stores = (self.vectors, self.documents, self.collections)
-        searcher = Searcher(*stores, self.encoder, learned_fusion(), settings.api.list_depth, self.threads)
+        names = PlaceNames(partial(open_gazetteer, settings))
+        searcher = Searcher(*stores, self.encoder, learned_fusion(), settings.api.list_depth, self.threads, names)
         places = PlaceResolution(lambda: (open_geoparser(settings), open_gazetteer(settings).version))
         self.search = Search(searcher, saved_searches, Listeners(), places)
         catalogue = ImageryCatalogue(*stores, partial(picture_folder, settings.imagery))

@@ -57,6 +57,10 @@ def post_point(event: EnrichedPost, indexed_at: int) -> Point:
         "ingested_at": milliseconds(event.post.ingested_at),
         "indexed_at": indexed_at,
         "location": [{"lon": place.longitude, "lat": place.latitude} for place in places],
+        "countries": sorted({place.country_code for place in event.places if place.country_code}),
+        "divisions": sorted(
+            {f"{place.country_code}.{place.admin1_code}" for place in event.places if place.admin1_code}
+        ),
         "labels": [label for label, score in scores.items() if score.probability >= LABEL_FROM],
         "unsure": [label for label, score in scores.items() if score.unsure],
     }

@@ -17,6 +17,8 @@ from stormpetrel.core.ports import Filter
 class Area:
     """A place to search around: its centre in degrees (WGS 84), and a limit where it has one.
 
+    With a limit it is a filter, and ranks only where a modality of place is named; without one it is evidence.
+
     `box` is west, south, east, north; `polygon` a closed ring of (longitude, latitude).
     """
 
@@ -32,9 +34,14 @@ class Area:
 
     def narrowed(self, unbounded: Filter) -> Filter:
         """The filter, narrowed to this area; its own boxes still apply."""
-        circle = (self.longitude, self.latitude, self.radius_km) if self.radius_km is not None else None
+        circle = (self.longitude, self.latitude, self.radius_km) if self.radius_km is not None else unbounded.circle
         boxes = (*unbounded.boxes, self.box) if self.box else unbounded.boxes
-        return replace(unbounded, boxes=boxes, polygon=self.polygon, circle=circle)
+        return replace(unbounded, boxes=boxes, polygon=self.polygon or unbounded.polygon, circle=circle)
+
+    def within(self, unbounded: Filter, radius_km: float) -> Filter:
+        """The filter, narrowed to a circle around the centre, which is no larger than the area's own."""
+        limit = min(radius_km, self.radius_km if self.radius_km is not None else radius_km)
+        return replace(unbounded, circle=(self.longitude, self.latitude, limit))
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,9 @@ class Query:
     """Each part that is present belongs to a modality of its own.
 
     `text` and `visual` are unit vectors of their models, float32; `terms` and `concepts` sparse ones. `exclude` is a
-    post that is no hit. `depth` is the length of each list. `only` names the modalities to search (None: all but
-    `spatiotemporal`); `score_threshold` is the lowest score with which a hit stays in a modality's list; `weights` how
-    much a modality counts in the fusion (1 where none is given).
+    post that is no hit. `depth` is the length of each list. `only` names the modalities to search (None: those
+    that `active_modalities` says); `score_threshold` is the lowest score with which a hit stays in a modality's list;
+    `weights` how much a modality counts in the fusion (1 where none is given).
     """
 
     text: NDArray[np.float32] | None = None
@@ -62,6 +69,13 @@ class Query:
     score_threshold: Mapping[str, float] = field(default_factory=dict)
 
     @property
+    def ranks_by_place(self) -> bool:
+        """Whether the place is evidence: it has no end, or a modality of place is named."""
+        named = self.only is not None and not self.only.isdisjoint(("space", "spatiotemporal"))
+        return self.area is not None and (named or not self.area.bounded)
+
+    @property
     def is_empty(self) -> bool:
         """Whether no modality has a part to look for."""
-        return all(part is None for part in (self.text, self.terms, self.visual, self.concepts, self.area, self.at))
+        parts = (self.text, self.terms, self.visual, self.concepts, self.at)
+        return not self.ranks_by_place and all(part is None for part in parts)

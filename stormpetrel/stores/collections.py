@@ -74,7 +74,7 @@ def posts_collection(prefix: str, text: tuple[str, int], visual: tuple[str, int]
         f"{prefix}posts-{made_with}",
         dense,
         {"lexical": True, "concepts": False},
-        ("source", "language", "kind", "duplicate_of", "labels", "unsure", *CELLS),
+        ("source", "language", "kind", "duplicate_of", "countries", "divisions", "labels", "unsure", *CELLS),
         ("event_time", "ingested_at", "indexed_at"),
     )
 

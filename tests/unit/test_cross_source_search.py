@@ -12,7 +12,8 @@ import numpy as np
 from stormpetrel.core.ports import Filter, IndexQuery, OrderQuery, Scored
 from stormpetrel.fusion import RankList
 from stormpetrel.search import Area, PostSearch, Query
-from stormpetrel.search.cross_source import CrossSourceSearch, PatchQuery, by_cell, cell_at, patch_filter
+from stormpetrel.search.cross_source import CrossSourceSearch, PatchQuery, by_cell, cell_at
+from stormpetrel.search.patch_lists import patch_filter
 from stormpetrel.search.saved_cross_source import SavedCrossSourceMatcher
 
 AT = datetime(2025, 11, 4, 18, tzinfo=UTC)

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound
+from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.vision.concepts import ConceptList
 from stormpetrel.search import Area, SearchRequest
+from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.query_builder import QueryBuilder
 from stormpetrel.search.query_encoder import QueryEncoder
 
@@ -48,11 +50,15 @@ class Stores:
         return {"x:1": {"visual": np.ones(2, dtype=np.float32)}} if "x:1" in ids else {}
 
 
+def no_gazetteer() -> Gazetteer:
+    raise AssertionError("this request names no place")
+
+
 def builder(text_model: Any) -> QueryBuilder:
     stores: Any = Stores()
     encoder = QueryEncoder(text_model, MISSING, ConceptList(()), {"sar": EmbeddingSpec("sar@1", 3)})
     names = SimpleNamespace(posts="posts", patches="patches")
-    return QueryBuilder(stores, stores, names, encoder, 10, ThreadPoolExecutor(1))
+    return QueryBuilder(stores, stores, names, encoder, 10, ThreadPoolExecutor(1), PlaceNames(no_gazetteer))
 
 
 def test_an_example_gives_its_text_words_picture_place_and_time() -> None:
