@@ -6,6 +6,8 @@ Imports stay inside the commands, so that `--help` answers at once.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import typer
 
@@ -23,9 +25,59 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in (demo, processes, topics, search, checks, models, places, evaluations, training, pictures):
-        module.attach(app)
+    _add(app, demo=demo.demo, up=processes.up, down=processes.down, worker=processes.worker, serve=processes.serve)
+    _add(app, bench=processes.bench, search=search.search, verify=checks.verify, lag=checks.lag, doctor=checks.doctor)
+    _add(app, pictures=pictures.pictures)
+    groups = {
+        "consume": _group(
+            "Consumers that write in bulk.", index=processes.consume_index, scenes=processes.consume_scenes
+        ),
+        "sources": _group(
+            "Bring posts and products in.",
+            run=processes.run_source,
+            replay=processes.replay_posts,
+            announce=processes.announce_products,
+        ),
+        "topics": _group("The topics.", apply=topics.apply, list=topics.list_topics),
+        "dead": _group("Records that could not be processed.", list=topics.list_dead, replay=topics.replay_dead),
+        "schemas": _group("The published contract of the topics.", export=topics.export_schemas),
+        "model": _group(
+            "The models: export them once, check them.", export=models.export, check=models.check, earth=models.earth
+        ),
+        "places": _group("Place names and the points they stand for.", build=places.build, resolve=places.resolve),
+        "eval": _group(
+            "Measure on labelled real data.",
+            retrieval=evaluations.retrieval,
+            patches=evaluations.patches,
+            places=evaluations.places,
+            annotation=evaluations.annotation,
+        ),
+        "train": _group(
+            "Learn from labelled real data.",
+            fusion=training.train_fusion_weights,
+            places=training.train_places,
+            relevance=training.train_relevance,
+        ),
+        "generate": _group("Write generated data whose truth is known.", scene=training.generate_scene),
+    }
+    for name, group in groups.items():
+        app.add_typer(group, name=name)
+    local = _group("Servers of the local stack.", vectors=processes.serve_vectors, optimise=processes.optimise_shard)
+    app.add_typer(local, name="local", hidden=True)
     return app
+
+
+def _group(help_text: str, **commands: Callable[..., Any]) -> typer.Typer:
+    """`stormpetrel NAME COMMAND` for each of the commands."""
+    group = typer.Typer(help=help_text, no_args_is_help=True)
+    group.callback()(lambda: None)  # without it typer makes a lone command the group itself
+    _add(group, **commands)
+    return group
+
+
+def _add(group: typer.Typer, **commands: Callable[..., Any]) -> None:
+    for name, command in commands.items():
+        group.command(name)(command)
 
 
 def main() -> None:

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from stormpetrel.cli.declaration import AsJson
-
-
-def attach(app: typer.Typer) -> None:
-    """Adds the checks."""
-    for command in (verify, lag, doctor):
-        app.command()(command)
+from stormpetrel.cli.command import AsJson, load_settings, print_result
+from stormpetrel.core.errors import LostOrDoubled
 
 
 def verify(as_json: AsJson = False) -> None:
@@ -18,14 +13,12 @@ def verify(as_json: AsJson = False) -> None:
     from dataclasses import asdict
 
     from stormpetrel.bootstrap import open_index, post_collection
-    from stormpetrel.cli.console import ERROR, print_result
-    from stormpetrel.core.errors import LostOrDoubled
-    from stormpetrel.core.settings import Settings
+    from stormpetrel.cli.console import ERROR
     from stormpetrel.log.topic_reader import KafkaTopicReader
     from stormpetrel.stores.mongo import MongoStore
     from stormpetrel.verification import verify as compare
 
-    settings = Settings()
+    settings = load_settings()
     with ERROR.status("reading the log and both stores"):
         result = compare(
             KafkaTopicReader(settings.kafka),
@@ -46,11 +39,9 @@ def verify(as_json: AsJson = False) -> None:
 
 def lag(as_json: AsJson = False) -> None:
     """How many records each consumer group has still to work on."""
-    from stormpetrel.cli.console import print_result
-    from stormpetrel.core.settings import Settings
     from stormpetrel.log.admin import consumer_lags
 
-    lags = consumer_lags(Settings().kafka)
+    lags = consumer_lags(load_settings().kafka)
     print_result(lags, "\n".join(f"{group}: {count:,} records" for group, count in lags.items()), as_json)
 
 
@@ -58,7 +49,6 @@ def doctor(
     only: str = typer.Option("all", help="tests: what `make test` needs; all: the demo too."), as_json: AsJson = False
 ) -> None:
     """Say what is missing on this machine, and how to get it: exit 2 where something is."""
-    from stormpetrel.cli.console import print_result
     from stormpetrel.local.broker import require_java
 
     require_java()

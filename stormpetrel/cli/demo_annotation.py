@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from stormpetrel.cli.demo_scenes import demo_ground
+import httpx
 
-if TYPE_CHECKING:
-    import httpx
-
-    from stormpetrel.core.settings import Settings
+from stormpetrel.cli.console import say
+from stormpetrel.cli.demo_scenes import GROUND
+from stormpetrel.core.ids import PatchId
+from stormpetrel.demo.scenes import MUD, WATER
+from stormpetrel.evaluation.labelled_scene import LabelledClass, patch_labels
 
 ROUNDS, LABELS_A_ROUND = 3, 10
 SCALE_LEVEL = 120  # px
 ANALYST = "demo"
 
 
-def annotate_demo(settings: Settings, posts: Mapping[str, bool], scene_id: str) -> None:
+def annotate_demo(client: httpx.Client, posts: Mapping[str, bool], scene_id: str) -> None:
     """Three rounds of ten labels on posts (`posts` says of each whether it is about the flood) and on the scene's
     patches. Prints how many of all the others each model then classifies correctly."""
-    import httpx
-
-    from stormpetrel.cli.console import say
-
-    address = f"http://{settings.api.host}:{settings.api.port}"
-    with httpx.Client(base_url=address, timeout=60) as client:
-        start = {"text": "streets under water, people trapped"}
-        curve = _run_rounds(client, {"collection": "posts/demo"}, "flood", posts, start)
-        _report("posts about the flood", curve, len(posts))
-        patches = _water_patches(client, scene_id)
-        scope = {"collection": "patches/demo", "within": {"scene_id": scene_id}}
-        start = {"item_id": next(patch_id for patch_id, is_water in patches.items() if is_water)}
-        _report("patches of water", _run_rounds(client, scope, "water-bodies", patches, start), len(patches))
+    start = {"text": "streets under water, people trapped"}
+    curve = _run_rounds(client, {"collection": "posts/demo"}, "flood", posts, start)
+    _report("posts about the flood", curve, len(posts))
+    patches = _water_patches(client, scene_id)
+    scope = {"collection": "patches/demo", "within": {"scene_id": scene_id}}
+    start = {"item_id": next(patch_id for patch_id, is_water in patches.items() if is_water)}
+    _report("patches of water", _run_rounds(client, scope, "water-bodies", patches, start), len(patches))
     query = f"scene_id={scene_id}&labels=water-bodies&collection=patches/demo"
-    say(f"its map: {address}/v1/maps/png?{query}; the models of posts: {address}/v1/models")
+    say(f"its map: {client.base_url}/v1/maps/png?{query}; the models of posts: {client.base_url}/v1/models")
 
 
 def _run_rounds(
@@ -66,8 +61,6 @@ def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, An
 
 
 def _report(title: str, curve: list[dict[str, Any]], count: int) -> None:
-    from stormpetrel.cli.console import say
-
     newest = curve[-ROUNDS:]
     accuracy = ", ".join(f"{point['accuracy']:.0%}" for point in newest)
     say(
@@ -78,13 +71,8 @@ def _report(title: str, curve: list[dict[str, Any]], count: int) -> None:
 
 def _water_patches(client: httpx.Client, scene_id: str) -> dict[str, bool]:
     """Whether at least a third of each patch of the scene is water, by patch id."""
-    from stormpetrel.core.ids import PatchId
-    from stormpetrel.demo.scenes import MUD, WATER
-    from stormpetrel.evaluation.labelled_scene import LabelledClass, patch_labels
-
-    ground = demo_ground()
-    is_water = patch_labels(ground.truth(flood=True), SCALE_LEVEL, LabelledClass((WATER, MUD)))
-    north, west = round(ground.north / (10 * SCALE_LEVEL)), round(ground.west / (10 * SCALE_LEVEL))
+    is_water = patch_labels(GROUND.truth(flood=True), SCALE_LEVEL, LabelledClass((WATER, MUD)))
+    north, west = round(GROUND.north / (10 * SCALE_LEVEL)), round(GROUND.west / (10 * SCALE_LEVEL))
     request = {"collection": "patches/demo", "within": {"scene_id": scene_id}, "limit": 1000}
     items = _post(client, "/v1/structured-query", request)["items"]
     patches = {item["item_id"]: PatchId.parse(item["item_id"]) for item in items}

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from stormpetrel.cli.declaration import AsJson, add_group
+from stormpetrel.cli.command import AsJson, load_settings, print_json
 
 Json = dict[str, Any]
-
-
-def attach(app: typer.Typer) -> None:
-    """Adds the evaluations."""
-    add_group(
-        app,
-        "eval",
-        "Measure on labelled real data.",
-        retrieval=retrieval,
-        patches=patches,
-        places=places,
-        annotation=annotation,
-    )
 
 
 def retrieval(
@@ -33,9 +20,8 @@ def retrieval(
 ) -> None:
     """Every modality and every fusion on a test collection: P@10, mAP, nDCG@10, significance, latency."""
     from stormpetrel.bootstrap import open_geoparser
-    from stormpetrel.cli.console import print_json, say
+    from stormpetrel.cli.console import say
     from stormpetrel.cli.system import load_text_encoder
-    from stormpetrel.core.settings import Settings
     from stormpetrel.evaluation.patch_retrieval import evaluate_patch_sets
     from stormpetrel.evaluation.retrieval import evaluate
     from stormpetrel.evaluation.test_collections import read_collections
@@ -44,7 +30,7 @@ def retrieval(
     collections = read_collections(data, queries, may_be_none=bool(sets))
     version = None
     if collections:
-        settings = Settings()
+        settings = load_settings()
         encoder, geoparser = load_text_encoder(settings, say), open_geoparser(settings)
         version = encoder.version
         sets |= {collection.name: evaluate(collection, encoder, geoparser, say) for collection in collections}
@@ -56,10 +42,9 @@ def retrieval(
 
 
 def _print_retrieval(name: str, report: Json) -> None:
-    methods = sorted(report["methods"].items(), key=lambda pair: -pair[1]["map"])
-    rows = ((method, *_figures(scores, ("p10", "map", "ndcg10", "p95_ms"))) for method, scores in methods)
-    title = f"{name}, {report['queries']} queries"
-    _print_table(title, ("method", "P@10", "mAP", "nDCG@10", "p95 ms"), rows)
+    methods = dict(sorted(report["methods"].items(), key=lambda pair: -pair[1]["map"]))
+    columns = {"p10": "P@10", "map": "mAP", "ndcg10": "nDCG@10", "p95_ms": "p95 ms"}
+    _print_table(f"{name}, {report['queries']} queries", "method", columns, methods)
     typer.echo(
         f"{report['fused']} against {report['best_single']}: p = {report['p_vs_best_single']}; against rrf: "
         f"p = {report['p_vs_rrf']}; loses more than .05 AP on {100 * report['lost_share']:.1f} % of queries\n"
@@ -71,20 +56,16 @@ def patches(
     as_json: AsJson = False,
 ) -> None:
     """Patch retrieval by land cover for S1, S2 and fused descriptors; water against masks and hand-drawn labels."""
-    from stormpetrel.cli.console import print_json
     from stormpetrel.evaluation.patches import evaluate
 
     report = evaluate(data)
     if as_json:
         print_json(report)
         return
-    rows: Iterable[tuple[str, ...]] = (
-        (name, str(scores["patches"]), str(scores["images"]), *_figures(scores, ("sar", "ms", "fused")))
-        for name, scores in report["sets"].items()
-    )
-    _print_table("patch retrieval by label", ("set", "patches", "images", "S1 mAP", "S2 mAP", "fused mAP"), rows)
-    rows = ((name, *_figures(scores, ("iou", "precision", "recall"))) for name, scores in report["new_water"].items())
-    _print_table("water", ("scene", "IoU", "precision", "recall"), rows)
+    columns = {"patches": "patches", "images": "images", "sar": "S1 mAP", "ms": "S2 mAP", "fused": "fused mAP"}
+    _print_table("patch retrieval by label", "set", columns, report["sets"])
+    columns = {"iou": "IoU", "precision": "precision", "recall": "recall"}
+    _print_table("water", "scene", columns, report["new_water"])
 
 
 def places(
@@ -94,12 +75,11 @@ def places(
 ) -> None:
     """How well place names are recognised on events that the tagger never saw, and how near their points are."""
     from stormpetrel.bootstrap import TAGGER
-    from stormpetrel.cli.console import print_json, say
-    from stormpetrel.core.settings import Settings
+    from stormpetrel.cli.console import say
     from stormpetrel.evaluation.places import evaluate
     from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 
-    settings = Settings()
+    settings = load_settings()
     directory = ensure_gazetteer(settings.cache, settings.places.gazetteer)
     report = evaluate(data, directory, settings.places.tagger or TAGGER, say, plain)
     if as_json:
@@ -112,8 +92,7 @@ def _print_places(report: Json) -> None:
     recognition = report["recognition"]
     by_name = {**recognition["by_event"], "all": recognition["exact"], "all, overlapping": recognition["overlap"]}
     by_name |= {name.replace("_", " "): baseline["exact"] for name, baseline in report["baselines"].items()}
-    rows = ((name, *_figures(scores, ("p", "r", "f1"))) for name, scores in by_name.items())
-    _print_table("names, exact spans", ("event", "precision", "recall", "F1"), rows)
+    _print_table("names, exact spans", "event", {"p": "precision", "r": "recall", "f1": "F1"}, by_name)
     if points := report["resolution"]:
         in_box = "unknown" if points["in_box"] is None else f"{points['in_box']:.0%}"
         typer.echo(
@@ -133,9 +112,8 @@ def annotation(
 ) -> None:
     """A simulated analyst labels patches (three rounds of ten) and posts (200 an event); scored on the other half."""
     from stormpetrel.bootstrap import label_catalogue
-    from stormpetrel.cli.console import print_json, say
+    from stormpetrel.cli.console import say
     from stormpetrel.cli.system import load_text_encoder
-    from stormpetrel.core.settings import Settings
     from stormpetrel.evaluation.annotated_posts import evaluate_posts
     from stormpetrel.evaluation.annotation import evaluate_patches
     from stormpetrel.evaluation.labelled_events import has_events
@@ -143,7 +121,7 @@ def annotation(
     catalogue = label_catalogue()
     report: Json = {"patches": evaluate_patches(data, catalogue, scene // 480 * 480, say), "posts": {}}
     if has_events(data):
-        report["posts"] = evaluate_posts(data, load_text_encoder(Settings(), say), catalogue, say)
+        report["posts"] = evaluate_posts(data, load_text_encoder(load_settings(), say), catalogue, say)
     if as_json:
         print_json(report)
     else:
@@ -151,35 +129,43 @@ def annotation(
 
 
 def _print_annotation(report: Json) -> None:
-    keys = ("accuracy_by_round", "random_by_round", "ap_by_round", "random_ap_by_round")
-    rows: Iterable[tuple[str, ...]] = (
-        (
-            name,
-            descriptor,
-            *(" ".join(f"{value:.3f}" for value in scores[key]) for key in keys),
-            *_figures(scores, ("one_shot",)),
-        )
+    descriptors = {
+        f"{name}, {descriptor}": scores
         for name, patches in report["patches"].items()
         for descriptor, scores in patches["descriptors"].items()
-    )
-    columns = ["set", "descriptor", "accuracy by round", "at random", "AP by round", "at random", "one shot"]
-    _print_table("patches: 10 labels a round", columns, rows)
-    figures = ("macro_f1", "chance", "unlabelled", "supervised", "whole_event")
-    rows = ((name, str(posts["events"]), *_figures(posts, figures)) for name, posts in report["posts"].items())
-    columns = ["set", "events", "macro F1", "random labels", "no label", "all of the pool", "labels counted too"]
-    _print_table("posts: 200 labels an event", columns, rows)
+    }
+    columns = {
+        "accuracy_by_round": "accuracy by round",
+        "random_by_round": "at random",
+        "ap_by_round": "AP by round",
+        "random_ap_by_round": "at random",
+        "one_shot": "one shot",
+    }
+    _print_table("patches: 10 labels a round", "set, descriptor", columns, descriptors)
+    columns = {
+        "events": "events",
+        "macro_f1": "macro F1",
+        "chance": "random labels",
+        "unlabelled": "no label",
+        "supervised": "all of the pool",
+        "whole_event": "labels counted too",
+    }
+    _print_table("posts: 200 labels an event", "set", columns, report["posts"])
 
 
-def _figures(scores: Json, keys: Iterable[str]) -> list[str]:
-    return ["-" if scores[key] is None else f"{scores[key]:.3f}" for key in keys]
-
-
-def _print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+def _print_table(title: str, first_column: str, columns: Mapping[str, str], rows: Mapping[str, Json]) -> None:
+    """One row a name; `columns` says what each figure of a row is called."""
     from rich.table import Table
 
     from stormpetrel.cli.console import OUT
 
-    table = Table(*columns, title=title)
-    for row in rows:
-        table.add_row(*row)
+    table = Table(first_column, *columns.values(), title=title)
+    for name, figures in rows.items():
+        table.add_row(name, *(_cell(figures[key]) for key in columns))
     OUT.print(table)
+
+
+def _cell(figure: Any) -> str:
+    if isinstance(figure, list):
+        return " ".join(map(_cell, figure))
+    return "-" if figure is None else f"{figure:.3f}" if isinstance(figure, float) else str(figure)

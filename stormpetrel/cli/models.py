@@ -6,12 +6,7 @@ from pathlib import Path
 
 import typer
 
-from stormpetrel.cli.declaration import AsJson, add_group
-
-
-def attach(app: typer.Typer) -> None:
-    """Adds the model commands."""
-    add_group(app, "model", "The models: export them once, check them.", export=export, check=check, earth=earth)
+from stormpetrel.cli.command import AsJson, load_settings, print_result
 
 
 def export(
@@ -21,12 +16,11 @@ def export(
     """Bring the configured models into the cache as ONNX."""
     import shutil
 
-    from stormpetrel.cli.console import ERROR, print_result, say
+    from stormpetrel.cli.console import ERROR, say
     from stormpetrel.cli.system import ensure_models
-    from stormpetrel.core.settings import Settings
     from stormpetrel.models.model_store import model_directory
 
-    settings = Settings()
+    settings = load_settings()
     folders = [
         model_directory(settings.models, name) for name in (settings.text_model.name, settings.visual_model.name)
     ]
@@ -50,7 +44,6 @@ def earth(
     as_json: AsJson = False,
 ) -> None:
     """Bring in an Earth-observation model: every patch gets its embedding beside its descriptors."""
-    from stormpetrel.cli.console import print_result
     from stormpetrel.imagery.patches.earth_model import import_earth_model
 
     manifest = import_earth_model(
@@ -81,12 +74,10 @@ def _numbers(option: str, text: str) -> list[float]:
 
 def check(as_json: AsJson = False) -> None:
     """Check the cached model against its checksums."""
-    from stormpetrel.cli.console import print_result
-    from stormpetrel.core.settings import Settings
     from stormpetrel.models.model_store import model_directory
     from stormpetrel.posts.text.encoder import read_manifest
 
-    settings = Settings()
+    settings = load_settings()
     manifest = read_manifest(model_directory(settings.models, settings.text_model.name))
     text = f"{manifest.version}: {manifest.dimensions} dimensions, checksums right"
     fields = {"model": manifest.model, "version": manifest.version, "dimensions": manifest.dimensions}

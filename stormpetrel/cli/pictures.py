@@ -7,16 +7,12 @@ from typing import Any
 
 import typer
 
-from stormpetrel.cli.declaration import AsJson
+from stormpetrel.cli.command import AsJson, print_result
+from stormpetrel.core.errors import SetupError
 
 QUERY = "people trapped by flood water"
 GENOA = {"longitude": 8.934, "latitude": 44.407}
 CHANGE_MAP_WIDTH = 720  # px
-
-
-def attach(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command()(pictures)
 
 
 def pictures(
@@ -27,8 +23,6 @@ def pictures(
     """Draw the demo's change map and an explained search hit."""
     import httpx
 
-    from stormpetrel.cli.console import print_result
-    from stormpetrel.core.errors import SetupError
     from stormpetrel.demo.explained_hit import explained_hit_svg
 
     directory.mkdir(parents=True, exist_ok=True)
@@ -49,8 +43,6 @@ def _change_map(client: Any) -> bytes:
     import io
 
     from PIL import Image
-
-    from stormpetrel.core.errors import SetupError
 
     scenes = client.get("/v1/scenes").raise_for_status().json()["scenes"]
     changed = next((scene["scene_id"] for scene in scenes if "change" in scene["pictures"]), None)

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from stormpetrel.cli.declaration import AsJson, add_group
-
-
-def attach(app: typer.Typer) -> None:
-    """Adds the commands about places."""
-    add_group(app, "places", "Place names and the points they stand for.", build=build, resolve=resolve)
+from stormpetrel.cli.command import AsJson, load_settings, print_result
 
 
 def build(as_json: AsJson = False) -> None:
     """Make the gazetteer's files where they are missing; a first start does it too."""
-    from stormpetrel.cli.console import ERROR, print_result
-    from stormpetrel.core.settings import Settings
+    from stormpetrel.cli.console import ERROR
     from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
     from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 
-    settings = Settings()
+    settings = load_settings()
     with ERROR.status("gazetteer"):
         directory = ensure_gazetteer(settings.cache, settings.places.gazetteer)
     gazetteer = Gazetteer(directory)
@@ -35,11 +29,9 @@ def resolve(
 ) -> None:
     """Show the places that a text names, the points they are given, and why."""
     from stormpetrel.bootstrap import open_geoparser
-    from stormpetrel.cli.console import print_result
-    from stormpetrel.core.settings import Settings
     from stormpetrel.posts.text.language import detect
 
-    geoparser = open_geoparser(Settings())
+    geoparser = open_geoparser(load_settings())
     language = language or detect(text, None)[0]
     mentions = geoparser.mentions([text], [language])[0]
     places, unresolved = geoparser.resolve(text, mentions, None, author_place, language)

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
 from pathlib import Path
 
 import typer
 
-from stormpetrel.cli.declaration import AsJson, add_group
-
-
-def attach(app: typer.Typer) -> None:
-    """Adds the commands of processes."""
-    for command in (up, down, worker, serve, bench):
-        app.command()(command)
-    add_group(app, "consume", "Consumers that write in bulk.", index=consume_index, scenes=consume_scenes)
-    add_group(
-        app, "sources", "Bring posts and products in.", run=run_source, replay=replay_posts, announce=announce_products
-    )
-    add_group(app, "local", "Servers of the local stack.", hidden=True, vectors=serve_vectors, optimise=optimise_shard)
+from stormpetrel.cli.command import AsJson, load_settings, print_counts, print_result
+from stormpetrel.core.errors import SetupError
 
 
 def up(servers_only: bool = typer.Option(False, help="Only broker and stores, none of our own processes.")) -> None:
@@ -27,10 +19,9 @@ def up(servers_only: bool = typer.Option(False, help="Only broker and stores, no
 
     from stormpetrel.cli.console import say
     from stormpetrel.cli.system import start_system
-    from stormpetrel.core.settings import Settings
     from stormpetrel.local.stack import Stack
 
-    settings = Settings()
+    settings = load_settings()
     stopping = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopping.set())
@@ -45,60 +36,39 @@ def up(servers_only: bool = typer.Option(False, help="Only broker and stores, no
 
 def down(as_json: AsJson = False) -> None:
     """Stop what `up` or `demo` left running; data stay."""
-    from stormpetrel.cli.console import print_result
-    from stormpetrel.core.settings import Settings
     from stormpetrel.local.stack import stop_left_running
 
-    stopped = stop_left_running(Settings().local.directory.resolve())
+    stopped = stop_left_running(load_settings().local.directory.resolve())
     text = f"stopped: {', '.join(stopped)}" if stopped else "nothing was running"
     print_result({"stopped": stopped}, text, as_json)
 
 
-def worker() -> None:
-    """Run the stream worker: posts.raw to posts.enriched."""
-    from stormpetrel.core.settings import Settings
-    from streams.app import run
+def _process(module: str, explanation: str) -> Callable[[], None]:
+    """The command that runs a module's process until it is stopped."""
 
-    run(Settings())
+    def command() -> None:
+        importlib.import_module(module).run(load_settings())
 
-
-def consume_index() -> None:
-    """Run the index consumer: posts.enriched to MongoDB and Qdrant."""
-    from consumers.index import run
-    from stormpetrel.core.settings import Settings
-
-    run(Settings())
+    command.__doc__ = explanation
+    return command
 
 
-def consume_scenes() -> None:
-    """Run the scenes consumer: products.announced to patches.described."""
-    from consumers.scenes import run
-    from stormpetrel.core.settings import Settings
-
-    run(Settings())
-
-
-def serve() -> None:
-    """Run the HTTP API."""
-    from api.app import run
-    from stormpetrel.core.settings import Settings
-
-    run(Settings())
+worker = _process("streams.app", "Run the stream worker: posts.raw to posts.enriched.")
+consume_index = _process("consumers.index", "Run the index consumer: posts.enriched to MongoDB and Qdrant.")
+consume_scenes = _process("consumers.scenes", "Run the scenes consumer: products.announced to patches.described.")
+serve = _process("api.app", "Run the HTTP API.")
 
 
 def run_source(name: str = typer.Argument(help="x (posts); stac, odata, cdse, folder (Sentinel products).")) -> None:
     """Run a live source until it is stopped."""
-    from stormpetrel.core.errors import SetupError
-    from stormpetrel.core.settings import Settings
-
     if name == "x":
         from consumers.sources.x import run
 
-        run(Settings())
+        run(load_settings())
     elif name in ("stac", "odata", "cdse", "folder"):
         from consumers.sources.catalogue import run as run_catalogue
 
-        run_catalogue(Settings(), name)
+        run_catalogue(load_settings(), name)
     else:
         raise SetupError(
             f"no live source is called {name!r}; there are: x, stac, odata, cdse, folder. Files of posts: "
@@ -115,12 +85,10 @@ def announce_products(
 ) -> None:
     """Announce products, or those of a catalogue's notifications, on products.announced."""
     from consumers.sources.product_files import announce
-    from stormpetrel.cli.console import print_counts
-    from stormpetrel.core.settings import Settings
     from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
     from stormpetrel.log.producer import KafkaProducer
 
-    publisher = ProductPublisher(KafkaProducer(Settings().kafka), "files")
+    publisher = ProductPublisher(KafkaProducer(load_settings().kafka), "files")
     for path in paths:
         announce(path, publisher, root)
     publisher.flush()
@@ -135,11 +103,10 @@ def replay_posts(
     """Publish files of posts on posts.raw."""
     from consumers.sources.files import files_in, replay
     from consumers.sources.post_publisher import PostPublisher
-    from stormpetrel.cli.console import ERROR, print_counts
-    from stormpetrel.core.settings import Settings
+    from stormpetrel.cli.console import ERROR
     from stormpetrel.log.producer import KafkaProducer
 
-    publisher = PostPublisher(KafkaProducer(Settings().kafka), "files")
+    publisher = PostPublisher(KafkaProducer(load_settings().kafka), "files")
     with ERROR.status("replaying") as status:
         replay(files_in(path), publisher, speed, lambda count: status.update(f"replaying: {count} records"))
     print_counts(publisher.counts, as_json)
@@ -171,12 +138,10 @@ def bench(
     import subprocess
     import sys
 
-    from stormpetrel.core.errors import SetupError
     from stormpetrel.models.export import ROOT
 
     if not (ROOT / "benchmarks").is_dir():
         raise SetupError("the benchmarks are not part of the installed package; run this in a checkout")
-    arguments = ["--posts", str(posts)]
-    arguments += ["--data", str(data.resolve())] if data else []
-    arguments += ["--only", only] if only else []
+    options = {"--posts": posts, "--data": data and data.resolve(), "--only": only}
+    arguments = [str(part) for option, value in options.items() if value for part in (option, value)]
     raise SystemExit(subprocess.run([sys.executable, "-m", "benchmarks", *arguments], cwd=ROOT, check=False).returncode)

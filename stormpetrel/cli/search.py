@@ -7,12 +7,8 @@ from pathlib import Path
 
 import typer
 
-from stormpetrel.cli.declaration import AsJson
-
-
-def attach(app: typer.Typer) -> None:
-    """Adds the search."""
-    app.command()(search)
+from stormpetrel.cli.command import AsJson, load_settings, print_json, print_result
+from stormpetrel.core.errors import NotFound, SetupError, StoreUnavailable, StormpetrelError
 
 
 def search(
@@ -29,19 +25,18 @@ def search(
     """Ask the API, and show each hit with its rank per modality; `--why 1` explains the first hit."""
     import httpx
 
-    from stormpetrel.cli.console import print_json, print_result
     from stormpetrel.cli.results import print_response
-    from stormpetrel.core.errors import NotFound, StoreUnavailable, StormpetrelError
-    from stormpetrel.core.settings import Settings
     from stormpetrel.search.explanation import explain_hit
 
-    settings = Settings()
-    query: dict[str, object] = {"limit": max(limit, why or 0), "fusion": fusion}
-    if photo:
-        query["picture"] = base64.b64encode(photo.read_bytes()).decode()
-    query |= {name: value for name, value in (("text", text), ("post_id", post_id), ("time", at)) if value}
-    if near:
-        query["place"] = _place(near)
+    settings = load_settings()
+    example = {
+        "text": text,
+        "post_id": post_id,
+        "time": at,
+        "picture": photo and base64.b64encode(photo.read_bytes()).decode(),
+        "place": near and _place(near),
+    }
+    query = {"limit": max(limit, why or 0), "fusion": fusion, **{key: part for key, part in example.items() if part}}
     address = f"http://{settings.api.host}:{settings.api.port}/v1/search"
     try:
         reply = httpx.post(address, json=query, timeout=30)
@@ -62,7 +57,6 @@ def search(
 
 
 def _place(near: str) -> dict[str, float]:
-    from stormpetrel.core.errors import SetupError
 
     try:
         longitude, latitude, *radius = (float(part) for part in near.split(","))

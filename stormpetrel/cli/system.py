@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import httpx
 
 from stormpetrel.bootstrap import concept_list, open_text_encoder
+from stormpetrel.cli.console import ERROR
 from stormpetrel.core.errors import SetupError
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
-from stormpetrel.local.stack import Part, Stack, this_python
+from stormpetrel.local.stack import Part, Stack, stop_left_running, this_python
 from stormpetrel.log.admin import apply_topics, consumer_lags
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 from stormpetrel.posts.text.encoder import TextEncoder, ensure_text_model
 from stormpetrel.posts.vision.clip import ensure_clip
 from stormpetrel.posts.vision.model import DESCRIPTOR
 
+START_PATIENCE_S = 300.0
+
 
 def is_ready(port: int, host: str = "127.0.0.1") -> bool:
     """Whether the process that serves this port says that it can work."""
-    import httpx
-
     try:
         return httpx.get(f"http://{host}:{port}/readyz", timeout=2.0).status_code == 200
     except httpx.HTTPError:
@@ -53,6 +60,37 @@ def ensure_models(settings: Settings, say: Callable[[str], None]) -> None:
         ensure_clip(settings.models, settings.visual_model.name, concept_list().names, say)
 
 
+def start_in_background(directory: Path, settings: Settings) -> subprocess.Popen[bytes]:
+    """`stormpetrel up` in a session of its own, so that it outlives this command. Returns when the API is ready; raises
+    SetupError where it does not become so."""
+    stop_left_running(directory)
+    (directory / "logs").mkdir(parents=True, exist_ok=True)
+    log = directory / "logs" / "up.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            this_python("up"), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    deadline = time.monotonic() + START_PATIENCE_S
+    with ERROR.status("starting the local stack") as status:
+        try:
+            while not (_last_line(log).startswith("up:") and is_ready(settings.api.port, settings.api.host)):
+                if process.poll() is not None:
+                    raise SetupError(f"the system did not start:\n{log.read_text(errors='replace')[-3000:]}")
+                if time.monotonic() > deadline:
+                    raise SetupError(f"the system is not ready after {START_PATIENCE_S:.0f} s; see {log}")
+                status.update(_last_line(log) or "starting the local stack")
+                time.sleep(0.3)
+        except BaseException:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+            raise
+    return process
+
+
+def _last_line(log: Path) -> str:
+    return next((line for line in reversed(log.read_text(errors="replace").splitlines()) if line.strip()), "").strip()
+
+
 def wait_until_processed(
     settings: Settings, groups: Iterable[str], patience_s: float, report: Callable[[int], object] = lambda _: None
 ) -> None:
@@ -80,17 +118,16 @@ def start_system(
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Starts everything and returns when it is ready, or as soon as `stop` says so."""
-    for part in server_parts(settings):
-        if stop():
-            return
-        say(f"starting {part.name}")
-        stack.start(part)
-    apply_topics(settings.local_kafka, all_topics())
+
+    def start(parts: Iterable[Part]) -> None:
+        for part in itertools.takewhile(lambda _: not stop(), parts):
+            say(f"starting {part.name}")
+            stack.start(part)
+
+    start(server_parts(settings))
+    if not stop():
+        apply_topics(settings.local_kafka, all_topics())
     if servers_only or stop():
         return
     ensure_models(settings, say)
-    for part in own_parts(settings):
-        if stop():
-            return
-        say(f"starting {part.name}")
-        stack.start(part)
+    start(own_parts(settings))

@@ -7,33 +7,24 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from stormpetrel.cli.command import AsJson, load_settings, print_result
+from stormpetrel.core.errors import SetupError
+
 if TYPE_CHECKING:
     from stormpetrel.core.topics import Topic
-
-from stormpetrel.cli.declaration import AsJson, add_group
-
-
-def attach(app: typer.Typer) -> None:
-    """Adds the commands about topics."""
-    add_group(app, "topics", "The topics.", apply=apply, list=list_topics)
-    add_group(app, "dead", "Records that could not be processed.", list=list_dead, replay=replay_dead)
-    add_group(app, "schemas", "The published contract of the topics.", export=export_schemas)
 
 
 def apply(as_json: AsJson = False) -> None:
     """Create the topics and set how long they keep; safe to repeat."""
-    from stormpetrel.cli.console import print_result
-    from stormpetrel.core.settings import Settings
     from stormpetrel.core.topics import all_topics
     from stormpetrel.log.admin import apply_topics
 
-    changes = apply_topics(Settings().kafka, all_topics())
+    changes = apply_topics(load_settings().kafka, all_topics())
     print_result(changes, "\n".join(f"{name}: {change}" for name, change in sorted(changes.items())), as_json)
 
 
 def list_topics(as_json: AsJson = False) -> None:
     """The topics as they should be: key, partitions, retention."""
-    from stormpetrel.cli.console import print_result
     from stormpetrel.core.topics import DAY_MS, all_topics
 
     rows = [
@@ -53,8 +44,6 @@ def list_dead(
     topic: str = typer.Argument("posts.raw", help="The topic whose dead letters to list."), as_json: AsJson = False
 ) -> None:
     """List dead letters with their reasons."""
-    from stormpetrel.cli.console import print_result
-    from stormpetrel.core.settings import Settings
     from stormpetrel.log import read_dead_letters
     from stormpetrel.log.topic_reader import KafkaTopicReader
 
@@ -67,7 +56,7 @@ def list_dead(
             "reason": letter.reason,
             "raw": letter.record.value.decode(errors="replace"),
         }
-        for letter in read_dead_letters(KafkaTopicReader(Settings().kafka), _live_topic(topic))
+        for letter in read_dead_letters(KafkaTopicReader(load_settings().kafka), _live_topic(topic))
     ]
     lines = ["{partition}/{offset}  {stage}  {provenance}: {reason}".format_map(letter) for letter in letters]
     print_result(letters, "\n".join([*lines, f"{len(letters)} dead letters of {topic}"]), as_json)
@@ -79,15 +68,13 @@ def replay_dead(
     """Send dead letters through again, once their cause is mended."""
     from consumers.sources.post_publisher import PostPublisher
     from consumers.sources.product_files import notice
-    from stormpetrel.cli.console import print_result
-    from stormpetrel.core.settings import Settings
     from stormpetrel.core.topics import POSTS_RAW, PRODUCTS_ANNOUNCED
     from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
     from stormpetrel.log import read_dead_letters
     from stormpetrel.log.producer import KafkaProducer
     from stormpetrel.log.topic_reader import KafkaTopicReader
 
-    kafka, live_topic = Settings().kafka, _live_topic(topic)
+    kafka, live_topic = load_settings().kafka, _live_topic(topic)
     producer = KafkaProducer(kafka)
     post_publisher = PostPublisher(producer, "dead letters")
     product_publisher = ProductPublisher(producer, "dead letters")
@@ -108,7 +95,6 @@ def replay_dead(
 
 def _live_topic(name: str) -> Topic:
     """Raises SetupError where there is no such topic."""
-    from stormpetrel.core.errors import SetupError
     from stormpetrel.core.topics import LIVE_TOPICS
 
     topics = {topic.name: topic for topic in LIVE_TOPICS}
@@ -121,7 +107,6 @@ def export_schemas(
     directory: Path = typer.Argument(Path("docs/schemas"), help="Where the files go."), as_json: AsJson = False
 ) -> None:
     """Write the events' JSON Schemas and the AsyncAPI document."""
-    from stormpetrel.cli.console import print_result
     from stormpetrel.core.schemas import export
 
     files = [str(file) for file in export(directory)]

@@ -7,22 +7,10 @@ from typing import Any
 
 import typer
 
-from stormpetrel.cli.declaration import AsJson, add_group
+from stormpetrel.cli.command import AsJson, load_settings, print_result
+from stormpetrel.core.errors import SetupError
 
 PLACES_SOURCE = "IDRISI (CC BY 4.0; Suwaileh et al. 2023), names by GeoNames (CC BY 4.0)"
-
-
-def attach(app: typer.Typer) -> None:
-    """Adds the trainings and the generator."""
-    add_group(
-        app,
-        "train",
-        "Learn from labelled real data.",
-        fusion=train_fusion_weights,
-        places=train_places,
-        relevance=train_relevance,
-    )
-    add_group(app, "generate", "Write generated data whose truth is known.", scene=generate_scene)
 
 
 def train_fusion_weights(
@@ -34,10 +22,8 @@ def train_fusion_weights(
 ) -> None:
     """Learn the weights of adaptive fusion from labelled posts; the API reads them when it starts."""
     from stormpetrel.bootstrap import FUSION_FILE, open_geoparser
-    from stormpetrel.cli.console import print_result, say
+    from stormpetrel.cli.console import say
     from stormpetrel.cli.system import load_text_encoder
-    from stormpetrel.core.errors import SetupError
-    from stormpetrel.core.settings import Settings
     from stormpetrel.evaluation.retrieval import MODALITIES
     from stormpetrel.evaluation.test_collections import read_collections
     from stormpetrel.evaluation.training_queries import train_fusion
@@ -46,7 +32,7 @@ def train_fusion_weights(
     collections = [each for each in read_collections(data, queries) if not names or each.name in names]
     if missing := names - {collection.name for collection in collections}:
         raise SetupError(f"no labelled posts in {data} are called {', '.join(sorted(missing))}")
-    settings, file = Settings(), out or FUSION_FILE
+    settings, file = load_settings(), out or FUSION_FILE
     encoder = load_text_encoder(settings, say)
     train_fusion(collections, encoder, open_geoparser(settings), MODALITIES, say).save(file)
     sources = [collection.name for collection in collections]
@@ -62,14 +48,13 @@ def train_places(
 ) -> None:
     """Train the tagger of place names on labelled posts (some ten minutes), and write it with its card."""
     from stormpetrel.bootstrap import TAGGER, open_gazetteer
-    from stormpetrel.cli.console import print_result, say
-    from stormpetrel.core.settings import Settings
+    from stormpetrel.cli.console import say
     from stormpetrel.evaluation.places import held_out, posts_by_event
     from stormpetrel.posts.places.tagger.labelled_mentions import read_recognition
     from stormpetrel.posts.places.tagger.tagger_files import write_tagger
     from stormpetrel.posts.places.tagger.training import CONFIG_FILE, train_tagger
 
-    gazetteer = open_gazetteer(Settings())
+    gazetteer = open_gazetteer(load_settings())
     posts = read_recognition(data)
     by_event = posts_by_event(posts)
     card_fields: dict[str, Any] = {
@@ -91,15 +76,13 @@ def train_relevance(
 ) -> None:
     """Learn from labelled events what tells the posts of an event from others: the prior of API and workers."""
     from stormpetrel.bootstrap import PRIOR_FILE
-    from stormpetrel.cli.console import print_result, say
+    from stormpetrel.cli.console import say
     from stormpetrel.cli.system import load_text_encoder
-    from stormpetrel.core.errors import SetupError
-    from stormpetrel.core.settings import Settings
     from stormpetrel.evaluation.annotated_posts import prior_from
     from stormpetrel.evaluation.labelled_events import read_events
     from stormpetrel.learning.training.relevance_model import Prior
 
-    settings = Settings()
+    settings = load_settings()
     events = read_events(data, load_text_encoder(settings, say))
     model = prior_from([event for event in events if event.truth.any() and not event.truth.all()])
     if model is None:
@@ -118,7 +101,6 @@ def generate_scene(
     as_json: AsJson = False,
 ) -> None:
     """Write a generated flooded scene with the class of every pixel, as `eval annotation` reads it."""
-    from stormpetrel.cli.console import print_result
     from stormpetrel.evaluation.generated_scene import generated_scene
     from stormpetrel.evaluation.labelled_scene import write_scene
 

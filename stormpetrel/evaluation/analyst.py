@@ -3,7 +3,7 @@ half of the collection that is never labelled."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,21 +49,18 @@ def run_session(matrix: Float32, truth: Bools, seed: int) -> Session:
     random_rows = [int(row) for row in rng.permutation(pool)]
     random_after_first = [first, *(row for row in random_rows if row != first)]
     gamma, labelled = width_of(matrix), [first]
-    active: list[Scores] = []
-    random: list[Scores] = []
-    from_example: list[Scores] = []
+    ends = range(LABELS_A_ROUND, ROUNDS * LABELS_A_ROUND + 1, LABELS_A_ROUND)
+    for end in ends:
+        labelled += _next_labels(matrix, truth, pool, labelled, gamma, min(LABELS_A_ROUND, end - len(labelled)))
+    one_shot = [first, *_next_labels(matrix, truth, pool, [first], gamma, ends[-1] - 1)]
 
-    def scores(rows: Sequence[int]) -> Scores:
-        return _held_out_scores(matrix, truth, np.array(rows), held_out, gamma)
+    def scores(rows: list[int]) -> Scores:
+        return _held_out_scores(examples_of(matrix, truth, np.array(rows)), matrix[held_out], truth[held_out], gamma)
 
-    for number in range(1, ROUNDS + 1):
-        labelled += _next_labels(matrix[pool], truth[pool], pool, labelled, gamma, LABELS_A_ROUND - (number == 1))
-        end = number * LABELS_A_ROUND
-        active.append(scores(labelled[:end]))
-        random.append(scores(random_rows[:end]))
-        from_example.append(scores(random_after_first[:end]))
-    batch = _next_labels(matrix[pool], truth[pool], pool, [first], gamma, ROUNDS * LABELS_A_ROUND - 1)
-    return Session(active, random, from_example, scores([first, *batch]))
+    def curve(rows: list[int]) -> list[Scores]:
+        return [scores(rows[:end]) for end in ends]
+
+    return Session(curve(labelled), curve(random_rows), curve(random_after_first), scores(one_shot))
 
 
 def halves(rng: np.random.Generator, count: int) -> tuple[Rows, Rows]:
@@ -77,23 +74,34 @@ def signs_of(truth: Bools) -> NDArray[np.int8]:
     return np.where(truth, 1, -1).astype(np.int8)
 
 
+def examples_of(matrix: Float32, truth: Bools, rows: Rows) -> Examples:
+    """These rows of a collection as the analyst labels them."""
+    return Examples(rows, matrix[rows], signs_of(truth[rows]))
+
+
+def label_until(
+    count: int, batch_size: int, labelled: list[int], choose: Callable[[Rows, int], Iterable[int]]
+) -> list[int]:
+    """`labelled` with more rows until it has `count`: in each round the first distinct ones of what `choose` answers,
+    which gets all labelled rows and how many are wanted."""
+    while len(labelled) < count:
+        wanted = min(batch_size, count - len(labelled))
+        labelled += list(dict.fromkeys(choose(np.array(labelled, np.int64), wanted)))[:wanted]
+    return labelled
+
+
 def _next_labels(matrix: Float32, truth: Bools, pool: Rows, labelled: list[int], gamma: float, count: int) -> list[int]:
     """The rows that the analyst labels next: of ten, seven of the boundary and three of the top; the coverage in place
     of the boundary while all labels have one sign."""
-    positions = np.searchsorted(pool, labelled)
-    signs = signs_of(truth[positions])
-    examples = Examples(positions, matrix[positions], signs)
-    batch = next_round(matrix, examples, fit(examples.vectors, signs, gamma), count)
+    examples = examples_of(matrix[pool], truth[pool], np.searchsorted(pool, labelled))
+    batch = next_round(matrix[pool], examples, fit(examples.vectors, examples.signs, gamma), count)
     share = round(BOUNDARY * count)
     parts = (batch.boundary[:share], batch.top) if batch.ranker.separates else (batch.coverage, batch.top)
-    rows = list(dict.fromkeys(int(row) for part in parts for row in part))[:count]
-    return [int(pool[row]) for row in rows]
+    return [int(pool[row]) for row in dict.fromkeys(np.concatenate(parts).tolist())][:count]
 
 
-def _held_out_scores(matrix: Float32, truth: Bools, rows: Rows, held_out: Rows, gamma: float) -> Scores:
-    signs = signs_of(truth[rows])
-    ranker = fit(matrix[rows], signs, gamma)
-    scores = ranker.scores(matrix[held_out])
-    predicted = scores > 0 if ranker.separates else np.full(len(held_out), bool((signs > 0).all()))
-    ranked = truth[held_out][np.argsort(-scores, kind="stable")]
-    return Scores(float((predicted == truth[held_out]).mean()), average_precision(ranked))
+def _held_out_scores(examples: Examples, matrix: Float32, truth: Bools, gamma: float) -> Scores:
+    ranker = fit(examples.vectors, examples.signs, gamma)
+    scores = ranker.scores(matrix)
+    predicted = scores > 0 if ranker.separates else np.full(len(truth), (examples.signs > 0).all())
+    return Scores(float((predicted == truth).mean()), average_precision(truth[np.argsort(-scores, kind="stable")]))

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stormpetrel.evaluation.analyst import Bools, Rows, halves, signs_of
+from stormpetrel.evaluation.analyst import Bools, Rows, examples_of, halves, label_until
 from stormpetrel.evaluation.folders import data_folders
 from stormpetrel.evaluation.humanitarian import humanitarian_report
 from stormpetrel.evaluation.labelled_events import Event, read_events
@@ -18,7 +17,6 @@ from stormpetrel.evaluation.measures import rounded_means
 from stormpetrel.learning.active.selection import next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
 from stormpetrel.learning.evaluation.reports import binary_report
-from stormpetrel.learning.training.examples import Examples
 from stormpetrel.learning.training.label_model import round_ranker
 from stormpetrel.learning.training.linear_model import LinearModel
 from stormpetrel.learning.training.online_learners import NAMES, Learner
@@ -89,31 +87,23 @@ def _run(event: Event, prior: LinearModel | None, seed: int) -> dict[str, float]
     held_out, shuffled = halves(np.random.default_rng(seed), len(event.truth))
     pool, random_rows = np.sort(shuffled), shuffled[:LABELS]
     labelled = _labelled_rows(event, prior, pool, seed)
-    predicted = _predictions(event, prior, labelled)
-    whole = predicted.copy()
+    training_rows = {"macro_f1": labelled, "chance": random_rows, "unlabelled": pool[:0], "supervised": pool}
+    predictions = {name: _predictions(event, prior, rows) for name, rows in training_rows.items()}
+    whole = predictions["macro_f1"].copy()
     whole[labelled] = event.truth[labelled]
 
-    def macro_f1(predictions: Bools, rows: Rows) -> float:
-        return float(binary_report(event.truth[rows], predictions[rows])["macro_f1"])
+    def macro_f1(predicted: Bools, rows: Rows | slice) -> float:
+        return float(binary_report(event.truth[rows], predicted[rows])["macro_f1"])
 
-    return {
-        "macro_f1": macro_f1(predicted, held_out),
-        "chance": macro_f1(_predictions(event, prior, random_rows), held_out),
-        "unlabelled": macro_f1(_predictions(event, prior, np.empty(0, dtype=np.int64)), held_out),
-        "supervised": macro_f1(_predictions(event, prior, pool), held_out),
-        "whole_event": macro_f1(whole, np.arange(len(whole))),
-    }
-
-
-def _examples(matrix: NDArray[np.float32], truth: Bools, rows: Rows) -> Examples:
-    return Examples(rows, matrix[rows], signs_of(truth[rows]))
+    scores = {name: macro_f1(predicted, held_out) for name, predicted in predictions.items()}
+    return {**scores, "whole_event": macro_f1(whole, slice(None))}
 
 
 def _predictions(event: Event, prior: LinearModel | None, rows: Rows) -> Bools:
     """Which posts the model of these labelled rows says belong; the labels' one sign where it cannot separate."""
     if not len(rows) and prior is None:
         return np.ones(len(event.truth), dtype=bool)
-    ranker = round_ranker(_examples(event.vectors, event.truth, rows), event.vectors, prior)
+    ranker = round_ranker(examples_of(event.vectors, event.truth, rows), event.vectors, prior)
     if ranker.separates:
         return np.asarray(ranker.scores(event.vectors) > 0)
     return np.full(len(event.truth), bool(event.truth[rows].all()))
@@ -124,13 +114,13 @@ def _labelled_rows(event: Event, prior: LinearModel | None, pool: Rows, seed: in
     labels have one sign. Without a prior it begins with a post that a person chose."""
     matrix, truth = event.vectors[pool], event.truth[pool]
     positives = np.flatnonzero(truth) if truth.any() else np.arange(len(pool))
-    labelled = [] if prior is not None else [int(np.random.default_rng(seed).choice(positives))]
-    while len(labelled) < min(LABELS, len(pool)):
-        examples = _examples(matrix, truth, np.array(labelled, dtype=np.int64))
-        ranker = round_ranker(examples, matrix, prior)
-        batch = next_round(matrix, examples, ranker, LABELS_A_ROUND)
-        both_signs = len(set(examples.signs.tolist())) > 1
+    first = [] if prior is not None else [int(np.random.default_rng(seed).choice(positives))]
+
+    def choose(labelled: Rows, _: int) -> list[int]:
+        examples = examples_of(matrix, truth, labelled)
+        batch = next_round(matrix, examples, round_ranker(examples, matrix, prior), LABELS_A_ROUND)
         mixed = np.r_[batch.coverage[: LABELS_A_ROUND // 2], batch.boundary, batch.top]
-        rows = dict.fromkeys((batch.boundary if both_signs else mixed).tolist())
-        labelled += list(rows)[: min(LABELS_A_ROUND, LABELS - len(labelled))]
-    return pool[labelled]
+        rows: list[int] = (batch.boundary if len(set(examples.signs.tolist())) > 1 else mixed).tolist()
+        return rows
+
+    return pool[label_until(min(LABELS, len(pool)), LABELS_A_ROUND, first, choose)]

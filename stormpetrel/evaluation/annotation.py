@@ -9,16 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from stormpetrel.evaluation.analyst import ROUNDS, Bools, Scores, Session, halves, run_session, signs_of
+from stormpetrel.evaluation.analyst import (
+    ROUNDS,
+    Bools,
+    Rows,
+    Scores,
+    Session,
+    examples_of,
+    halves,
+    label_until,
+    run_session,
+)
 from stormpetrel.evaluation.folders import data_folders
 from stormpetrel.evaluation.generated_scene import generated_scene
 from stormpetrel.evaluation.labelled_scene import LabelledPatches, LabelledScene, is_scene, read_scene, scale_levels_of
 from stormpetrel.evaluation.measures import rounded_means
-from stormpetrel.evaluation.patches import FEW, complete_patches, flood_tiles, present_descriptors, read_labelled
+from stormpetrel.evaluation.patches import FEW, descriptor_matrices, flood_tiles, read_labelled
 from stormpetrel.learning.active import cascade
 from stormpetrel.learning.active.selection import next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
-from stormpetrel.learning.training.examples import Examples, Float32
+from stormpetrel.learning.training.examples import Float32
 from stormpetrel.learning.training.support_vector_ranker import fit, width_of
 
 SEEDS = 5
@@ -69,7 +79,7 @@ def _labelled(folder: Path, catalogue: Catalogue) -> tuple[dict[str, Float32], d
     patches = read_labelled(folder)
     if len({patch.image for patch in patches}) < FEW:
         patches = read_labelled(folder, CUTS) or flood_tiles(folder, TILE)
-    whole = complete_patches(patches, names := present_descriptors(patches))
+    whole, vectors = descriptor_matrices(patches)
     if len(whole) < FEWEST_TILES:
         return {}, {}
     top_labels = [
@@ -77,7 +87,7 @@ def _labelled(folder: Path, catalogue: Catalogue) -> tuple[dict[str, Float32], d
         for patch in whole
     ]
     truth = {top: np.array([top in labels for labels in top_labels]) for top in sorted(set().union(*top_labels))}
-    return {name: np.stack([patch.vectors[name] for patch in whole]) for name in names}, truth
+    return vectors, truth
 
 
 def rounds_report(vectors: Mapping[str, Float32], truth: Mapping[str, Bools]) -> dict[str, Any]:
@@ -91,25 +101,21 @@ def rounds_report(vectors: Mapping[str, Float32], truth: Mapping[str, Bools]) ->
 
 
 def _descriptor_report(matrix: Float32, truth: Mapping[str, Bools]) -> dict[str, Any]:
-    by_class: dict[str, Any] = {}
-    for label, has in truth.items():
-        sessions = [session for seed in range(SEEDS) if (session := _session(matrix, has, seed)) is not None]
-        if sessions:
-            by_class[label] = _means(sessions)
-    classes = list(by_class.values())
-    report: dict[str, Any] = {
-        key: [round(float(np.mean([each[key][n] for each in classes])), 4) for n in range(ROUNDS)] if classes else []
-        for key in ROUND_KEYS
-    }
-    for key in ("one_shot", "one_shot_ap"):
-        report[key] = round(float(np.mean([each[key] for each in classes])), 4) if classes else None
-    return {**report, "by_class": by_class}
+    sessions = {label: _sessions(matrix, has) for label, has in truth.items()}
+    by_class = {label: _means(of_label) for label, of_label in sessions.items() if of_label}
+    if not by_class:
+        return {**{key: [] for key in ROUND_KEYS}, "one_shot": None, "one_shot_ap": None, "by_class": {}}
+    keys = (*ROUND_KEYS, "one_shot", "one_shot_ap")
+    means = {key: np.mean([means[key] for means in by_class.values()], axis=0).tolist() for key in keys}
+    curves = {key: [round(value, 4) for value in means[key]] for key in ROUND_KEYS}
+    one_shot = {key: round(means[key], 4) for key in ("one_shot", "one_shot_ap")}
+    return {**curves, **one_shot, "by_class": by_class}
 
 
-def _session(matrix: Float32, truth: Bools, seed: int) -> Session | None:
-    """None where one half of this seed has no example: none to begin with, or none to score by."""
-    both = halves(np.random.default_rng(seed), len(matrix))
-    return run_session(matrix, truth, seed) if all(truth[half].any() for half in both) else None
+def _sessions(matrix: Float32, truth: Bools) -> list[Session]:
+    """A session a seed, where both of its halves have an example: one to begin with, and one to score by."""
+    seeds = ((seed, halves(np.random.default_rng(seed), len(matrix))) for seed in range(SEEDS))
+    return [run_session(matrix, truth, seed) for seed, both in seeds if all(truth[half].any() for half in both)]
 
 
 def _means(sessions: Sequence[Session]) -> dict[str, Any]:
@@ -128,11 +134,8 @@ def _means(sessions: Sequence[Session]) -> dict[str, Any]:
 def cascade_report(levels: Sequence[LabelledPatches]) -> dict[str, Any]:
     """For each class: a few labels a scale level, coarse to fine; the cascade's accuracy on the finest level and the
     share of it that was scored, against one ranker that scored all of it with the same finest labels."""
-    by_class = {}
-    for label in levels[-1].truth:
-        runs = [run for seed in range(SEEDS) if (run := _cascade(levels, label, seed)) is not None]
-        if runs:
-            by_class[label] = rounded_means(runs)
+    runs = {label: [_cascade(levels, label, seed) for seed in range(SEEDS)] for label in levels[-1].truth}
+    by_class = {label: rounded_means(whole) for label, of in runs.items() if (whole := [run for run in of if run])}
     means = rounded_means(list(by_class.values()))
     means.pop("class_share", None)
     return {**means, "by_class": by_class}
@@ -147,12 +150,11 @@ def _cascade(levels: Sequence[LabelledPatches], label: str, seed: int) -> dict[s
             return None
         count = COARSE_LABELS if depth + 1 < len(levels) else ROUNDS * COARSE_LABELS
         rows = _cascade_labels(matrix, truth, int(rng.choice(np.flatnonzero(truth))), count)
-        annotations.append(cascade.LevelLabels(rows, signs_of(truth[rows]).tolist()))
-    finest, finest_labels = levels[-1], annotations[-1]
+        examples = examples_of(matrix, truth, np.array(rows))
+        annotations.append(cascade.LevelLabels(rows, examples.signs.tolist()))
     cascade_levels = [cascade.Level(level.scale_level, level.vectors["fused"], level.parents) for level in levels]
     result = cascade.descend(cascade_levels, annotations)
-    matrix, truth = finest.vectors["fused"], finest.truth[label]
-    ranker = fit(matrix[finest_labels.rows], np.array(finest_labels.signs, np.int8), width_of(matrix))
+    ranker = fit(examples.vectors, examples.signs, width_of(matrix))  # of the finest level
     return {
         "accuracy": float(((result.scores > 0) == truth).mean()),
         "full_accuracy": float(((ranker.scores(matrix) > 0) == truth).mean()),
@@ -163,12 +165,11 @@ def _cascade(levels: Sequence[LabelledPatches], label: str, seed: int) -> dict[s
 
 def _cascade_labels(matrix: Float32, truth: Bools, first: int, count: int) -> list[int]:
     """The rows that the analyst labels on one scale level, half a coarse level's labels at a time."""
-    rows = [first]
-    while len(rows) < min(count, len(matrix)):
-        signs = signs_of(truth[rows])
-        step = min(COARSE_LABELS // 2, count - len(rows))
-        ranker = fit(matrix[rows], signs, width_of(matrix))
-        batch = next_round(matrix, Examples(np.array(rows), matrix[rows], signs), ranker, step)
-        chosen = batch.boundary if batch.ranker.separates else np.r_[batch.coverage[:3], batch.top[:2]]
-        rows += [int(row) for row in dict.fromkeys(chosen.tolist())][:step]
-    return rows
+
+    def choose(labelled: Rows, wanted: int) -> list[int]:
+        examples = examples_of(matrix, truth, labelled)
+        batch = next_round(matrix, examples, fit(examples.vectors, examples.signs, width_of(matrix)), wanted)
+        rows = batch.boundary if batch.ranker.separates else np.r_[batch.coverage[:3], batch.top[:2]]
+        return [int(row) for row in rows]
+
+    return label_until(min(count, len(matrix)), COARSE_LABELS // 2, [first], choose)

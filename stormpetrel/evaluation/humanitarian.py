@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.evaluation.analyst import Rows, halves, signs_of
+from stormpetrel.evaluation.analyst import Rows, examples_of, halves, label_until
 from stormpetrel.evaluation.labelled_events import Event
 from stormpetrel.learning.active.selection import next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
@@ -34,13 +34,8 @@ def humanitarian_report(events: Sequence[Event], catalogue: Catalogue) -> dict[s
             means.append(np.mean([_run(event.vectors, classes, names, seed) for seed in range(SEEDS)], axis=0))
     if not means:
         return None
-    active, random = np.mean(means, axis=0)
-    return {
-        "macro_f1": round(float(active), 4),
-        "chance": round(float(random), 4),
-        "labels": LABELS,
-        "events": len(means),
-    }
+    active, random = (round(float(mean), 4) for mean in np.mean(means, axis=0))
+    return {"macro_f1": active, "chance": random, "labels": LABELS, "events": len(means)}
 
 
 def _class(name: str, catalogue: Catalogue) -> str:
@@ -48,15 +43,15 @@ def _class(name: str, catalogue: Catalogue) -> str:
     return next(ids, "") if name else ""
 
 
-def _run(vectors: Float32, classes: Classes, names: Sequence[str], seed: int) -> tuple[float, float]:
+def _run(vectors: Float32, classes: Classes, names: Sequence[str], seed: int) -> list[float]:
+    """Macro F1 after the labels that active learning chose, and after as many at random."""
     held_out, pool = halves(np.random.default_rng(seed), len(classes))
-    labelled = _labelled_rows(vectors, classes, names, pool)
-    active = _macro_f1(vectors, classes, names, labelled, held_out)
-    return active, _macro_f1(vectors, classes, names, pool[:LABELS], held_out)
+    trained_on = (_labelled_rows(vectors, classes, names, pool), pool[:LABELS])
+    return [_macro_f1(vectors, classes, names, rows, held_out) for rows in trained_on]
 
 
 def _model(vectors: Float32, classes: Classes, name: str, rows: Rows) -> tuple[Examples, Ranker]:
-    examples = Examples(rows, vectors[rows], signs_of(classes[rows] == name))
+    examples = examples_of(vectors, classes == name, rows)
     return examples, round_ranker(examples, vectors, None)
 
 
@@ -64,15 +59,15 @@ def _labelled_rows(vectors: Float32, classes: Classes, names: Sequence[str], poo
     """A random round, then the boundary of every class in turn. The annotator names the post's class, which is a label
     for each of them."""
     matrix, pool_classes = vectors[pool], classes[pool]
-    labelled = list(range(min(LABELS_A_ROUND, len(pool))))
-    while len(labelled) < min(LABELS, len(pool)):
-        rows: dict[int, None] = {}
+
+    def choose(labelled: Rows, _: int) -> Iterator[int]:
         for name in names:
-            examples, ranker = _model(matrix, pool_classes, name, np.array(labelled))
+            examples, ranker = _model(matrix, pool_classes, name, labelled)
             batch = next_round(matrix, examples, ranker, -(-LABELS_A_ROUND // len(names)))
-            rows |= dict.fromkeys((batch.boundary if ranker.separates else batch.coverage).tolist())
-        labelled += list(rows)[: min(LABELS_A_ROUND, LABELS - len(labelled))]
-    return pool[labelled]
+            yield from (batch.boundary if ranker.separates else batch.coverage).tolist()
+
+    first = list(range(min(LABELS_A_ROUND, len(pool))))
+    return pool[label_until(min(LABELS, len(pool)), LABELS_A_ROUND, first, choose)]
 
 
 def _macro_f1(vectors: Float32, classes: Classes, names: Sequence[str], rows: Rows, held_out: Rows) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.evaluation.analyst import Bools
-from stormpetrel.evaluation.folders import data_folders
-from stormpetrel.posts.text.clean import canonical, clean
+from stormpetrel.evaluation.folders import data_folders, json_records, without_repeats
+from stormpetrel.posts.text.clean import clean
 from stormpetrel.posts.text.encoder import TextEncoder
 
 UNRELATED = {"Not related", "off-topic"}
@@ -30,17 +29,14 @@ class Event:
     types: tuple[str, ...] = ()
 
 
-def _files(folder: Path) -> list[Path]:
-    """The files of a folder like `tweets_crisislex`: its `t26`, else its `t6`, else its own."""
-    return next((files for part in ("t26", "t6", ".") if (files := sorted((folder / part).glob("*.jsonl")))), [])
-
-
 def _labelled_files(folder: Path) -> list[Path]:
-    """Those whose first record says whether it is related to its event."""
+    """The files of a folder like `tweets_crisislex` (its `t26`, else its `t6`, else its own) whose first record says
+    whether it is related to its event."""
+    parts = (sorted((folder / part).glob("*.jsonl")) for part in ("t26", "t6", "."))
     labelled = []
-    for file in _files(folder):
+    for file in next(filter(None, parts), []):
         with file.open(encoding="utf-8") as lines:
-            if _label(_record(next(lines, ""))) is not None:
+            if any(_label(record) for record in json_records([next(lines, "")])):
                 labelled.append(file)
     return labelled
 
@@ -50,36 +46,20 @@ def has_events(data: Path) -> bool:
     return any(_labelled_files(folder) for folder in data_folders(data))
 
 
-def _label(record: dict[str, Any]) -> str | None:
-    """The label of a record; None where it has none."""
-    label = record.get("informativeness") or record.get("label")
-    return str(label) if label else None
+def _label(record: dict[str, Any]) -> str:
+    """The label of a record; empty where it has none."""
+    return str(record.get("informativeness") or record.get("label") or "")
 
 
 def read_events(folder: Path, encoder: TextEncoder) -> list[Event]:
     """The labelled events of a folder like `tweets_crisislex`."""
     events = []
     for file in _labelled_files(folder):
-        seen: set[str] = set()
-        texts, truth, types = [], [], []
-        for line in file.read_text(encoding="utf-8").splitlines():
-            record = _record(line)
-            label = _label(record)
-            canonical_text = canonical(str(record.get("text", "")))
-            if label in RELATED | UNRELATED and canonical_text and canonical_text not in seen:
-                seen.add(canonical_text)
-                texts.append(str(record["text"]))
-                truth.append(label in RELATED)
-                types.append(str(record.get("information_type") or ""))
-        if texts:
-            vectors = encoder.encode([clean(text) for text in texts])
-            events.append(Event(file.stem, vectors, np.array(truth, dtype=bool), tuple(types)))
+        records = json_records(file.read_text(encoding="utf-8").splitlines())
+        posts = list(without_repeats(record for record in records if _label(record) in RELATED | UNRELATED))
+        if posts:
+            vectors = encoder.encode([clean(str(post["text"])) for post in posts])
+            truth = np.array([_label(post) in RELATED for post in posts])
+            types = tuple(str(post.get("information_type") or "") for post in posts)
+            events.append(Event(file.stem, vectors, truth, types))
     return events
-
-
-def _record(line: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}

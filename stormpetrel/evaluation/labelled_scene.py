@@ -18,6 +18,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from pydantic import TypeAdapter, ValidationError
 
 from stormpetrel.core.errors import SetupError
 from stormpetrel.evaluation.analyst import Bools
@@ -102,16 +103,8 @@ def write_scene(scene: LabelledScene, folder: Path) -> None:
     assert scene.strip.radar is not None and scene.strip.optical is not None
     folder.mkdir(parents=True, exist_ok=True)
     geobox = scene.strip.geobox
-    profile = {
-        "driver": "GTiff",
-        "width": geobox.width,
-        "height": geobox.height,
-        "crs": geobox.crs,
-        "transform": geobox.transform,
-        "tiled": True,
-        "compress": "deflate",
-        "num_threads": 2,
-    }
+    grid = {"width": geobox.width, "height": geobox.height, "crs": geobox.crs, "transform": geobox.transform}
+    profile = {**grid, "driver": "GTiff", "tiled": True, "compress": "deflate", "num_threads": 2}
     rasters: dict[str, NDArray[Any]] = {
         "radar.tif": scene.strip.radar[None],
         "optical.tif": np.stack(scene.strip.optical),
@@ -133,16 +126,11 @@ def is_scene(folder: Path) -> bool:
 
 def read_scene(folder: Path) -> LabelledScene:
     """The scene of a folder, cut to whole patches of 480 px. Raises SetupError where its files do not fit together."""
+    file = folder / "classes.json"
     try:
-        fields = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
-        labels = {
-            str(label): LabelledClass(tuple(int(code) for code in rule["codes"]), float(rule.get("share", 1 / 3)))
-            for label, rule in fields.items()
-        }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SetupError(
-            f'{folder / "classes.json"} is not {{label: {{"codes": [..], "share": ..}}}}: {error!r}'
-        ) from error
+        labels = TypeAdapter(dict[str, LabelledClass]).validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise SetupError(f'{file} is not {{label: {{"codes": [..], "share": ..}}}}: {error!r}') from error
     (radar,), geobox, _ = _read(folder / "radar.tif", 1)
     optical, optical_geobox, tags = _read(folder / "optical.tif", len(BANDS))
     (classes,), class_geobox, _ = _read(folder / "truth.tif", 1)
@@ -152,9 +140,8 @@ def read_scene(folder: Path) -> LabelledScene:
     try:
         offset = int(tags.get(OFFSET_TAG, 0))
     except ValueError as error:
-        raise SetupError(
-            f"{OFFSET_TAG} of {folder / 'optical.tif'} is not a whole number: {tags[OFFSET_TAG]!r}"
-        ) from error
+        message = f"{OFFSET_TAG} of {folder / 'optical.tif'} is not a whole number: {tags[OFFSET_TAG]!r}"
+        raise SetupError(message) from error
     return LabelledScene(strip, classes.astype(np.uint8), labels, offset)
 
 

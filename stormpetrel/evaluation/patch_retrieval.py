@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stormpetrel.evaluation.folders import data_folders
-from stormpetrel.evaluation.patches import DESCRIPTORS, LabelledPatch, complete_patches, read_labelled
+from stormpetrel.evaluation.patches import DESCRIPTORS, LabelledPatch, descriptor_matrices, read_labelled
 from stormpetrel.evaluation.retrieval import MethodTally, build_report
 from stormpetrel.fusion import METHODS, RankList
 
@@ -26,9 +27,10 @@ def evaluate_patch_sets(data: Path) -> dict[str, Any]:
 def evaluate_patches(patches: Sequence[LabelledPatch]) -> dict[str, Any] | None:
     """The report of a set, in the form of the posts'; None where no patch has both halves. Relevant are the patches of
     other images that share a label with the query; a query for which all or none are relevant is left out."""
-    whole = complete_patches(patches, DESCRIPTORS)
-    vectors = {name: np.stack([patch.vectors[name] for patch in whole]) for name in DESCRIPTORS} if whole else {}
-    tallies: dict[str, MethodTally] = {}
+    whole, vectors = descriptor_matrices(patches)
+    if set(vectors) != set(DESCRIPTORS):
+        return None
+    tallies = defaultdict[str, MethodTally](MethodTally)
     queries = 0
     for row, patch in enumerate(whole):
         others = [n for n, other in enumerate(whole) if other.image != patch.image]
@@ -40,11 +42,11 @@ def evaluate_patches(patches: Sequence[LabelledPatch]) -> dict[str, Any] | None:
         lists = [_ranked(name, vectors[name], row, others) for name in DESCRIPTORS]
         ms = 1000 * (time.perf_counter() - started)
         for ranked in lists:
-            tallies.setdefault(ranked.modality, MethodTally()).add(ranked.items, relevant, ms)
+            tallies[ranked.modality].add(ranked.items, relevant, ms)
         for name, fusion in METHODS.items():
             started = time.perf_counter()
             ids = [item.id for item in fusion(lists, None)]
-            tallies.setdefault(name, MethodTally()).add(ids, relevant, ms + 1000 * (time.perf_counter() - started))
+            tallies[name].add(ids, relevant, ms + 1000 * (time.perf_counter() - started))
     return build_report(queries, tallies, DESCRIPTORS, FUSED) if queries else None
 
 

@@ -113,9 +113,9 @@ def _ms_of_file(path: Path) -> NDArray[np.float32] | None:
     with rasterio.open(path) as dataset:
         if dataset.count < 8:
             return None
-        bands = [dataset.read(POSITIONS[band]).astype(np.uint16) for band in BANDS]
-    vector: NDArray[np.float32] = unit(histogram.histograms(bands, scale_level=min(bands[0].shape)))[0, 0]
-    return vector
+        bands = [dataset.read(POSITIONS[band]) for band in BANDS]
+    side = min(bands[0].shape)
+    return _describe(bands, 0, None, (slice(None), slice(None)), side)["ms"]
 
 
 def _read(path: Path) -> NDArray[Any]:
@@ -124,31 +124,26 @@ def _read(path: Path) -> NDArray[Any]:
         return band
 
 
-def complete_patches(patches: Sequence[LabelledPatch], names: Sequence[str]) -> list[LabelledPatch]:
-    """The patches that have all these descriptors."""
-    return [patch for patch in patches if all(name in patch.vectors for name in names)]
-
-
-def present_descriptors(patches: Sequence[LabelledPatch]) -> list[str]:
-    """The descriptors that any of the patches has."""
-    return [name for name in DESCRIPTORS if any(name in patch.vectors for patch in patches)]
+def descriptor_matrices(patches: Sequence[LabelledPatch]) -> tuple[list[LabelledPatch], dict[str, NDArray[np.float32]]]:
+    """The patches that have all descriptors that any of them has, and these patches' vectors by descriptor."""
+    names = [name for name in DESCRIPTORS if any(name in patch.vectors for patch in patches)]
+    whole = [patch for patch in patches if all(name in patch.vectors for name in names)]
+    return whole, {name: np.stack([patch.vectors[name] for patch in whole]) for name in names} if whole else {}
 
 
 def retrieval(patches: Sequence[LabelledPatch]) -> dict[str, Any]:
     """mAP by label for each descriptor, over the patches that have all descriptors that any has. For each label and
     each patch with it, the other images' patches are ranked by cosine; relevant are those with the label; the mean is
     over labels, then over their queries. A patch never finds its own image."""
-    whole = complete_patches(patches, names := present_descriptors(patches))
-    report: dict[str, Any] = {"patches": len(whole), "images": len({patch.image for patch in whole})}
-    by_label: dict[str, dict[str, float]] = {}
-    for name in DESCRIPTORS:
-        report[name] = None
-        if name in names:
-            scores = _average_precisions(whole, np.stack([patch.vectors[name] for patch in whole]))
-            report[name] = round(float(np.mean(list(scores.values()))), 4) if scores else None
-            for label, score in scores.items():
-                by_label.setdefault(label, {})[name] = round(score, 4)
-    return {**report, "by_label": by_label}
+    whole, vectors = descriptor_matrices(patches)
+    scores = {name: _average_precisions(whole, matrix) for name, matrix in vectors.items()}
+    means = {name: round(float(np.mean(list(of.values()))), 4) for name, of in scores.items() if of}
+    by_label = {
+        label: {name: round(of[label], 4) for name, of in scores.items() if label in of}
+        for label in sorted(set().union(*scores.values()))
+    }
+    images = len({patch.image for patch in whole})
+    return {"patches": len(whole), "images": images, **dict.fromkeys(DESCRIPTORS), **means, "by_label": by_label}
 
 
 def _average_precisions(patches: Sequence[LabelledPatch], vectors: NDArray[np.float32]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,39 +12,32 @@ NEAR_KM = 161.0  # a hundred miles: what the literature counts as right (Cheng, 
 Span = tuple[int, int]
 
 
-@dataclass
-class SpanTally:
-    """Counts of exact and of overlapping spans."""
-
-    exact: int = 0
-    predicted: int = 0
-    labelled: int = 0
-    predicted_overlapping: int = 0
-    labelled_overlapping: int = 0
+class SpanTally(Counter[str]):
+    """Counts of predicted and labelled spans: all, those that agree exactly, and those that overlap."""
 
     def add(self, predicted: Sequence[Span], labelled: Sequence[Span]) -> None:
         """Counts the spans of a post."""
-        self.exact += len(set(predicted) & set(labelled))
-        self.predicted += len(predicted)
-        self.labelled += len(labelled)
-        self.predicted_overlapping += sum(any(_overlap(span, other) for other in labelled) for span in predicted)
-        self.labelled_overlapping += sum(any(_overlap(span, other) for other in predicted) for span in labelled)
+        self["exact"] += len(set(predicted) & set(labelled))
+        self["predicted"] += len(predicted)
+        self["labelled"] += len(labelled)
+        self["predicted_overlapping"] += sum(any(_overlap(span, other) for other in labelled) for span in predicted)
+        self["labelled_overlapping"] += sum(any(_overlap(span, other) for other in predicted) for span in labelled)
 
     def exact_scores(self) -> dict[str, float]:
-        return _scores(self.exact, self.exact, self.predicted, self.labelled)
+        return self._scores("exact", "exact")
 
     def overlap_scores(self) -> dict[str, float]:
-        return _scores(self.predicted_overlapping, self.labelled_overlapping, self.predicted, self.labelled)
+        return self._scores("predicted_overlapping", "labelled_overlapping")
+
+    def _scores(self, right_predicted: str, right_labelled: str) -> dict[str, float]:
+        precision = self[right_predicted] / max(1, self["predicted"])
+        recall = self[right_labelled] / max(1, self["labelled"])
+        f1 = 2 * precision * recall / max(1e-12, precision + recall)
+        return {"p": round(precision, 4), "r": round(recall, 4), "f1": round(f1, 4)}
 
 
 def _overlap(span: Span, other: Span) -> bool:
     return span[0] < other[1] and other[0] < span[1]
-
-
-def _scores(right_predicted: int, right_labelled: int, predicted: int, labelled: int) -> dict[str, float]:
-    precision, recall = right_predicted / max(1, predicted), right_labelled / max(1, labelled)
-    f1 = 2 * precision * recall / max(1e-12, precision + recall)
-    return {"p": round(precision, 4), "r": round(recall, 4), "f1": round(f1, 4)}
 
 
 @dataclass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,12 +16,8 @@ from stormpetrel.evaluation.place_scores import NEAR_KM, PointTally, SpanTally
 from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer
 from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
 from stormpetrel.posts.places.geoparser.toponym_resolver import Context, ToponymResolver
-from stormpetrel.posts.places.tagger.labelled_mentions import (
-    GoldMention,
-    LabelledPost,
-    read_recognition,
-    read_resolution,
-)
+from stormpetrel.posts.places.tagger import labelled_mentions
+from stormpetrel.posts.places.tagger.labelled_mentions import GoldMention, LabelledPost
 from stormpetrel.posts.places.tagger.pipeline import load_tagger
 from stormpetrel.posts.places.tagger.recogniser import Mention, PlaceRecogniser
 from stormpetrel.posts.places.tagger.tagger_files import was_trained_on
@@ -39,7 +34,7 @@ def evaluate(data: Path, directory: Path, tagger: Path, say: Say, plain: bool) -
     """The report for a folder laid out like `tweets_idrisi` or `tweets_geocorpora`. `directory` is the gazetteer's;
     `plain` trains a plain spaCy tagger beside ours, as a baseline. Raises SetupError where nothing is there."""
     gazetteer = Gazetteer(directory)
-    posts, linked = read_recognition(data), _linked_posts(data)
+    posts, linked = labelled_mentions.read_recognition(data), _linked_posts(data)
     by_event = posts_by_event(posts)
     recognition = recognise(by_event, gazetteer, tagger, say)
     baselines: dict[str, Any] = {"gazetteer_alone": _report(_tallies(by_event, PlaceRecogniser(gazetteer)))}
@@ -95,10 +90,10 @@ def _held_out_tallies(by_event: ByEvent, gazetteer: Gazetteer, say: Say, bare: b
 
 def posts_by_event(posts: Iterable[LabelledPost]) -> ByEvent:
     """The posts of each event."""
-    by_event: ByEvent = defaultdict(list)
+    by_event: ByEvent = {}
     for post in posts:
-        by_event[post.event].append(post)
-    return dict(by_event)
+        by_event.setdefault(post.event, []).append(post)
+    return by_event
 
 
 def _tallies(by_event: ByEvent, recogniser: PlaceRecogniser) -> dict[str, SpanTally]:
@@ -116,8 +111,7 @@ def _tallies(by_event: ByEvent, recogniser: PlaceRecogniser) -> dict[str, SpanTa
 def _summed(tallies: Iterable[SpanTally]) -> SpanTally:
     total = SpanTally()
     for tally in tallies:
-        for name in vars(total):
-            setattr(total, name, getattr(total, name) + getattr(tally, name))
+        total.update(tally)
     return total
 
 
@@ -153,7 +147,9 @@ def resolve(posts: Sequence[LabelledPost], gazetteer: Gazetteer) -> dict[str, An
                 largest = gazetteer.candidates(result.mention.name, 1)
                 _add(populous, gold, largest, largest[0] if largest else None)
                 if result.chosen is not None and result.ranked[0][1] >= SURE and not result.by_context:
-                    recent.note(_moment(post.created_at), result.chosen.country_code, result.chosen.admin1_code)
+                    recent.note(
+                        datetime.fromisoformat(post.created_at), result.chosen.country_code, result.chosen.admin1_code
+                    )
     return {
         **total.report(),
         "most_populous": populous.report(),
@@ -164,9 +160,8 @@ def resolve(posts: Sequence[LabelledPost], gazetteer: Gazetteer) -> dict[str, An
 def _add(tally: PointTally, gold: GoldMention, ranked: Sequence[Candidate], chosen: Candidate | None) -> None:
     assert gold.longitude is not None and gold.latitude is not None
     tally.mentions += 1
-    distances = distance_km(
-        gold.longitude, gold.latitude, [place.longitude for place in ranked], [place.latitude for place in ranked]
-    )
+    longitudes, latitudes = [place.longitude for place in ranked], [place.latitude for place in ranked]
+    distances = distance_km(gold.longitude, gold.latitude, longitudes, latitudes)
     tally.right_ranks.append(next((rank for rank, km in enumerate(distances, start=1) if km <= NEAR_KM), 0))
     if chosen is None:
         return
@@ -176,14 +171,10 @@ def _add(tally: PointTally, gold: GoldMention, ranked: Sequence[Candidate], chos
         tally.in_box.append(south <= chosen.latitude <= north and west <= chosen.longitude <= east)
 
 
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
 def _linked_posts(data: Path) -> list[LabelledPost] | None:
     """The posts whose names are linked to points; None where the folder has no such data."""
     try:
-        posts = read_resolution(data)
+        posts = labelled_mentions.read_resolution(data)
     except SetupError:
         return None
     return [post for post in posts if any(mention.latitude is not None for mention in post.mentions)]

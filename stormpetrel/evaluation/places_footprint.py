@@ -39,15 +39,8 @@ def main() -> None:
             geoparser.resolve(text, mentions)
     taken = time.perf_counter() - started
     rss_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        json.dumps(
-            {
-                "posts_per_s": round(len(texts) / max(taken, 1e-9), 1),
-                "rss_mib": round(rss_mib, 1),
-                "ready_s": round(ready, 2),
-            }
-        )
-    )
+    posts_per_s = round(len(texts) / max(taken, 1e-9), 1)
+    print(json.dumps({"posts_per_s": posts_per_s, "rss_mib": round(rss_mib, 1), "ready_s": round(ready, 2)}))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ answers (Rocchio's pseudo-relevance feedback).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +26,8 @@ from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 
 MAP_DEPTH = 100
 MODALITIES = ("text", "lexical", "space", "time")
-WORDS = ("text", "lexical")  # neither time nor place can give a label away
+# Which lists a method with this suffix fuses. In words alone, neither time nor place can give a label away.
+LISTS = {"": MODALITIES, "_words": ("text", "lexical")}
 FUSED = "adaptive_feedback"
 LOST_FROM = 0.05  # average precision below the best single modality
 
@@ -48,12 +50,9 @@ class MethodTally:
         self.ms.append(ms)
 
     def report(self) -> dict[str, float]:
-        return {
-            "p10": round(float(np.mean(self.p10)), 4),
-            "map": round(float(np.mean(self.ap)), 4),
-            "ndcg10": round(float(np.mean(self.ndcg10)), 4),
-            "p95_ms": round(float(np.percentile(self.ms, 95)), 3),
-        }
+        means = {"p10": self.p10, "map": self.ap, "ndcg10": self.ndcg10}
+        rounded = {name: round(float(np.mean(values)), 4) for name, values in means.items()}
+        return {**rounded, "p95_ms": round(float(np.percentile(self.ms, 95)), 3)}
 
 
 def evaluate(
@@ -64,46 +63,44 @@ def evaluate(
     collection = Collection(tests.posts, encoder, places, DEPTH)
     queries = run_queries(tests, collection, tests.queries)
     training = [*queries, *run_queries(tests, collection, tests.training_queries)]
-    tallies: dict[str, MethodTally] = {}
+    tallies = defaultdict[str, MethodTally](MethodTally)
     for query in queries:
         for ranked in query.lists:
-            tallies.setdefault(ranked.modality, MethodTally()).add(ranked.items, query.relevant, query.ms)
+            tallies[ranked.modality].add(ranked.items, query.relevant, query.ms)
         for name, fusion in METHODS.items():
-            for suffix, names in (("", MODALITIES), ("_words", WORDS)):
+            for suffix, names in LISTS.items():
                 started = time.perf_counter()
                 ids = [item.id for item in fusion(query.only(names), None)]
-                ms = query.ms + 1000 * (time.perf_counter() - started)
-                tallies.setdefault(name + suffix, MethodTally()).add(ids, query.relevant, ms)
-    for suffix, names in (("", MODALITIES), ("_words", WORDS)):
-        _adaptive(queries, training, names, suffix, tallies)
+                tallies[name + suffix].add(ids, query.relevant, query.ms + _ms_since(started))
+    for suffix, names in LISTS.items():
+        tallies[f"adaptive{suffix}"], tallies[FUSED + suffix] = _adaptive(queries, training, names)
     return build_report(len(queries), tallies, MODALITIES, FUSED)
 
 
 def _adaptive(
-    queries: Sequence[LabelledQuery],
-    training: Sequence[LabelledQuery],
-    names: Sequence[str],
-    suffix: str,
-    tallies: dict[str, MethodTally],
-) -> None:
+    queries: Sequence[LabelledQuery], training: Sequence[LabelledQuery], names: Sequence[str]
+) -> tuple[MethodTally, MethodTally]:
     """Adaptive fusion of these modalities, and once more with the feedback list; trained and tested by folds."""
     plain, second = MethodTally(), MethodTally()
     models = [fit_both_fusions([query for query in training if query.fold != fold], names) for fold in range(FOLDS)]
     # In the order of the queries: the significance test pairs methods by it.
     for query in queries:
-        model = models[query.fold]
+        model, lists = models[query.fold], query.only(names)
         started = time.perf_counter()
-        ids = [item.id for item in model.first(query.only(names))]
-        ms = query.ms + 1000 * (time.perf_counter() - started)
-        plain.add(ids, query.relevant, ms)
-        started = time.perf_counter()
-        feedback = query.feedback(ids[:FEEDBACK_FROM])
-        second_ids = [item.id for item in model.with_feedback([*query.only(names), feedback])]
-        second.add(second_ids, query.relevant, ms + 1000 * (time.perf_counter() - started))
-    tallies[f"adaptive{suffix}"], tallies[f"{FUSED}{suffix}"] = plain, second
+        ids = [item.id for item in model.first(lists)]
+        plain.add(ids, query.relevant, query.ms + _ms_since(started))
+        second_ids = [item.id for item in model.with_feedback([*lists, query.feedback(ids[:FEEDBACK_FROM])])]
+        second.add(second_ids, query.relevant, query.ms + _ms_since(started))
+    return plain, second
 
 
-def build_report(queries: int, tallies: dict[str, MethodTally], singles: Sequence[str], fused: str) -> dict[str, Any]:
+def _ms_since(started: float) -> float:
+    return 1000 * (time.perf_counter() - started)
+
+
+def build_report(
+    queries: int, tallies: Mapping[str, MethodTally], singles: Sequence[str], fused: str
+) -> dict[str, Any]:
     """A set's report: all methods, and the fused one against the best single modality and against RRF."""
     best = max(singles, key=lambda name: np.mean(tallies[name].ap))
     lost = np.asarray(tallies[fused].ap) < np.asarray(tallies[best].ap) - LOST_FROM

@@ -1,23 +1,23 @@
 """Test collections from labelled posts: a post is the query, and the posts of the same event and class are relevant.
 
 Reads any folder with JSON lines of `id, text, created_at, event` and a class (`information_type`,
-`humanitarian_label`, or `text_human`). Repeated texts are collapsed: finding a near-duplicate proves nothing.
+`humanitarian_label`, or `text_human`).
 """
 
 from __future__ import annotations
 
-import json
+import itertools
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from stormpetrel.core.errors import SetupError
-from stormpetrel.evaluation.folders import data_folders
-from stormpetrel.posts.text.clean import canonical, clean
+from stormpetrel.evaluation.folders import data_folders, json_records, without_repeats
+from stormpetrel.posts.text.clean import clean
 from stormpetrel.posts.text.language import detect
 
 CLASSES = ("information_type", "humanitarian_label", "text_human")
@@ -71,8 +71,10 @@ def _read(folder: Path, most_queries: int, seed: int) -> TestCollection | None:
     files = sorted(folder.glob("*.jsonl")) or sorted(
         file for part in ("t26", "mentions") for file in (folder / part).glob("*.jsonl")
     )
-    posts = tuple(_posts(files))
-    candidates = _candidates(posts)
+    lines = itertools.chain.from_iterable(file.read_text(encoding="utf-8").splitlines() for file in files)
+    posts = tuple(map(_post, without_repeats(filter(_is_post, json_records(lines)))))
+    sizes = Counter(post.label for post in posts if post.label)
+    candidates = [row for row, post in enumerate(posts) if post.label and sizes[post.label] > FEWEST_RELEVANT]
     queries = tuple(sorted(random.Random(seed).sample(candidates, min(most_queries, len(candidates)))))
     rest = sorted(set(candidates) - set(queries))
     count = min(TRAINING_QUERIES_A_QUERY * len(queries), len(rest))
@@ -80,25 +82,13 @@ def _read(folder: Path, most_queries: int, seed: int) -> TestCollection | None:
     return TestCollection(folder.resolve().name, posts, queries, training_queries) if queries else None
 
 
-def _posts(files: list[Path]) -> Iterator[LabelledPost]:
-    seen: set[str] = set()
-    for file in files:
-        for line in file.read_text(encoding="utf-8").splitlines():
-            record = _record(line)
-            canonical_text = canonical(str(record["text"])) if record else ""
-            if record and canonical_text and canonical_text not in seen:
-                seen.add(canonical_text)
-                yield _post(record)
-
-
-def _record(line: str) -> dict[str, Any] | None:
-    """The record of a line; None where it is broken, or no post of an event with a time."""
+def _is_post(record: Mapping[str, Any]) -> bool:
+    """Whether this is a post of an event with a time."""
     try:
-        record = json.loads(line)
-        datetime.fromisoformat(str(record["created_at"]))
-    except (ValueError, KeyError, TypeError):
-        return None
-    return record if record.get("event") and record.get("text") and record.get("id") else None
+        datetime.fromisoformat(str(record.get("created_at")))
+    except ValueError:
+        return False
+    return all(record.get(name) for name in ("event", "text", "id"))
 
 
 def _post(record: Mapping[str, Any]) -> LabelledPost:
@@ -108,9 +98,3 @@ def _post(record: Mapping[str, Any]) -> LabelledPost:
     language, _ = detect(text, record.get("lang"))
     label = None if class_name in UNLABELLED else (str(record["event"]), class_name)
     return LabelledPost(str(record["id"]), text, language, at, label)
-
-
-def _candidates(posts: tuple[LabelledPost, ...]) -> list[int]:
-    """The rows of posts whose class has enough others."""
-    sizes = Counter(post.label for post in posts if post.label)
-    return [n for n, post in enumerate(posts) if post.label and sizes[post.label] > FEWEST_RELEVANT]
