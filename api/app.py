@@ -86,7 +86,7 @@ def _problem(status: int, kind: str, detail: Any) -> JSONResponse:
 
 def _fault(error: dict[str, Any]) -> dict[str, str]:
     """One fault of a request, from pydantic's error: the field, what is wrong with it, and what to send instead."""
-    field = ".".join(map(str, error["loc"][1:])) or "body"
+    field = ".".join(map(str, error["loc"][1:])) or str(error["loc"][0])
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":
         return {"field": field, "problem": "it is missing", "remedy": "Give it; /docs shows the whole form"}

@@ -13,6 +13,8 @@ from stormpetrel.fusion import METHOD_NAMES
 from stormpetrel.search.filter_request import FilterRequest, Moment
 from stormpetrel.search.place_request import PlaceName, PlaceRequest, Radius, Request, Words
 
+__all__ = ["MAX_TEXT", "Request", "SavedSearchRequest", "SearchRequest", "Text", "Words"]
+
 MAX_TEXT = 4000
 PostModality = Literal["text", "lexical", "visual", "concepts", "space", "time", "spatiotemporal"]
 PatchModality = Literal["sar", "ms", "fused", "earth", "overhead", "reported", "new_water", "labelled"]
