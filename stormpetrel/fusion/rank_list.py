@@ -81,7 +81,7 @@ class RankList:
 
 
 def _step(score: float, resolution: float) -> float:
-    return round(score / resolution) if resolution else score
+    return math.ceil(score / resolution) if resolution else score  # minus 0.9 km and minus 0.2 km: the same kilometre
 
 
 def nearness_of(lists: Iterable[RankList]) -> dict[str, Nearness]:
