@@ -40,7 +40,7 @@ class RankList:
 
         >>> RankList.of("text", [("b", 0.5), ("a", 0.5), ("b", 0.9)]).items
         ('b', 'a')
-        >>> RankList.of("space", [("a", -1.2), ("b", -0.9)], {"a": (10.0,), "b": (60.0,)}, resolution=1.0).items
+        >>> RankList.of("space", [("a", -1.9), ("b", -1.2)], {"a": (10.0,), "b": (60.0,)}, resolution=1.0).items
         ('a', 'b')
         """
         best: dict[str, float] = {}

@@ -35,7 +35,7 @@ def post(post_id: str, east_km: float, minutes: float, text: tuple[float, float]
 
 
 def lists_of(points: list[Point], query: Query) -> dict[str, RankList]:
-    return {ranked.modality: ranked for ranked in PostSearch(MemoryIndex(posts=points), "posts").lists(query)}  # type: ignore[arg-type]
+    return {ranked.modality: ranked for ranked in PostSearch(MemoryIndex(posts=points), "posts").lists(query)}
 
 
 @given(st.lists(st.floats(0, 280), min_size=1, max_size=60), st.integers(1, 12))
@@ -90,20 +90,20 @@ def test_a_place_with_an_end_is_a_filter_and_ranks_only_where_it_is_named(query:
 def test_an_area_leaves_out_whatever_lies_outside() -> None:
     within = Area(*GENOA, radius_km=40.0).narrowed(Filter())
     points = [post("inside", 39, 0, (0.1, 1)), post("outside", 41, 0)]
-    items = PostSearch(MemoryIndex(posts=points), "posts").run(Query(text=TEXT, at=AT, filter=within)).items  # type: ignore[arg-type]
+    items = PostSearch(MemoryIndex(posts=points), "posts").run(Query(text=TEXT, at=AT, filter=within)).items
     assert [item.id for item in items] == ["inside"]
 
 
 def test_a_list_of_equal_hits_has_no_say() -> None:
     points = [post("a: other", 0, 0, (0, 1)), post("b: flood", 0, 1), post("c: near it", 0, 2, (1, 1))]
-    result = PostSearch(MemoryIndex(posts=points), "posts").run(Query(text=TEXT, at=AT))  # type: ignore[arg-type]
+    result = PostSearch(MemoryIndex(posts=points), "posts").run(Query(text=TEXT, at=AT))
     assert result.uninformative == ("time",)
     assert [item.id for item in result.items] == ["b: flood", "c: near it", "a: other"]
 
 
 def test_if_all_lists_are_of_equal_hits_these_are_the_answer() -> None:
     points = [post("a", 0, 0), post("b", 0, 1)]
-    result = PostSearch(MemoryIndex(posts=points), "posts").run(Query(at=AT))  # type: ignore[arg-type]
+    result = PostSearch(MemoryIndex(posts=points), "posts").run(Query(at=AT))
     assert [item.id for item in result.items] == ["a", "b"]
 
 
