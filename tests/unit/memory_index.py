@@ -35,7 +35,12 @@ class MemoryIndex:
         return {value: counts[value] for value in values if counts[value]}
 
     def scan(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterable[ScannedPage]:
-        raise NotImplementedError
+        points = self._inside(collection, within)
+        payloads = [
+            {"id": point.id} | {key: value for key, value in point.payload.items() if key in payload}
+            for point in points
+        ]
+        yield ScannedPage(payloads, np.array([point.dense[vector] for point in points], dtype=np.float32), [])
 
     def count(self, collection: str, within: Filter | None = None) -> int:
         return len(self._inside(collection, within or Filter()))
