@@ -10,17 +10,13 @@ from stormpetrel.search.query import Area
 
 
 def area_of(place: PlaceRequest, names: PlaceNames) -> tuple[Area, NamedPlace | None]:
-    """The area of a place request, and the place that its name was taken for.
-
-    A box that crosses the 180th meridian has its west east of its east. Raises BadQuery where no place has the name.
-    """
+    """The area of a place request, and the place that its name was taken for. Raises BadQuery where no place has the
+    name."""
     if place.near is not None:
         named = names.near(place.near)
         return Area(named.longitude, named.latitude, radius_km=place.radius_km), named
     if place.box:
-        west, south, east, north = place.box
-        middle = (west + east) / 2 if west <= east else ((west + east + 360) / 2 + 180) % 360 - 180
-        return Area(middle, (south + north) / 2, box=place.box), None
+        return box_area(place.box), None
     if isinstance(place.geojson, PolygonGeometry):
         ring = place.geojson.coordinates[0]
         corners = ring[:-1]
@@ -33,9 +29,10 @@ def area_of(place: PlaceRequest, names: PlaceNames) -> tuple[Area, NamedPlace | 
 def filter_of(filters: FilterRequest, area: Area | None, names: PlaceNames, until_ms: int | None = None) -> Filter:
     """What every hit meets; an area with an end is part of it.
 
-    `until_ms` limits the later pages of an answer to posts that its first page could find. A place of a post counts by
-    its point, so that a place wider than an area is inside where its point is; a country or a region of more than
-    100 km has no point in the index, and lies in no area. Raises BadQuery where a division is unknown.
+    `until_ms` limits the later pages of an answer to posts that its first page could find. A town of a post lies in an
+    area where its point does. A division that is wider than a town counts, by its point, only in an area that reaches
+    at least 100 km from its centre; a country, or what is wider than 100 km, lies in no area. Raises BadQuery where a
+    division is unknown.
     """
     keywords = {
         "language": filters.languages,
@@ -50,6 +47,14 @@ def filter_of(filters: FilterRequest, area: Area | None, names: PlaceNames, unti
         any_of={name: values for name, values in keywords.items() if values},
         none_of={"labels": filters.without_labels} if filters.without_labels else {},
         ranges={name: limits for name, limits in ranges.items() if limits != (None, None)},
-        boxes=(filters.box,) if filters.box else (),
     )
+    if filters.box:
+        within = box_area(filters.box).narrowed(within)
     return area.narrowed(within) if area else within
+
+
+def box_area(box: tuple[float, float, float, float]) -> Area:
+    """A box with its middle; one that crosses the 180th meridian has its west east of its east."""
+    west, south, east, north = box
+    middle = (west + east) / 2 if west <= east else ((west + east + 360) / 2 + 180) % 360 - 180
+    return Area(middle, (south + north) / 2, box=box)

@@ -6,9 +6,9 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from stormpetrel.core.events import Latitude, Longitude, Source
+from stormpetrel.core.events import Source
 from stormpetrel.search.filter_request import CountryCode, FilterRequest, Language, Last, Moment
-from stormpetrel.search.place_request import PlaceName, PlaceRequest, Radius, Request, Words
+from stormpetrel.search.place_request import Latitude, Longitude, PlaceName, PlaceRequest, Radius, Request, Words
 
 
 def _four_numbers(text: str) -> str:

@@ -22,7 +22,7 @@ DAY_S = 86_400.0
 CIRCLES_KM = (1.0, 5.0, 25.0, 100.0, 300.0)  # further away, a post says nothing of a place
 EQUAL_KM, EQUAL_S = 1.0, 600.0
 PARTS = 8  # into which a circle with too many posts is cut, again and again
-PLACED = ("id", "event_time", "location")
+PLACED = ("id", "event_time", "towns")
 ScoredIds = list[tuple[str, float]]
 Ask = Callable[[Sequence[IndexQuery]], list[list[Scored]]]
 
@@ -126,7 +126,7 @@ def nearness(hits: Sequence[Scored], query: Query) -> dict[str, Nearness]:
 
 def distances(hits: Sequence[Scored], area: Area) -> list[tuple[Scored, float]]:
     """(hit, kilometres) for each place of each hit that lies within the radius, the nearest last."""
-    places = [(hit, place["lon"], place["lat"]) for hit in hits for place in hit.payload.get("location") or []]
+    places = [(hit, place["lon"], place["lat"]) for hit in hits for place in hit.payload.get("towns") or []]
     longitudes, latitudes = [longitude for _, longitude, _ in places], [latitude for _, _, latitude in places]
     kilometres = distance_km(area.longitude, area.latitude, longitudes, latitudes).tolist()
     radius_km = area.radius_km if area.radius_km is not None else float("inf")

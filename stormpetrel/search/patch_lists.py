@@ -157,7 +157,9 @@ def _list(name: str, scores: Mapping[str, float], nearness: Mapping[str, Nearnes
 
 def _over(area: Area, within: Filter) -> Filter:
     """The patches over a place: within its limit, which the filter has already, or within 10 km."""
-    return within if area.bounded else replace(within, circle=(area.longitude, area.latitude, OVERHEAD_KM))
+    if area.bounded:
+        return within
+    return replace(within, circles=(*within.circles, (area.longitude, area.latitude, OVERHEAD_KM)))
 
 
 def _where_reported(within: Filter, reports: Sequence[Report]) -> Filter:
@@ -194,4 +196,5 @@ def certain_water(patch: Document) -> float:
 def patch_filter(within: Filter, scale_level: str) -> Filter:
     """The part of a query's filter that applies to patches: time and place; languages and sources are posts' own."""
     ranges = {key: limits for key, limits in within.ranges.items() if key in ("event_time", "indexed_at")}
-    return replace(within, any_of={"scale_level": [scale_level]}, none_of={}, ranges=ranges)
+    any_of = {"scale_level": [scale_level]}
+    return replace(within, any_of=any_of, none_of={}, ranges=ranges, place_field="location")

@@ -9,8 +9,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from shapely import Polygon
 from shapely.validation import explain_validity
 
-from stormpetrel.core.events import Latitude, Longitude
-
 MAX_CORNERS = 500
 MAX_NAME = 100
 LARGEST_RADIUS_KM = 20_000.0  # half of the way around the Earth
@@ -42,6 +40,17 @@ def _valid_radius(radius_km: float) -> float:
     return radius_km
 
 
+def _degrees(most: int) -> AfterValidator:
+    def check(degrees: float) -> float:
+        if not -most <= degrees <= most:
+            raise ValueError(f"{degrees:g} lies beyond {most} degrees; give degrees from -{most} to {most} (WGS 84)")
+        return degrees
+
+    return AfterValidator(check)
+
+
+Longitude = Annotated[float, _degrees(180), Field(json_schema_extra={"minimum": -180, "maximum": 180})]
+Latitude = Annotated[float, _degrees(90), Field(json_schema_extra={"minimum": -90, "maximum": 90})]
 Words = Annotated[str, AfterValidator(_valid_unicode)]
 Corner = tuple[Longitude, Latitude]
 # West may lie east of east: the box then crosses the 180th meridian.

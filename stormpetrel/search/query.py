@@ -9,8 +9,11 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.core.cells import distance_km
 from stormpetrel.core.events import TermWeights
 from stormpetrel.core.ports import Filter
+
+WIDE_KM = 100.0  # an area that reaches so far may hold a province; a smaller one holds towns alone
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,32 @@ class Area:
 
     def narrowed(self, unbounded: Filter) -> Filter:
         """The filter, narrowed to this area; its own boxes still apply."""
-        circle = (self.longitude, self.latitude, self.radius_km) if self.radius_km is not None else unbounded.circle
-        boxes = (*unbounded.boxes, self.box) if self.box else unbounded.boxes
-        return replace(unbounded, boxes=boxes, polygon=self.polygon or unbounded.polygon, circle=circle)
+        narrow = unbounded.place_field == "towns" or self.extent_km < WIDE_KM
+        return replace(
+            unbounded,
+            boxes=(*unbounded.boxes, *([self.box] if self.box else ())),
+            polygon=self.polygon or unbounded.polygon,
+            circles=(*unbounded.circles, *([self._circle(self.radius_km)] if self.radius_km is not None else ())),
+            place_field="towns" if narrow else "location",
+        )
 
     def within(self, unbounded: Filter, radius_km: float) -> Filter:
-        """The filter, narrowed to a circle around the centre, which is no larger than the area's own."""
-        limit = min(radius_km, self.radius_km if self.radius_km is not None else radius_km)
-        return replace(unbounded, circle=(self.longitude, self.latitude, limit))
+        """The filter, narrowed to the towns in a circle around the centre."""
+        return replace(unbounded, circles=(*unbounded.circles, self._circle(radius_km)), place_field="towns")
+
+    def _circle(self, radius_km: float) -> tuple[float, float, float]:
+        return self.longitude, self.latitude, radius_km
+
+    @property
+    def extent_km(self) -> float:
+        """From the centre to the furthest corner; infinite without an end."""
+        if self.radius_km is not None:
+            return self.radius_km
+        west, south, east, north = self.box or (0.0, 0.0, 0.0, 0.0)
+        corners = self.polygon or ([(west, south), (east, south), (east, north), (west, north)] if self.box else ())
+        if not corners:
+            return float("inf")
+        return float(distance_km(self.longitude, self.latitude, *zip(*corners, strict=True)).max())
 
 
 @dataclass(frozen=True)

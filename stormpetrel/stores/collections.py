@@ -72,6 +72,7 @@ def posts_collection(prefix: str, text: tuple[str, int], visual: tuple[str, int]
         {"lexical": True, "concepts": False},
         ("source", "language", "kind", "duplicate_of", "countries", "divisions", "labels", "unsure", *CELLS),
         ("event_time", "ingested_at", "indexed_at"),
+        ("location", "towns"),
     )
 
 

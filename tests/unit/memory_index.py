@@ -83,14 +83,13 @@ def _meets(payload: Document, within: Filter) -> bool:
         value = payload.get(field)
         return set(value) if isinstance(value, list) else {value}
 
-    places = [(place["lon"], place["lat"]) for place in payload.get("location") or []]
-    circle = within.circle
+    places = [(place["lon"], place["lat"]) for place in payload.get(within.place_field) or []]
     return (
         all(values(field) & set(wanted) for field, wanted in within.any_of.items())
         and not any(values(field) & set(unwanted) for field, unwanted in within.none_of.items())
         and all(_in_range(payload.get(field), limits) for field, limits in within.ranges.items())
         and all(any(_in_box(place, box) for place in places) for box in within.boxes)
-        and (circle is None or any(distance_km(*circle[:2], *place) <= circle[2] for place in places))
+        and all(any(distance_km(*circle[:2], *place) <= circle[2] for place in places) for circle in within.circles)
     )
 
 

@@ -70,7 +70,14 @@ class World:
         self.written += 1
         location = [{"lon": place[0], "lat": place[1]}] if place else []
         where = {f"cells_{resolution}": [cell] for resolution, cell in cells(*place).items()} if place else {}
-        fields = {"event_time": milliseconds(at), "indexed_at": self.written, "location": location, **where, **payload}
+        fields = {
+            "event_time": milliseconds(at),
+            "indexed_at": self.written,
+            "location": location,
+            "towns": location,
+            **where,
+            **payload,
+        }
         self.index.collections[collection][document["_id"]] = Point(document["_id"], fields, dense)
 
 
@@ -188,14 +195,16 @@ def test_patches_over_a_place_come_newest_first_and_of_one_moment_by_new_water()
     overhead = next(ranked for ranked in lists if ranked.modality == "overhead")
     assert overhead.items == ("b wet", "a dry", "c older")
     assert overhead.ranks == {"b wet": 2, "a dry": 2, "c older": 3}
-    assert all(query.filter.circle == (*HERE, 10.0) for query in world.index.asked if isinstance(query, OrderQuery))
+    assert all(query.filter.circles == ((*HERE, 10.0),) for query in world.index.asked if isinstance(query, OrderQuery))
 
 
 def test_filters_of_posts_alone_do_not_hide_patches() -> None:
     within = Filter(
-        any_of={"language": ["it"]}, ranges={"event_time": (1.0, 2.0), "ingested_at": (None, 3.0)}, circle=(*HERE, 40.0)
+        any_of={"language": ["it"]},
+        ranges={"event_time": (1.0, 2.0), "ingested_at": (None, 3.0)},
+        circles=((*HERE, 40.0),),
     )
-    expected = Filter(any_of={"scale_level": ["120"]}, ranges={"event_time": (1.0, 2.0)}, circle=(*HERE, 40.0))
+    expected = Filter(any_of={"scale_level": ["120"]}, ranges={"event_time": (1.0, 2.0)}, circles=((*HERE, 40.0),))
     assert patch_filter(within, "120") == expected
 
 

@@ -29,7 +29,7 @@ def post(post_id: str, east_km: float, minutes: float, text: tuple[float, float]
     payload = {
         "kind": "original",
         "event_time": milliseconds(AT + timedelta(minutes=minutes)),
-        "location": [{"lon": float(longitude), "lat": GENOA[1]}],
+        "towns": [{"lon": float(longitude), "lat": GENOA[1]}],
     }
     return Point(post_id, payload, {"text": np.array(text, dtype=np.float32)})
 
@@ -128,5 +128,5 @@ def test_a_fused_tie_is_ordered_by_nearness_before_ids(scored: list[tuple[str, i
 
 
 def test_distances_of_the_test_are_those_of_the_index() -> None:
-    place = post("x", 40, 0).payload["location"][0]
+    place = post("x", 40, 0).payload["towns"][0]
     assert distance_km(*GENOA, place["lon"], place["lat"]) == pytest.approx(40, abs=0.1)

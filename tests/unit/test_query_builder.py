@@ -138,11 +138,11 @@ def test_a_photo_alone_is_refused_with_the_remedy_where_nothing_understands_it()
 def test_a_place_with_an_end_is_in_the_filter_of_all_modalities() -> None:
     place = {"longitude": 8.93, "latitude": 44.41, "radius_km": 40}
     query = builder(TextModel()).build(SearchRequest(text="alluvione", place=place)).query
-    assert query.filter.circle == (8.93, 44.41, 40)
+    assert query.filter.circles == ((8.93, 44.41, 40),)
     assert not query.ranks_by_place
 
 
 def test_a_place_with_an_end_beside_an_example_leaves_the_examples_place_as_evidence() -> None:
     place = {"longitude": 9.0, "latitude": 44.0, "radius_km": 100}
     query = builder(TextModel()).build(SearchRequest(post_id="x:1", place=place)).query
-    assert query.area == Area(8.93, 44.41) and query.filter.circle == (9.0, 44.0, 100)
+    assert query.area == Area(8.93, 44.41) and query.filter.circles == ((9.0, 44.0, 100),)
