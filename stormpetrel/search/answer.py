@@ -183,7 +183,7 @@ def _explanation(item: FusedItem, rank: int, lists: Sequence[RankList]) -> dict[
             rank=ranked.ranks[item.id], score=round(ranked.scores[ranked.items.index(item.id)], 6)
         )
         for ranked in lists
-        if item.id in ranked.ranks
+        if ranked.modality in item.ranks
     }
     score = None if item.score is None else round(item.score, 6)
     return {"rank": rank, "ranks": ranks, "best_pair": list(item.best_pair or ()), "score": score}

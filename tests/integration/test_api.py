@@ -234,7 +234,7 @@ def test_countries_and_divisions_are_filters(night: RunningSystem) -> None:
 def test_a_query_by_example_finds_other_posts_than_its_example(night: RunningSystem) -> None:
     example = night.search(text="people trapped by water in Genova", limit=1)["hits"][0]["post_id"]
     answer = night.search(post_id=example, limit=20)
-    assert {"text", "lexical", "time"} <= set(answer["lists"])
+    assert {"text", "lexical", "spatiotemporal"} <= set(answer["lists"])
     assert answer["hits"] and example not in {hit["post_id"] for hit in answer["hits"]}
     assert night.api("POST", "/v1/search", json={"post_id": "x:unknown-to-all"}).status_code == 404
     assert night.api("GET", "/v1/posts/x:unknown-to-all").status_code == 404
