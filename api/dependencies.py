@@ -41,6 +41,7 @@ from stormpetrel.log.producer import KafkaProducer, RecordProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader, TopicReader
 from stormpetrel.search.documents import CollectionNames
 from stormpetrel.search.imagery import ImageryCatalogue
+from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.place_resolution import PlaceResolution
 from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.search.request import SearchRequest
@@ -114,10 +115,18 @@ class ApiResources:
         stores = Stores(MongoStore.of(settings.mongo), vectors, IndexCollections(settings, vectors))
         log = Log(KafkaTopicReader(settings.kafka), KafkaProducer(settings.kafka))
         places = PlaceResolution(lambda: (open_geoparser(settings), open_gazetteer(settings).version))
-        return cls(settings, log, stores, open_query_encoder(settings), places)
+        return cls(
+            settings, log, stores, open_query_encoder(settings), places, PlaceNames(partial(open_gazetteer, settings))
+        )
 
     def __init__(
-        self, settings: Settings, log: Log, stores: Stores, encoder: QueryEncoder, places: PlaceResolution
+        self,
+        settings: Settings,
+        log: Log,
+        stores: Stores,
+        encoder: QueryEncoder,
+        places: PlaceResolution,
+        names: PlaceNames,
     ) -> None:
         reader, self.producer = log
         self.settings = settings
@@ -137,7 +146,7 @@ class ApiResources:
         scorer = Scorer()
         self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take).start()
         views = (self.vectors, self.documents, self.collections)
-        searcher = Searcher(*views, self.encoder, learned_fusion(), settings.api.list_depth, self.threads)
+        searcher = Searcher(*views, self.encoder, learned_fusion(), settings.api.list_depth, self.threads, names)
         self.search = Search(searcher, saved_searches, Listeners(), places)
         catalogue = ImageryCatalogue(*views, partial(picture_folder, settings.imagery))
         self.imagery = Imagery(catalogue, self.producer)
