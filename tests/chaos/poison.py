@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import gzip
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,24 +47,17 @@ def poison_records(number: int = 0) -> Iterator[Poison]:
     """Every kind on every topic that it fits; `number` makes the keys distinct."""
     for sample in SAMPLES:
         schema = sample.event.name().encode()
-        right = orjson.dumps(sample.fields())
-        records: dict[str, tuple[bytes, Mapping[str, Any]]] = {}
-        for kind, make_bytes in BYTES.items():
-            records[kind] = (make_bytes(right), {"schema": schema})
-        for kind, header in HEADERS.items():
-            records[kind] = (right, {"schema": header})
-        for kind, change in (FIELDS | _special(sample)).items():
-            fields = sample.fields()
-            records[kind] = (_json(change(fields, sample) or fields), {"schema": schema})
-        for kind, (value, headers) in records.items():
-            key = f"poison:{number}-{kind}".encode()
-            yield Poison(kind, OutgoingRecord(sample.topic.name, key, value, headers))
+        for kind in (*BYTES, *HEADERS, *FIELDS, *_special(sample)):
+            name = f"poison-{number}-{kind}"
+            fields, headers = sample.fields(name), {"schema": HEADERS.get(kind, schema)}
+            change = (FIELDS | _special(sample)).get(kind, lambda fields, _: fields)
+            value = _json(change(fields, sample) or fields)
+            value = BYTES[kind](value) if kind in BYTES else value
+            yield Poison(kind, OutgoingRecord(sample.topic.name, sample.key(name).encode(), value, headers))
 
 
 def _json(fields: Fields) -> bytes:
     """JSON that may hold what JSON cannot: integers of any size, NaN, infinity."""
-    import json
-
     return json.dumps(fields).encode()
 
 

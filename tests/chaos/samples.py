@@ -49,9 +49,23 @@ class Sample:
     vector_path: tuple[str, ...] | None = None
     text_path: tuple[str, ...] | None = None
 
-    def fields(self) -> Fields:
-        """A fresh copy of the event's fields."""
-        return copy.deepcopy(self.event.model_dump(mode="json", exclude_none=True))
+    def fields(self, name: str = "sample") -> Fields:
+        """A fresh copy of the event's fields; its id has `name` in place of "sample"."""
+        fields: Fields = copy.deepcopy(self.event.model_dump(mode="json", exclude_none=True))
+        holder = fields
+        for part in self.id_path[:-1]:
+            holder = holder[part]
+        holder[self.id_path[-1]] = holder[self.id_path[-1]].replace("sample", name)
+        return fields
+
+    def key(self, name: str) -> str:
+        """The key of a record whose id has this name."""
+        return name if self.topic is ITEMS_LABELLED else self.id_of(self.fields(name))
+
+    def id_of(self, fields: Fields) -> str:
+        for part in self.id_path:
+            fields = fields[part]
+        return str(fields)
 
 
 def _vector(dimensions: int, model: str = "all-MiniLM-L6-v2") -> Vector:
@@ -71,19 +85,19 @@ ENRICHED = EnrichedPost(
     enriched_at=NOW,
 )
 PRODUCT = ProductAnnounced(
-    product_name="S1A_SAMPLE",
+    product_name="S1A_sample",
     platform="sentinel-1",
     product_type="GRD",
     sensed_from=NOW,
     sensed_until=NOW,
     footprint={"type": "Polygon", "coordinates": [[[8, 44], [9, 44], [9, 45], [8, 44]]]},
-    location="/nowhere/S1A_SAMPLE.SAFE",
+    location="/nowhere/S1A_sample.SAFE",
     source="chaos",
     announced_at=NOW,
 )
 PATCH = PatchDescribed(
-    patch_id="S1A_SAMPLE/32632/g120/r4100c0408",
-    scene_id="S1A_SAMPLE",
+    patch_id="S1A_sample/32632/g120/r4100c0408",
+    scene_id="S1A_sample",
     sensed_at=NOW,
     epsg=32632,
     scale_level=120,

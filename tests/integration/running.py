@@ -16,7 +16,7 @@ from stormpetrel.cli.console import say
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
-from stormpetrel.local.stack import SPARING, Stack, free_port, this_python
+from stormpetrel.local.stack import SPARING, Part, Stack, free_port, this_python
 from stormpetrel.log.admin import POST_GROUPS, apply_topics, consumer_lags
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
@@ -55,7 +55,7 @@ class RunningSystem:
     def __enter__(self) -> RunningSystem:
         self.stack.__enter__()
         try:
-            for part in server_parts(self.settings):
+            for part in self.servers():
                 self.stack.start(part)
             apply_topics(self.kafka, all_topics())
         except BaseException:
@@ -67,6 +67,10 @@ class RunningSystem:
         for name in list(self.ours):
             self.stop(name)
         self.stack.stop()
+
+    def servers(self) -> list[Part]:
+        """Broker and stores, in the order in which they start."""
+        return server_parts(self.settings)
 
     def producer(self) -> KafkaProducer:
         return KafkaProducer(self.kafka)
