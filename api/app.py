@@ -19,22 +19,7 @@ import stormpetrel
 from api.body_limit import BodyLimit
 from api.dependencies import ApiResources
 from api.routes import annotations as annotation_routes
-from api.routes import (
-    exchange,
-    feedback,
-    imagery,
-    label_requests,
-    labels,
-    maps,
-    models,
-    places,
-    predictions,
-    saved_searches,
-    search,
-    stac,
-    structured_query,
-    validation,
-)
+from api.routes import feedback, imagery, models, predictions, saved_searches, search, stac
 from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound, StoreUnavailable, StormpetrelError
 from stormpetrel.core.settings import Settings
 from stormpetrel.process.process_log import set_up_log
@@ -64,10 +49,8 @@ def create_app(open_resources: Callable[[], ApiResources]) -> FastAPI:
         lifespan=lifespan,
     )
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY)
-    for resource in (search, saved_searches, imagery, stac, places, labels, annotation_routes, exchange, feedback):
-        app.include_router(resource.router)
-    for resource in (structured_query, validation, predictions, models, label_requests, maps):
-        app.include_router(resource.router)
+    for routes in (search, saved_searches, imagery, stac, annotation_routes, feedback, predictions, models):
+        app.include_router(routes.router)
     _add_probes(app)
     _add_errors(app)
     return app

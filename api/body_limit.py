@@ -30,15 +30,11 @@ class BodyLimit:
 
     async def _body(self, receive: Receive) -> bytes | None:
         """The body; None where it is over the limit. Its length header is not trusted."""
-        chunks: list[bytes] = []
-        size = 0
-        while True:
+        body, is_whole = bytearray(), False
+        while not is_whole:
             message = await receive()
-            if message["type"] != "http.request":
-                return b"".join(chunks)
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            if size > self._max_bytes:
+            body += message.get("body", b"")  # a client that goes sends none
+            if len(body) > self._max_bytes:
                 return None
-            if not message.get("more_body"):
-                return b"".join(chunks)
+            is_whole = not message.get("more_body")
+        return bytes(body)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated, Any
 
+from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from api.listening import Listeners
@@ -37,7 +39,7 @@ from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.search.imagery import ImageryCatalogue
 from stormpetrel.search.place_resolution import PlaceResolution
 from stormpetrel.search.request import SearchRequest
-from stormpetrel.search.saved_search_register import SavedSearchEvent, SavedSearchRegister
+from stormpetrel.search.saved_search_register import SavedSearchRegister
 from stormpetrel.search.searcher import Searcher
 from stormpetrel.stores.mongo import MongoStore
 
@@ -77,9 +79,14 @@ class ApiResources:
         self.collections = IndexCollections(settings, self.vectors)
         self.encoder = open_query_encoder(settings)
         self.threads = ThreadPoolExecutor(8, thread_name_prefix="search")
-        saved_searches = SavedSearchRegister(self._write_saved_search, self._read_saved_searches)
+        saved_searches = SavedSearchRegister(
+            write=lambda event: self.saved_search_view.write([(event.saved_search_id, event)]),
+            wait_until_read=lambda: self.saved_search_view.wait_until_caught_up(),
+        )
         self.saved_search_view = TopicView(reader, SAVED_SEARCHES, saved_searches.apply, self.producer).start()
-        journal = AnnotationJournal(label_catalogue(), self._write_annotations, self._read_annotations)
+        journal = AnnotationJournal(
+            label_catalogue(), self._write_annotations, lambda: self.annotation_view.wait_until_caught_up()
+        )
         self.annotation_view = TopicView(reader, ANNOTATIONS, journal.apply, self.producer).start()
         scorer = Scorer()
         self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take).start()
@@ -90,28 +97,13 @@ class ApiResources:
         catalogue = ImageryCatalogue(*stores, partial(picture_folder, settings.imagery))
         self.imagery = Imagery(catalogue, self.producer, settings.catalogue.secret)
         self.annotations = Annotations(journal, self.documents, self.vectors, self._index_of)
-        self.models = LabelModels(
-            self.annotations,
-            EmbeddingCache(self.vectors),
-            relevance_prior(settings),
-            scorer,
-            self.producer,
-            self.encoder.text,
-            self._patches_of_text,
-        )
-
-    def _write_saved_search(self, event: SavedSearchEvent) -> None:
-        self.saved_search_view.write([(event.saved_search_id, event)])
-
-    def _read_saved_searches(self) -> None:
-        self.saved_search_view.wait_until_caught_up()
+        prior, texts = relevance_prior(settings), self.encoder.text
+        cache = EmbeddingCache(self.vectors)
+        self.models = LabelModels(self.annotations, cache, prior, scorer, self.producer, texts, self._patches_of_text)
 
     def _write_annotations(self, events: Sequence[AnnotationEvent]) -> None:
         keys = [CATALOGUE_KEY if isinstance(event, LabelDefined) else event.collection for event in events]
         self.annotation_view.write(list(zip(keys, events, strict=True)))
-
-    def _read_annotations(self) -> None:
-        self.annotation_view.wait_until_caught_up()
 
     def _index_of(self, kind: ItemKind) -> str:
         return self.collections.posts if kind == "posts" else self.collections.patches
@@ -122,35 +114,23 @@ class ApiResources:
         return [member.id for hit in answer.hits for member in hit.members if member.kind == "patch"]
 
     def close(self) -> None:
-        self.saved_search_view.close()
-        self.annotation_view.close()
-        self.model_view.close()
+        for view in (self.saved_search_view, self.annotation_view, self.model_view):
+            view.close()
         self.threads.shutdown(wait=False)
         self.documents.close()
         self.vectors.close()
 
 
-def resources(connection: HTTPConnection) -> ApiResources:
-    """The resources of this process."""
-    opened: ApiResources = connection.app.state.resources
-    return opened
+def _resource(name: str) -> Any:
+    """A dependency: one attribute of this process's resources. A coroutine, since to read it takes no thread."""
+
+    async def resource(connection: HTTPConnection) -> Any:
+        return getattr(connection.app.state.resources, name)
+
+    return Depends(resource)
 
 
-def search(connection: HTTPConnection) -> Search:
-    """Searches, saved searches, and places in texts."""
-    return resources(connection).search
-
-
-def imagery(connection: HTTPConnection) -> Imagery:
-    """Scenes and patches, and notifications of new products."""
-    return resources(connection).imagery
-
-
-def annotations_of(connection: HTTPConnection) -> Annotations:
-    """Annotations, labels and their exchange."""
-    return resources(connection).annotations
-
-
-def models(connection: HTTPConnection) -> LabelModels:
-    """Models of labels: rounds, validation, predictions and maps."""
-    return resources(connection).models
+SearchDependency = Annotated[Search, _resource("search")]  # searches, saved searches, and places in texts
+ImageryDependency = Annotated[Imagery, _resource("imagery")]  # scenes and patches, and notifications of new products
+AnnotationsDependency = Annotated[Annotations, _resource("annotations")]  # annotations, labels and their exchange
+ModelsDependency = Annotated[LabelModels, _resource("models")]  # rounds, validation, predictions and maps of labels

@@ -6,13 +6,12 @@ crash before the commit does the scene again, under the same ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 import shapely
 import structlog
 
-from consumers.known_products import KnownProducts
 from stormpetrel.bootstrap import picture_folder
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadProduct, StormpetrelError
@@ -23,7 +22,7 @@ from stormpetrel.core.topics import PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED
 from stormpetrel.imagery.pairing import Rules, scenes_of
 from stormpetrel.imagery.patches.earth_model import EarthModel, read_earth_manifest
 from stormpetrel.imagery.types import Scene
-from stormpetrel.log import BatchConsumer, Record, Rejected
+from stormpetrel.log import BatchConsumer, Record, Rejected, TopicReader, TopicView
 from stormpetrel.log.batch_consumer import LONGEST_WORK_S
 from stormpetrel.log.consumer import KafkaConsumer
 from stormpetrel.log.producer import KafkaProducer
@@ -39,6 +38,31 @@ log = structlog.get_logger()
 STAGE = "scenes"
 
 
+class KnownProducts:
+    """The products that the log knows now. Partners may be on any partition, so all of them are followed.
+
+    Of two products that arrive at once on two partitions, the one that came to the log later is handled by a
+    consumer that sees both: no pair is missed."""
+
+    def __init__(self, reader: TopicReader) -> None:
+        self._products: dict[str, ProductAnnounced] = {}
+        self._view = TopicView(reader, PRODUCTS_ANNOUNCED, self._apply).start()
+
+    def catch_up(self) -> Collection[ProductAnnounced]:
+        """All products up to the log's present end, without the withdrawn ones. Raises StoreUnavailable."""
+        self._view.catch_up()
+        return list(self._products.values())
+
+    def close(self) -> None:
+        self._view.close()
+
+    def _apply(self, event: ProductAnnounced | ProductWithdrawn) -> None:
+        if isinstance(event, ProductAnnounced):
+            self._products[event.product_name] = event
+        else:
+            self._products.pop(event.product_name, None)
+
+
 class SceneWork:
     """Works on one product at a time: describes its scenes, or withdraws them."""
 
@@ -50,7 +74,10 @@ class SceneWork:
         documents: DocumentReader,
         downloads: Downloads,
     ) -> None:
-        self._settings, self._rules = settings, pairing_rules(settings)
+        self._settings = settings
+        area = shapely.box(*settings.area) if settings.area else None
+        reference_within = timedelta(days=settings.reference_within_days)
+        self._rules = Rules(timedelta(hours=settings.pair_within_h), reference_within, area)
         self._producer, self._known_products = producer, known_products
         self._documents, self._downloads = documents, downloads
         self._broken: set[tuple[str, str]] = set()
@@ -162,11 +189,6 @@ class SceneWork:
         SCENES.labels("withdrawn").inc()
         for name in sorted(partners & products.keys()):
             self._describe_scenes(products[name], self._without_broken(products.values()))
-
-
-def pairing_rules(settings: Imagery) -> Rules:
-    area = shapely.box(*settings.area) if settings.area else None
-    return Rules(timedelta(hours=settings.pair_within_h), timedelta(days=settings.reference_within_days), area)
 
 
 def _version(product: ProductAnnounced) -> tuple[str, str]:

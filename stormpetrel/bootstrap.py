@@ -15,14 +15,7 @@ from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.core.settings import CONFIG_DIRECTORY, Imagery, Settings
 from stormpetrel.fusion import LearnedFusion
-from stormpetrel.imagery.patches.descriptors import (
-    FUSED_DESCRIPTOR,
-    FUSED_DIMENSIONS,
-    MS_DESCRIPTOR,
-    MS_DIMENSIONS,
-    SAR_DESCRIPTOR,
-    SAR_DIMENSIONS,
-)
+from stormpetrel.imagery.patches import descriptors
 from stormpetrel.imagery.patches.earth_model import read_earth_manifest
 from stormpetrel.learning.annotations.label_catalogue import Catalogue, read_catalogue
 from stormpetrel.learning.training.relevance_model import Prior
@@ -64,12 +57,8 @@ def label_catalogue() -> Catalogue:
 def relevance_prior(settings: Settings) -> Prior | None:
     """What other events teach of the posts of a new one; None where it is of another text model than the configured
     one, or not there."""
-    try:
-        prior = Prior.load(PRIOR_FILE)
-    except ModelUnavailable as error:
-        log.warning("posts are judged without a prior", reason=str(error))
-        return None
-    return prior if prior.text_model == settings.text_model.name else None
+    prior = _opened_or_error(lambda: Prior.load(PRIOR_FILE), "posts are judged without a prior")
+    return prior if isinstance(prior, Prior) and prior.text_model == settings.text_model.name else None
 
 
 def open_text_encoder(settings: Settings) -> TextEncoder:
@@ -118,9 +107,9 @@ def post_collection(settings: Settings) -> VectorCollection:
 
 # What describes patches in this release, by the vector's name.
 PATCH_DESCRIPTORS = {
-    "sar": EmbeddingSpec(SAR_DESCRIPTOR, SAR_DIMENSIONS),
-    "ms": EmbeddingSpec(MS_DESCRIPTOR, MS_DIMENSIONS),
-    "fused": EmbeddingSpec(FUSED_DESCRIPTOR, FUSED_DIMENSIONS),
+    "sar": EmbeddingSpec(descriptors.SAR_DESCRIPTOR, descriptors.SAR_DIMENSIONS),
+    "ms": EmbeddingSpec(descriptors.MS_DESCRIPTOR, descriptors.MS_DIMENSIONS),
+    "fused": EmbeddingSpec(descriptors.FUSED_DESCRIPTOR, descriptors.FUSED_DIMENSIONS),
 }
 
 
@@ -155,82 +144,61 @@ def patch_collection(settings: Settings) -> VectorCollection:
     return patches_collection(settings.qdrant.collection_prefix, specs["sar"], specs["ms"], specs.get("earth"))
 
 
-def readable_post_collection(settings: Settings, index: QdrantIndex) -> str:
-    """The posts' collection for a process that only reads: without a model in the cache, the one that its name fits.
-
-    Raises ModelUnavailable where none or several fit, StoreUnavailable where the index does not answer.
-    """
-    try:
-        return post_collection(settings).name
-    except ModelUnavailable as missing:
-        pattern = posts_collection(
-            settings.qdrant.collection_prefix, (settings.text_model.name, 0), (settings.visual_model.name, 0)
-        ).name
-        text, visual = pattern.removesuffix("-0").split("-0-", 1)
-        fitting = [name for name in index.collections() if name.startswith(f"{text}-") and f"-{visual}-" in name]
-        if len(fitting) != 1:
-            raise missing
-        return fitting[0]
-
-
-def readable_patch_collection(settings: Settings, index: QdrantIndex) -> str:
-    """The patches' collection for a process that only reads: without the Earth-observation model, the one that holds
-    its vectors. Raises as `readable_post_collection` does."""
-    try:
-        return patch_collection(settings).name
-    except ModelUnavailable:
-        sar, ms = PATCH_DESCRIPTORS["sar"], PATCH_DESCRIPTORS["ms"]
-        pattern = patches_collection(settings.qdrant.collection_prefix, sar, ms).name
-        fitting = [name for name in index.collections() if name.startswith(f"{pattern}-")]
-        if len(fitting) != 1:
-            raise
-        return fitting[0]
-
-
 def picture_folder(settings: Imagery, scene_id: str) -> Path:
     """Where a scene's pictures lie; its id has characters that no folder should."""
     return settings.directory / "scenes" / hashlib.sha256(scene_id.encode()).hexdigest()[:24]
 
 
 class IndexCollections:
-    """The names of the index's collections for who only reads. The posts' name is found once: it does not change while
-    a process runs."""
+    """The names of the index's collections for who only reads. Without a model in the cache, it is the collection that
+    the model's name fits: ModelUnavailable where none or several fit, StoreUnavailable where the index does not answer.
+    The posts' name is found once: it does not change while a process runs."""
 
     def __init__(self, settings: Settings, index: QdrantIndex) -> None:
         self._settings, self._index = settings, index
 
     @cached_property
     def posts(self) -> str:
-        """Raises as `readable_post_collection` does."""
-        return readable_post_collection(self._settings, self._index)
+        names = self._settings.text_model.name, self._settings.visual_model.name
+        pattern = posts_collection(self._settings.qdrant.collection_prefix, (names[0], 0), (names[1], 0)).name
+        text, visual = pattern.removesuffix("-0").split("-0-", 1)
+        return self._readable(post_collection, lambda name: name.startswith(f"{text}-") and f"-{visual}-" in name)
 
     @property
     def patches(self) -> str:
-        """Raises as `readable_patch_collection` does."""
-        return readable_patch_collection(self._settings, self._index)
+        sar, ms = PATCH_DESCRIPTORS["sar"], PATCH_DESCRIPTORS["ms"]
+        pattern = patches_collection(self._settings.qdrant.collection_prefix, sar, ms).name
+        return self._readable(patch_collection, lambda name: name.startswith(f"{pattern}-"))
+
+    def _readable(self, configured: Callable[[Settings], VectorCollection], fits: Callable[[str], bool]) -> str:
+        try:
+            return configured(self._settings).name
+        except ModelUnavailable:
+            fitting = [name for name in self._index.collections() if fits(name)]
+            if len(fitting) != 1:
+                raise
+            return fitting[0]
 
 
 def open_query_encoder(settings: Settings) -> QueryEncoder:
     """The models of searches; a missing one stands there as the error that says why."""
-    text_model = _opened_or_error(open_text_encoder, settings)
-    visual_model = _opened_or_error(open_visual_model, settings)
-    descriptors = _opened_or_error(patch_embeddings, settings)
-    patch_descriptors = PATCH_DESCRIPTORS if isinstance(descriptors, ModelUnavailable) else descriptors
-    return QueryEncoder(text_model, visual_model, concept_list(), patch_descriptors)
-
-
-def _opened_or_error(open_model: Callable[[Settings], Model], settings: Settings) -> Model | ModelUnavailable:
-    try:
-        return open_model(settings)
-    except ModelUnavailable as error:
-        log.warning("searches go on without a model", reason=str(error))
-        return error
+    without = "searches go on without a model"
+    text_model = _opened_or_error(lambda: open_text_encoder(settings), without)
+    visual_model = _opened_or_error(lambda: open_visual_model(settings), without)
+    specs = _opened_or_error(lambda: patch_embeddings(settings), without)
+    patch_specs = PATCH_DESCRIPTORS if isinstance(specs, ModelUnavailable) else specs
+    return QueryEncoder(text_model, visual_model, concept_list(), patch_specs)
 
 
 def learned_fusion() -> LearnedFusion | None:
     """The weights of the adaptive fusions; None where there are none."""
+    fusion = _opened_or_error(lambda: LearnedFusion.load(FUSION_FILE), "adaptive fusion is not offered")
+    return None if isinstance(fusion, ModelUnavailable) else fusion
+
+
+def _opened_or_error(open_model: Callable[[], Model], consequence: str) -> Model | ModelUnavailable:
     try:
-        return LearnedFusion.load(FUSION_FILE)
+        return open_model()
     except ModelUnavailable as error:
-        log.warning("adaptive fusion is not offered", reason=str(error))
-        return None
+        log.warning(consequence, reason=str(error))
+        return error

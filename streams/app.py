@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,23 +102,16 @@ def run(settings: Settings) -> None:
     batch, within_s = worker.batch, worker.batch_within_s
     attach(app, "enrich", POSTS_RAW, EnrichBatch(enricher), send, batch, within_s)
     attach(app, "train", ANNOTATIONS, TrainBatch(reader, relevance_prior(settings)), send, batch, within_s)
-    app.timer(interval=BEAT_S)(_beat(readiness))
-    app.on_partitions_assigned.connect(_become_ready(readiness))
+
+    async def beat() -> None:
+        readiness.beat()
+
+    async def become_ready(*_: Any, **__: Any) -> None:
+        readiness.ready()
+
+    app.timer(interval=BEAT_S)(beat)
+    app.on_partitions_assigned.connect(become_ready)
     # The first post after a start is scored by the models that stood before it.
     models.wait_until_caught_up()
     log.info("worker is set up", model=encoder.version, known_originals=known_originals)
     mode.Worker(app, loglevel=logging.WARNING, override_logging=False).execute_from_commandline()
-
-
-def _beat(readiness: Readiness) -> Callable[[], Awaitable[None]]:
-    async def beat() -> None:
-        readiness.beat()
-
-    return beat
-
-
-def _become_ready(readiness: Readiness) -> Callable[..., Awaitable[None]]:
-    async def become_ready(*_: Any, **__: Any) -> None:
-        readiness.ready()
-
-    return become_ready

@@ -19,7 +19,7 @@ from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED
 from stormpetrel.learning.training.online_learners import load_learners
 from stormpetrel.learning.training.relevance_model import Prior
 from stormpetrel.learning.training.trainer import Key, Trainer
-from stormpetrel.log import OutgoingRecord, Position, Record, TopicReader, dead_letter_of, record_of_event
+from stormpetrel.log import OutgoingRecord, Record, TopicReader, dead_letter_of, record_of_event
 from stormpetrel.process.metrics import LABELS_LEARNED
 
 log = structlog.get_logger()
@@ -41,7 +41,8 @@ class TrainBatch:
 
     def train(self, records: Sequence[Record]) -> list[OutgoingRecord]:
         changed: set[Key] = set()
-        if self._trainer is None or any(self._trainer.misses(*position) for position in _first_positions(records)):
+        first_offsets = {record.partition: record.offset for record in reversed(records)}
+        if self._trainer is None or any(self._trainer.misses(*first) for first in first_offsets.items()):
             # A process that has just started, or that got another's partitions, does not know what came before.
             self._trainer, changed = self._read_log()
         dead_letters: list[OutgoingRecord] = []
@@ -77,11 +78,3 @@ class TrainBatch:
                 continue
             models[model.collection, model.label] = model
         return models
-
-
-def _first_positions(records: Sequence[Record]) -> list[Position]:
-    """The lowest position of each partition."""
-    lowest: dict[int, int] = {}
-    for record in records:
-        lowest[record.partition] = min(record.offset, lowest.get(record.partition, record.offset))
-    return [Position(partition, offset) for partition, offset in lowest.items()]

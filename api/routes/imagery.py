@@ -6,11 +6,10 @@ import base64
 import hmac
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Depends, Header, HTTPException, Query
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi import APIRouter, Body, Depends, Header, HTTPException, Query, Response
+from fastapi.responses import FileResponse, JSONResponse
 
-from api import dependencies
-from api.dependencies import Imagery
+from api.dependencies import ImageryDependency
 from stormpetrel.core.clock import now
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
@@ -19,18 +18,17 @@ router = APIRouter(prefix="/v1", tags=["imagery"])
 Kind = Literal["s1", "s2", "change"]
 SceneId = Annotated[str, Query(min_length=3, description="the products' names, as in a patch's scene_id")]
 PatchId = Annotated[str, Query(min_length=3)]
+Limit = Annotated[int, Query(ge=1, le=100)]
 
 
 @router.get("/scenes")
-def scenes(
-    limit: Annotated[int, Query(ge=1, le=100)] = 20, imagery: Imagery = Depends(dependencies.imagery)
-) -> dict[str, Any]:
+def scenes(imagery: ImageryDependency, limit: Limit = 20) -> dict[str, Any]:
     """The newest scenes: their products, how well these are registered, how much water is new."""
     return {"scenes": imagery.catalogue.newest_scenes(limit)}
 
 
 @router.get("/scenes/pictures/{kind}.png")
-def scene_picture(kind: Kind, scene_id: SceneId, imagery: Imagery = Depends(dependencies.imagery)) -> Response:
+def scene_picture(kind: Kind, scene_id: SceneId, imagery: ImageryDependency) -> Response:
     """A whole scene as a picture: radar in grey, optical in true colour, or land, water (blue) and new water (red)."""
     from stormpetrel.imagery.quicklook import scene_png
 
@@ -38,20 +36,20 @@ def scene_picture(kind: Kind, scene_id: SceneId, imagery: Imagery = Depends(depe
 
 
 @router.get("/scenes/pictures/{kind}.tif")
-def scene_cog(kind: Kind, scene_id: SceneId, imagery: Imagery = Depends(dependencies.imagery)) -> FileResponse:
+def scene_cog(kind: Kind, scene_id: SceneId, imagery: ImageryDependency) -> FileResponse:
     """The same as a cloud-optimised GeoTIFF at 10 m, with range requests."""
     path = imagery.catalogue.picture(scene_id, kind)
     return FileResponse(path, media_type="image/tiff; application=geotiff; profile=cloud-optimized")
 
 
 @router.get("/scenes/new_water.geojson")
-def new_water(scene_id: SceneId, imagery: Imagery = Depends(dependencies.imagery)) -> JSONResponse:
+def new_water(scene_id: SceneId, imagery: ImageryDependency) -> JSONResponse:
     """The polygons of a scene's new water, with their areas; 404 where it has no reference image."""
     return JSONResponse(imagery.catalogue.new_water(scene_id), media_type="application/geo+json")
 
 
 @router.get("/patches/pictures/{kind}.png")
-def patch_picture(kind: Kind, patch_id: PatchId, imagery: Imagery = Depends(dependencies.imagery)) -> Response:
+def patch_picture(kind: Kind, patch_id: PatchId, imagery: ImageryDependency) -> Response:
     """A patch's part of a scene's picture."""
     from stormpetrel.imagery.quicklook import patch_png
 
@@ -60,24 +58,22 @@ def patch_picture(kind: Kind, patch_id: PatchId, imagery: Imagery = Depends(depe
 
 @router.get("/patches")
 def patches(
+    imagery: ImageryDependency,
     scene_id: Annotated[str | None, Query(min_length=3)] = None,
     scale_level: Literal["120", "240", "480"] = "120",
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    imagery: Imagery = Depends(dependencies.imagery),
+    limit: Limit = 20,
 ) -> dict[str, Any]:
     """The patches with the most new water, of a scene or of all."""
     return {"patches": imagery.catalogue.patches_by_new_water(scene_id, scale_level, limit)}
 
 
 @router.get("/patches/{patch_id:path}")
-def patch(patch_id: str, imagery: Imagery = Depends(dependencies.imagery)) -> dict[str, Any]:
+def patch(patch_id: str, imagery: ImageryDependency) -> dict[str, Any]:
     """A patch's document; its vectors are not shown."""
     return imagery.catalogue.patch(patch_id)
 
 
-def _check_push_secret(
-    authorization: Annotated[str, Header()] = "", imagery: Imagery = Depends(dependencies.imagery)
-) -> None:
+def _check_push_secret(imagery: ImageryDependency, authorization: Annotated[str, Header()] = "") -> None:
     if imagery.push_secret is None:
         raise HTTPException(404, "no push is expected here: set catalogue.secret")
     if not hmac.compare_digest(_password(authorization).encode(), imagery.push_secret.encode()):
@@ -85,7 +81,7 @@ def _check_push_secret(
 
 
 @router.post("/notifications/cdse", status_code=202, dependencies=[Depends(_check_push_secret)])
-def push(record: Annotated[dict[str, Any], Body()], imagery: Imagery = Depends(dependencies.imagery)) -> dict[str, str]:
+def push(record: Annotated[dict[str, Any], Body()], imagery: ImageryDependency) -> dict[str, str]:
     """Where a push subscription of the Copernicus Data Space sends its notifications, with `catalogue.secret` as its
     password. 202 after Kafka holds the event (or the dead letter): the sender repeats everything else."""
     publisher = ProductPublisher(imagery.producer, "push")

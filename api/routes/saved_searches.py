@@ -9,46 +9,64 @@ itself keeps what it has heard: the id of each message is the moment up to which
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any, Self
 
 import orjson
-from fastapi import APIRouter, Depends, Header, HTTPException, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Header, HTTPException, WebSocket, WebSocketDisconnect
+from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
-from api import dependencies
-from api.dependencies import Search
+from api.dependencies import Search, SearchDependency
 from api.listening import QUIET_S
-from api.schemas.requests import SavedSearchRequest
-from api.schemas.responses import SavedSearchResponse
 from stormpetrel.core.errors import BadQuery, NotFound, StormpetrelError
+from stormpetrel.core.events import SavedSearch
+from stormpetrel.search.request import SavedSearchRequest
 from stormpetrel.search.saved_search_feed import Message, SavedSearchFeed
 
 router = APIRouter(prefix="/v1/saved-searches", tags=["saved_searches"])
 STOP_GRACE_S = 2.0  # a stream ends by itself within a poll when the process stops; then it is cut
 
 
+class SavedSearchResponse(BaseModel):
+    """A saved search, and where to listen to it."""
+
+    saved_search_id: str
+    created_at: datetime
+    within: int
+    request: dict[str, Any]
+    events: str = Field(description="Server-sent events")
+    websocket: str
+
+    @classmethod
+    def of(cls, search: SavedSearch) -> Self:
+        address = f"/v1/saved-searches/{search.saved_search_id}"
+        fields = search.model_dump(exclude={"schema_version"})
+        return cls(**fields, events=f"{address}/events", websocket=f"{address}/ws")
+
+
 @router.post("", status_code=201)
-def create(request: SavedSearchRequest, search: Search = Depends(dependencies.search)) -> SavedSearchResponse:
+def create(request: SavedSearchRequest, search: SearchDependency) -> SavedSearchResponse:
     """Saves the search; listen at the addresses of the answer. Without `score_threshold` a text needs a cosine of
     .35."""
     return SavedSearchResponse.of(search.saved_searches.create(request, search.searcher.builder.build))
 
 
 @router.get("")
-def list_all(search: Search = Depends(dependencies.search)) -> list[SavedSearchResponse]:
+def list_all(search: SearchDependency) -> list[SavedSearchResponse]:
     """All saved searches, the oldest first."""
     return [SavedSearchResponse.of(saved_search) for saved_search in search.saved_searches.all()]
 
 
 @router.get("/{saved_search_id}")
-def get(saved_search_id: str, search: Search = Depends(dependencies.search)) -> SavedSearchResponse:
+def get(saved_search_id: str, search: SearchDependency) -> SavedSearchResponse:
     """One saved search."""
     return SavedSearchResponse.of(search.saved_searches.get(saved_search_id))
 
 
 @router.delete("/{saved_search_id}", status_code=204)
-def delete(saved_search_id: str, search: Search = Depends(dependencies.search)) -> None:
+def delete(saved_search_id: str, search: SearchDependency) -> None:
     """Deletes a saved search; its listeners get the event `deleted`."""
     search.saved_searches.delete(saved_search_id)
 
@@ -56,18 +74,17 @@ def delete(saved_search_id: str, search: Search = Depends(dependencies.search)) 
 @router.get("/{saved_search_id}/events")
 def events(
     saved_search_id: str,
+    search: SearchDependency,
     since: str | None = None,
     last_event_id: Annotated[str | None, Header()] = None,
-    search: Search = Depends(dependencies.search),
 ) -> EventSourceResponse:
     """Server-sent events: `match`, a hit as a search gives it, within two seconds of the post; where patches are
     searched too, `ranked`, a place and day whose rank has changed since posts or a product came, with its
     `previous_rank`. After a break the browser sends Last-Event-ID by itself; other clients may send `since`. At least
     once: know posts by their id."""
-    messages = _messages(saved_search_id, last_event_id or since, search)
     server_sent_events = (
         ServerSentEvent(orjson.dumps(message.data).decode(), event=message.event, id=str(message.id))
-        async for message in messages
+        async for message in _messages(saved_search_id, last_event_id or since, search)
         if message.event != "quiet"  # the response sends pings of its own
     )
     return EventSourceResponse(server_sent_events, ping=QUIET_S, shutdown_grace_period=STOP_GRACE_S)
@@ -75,7 +92,7 @@ def events(
 
 @router.websocket("/{saved_search_id}/ws")
 async def websocket(
-    socket: WebSocket, saved_search_id: str, since: str | None = None, search: Search = Depends(dependencies.search)
+    socket: WebSocket, saved_search_id: str, search: SearchDependency, since: str | None = None
 ) -> None:
     """The same over WebSocket: JSON messages with `id`, `event` and `data`."""
     await socket.accept()

@@ -1,28 +1,39 @@
-"""POST /v1/search: one ranked list a modality, fused, each hit with its rank per modality; and single posts."""
+"""Searches (one ranked list a modality, fused, each hit with its rank per modality), single posts, places in texts."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Query, Response
 
-from api import dependencies
-from api.dependencies import Search
-from api.schemas.requests import SearchRequest
+from api.dependencies import SearchDependency
+from stormpetrel.core.events import MAX_TEXT
 from stormpetrel.search.answer import SearchAnswer
+from stormpetrel.search.place_resolution import PlacesAnswer
+from stormpetrel.search.request import SearchRequest
 
-router = APIRouter(prefix="/v1", tags=["search"])
+router = APIRouter(prefix="/v1")
 
 
-@router.post("/search", response_model=SearchAnswer)
-def search(request: SearchRequest, search: Search = Depends(dependencies.search)) -> Response:
+@router.post("/search", response_model=SearchAnswer, tags=["search"])
+def search(request: SearchRequest, search: SearchDependency) -> Response:
     """Finds the posts (and patches) that match the request. Each part of it is a modality with a list of its own."""
-    answer = search.searcher.answer(request)
     # Made and checked by the same model: the framework need not check it once more.
-    return Response(answer.model_dump_json(), media_type="application/json")
+    return Response(search.searcher.answer(request).model_dump_json(), media_type="application/json")
 
 
-@router.get("/posts/{post_id:path}", tags=["posts"])
-def post(post_id: str, search: Search = Depends(dependencies.search)) -> dict[str, Any]:
+@router.get("/posts/{post_id:path}", tags=["search", "posts"])
+def post(post_id: str, search: SearchDependency) -> dict[str, Any]:
     """One post with its document, and the posts that repeat it (the newest 100)."""
     return search.searcher.post(post_id)
+
+
+@router.get("/places/resolve", tags=["places"])
+def resolve(
+    search: SearchDependency,
+    text: Annotated[str, Query(min_length=1, max_length=MAX_TEXT, description="A post's text")],
+    language: Annotated[str | None, Query(pattern="^[a-z]{2,3}$", description="Detected if not given")] = None,
+    author_place: Annotated[str | None, Query(max_length=300, description="Where the author says to be")] = None,
+) -> PlacesAnswer:
+    """The places that a text names. A worker also knows the places of the posts before it; this route does not."""
+    return search.places.resolve(text, language, author_place)

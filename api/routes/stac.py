@@ -8,8 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
-from api import dependencies
-from api.dependencies import Imagery
+from api.dependencies import ImageryDependency
 from stormpetrel.core.errors import NotFound
 from stormpetrel.core.ports import Document
 from stormpetrel.imagery import stac_items as stac
@@ -23,12 +22,21 @@ CONFORMS = [
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
 ]
 GEOJSON = "application/geo+json"
-Limit = Annotated[int, Query(ge=1, le=500)]
 Before = Annotated[int | None, Query(description="milliseconds since 1970: where the last page ended")]
 
 
-def _address(request: Request) -> str:
+def _server(request: Request) -> str:
     return str(request.base_url).rstrip("/")
+
+
+def _collection_name(name: str) -> str:
+    if name not in stac.COLLECTIONS:
+        raise NotFound(f"there is no collection {name!r}; there are {', '.join(stac.COLLECTIONS)}")
+    return name
+
+
+Server = Annotated[str, Depends(_server)]
+Name = Annotated[str, Depends(_collection_name)]
 
 
 def _link(rel: str, href: str, kind: str = "application/json") -> dict[str, str]:
@@ -36,19 +44,18 @@ def _link(rel: str, href: str, kind: str = "application/json") -> dict[str, str]
 
 
 @router.get("")
-def landing(request: Request) -> dict[str, Any]:
+def landing(server: Server) -> dict[str, Any]:
     """The catalogue's root."""
-    at = f"{_address(request)}/v1/stac"
-    catalogue = stac.catalogue().to_dict(include_self_link=False)
+    at = f"{server}/v1/stac"
     links = [
         _link("self", at),
         _link("root", at),
         _link("data", f"{at}/collections"),
         _link("conformance", f"{at}/conformance"),
-        _link("service-desc", f"{_address(request)}/openapi.json", "application/vnd.oai.openapi+json;version=3.0"),
+        _link("service-desc", f"{server}/openapi.json", "application/vnd.oai.openapi+json;version=3.0"),
         *(_link("child", f"{at}/collections/{name}") for name in stac.COLLECTIONS),
     ]
-    return {**catalogue, "conformsTo": CONFORMS, "links": links}
+    return {**stac.catalogue().to_dict(include_self_link=False), "conformsTo": CONFORMS, "links": links}
 
 
 @router.get("/conformance")
@@ -58,83 +65,58 @@ def conformance() -> dict[str, Any]:
 
 
 @router.get("/collections")
-def collections(request: Request) -> dict[str, Any]:
-    at = f"{_address(request)}/v1/stac"
-    return {
-        "collections": [_collection(name, at) for name in stac.COLLECTIONS],
-        "links": [_link("self", f"{at}/collections"), _link("root", at)],
-    }
+def collections(server: Server) -> dict[str, Any]:
+    at = f"{server}/v1/stac"
+    links = [_link("self", f"{at}/collections"), _link("root", at)]
+    return {"collections": [collection(name, server) for name in stac.COLLECTIONS], "links": links}
 
 
 @router.get("/collections/{name}")
-def collection(name: str, request: Request) -> dict[str, Any]:
-    _check_collection(name)
-    return _collection(name, f"{_address(request)}/v1/stac")
-
-
-def _collection(name: str, at: str) -> dict[str, Any]:
-    described = stac.collection(name).to_dict(include_self_link=False)
+def collection(name: Name, server: Server) -> dict[str, Any]:
+    at = f"{server}/v1/stac"
     here = f"{at}/collections/{name}"
-    return {
-        **described,
-        "links": [
-            _link("self", here),
-            _link("root", at),
-            _link("parent", at),
-            _link("items", f"{here}/items", GEOJSON),
-        ],
-    }
+    links = [_link("self", here), _link("root", at), _link("parent", at), _link("items", f"{here}/items", GEOJSON)]
+    return {**stac.collection(name).to_dict(include_self_link=False), "links": links}
 
 
 @router.get("/collections/{name}/items")
 def items(
-    name: str,
-    request: Request,
-    limit: Limit = 50,
+    name: Name,
+    server: Server,
+    imagery: ImageryDependency,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
     before: Before = None,
-    imagery: Imagery = Depends(dependencies.imagery),
 ) -> JSONResponse:
     """The newest items first, by the time they were sensed; the link `next` leads to the next page."""
-    _check_collection(name)
     documents = imagery.catalogue.documents.newest(name, "time", limit, before=before)
-    here = f"{_address(request)}/v1/stac/collections/{name}"
+    here = f"{server}/v1/stac/collections/{name}"
     links = [_link("self", f"{here}/items", GEOJSON), _link("collection", here)]
     if len(documents) == limit:
         links.append(_link("next", f"{here}/items?limit={limit}&before={documents[-1]['time']}", GEOJSON))
-    features = [_item(name, document, _address(request)) for document in documents]
+    features = [_item(name, document, server) for document in documents]
     body = {"type": "FeatureCollection", "features": features, "links": links, "numberReturned": len(features)}
     return JSONResponse(body, media_type=GEOJSON)
 
 
 @router.get("/collections/{name}/items/{item_id:path}")
-def item(name: str, item_id: str, request: Request, imagery: Imagery = Depends(dependencies.imagery)) -> JSONResponse:
-    _check_collection(name)
+def item(name: Name, item_id: str, server: Server, imagery: ImageryDependency) -> JSONResponse:
     document = imagery.catalogue.documents.get(name, [item_id]).get(item_id)
     if document is None:
         raise NotFound(f"there is no item {item_id!r} in {name}")
-    return JSONResponse(_item(name, document, _address(request)), media_type=GEOJSON)
+    return JSONResponse(_item(name, document, server), media_type=GEOJSON)
 
 
-def _check_collection(name: str) -> None:
-    if name not in stac.COLLECTIONS:
-        raise NotFound(f"there is no collection {name!r}; there are {', '.join(stac.COLLECTIONS)}")
-
-
-def _item(name: str, document: Document, address: str) -> dict[str, Any]:
+def _item(name: str, document: Document, server: str) -> dict[str, Any]:
     if name == "products":
         item = stac.product_item(document)
-    elif name == "scenes":
-        item = stac.scene_item(document, address)
     else:
-        item = stac.patch_item(document, address)
-    at = f"{address}/v1/stac"
+        item = (stac.scene_item if name == "scenes" else stac.patch_item)(document, server)
     fields = item.to_dict(include_self_link=False, transform_hrefs=False)
-    derived_from = [link for link in fields["links"] if link["rel"] == "derived_from"]
-    item_address = f"{at}/collections/{name}/items/{quote(document['_id'], safe='')}"
+    here = f"{server}/v1/stac/collections/{name}"
     links = [
-        _link("self", item_address, GEOJSON),
-        _link("root", at),
-        _link("parent", f"{at}/collections/{name}"),
-        _link("collection", f"{at}/collections/{name}"),
+        _link("self", f"{here}/items/{quote(document['_id'], safe='')}", GEOJSON),
+        _link("root", f"{server}/v1/stac"),
+        _link("parent", here),
+        _link("collection", here),
     ]
-    return {**fields, "links": links + derived_from}
+    return {**fields, "links": links + [link for link in fields["links"] if link["rel"] == "derived_from"]}

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from stormpetrel.core.ports import DocumentStore
 from stormpetrel.core.settings import Catalogue, Imagery, Settings
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue import stac_api as stac
-from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
+from stormpetrel.imagery.catalogue.product_publisher import ProductEvent, ProductPublisher
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
@@ -39,138 +40,132 @@ SUFFIXES = (".safe", ".zip", ".tif", ".tiff")
 ROUNDS_OF_REST = 2  # a folder's product is announced when it has not changed for so many looks
 
 
-class Cursors:
-    """Where each source got to, in the document store."""
+@dataclass(frozen=True)
+class CataloguePoller:
+    """One look a call at one of the configured catalogues. Each raises StoreUnavailable."""
 
-    def __init__(self, documents: DocumentStore) -> None:
-        self._documents = documents
+    settings: Catalogue
+    imagery: Imagery
+    publisher: ProductPublisher
+    documents: DocumentStore
+    tokens: Tokens
 
-    def get(self, source: str) -> datetime | None:
-        found = self._documents.get("cursors", [source]).get(source)
-        return datetime.fromisoformat(found["at"]) if found else None
+    def stac(self) -> None:
+        """What a STAC API has created or updated since the cursor."""
+        url = self.settings.stac_url
+        self._publish_since("stac", self._stac_items, stac.item, lambda record: f"{url}#{record.get('id')}")
 
-    def set(self, source: str, at: datetime) -> None:
-        self._documents.upsert("cursors", [{"_id": source, "at": at.isoformat()}])
+    def odata(self) -> None:
+        """What CDSE's OData catalogue has published since the cursor."""
+        self._publish_since("odata", self._odata_products, cdse.product, lambda record: f"odata/{record.get('Id')}")
 
+    def cdse(self) -> None:
+        """Empties CDSE's pull queue; an entry is acknowledged after Kafka holds its event."""
+        if self.settings.subscription_id is None:
+            raise SetupError("catalogue.subscription_id is not set: make a pull subscription at CDSE and name it here")
+        address = f"{self.settings.subscriptions_url}/Subscriptions({self.settings.subscription_id})"
+        while True:
+            entries = self._get(f"{address}/Read", {"$top": QUEUE_PAGE})
+            records = entries if isinstance(entries, list) else entries.get("value") or []
+            if not records:
+                return
+            for record in records:
+                self.publisher.take(record, self._notified, f"subscription/{record.get('ProductId')}")
+            self.publisher.flush()
+            for record in records:
+                self._send("POST", f"{address}/Ack", {"$ackid": record.get("AckId")})
 
-def poll_stac(
-    settings: Catalogue, imagery: Imagery, publisher: ProductPublisher, cursors: Cursors, tokens: Tokens
-) -> None:
-    """One look at a STAC API: what was created or updated since the cursor. Raises StoreUnavailable."""
-    from pystac_client import Client
-    from pystac_client.exceptions import APIError
-
-    since = cursors.get("stac") or now() - timedelta(hours=settings.since_h)
-    newest = since
-    try:
-        client = Client.open(settings.stac_url, headers=tokens.headers())
-        found = client.search(
-            collections=list(settings.stac_collections),
-            bbox=list(imagery.area) if imagery.area else None,
-            datetime=f"{(since - timedelta(days=2)).isoformat()}/..",
-            limit=PAGE,
-        ).items_as_dicts()
-        for record in found:
-            told = publisher.take(
-                record, lambda item: stac.item(item, now()), f"{settings.stac_url}#{record.get('id')}"
-            )
+    def _publish_since(
+        self,
+        source: str,
+        records_since: Callable[[datetime], Iterable[dict[str, Any]]],
+        parse: Callable[[dict[str, Any], datetime], ProductEvent | None],
+        provenance: Callable[[dict[str, Any]], str],
+    ) -> None:
+        """Publishes a catalogue's records and moves its cursor, in this order."""
+        cursor = self.documents.get("cursors", [source]).get(source)
+        since = datetime.fromisoformat(cursor["at"]) if cursor else now() - timedelta(hours=self.settings.since_h)
+        newest = since
+        for record in records_since(since):
+            told = self.publisher.take(record, lambda value: parse(value, now()), provenance(record))
             if isinstance(told, ProductAnnounced) and told.published_at is not None:
                 newest = max(newest, told.published_at)
-    except (APIError, OSError, KeyError, ValueError) as error:
-        raise StoreUnavailable(f"the STAC API at {settings.stac_url} does not answer as one: {error}") from error
-    publisher.flush()
-    cursors.set("stac", max(since, newest - OVERLAP))
+        self.publisher.flush()
+        at = max(since, newest - OVERLAP)
+        self.documents.upsert("cursors", [{"_id": source, "at": at.isoformat()}])
 
+    def _stac_items(self, since: datetime) -> Iterator[dict[str, Any]]:
+        from pystac_client import Client
+        from pystac_client.exceptions import APIError
 
-def poll_odata(
-    settings: Catalogue, imagery: Imagery, publisher: ProductPublisher, cursors: Cursors, tokens: Tokens
-) -> None:
-    """One look at CDSE's OData catalogue: what was published since the cursor, page by page. Raises
-    StoreUnavailable."""
-    since = cursors.get("odata") or now() - timedelta(hours=settings.since_h)
-    newest = since
-    wanted = [f"PublicationDate gt {since.strftime('%Y-%m-%dT%H:%M:%S.000Z')}"]
-    if imagery.area:
-        west, south, east, north = imagery.area
-        ring = f"{west} {south},{east} {south},{east} {north},{west} {north},{west} {south}"
-        wanted.append(f"OData.CSC.Intersects(area=geography'SRID=4326;POLYGON(({ring}))')")
-    address: str | None = f"{settings.odata_url}/Products"
-    query: dict[str, Any] | None = {
-        "$filter": " and ".join(wanted),
-        "$orderby": "PublicationDate asc",
-        "$top": PAGE,
-        "$expand": "Attributes",
-    }
-    while address:
-        answer = _get(address, query, tokens)
-        for record in answer.get("value") or []:
-            told = publisher.take(record, lambda value: cdse.product(value, now()), f"odata/{record.get('Id')}")
-            if isinstance(told, ProductAnnounced) and told.published_at is not None:
-                newest = max(newest, told.published_at)
-        address, query = answer.get("@odata.nextLink"), None
-    publisher.flush()
-    cursors.set("odata", max(since, newest - OVERLAP))
-
-
-def poll_subscription(
-    settings: Catalogue, _: Imagery, publisher: ProductPublisher, __: Cursors, tokens: Tokens
-) -> None:
-    """Empties CDSE's pull queue; an entry is acknowledged after Kafka holds its event. Raises StoreUnavailable."""
-    if settings.subscription_id is None:
-        raise SetupError("catalogue.subscription_id is not set: make a pull subscription at CDSE and name it here")
-    address = f"{settings.subscriptions_url}/Subscriptions({settings.subscription_id})"
-    while True:
-        entries = _get(f"{address}/Read", {"$top": QUEUE_PAGE}, tokens)
-        records = entries if isinstance(entries, list) else entries.get("value") or []
-        if not records:
-            return
-        for record in records:
-            provenance = f"subscription/{record.get('ProductId')}"
-            publisher.take(record, lambda entry: _notified(entry, settings, tokens), provenance)
-        publisher.flush()
-        for record in records:
-            _send("POST", f"{address}/Ack", {"$ackid": record.get("AckId")}, tokens)
-
-
-def _notified(entry: dict[str, Any], settings: Catalogue, tokens: Tokens) -> ProductAnnounced | ProductWithdrawn | None:
-    """What a queue entry says; one that has lost its product is asked for."""
-    try:
-        return cdse.notification(entry, now())
-    except cdse.MissingProduct as lost:
-        if entry.get("SubscriptionEvent") == "deleted":
-            raise
-        address = f"{settings.odata_url}/Products({lost.product_id})"
         try:
-            return cdse.product(_get(address, {"$expand": "Attributes"}, tokens), now(), "cdse")
-        except MalformedRecord:
-            raise lost from None
+            client = Client.open(self.settings.stac_url, headers=self.tokens.headers())
+            yield from client.search(
+                collections=list(self.settings.stac_collections),
+                bbox=list(self.imagery.area) if self.imagery.area else None,
+                datetime=f"{(since - timedelta(days=2)).isoformat()}/..",
+                limit=PAGE,
+            ).items_as_dicts()
+        except (APIError, OSError, KeyError, ValueError) as error:
+            raise StoreUnavailable(
+                f"the STAC API at {self.settings.stac_url} does not answer as one: {error}"
+            ) from error
 
+    def _odata_products(self, since: datetime) -> Iterator[dict[str, Any]]:
+        """Page by page."""
+        wanted = [f"PublicationDate gt {since.strftime('%Y-%m-%dT%H:%M:%S.000Z')}"]
+        if self.imagery.area:
+            west, south, east, north = self.imagery.area
+            ring = f"{west} {south},{east} {south},{east} {north},{west} {north},{west} {south}"
+            wanted.append(f"OData.CSC.Intersects(area=geography'SRID=4326;POLYGON(({ring}))')")
+        address: str | None = f"{self.settings.odata_url}/Products"
+        query: dict[str, Any] | None = {
+            "$filter": " and ".join(wanted),
+            "$orderby": "PublicationDate asc",
+            "$top": PAGE,
+            "$expand": "Attributes",
+        }
+        while address:
+            answer = self._get(address, query)
+            yield from answer.get("value") or []
+            address, query = answer.get("@odata.nextLink"), None
 
-def _get(address: str, query: dict[str, Any] | None, tokens: Tokens) -> Any:
-    return orjson.loads(_send("GET", address, query, tokens).content or b"{}")
+    def _notified(self, entry: dict[str, Any]) -> ProductEvent | None:
+        """What a queue entry says; one that has lost its product is asked for."""
+        try:
+            return cdse.notification(entry, now())
+        except cdse.MissingProduct as lost:
+            if entry.get("SubscriptionEvent") == "deleted":
+                raise
+            address = f"{self.settings.odata_url}/Products({lost.product_id})"
+            try:
+                return cdse.product(self._get(address, {"$expand": "Attributes"}), now(), "cdse")
+            except MalformedRecord:
+                raise lost from None
 
+    def _get(self, address: str, query: dict[str, Any] | None) -> Any:
+        return orjson.loads(self._send("GET", address, query).content or b"{}")
 
-def _send(method: str, address: str, query: dict[str, Any] | None, tokens: Tokens) -> httpx.Response:
-    headers = tokens.headers()
-    try:
-        reply = httpx.request(method, address, params=query, headers=headers, timeout=60, follow_redirects=True)
-        if reply.status_code == 404:
-            raise MalformedRecord(f"{address} is not there")
-        reply.raise_for_status()
-    except httpx.HTTPError as error:
-        raise StoreUnavailable(f"{address} does not answer: {error}") from error
-    return reply
+    def _send(self, method: str, address: str, query: dict[str, Any] | None) -> httpx.Response:
+        headers = self.tokens.headers()
+        try:
+            reply = httpx.request(method, address, params=query, headers=headers, timeout=60, follow_redirects=True)
+            if reply.status_code == 404:
+                raise MalformedRecord(f"{address} is not there")
+            return reply.raise_for_status()
+        except httpx.HTTPError as error:
+            raise StoreUnavailable(f"{address} does not answer: {error}") from error
 
 
 class WatchedFolder:
     """Announces what lies in a folder, once it has stopped growing; what is taken away is withdrawn."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, publisher: ProductPublisher) -> None:
+        self._folder, self._publisher = folder, publisher
         self._seen: dict[Path, tuple[str, int]] = {}
         self._told: dict[Path, str] = {}
 
-    def look(self, publisher: ProductPublisher) -> None:
+    def look(self) -> None:
         """One look. Raises SetupError where there is no such folder."""
         from stormpetrel.imagery.catalogue.folder import product_at, revision_of
 
@@ -183,21 +178,14 @@ class WatchedFolder:
             rounds = rounds + 1 if revision == last else 1
             self._seen[path] = (revision, rounds)
             if rounds == ROUNDS_OF_REST:
-                told = publisher.take(str(path), lambda name: product_at(Path(name), now()), path.name)
+                told = self._publisher.take(path, lambda product: product_at(product, now()), path.name)
                 if told is not None:
                     self._told[path] = told.product_name
-        for path in set(self._told) - set(here):
+        for path in self._told.keys() - here:
             name = self._told.pop(path)
-            publisher.publish(ProductWithdrawn(product_name=name, source="folder", withdrawn_at=now()))
+            self._publisher.publish(ProductWithdrawn(product_name=name, source="folder", withdrawn_at=now()))
             self._seen.pop(path, None)
-        publisher.flush()
-
-
-POLLS: dict[str, Callable[[Catalogue, Imagery, ProductPublisher, Cursors, Tokens], None]] = {
-    "stac": poll_stac,
-    "odata": poll_odata,
-    "cdse": poll_subscription,
-}
+        self._publisher.flush()
 
 
 def run(settings: Settings, name: str) -> None:
@@ -208,20 +196,19 @@ def run(settings: Settings, name: str) -> None:
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
-    publisher = ProductPublisher(KafkaProducer(settings.kafka), name)
-    cursors = Cursors(MongoStore(settings.mongo.url, settings.mongo.database))
-    tokens = Tokens(settings.catalogue)
-    folder = WatchedFolder(settings.catalogue.folder) if name == "folder" and settings.catalogue.folder else None
-    if name == "folder" and folder is None:
+    catalogue, publisher = settings.catalogue, ProductPublisher(KafkaProducer(settings.kafka), name)
+    documents = MongoStore(settings.mongo.url, settings.mongo.database)
+    if name != "folder":
+        look = getattr(CataloguePoller(catalogue, settings.imagery, publisher, documents, Tokens(catalogue)), name)
+    elif catalogue.folder is None:
         raise SetupError("catalogue.folder is not set: name the folder to watch")
-    every = min(settings.catalogue.every_s, 1.0) if folder else settings.catalogue.every_s
+    else:
+        look = WatchedFolder(catalogue.folder, publisher).look
+    every = min(catalogue.every_s, 1.0) if name == "folder" else catalogue.every_s
     while not told.is_set():
         readiness.beat(max(600.0, 3 * every))
         try:
-            if folder is not None:
-                folder.look(publisher)
-            else:
-                POLLS[name](settings.catalogue, settings.imagery, publisher, cursors, tokens)
+            look()
             readiness.ready()
         except StoreUnavailable as error:
             readiness.waits_for(str(error))

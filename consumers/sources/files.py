@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import gzip
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from consumers.sources.post_publisher import PostPublisher
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadPicture, MalformedRecord, SetupError
+from stormpetrel.core.events import PostDeleted
 from stormpetrel.posts.payloads import Skipped, read
 from stormpetrel.posts.vision.pictures import small_data_url
 
 SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One record as it stands in a file."""
 
     raw: bytes
@@ -62,10 +63,9 @@ def with_photos(raw: bytes, folder: Path) -> bytes:
         record = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return raw  # the publisher dead-letters it
-    media = record.get("media") if isinstance(record, dict) else None
-    if not isinstance(media, list):
+    if not isinstance(record, dict) or not isinstance(record.get("media"), list):
         return raw
-    record["media"] = [_embedded(entry, folder) for entry in media]
+    record["media"] = [_embedded(entry, folder) for entry in record["media"]]
     return orjson.dumps(record)
 
 
@@ -89,14 +89,12 @@ def _event_second(line: Line) -> float | None:
         return None
     if isinstance(events, Skipped):
         return None
-    first = events[0]
-    return (first.created_at if hasattr(first, "created_at") else first.deleted_at).timestamp()
+    return (events[0].deleted_at if isinstance(events[0], PostDeleted) else events[0].created_at).timestamp()
 
 
-def in_time_order(records: Sequence[Line]) -> list[tuple[float, Line]]:
+def in_time_order(records: Iterable[Line]) -> list[tuple[float, Line]]:
     """(event time in seconds, record), sorted; a record without a time keeps the place after its forerunner."""
-    last = float("-inf")
-    timed = []
+    last, timed = float("-inf"), []
     for line in records:
         second = _event_second(line)
         last = second if second is not None else last
@@ -115,19 +113,13 @@ def replay(
 
     `speed` of None is as fast as possible, in the order of the files; 1 is real time; 60 plays an hour in a minute.
     """
-    if speed is None:
-        for count, line in enumerate(lines(files), start=1):
-            publisher.take(line.raw, line.provenance)
-            if count % 100 == 0:
-                on_progress(count)
-    else:
-        timed = in_time_order(list(lines(files)))
-        first = next((second for second, _ in timed if second != float("-inf")), 0.0)
-        started = time.monotonic()
-        for count, (second, line) in enumerate(timed, start=1):
-            wait = (second - first) / speed - (time.monotonic() - started)
-            if wait > 0:
-                sleep(wait)
-            publisher.take(line.raw, line.provenance)
+    records = zip(repeat(float("-inf")), lines(files)) if speed is None else iter(in_time_order(lines(files)))
+    started, first = time.monotonic(), None
+    for count, (second, line) in enumerate(records, start=1):
+        if speed is not None and isfinite(second):
+            first = second if first is None else first
+            sleep(max(0.0, (second - first) / speed - (time.monotonic() - started)))
+        publisher.take(line.raw, line.provenance)
+        if speed is not None or count % 100 == 0:
             on_progress(count)
     publisher.flush()

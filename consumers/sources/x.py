@@ -27,6 +27,7 @@ FIELDS = {
     "place_fields": "full_name,geo,country_code,place_type",
     "media_fields": "url,preview_image_url,type,alt_text",
 }
+REFUSALS = {401: "the bearer token is refused", 403: "the access tier has no filtered stream", 429: "too many tries"}
 FLUSH_EVERY_S = 1.0
 
 
@@ -63,12 +64,7 @@ class XStream(AsyncStreamingClient):
         self._readiness.waits_for("X: the connection broke")
 
     async def on_request_error(self, status_code: int) -> None:
-        causes = {
-            401: "the bearer token is refused",
-            403: "the access tier has no filtered stream",
-            429: "too many tries",
-        }
-        self._readiness.waits_for(f"X answers {status_code}: {causes.get(status_code, 'see its documentation')}")
+        self._readiness.waits_for(f"X answers {status_code}: {REFUSALS.get(status_code, 'see its documentation')}")
         log.warning("X refuses the stream; waiting before the next try", status=status_code)
 
     async def on_exception(self, exception: Exception) -> None:

@@ -1,5 +1,9 @@
 """Every error that Stormpetrel raises on purpose. Each says what happened, to what, and what to do about it."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class StormpetrelError(Exception):
     """The ancestor of all errors. `exit_code` is what the command line returns; `is_temporary` says whether a retry can
@@ -45,6 +49,15 @@ class StoreUnavailable(StormpetrelError):
     """A store or the broker does not answer. The work is kept and retried."""
 
     is_temporary = True
+
+
+class StoreRefused(StormpetrelError):
+    """A store answered, and does not take what it was given: trying again cannot help. `ids` are the entities that it
+    refuses, where it names them."""
+
+    def __init__(self, message: str, ids: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.ids = tuple(ids)
 
 
 class ModelUnavailable(StormpetrelError):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from stormpetrel.core.errors import BadQuery
 
 ItemKind = Literal["posts", "patches"]
 POINT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "stormpetrel")
-PATCH_ID = re.compile(r"^(?P<scene_id>.+)/(?P<epsg>\d+)/g(?P<scale_level>\d+)/r(?P<row>\d+)c(?P<column>\d+)$")
+PATCH_ID = re.compile(r"^(.+)/(\d+)/g(\d+)/r(\d+)c(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,8 @@ class Collection:
     def parse(cls, collection_id: str) -> Collection:
         """Raises BadQuery where the id begins with no kind of item."""
         kind, _, name = collection_id.partition("/")
-        for known in get_args(ItemKind):
-            if kind == known:
-                return cls(known, name)
+        if kind in get_args(ItemKind):
+            return cls(cast(ItemKind, kind), name)
         raise BadQuery("collection", f"{collection_id!r} is no collection", "Name posts, patches, or posts/your-work")
 
     def __str__(self) -> str:
@@ -63,9 +62,7 @@ class PatchId:
     def parse(cls, patch_id: str) -> PatchId | None:
         """None where the text is no patch's id."""
         match = PATCH_ID.match(patch_id)
-        if match is None:
-            return None
-        return cls(match["scene_id"], *(int(match[name]) for name in ("epsg", "scale_level", "row", "column")))
+        return match and cls(match[1], *(int(number) for number in match.groups()[1:]))
 
     def parent(self, scale_level: int) -> PatchId:
         """The patch of a coarser scale level that this one lies in.

@@ -41,8 +41,9 @@ def asyncapi() -> Json:
         "defaultContentType": "application/json",
         "channels": {topic.name: _channel(topic) for topic in all_topics()},
         "operations": {
-            **{f"send-{topic.name}": _operation("send", topic) for topic in LIVE_TOPICS},
-            **{f"receive-{topic.name}": _operation("receive", topic) for topic in LIVE_TOPICS},
+            f"{action}-{topic.name}": {"action": action, "channel": {"$ref": f"#/channels/{topic.name}"}}
+            for action in ("send", "receive")
+            for topic in LIVE_TOPICS
         },
         "components": {
             "messages": {name: _message(name) for name in EVENTS},
@@ -55,52 +56,36 @@ def _channel(topic: Topic) -> Json:
     messages: Json = {model.name(): {"$ref": f"#/components/messages/{model.name()}"} for model in topic.events}
     if not topic.events:
         headers = {name: {"type": "string", "description": text} for name, text in DEAD_LETTER_HEADERS.items()}
-        messages = {
-            "DeadLetter": {
-                "summary": "The raw bytes of a record that could not be worked on",
-                "contentType": "application/octet-stream",
-                "headers": {"type": "object", "properties": headers, "required": list(headers)},
-            }
+        messages["DeadLetter"] = {
+            "summary": "The raw bytes of a record that could not be worked on",
+            "contentType": "application/octet-stream",
+            "headers": {"type": "object", "properties": headers, "required": list(headers)},
         }
+    configuration = {"cleanup.policy": ["compact" if topic.compacted else "delete"], "retention.ms": topic.retention_ms}
+    kafka = {"topic": topic.name, "partitions": topic.partitions, "topicConfiguration": configuration}
     return {
         "address": topic.name,
         "description": f"Key: {topic.key}",
         "messages": messages,
-        "bindings": {
-            "kafka": {
-                "topic": topic.name,
-                "partitions": topic.partitions,
-                "topicConfiguration": {
-                    "cleanup.policy": ["compact" if topic.compacted else "delete"],
-                    "retention.ms": topic.retention_ms,
-                },
-                "bindingVersion": "0.5.0",
-            }
-        },
+        "bindings": {"kafka": {**kafka, "bindingVersion": "0.5.0"}},
     }
 
 
-def _operation(action: str, topic: Topic) -> Json:
-    return {"action": action, "channel": {"$ref": f"#/channels/{topic.name}"}}
-
-
 def _message(name: str) -> Json:
-    summary = (EVENTS[name].__doc__ or "").strip().split("\n")[0]
     text = {"type": "string"}
     return {
         "name": name,
-        "summary": summary,
+        "summary": (EVENTS[name].__doc__ or "").strip().split("\n")[0],
         "headers": {"type": "object", "properties": {"schema": {"const": name}, "version": text, "trace": text}},
         "payload": {"$ref": f"#/components/schemas/{name}"},
-        "bindings": {"kafka": {"key": {"type": "string"}, "bindingVersion": "0.5.0"}},
+        "bindings": {"kafka": {"key": text, "bindingVersion": "0.5.0"}},
     }
 
 
 def documents() -> dict[str, str]:
     """File name -> content of everything that is published."""
-    made = {f"{name}.schema.json": json_schema(name) for name in EVENTS}
-    made["asyncapi.json"] = asyncapi()
-    return {name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in made.items()}
+    contents = {**{f"{name}.schema.json": json_schema(name) for name in EVENTS}, "asyncapi.json": asyncapi()}
+    return {name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in contents.items()}
 
 
 def export(directory: Path) -> list[Path]:

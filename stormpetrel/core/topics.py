@@ -4,25 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stormpetrel.core.events import (
-    Annotation,
-    AnnotationUndone,
-    EnrichedPost,
-    Event,
-    ItemsLabelled,
-    LabelDefined,
-    ModelUpdated,
-    PatchDescribed,
-    PatchWithdrawn,
-    Post,
-    PostDeleted,
-    ProductAnnounced,
-    ProductWithdrawn,
-    SavedSearch,
-    SavedSearchDeleted,
-    SceneDescribed,
-    SceneWithdrawn,
-)
+from stormpetrel.core import events
+from stormpetrel.core.events import Event
 
 DAY_MS = 86_400_000
 FOR_EVER = -1
@@ -41,8 +24,7 @@ class Topic:
 
     def configuration(self) -> dict[str, str]:
         """Cleanup policy and retention, by the broker's own names."""
-        policy = "compact" if self.compacted else "delete"
-        return {"cleanup.policy": policy, "retention.ms": str(self.retention_ms)}
+        return {"cleanup.policy": "compact" if self.compacted else "delete", "retention.ms": str(self.retention_ms)}
 
     def dead(self) -> Topic:
         """The dead-letter topic: raw bytes of records that could not be processed, with the reason in their headers."""
@@ -53,20 +35,20 @@ def dead_letter_name(topic: str) -> str:
     return f"{topic}.dead"
 
 
-POSTS_RAW = Topic("posts.raw", "post_id", 12, 7 * DAY_MS, (Post, PostDeleted))
-POSTS_ENRICHED = Topic("posts.enriched", "post_id", 12, 30 * DAY_MS, (EnrichedPost, PostDeleted))
+SCENE_EVENTS = (events.PatchDescribed, events.PatchWithdrawn, events.SceneDescribed, events.SceneWithdrawn)
+ANNOTATION_EVENTS = (events.Annotation, events.AnnotationUndone, events.LabelDefined)
+POSTS_RAW = Topic("posts.raw", "post_id", 12, 7 * DAY_MS, (events.Post, events.PostDeleted))
+POSTS_ENRICHED = Topic("posts.enriched", "post_id", 12, 30 * DAY_MS, (events.EnrichedPost, events.PostDeleted))
 SAVED_SEARCHES = Topic(
-    "saved_searches", "saved_search_id", 3, FOR_EVER, (SavedSearch, SavedSearchDeleted), compacted=True
+    "saved_searches", "saved_search_id", 3, FOR_EVER, (events.SavedSearch, events.SavedSearchDeleted), compacted=True
 )
 PRODUCTS_ANNOUNCED = Topic(
-    "products.announced", "product_name", 6, FOR_EVER, (ProductAnnounced, ProductWithdrawn), compacted=True
+    "products.announced", "product_name", 6, FOR_EVER, (events.ProductAnnounced, events.ProductWithdrawn), True
 )
-PATCHES_DESCRIBED = Topic(
-    "patches.described", "scene_id", 12, 30 * DAY_MS, (PatchDescribed, PatchWithdrawn, SceneDescribed, SceneWithdrawn)
-)
-ANNOTATIONS = Topic("annotations", "collection", 6, FOR_EVER, (Annotation, AnnotationUndone, LabelDefined))
-ITEMS_LABELLED = Topic("items.labelled", "collection:label", 6, FOR_EVER, (ItemsLabelled,))
-MODELS_UPDATED = Topic("models.updated", "model_id", 1, FOR_EVER, (ModelUpdated,), compacted=True)
+PATCHES_DESCRIBED = Topic("patches.described", "scene_id", 12, 30 * DAY_MS, SCENE_EVENTS)
+ANNOTATIONS = Topic("annotations", "collection", 6, FOR_EVER, ANNOTATION_EVENTS)
+ITEMS_LABELLED = Topic("items.labelled", "collection:label", 6, FOR_EVER, (events.ItemsLabelled,))
+MODELS_UPDATED = Topic("models.updated", "model_id", 1, FOR_EVER, (events.ModelUpdated,), compacted=True)
 LIVE_TOPICS = (
     POSTS_RAW,
     POSTS_ENRICHED,

@@ -18,7 +18,7 @@ def explained_hit_svg(query: str, answer: dict[str, Any]) -> str:
     `query` is shown as the title. Raises ValueError where the answer has no hit.
     """
     hit = max(answer["hits"], key=lambda hit: (len(hit["ranks"]), -hit["rank"]))
-    rows = [_title(f"{query}: hit {hit['rank']} of {answer['total']}"), *_post(hit)]
+    rows = [_text(MARGIN, MARGIN + 10, f"{query}: hit {hit['rank']} of {answer['total']}", FAINT), *_post(hit["post"])]
     y = MARGIN + ROW * 3 + 20
     for modality, place in sorted(hit["ranks"].items(), key=lambda pair: pair[1]["rank"]):
         rows.append(_modality(y, modality, place, answer["lists"][modality], modality in hit["best_pair"]))
@@ -33,12 +33,7 @@ def explained_hit_svg(query: str, answer: dict[str, Any]) -> str:
     )
 
 
-def _title(query: str) -> str:
-    return _text(MARGIN, MARGIN + 10, query, FAINT)
-
-
-def _post(hit: dict[str, Any]) -> list[str]:
-    post = hit["post"]
+def _post(post: dict[str, Any]) -> list[str]:
     lines = textwrap.wrap(post["text"], 84)[:2]
     places = ", ".join(dict.fromkeys(place["name"] for place in post.get("places", [])))
     details = " · ".join(part for part in (post["created_at"][:16].replace("T", " ") + " UTC", places) if part)

@@ -13,9 +13,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from stormpetrel.demo.phrases import ELSEWHERE, FLOOD, FLOODED, NOISE, STREETS
+import yaml
+
 from stormpetrel.demo.pictures import data_url, scene_of
 
+PHRASES: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("phrases.yaml").read_text(encoding="utf-8"))
 START = datetime(2025, 11, 4, 16, 0, tzinfo=UTC)
 HOURS = 8
 PEAK_HOUR = 4.0
@@ -29,6 +31,7 @@ class GeneratedPost:
 
     record: dict[str, Any]
     post_id: str
+    text: str
     created_at: datetime
     flood: bool
     place: str | None
@@ -38,9 +41,9 @@ class GeneratedPost:
 def flood_night(size: int = 1200, seed: int = 7) -> list[GeneratedPost]:
     """`size` posts in the order of time: about 45 % on the flood, 15 % near-duplicates of those, 40 % noise."""
     chance = random.Random(seed)
-    moments = sorted(_moment(chance) for _ in range(size))
+    hours = sorted(min(max(chance.gauss(PEAK_HOUR, 1.6), 0.0), float(HOURS)) for _ in range(size))
     night: list[GeneratedPost] = []
-    for number, moment in enumerate(moments):
+    for number, moment in enumerate(START + timedelta(hours=hour) for hour in hours):
         flood_posts = [post for post in night if post.flood and not post.repeats]
         roll = chance.random()
         if roll < 0.15 and flood_posts:
@@ -50,51 +53,31 @@ def flood_night(size: int = 1200, seed: int = 7) -> list[GeneratedPost]:
     return night
 
 
-def _moment(chance: random.Random) -> datetime:
-    hour = min(max(chance.gauss(PEAK_HOUR, 1.6), 0.0), float(HOURS))
-    return START + timedelta(hours=hour)
-
-
 def _original(chance: random.Random, number: int, moment: datetime, flood: bool) -> GeneratedPost:
     language = chance.choices(list(LANGUAGE_SHARES), list(LANGUAGE_SHARES.values()))[0]
-    phrase = chance.choice((FLOOD if flood else NOISE)[language])
-    place = chance.choices(list(FLOODED), [6, 2, 1, 1])[0] if flood else chance.choice(ELSEWHERE)
-    names = FLOODED[place][0] if flood else {}
-    text = phrase.format(
-        place=names.get(language, place),
-        street=chance.choice(STREETS),
-        hour=moment.strftime("%H:%M"),
-        n=chance.randint(3, 180),
-    )
-    point = FLOODED[place][1] if flood and chance.random() < 0.1 else None
+    phrase = chance.choice(PHRASES["flood" if flood else "noise"][language])
+    flooded, elsewhere = PHRASES["flooded"], PHRASES["elsewhere"]
+    place = chance.choices(list(flooded), [6, 2, 1, 1])[0] if flood else chance.choice(elsewhere)
+    names, where = flooded[place] if flood else ({}, None)
+    street = chance.choice(PHRASES["streets"])
+    hour, n = f"{moment:%H:%M}", chance.randint(3, 180)
+    text = phrase.format(place=names.get(language, place), street=street, hour=hour, n=n)
+    point = where if flood and chance.random() < 0.1 else None
     post_id, record = _form(chance, number, moment, text, language, point)
     if post_id.startswith("x:") and chance.random() < PHOTO_SHARE:
-        _add_photo(record, data_url(scene_of(chance, flood), number))
-    return GeneratedPost(record, post_id, moment, flood, place if "{place}" in phrase else None, None)
-
-
-def _add_photo(record: dict[str, Any], url: str) -> None:
-    record["data"]["attachments"] = {"media_keys": ["3_1"]}
-    record["includes"] = {"media": [{"media_key": "3_1", "type": "photo", "url": url}]}
+        record["data"]["attachments"] = {"media_keys": ["3_1"]}
+        photo = {"media_key": "3_1", "type": "photo", "url": data_url(scene_of(chance, flood), number)}
+        record["includes"] = {"media": [photo]}
+    return GeneratedPost(record, post_id, text, moment, flood, place if "{place}" in phrase else None, None)
 
 
 def _repeat(chance: random.Random, number: int, moment: datetime, original: GeneratedPost) -> GeneratedPost:
-    text = f"RT @someone: {_text(original.record)}"
+    text = f"RT @someone: {original.text}"
     x_id = str(5_000_000 + number)
     record = _x(x_id, moment, text, None, None)
     if original.post_id.startswith("x:") and chance.random() < 0.5:
         record["data"]["referenced_tweets"] = [{"type": "retweeted", "id": original.post_id[2:]}]
-    return GeneratedPost(record, f"x:{x_id}", moment, True, original.place, original.post_id)
-
-
-def _text(record: dict[str, Any]) -> str:
-    if "data" in record:
-        return str(record["data"]["text"])
-    if "commit" in record:
-        return str(record["commit"]["record"]["text"])
-    if "payload" in record:
-        return str(json.loads(record["payload"])["content"])[3:-4]
-    return str(record["text"])
+    return GeneratedPost(record, f"x:{x_id}", text, moment, True, original.place, original.post_id)
 
 
 def _form(
@@ -108,27 +91,15 @@ def _form(
         return f"x:{x_id}", _x(x_id, moment, text, language, point)
     if network == "bluesky":
         did, key = f"did:plc:demo{number % 97:02d}", f"k{number:06d}"
-        commit = {
-            "rev": "1",
-            "operation": "create",
-            "collection": "app.bsky.feed.post",
-            "rkey": key,
-            "record": {"$type": "app.bsky.feed.post", "createdAt": stamp, "langs": [language], "text": text},
-        }
+        written = {"$type": "app.bsky.feed.post", "createdAt": stamp, "langs": [language], "text": text}
+        commit = {"rev": "1", "operation": "create", "collection": "app.bsky.feed.post", "rkey": key, "record": written}
         event = {"did": did, "time_us": int(moment.timestamp() * 1e6), "kind": "commit", "commit": commit}
         return f"bsky:{did}/{key}", event
     if network == "mastodon":
-        status_id = str(110_000_000 + number)
-        status: dict[str, Any] = {
-            "id": status_id,
-            "created_at": stamp,
-            "language": language,
-            "content": f"<p>{text}</p>",
-            "account": {"id": str(number % 89)},
-            "media_attachments": [],
-            "reblog": None,
-        }
-        return f"mastodon:{status_id}", {"stream": ["public"], "event": "update", "payload": json.dumps(status)}
+        status: dict[str, Any] = {"id": str(110_000_000 + number), "created_at": stamp, "language": language}
+        status |= {"content": f"<p>{text}</p>", "account": {"id": str(number % 89)}}
+        status |= {"media_attachments": [], "reblog": None}
+        return f"mastodon:{status['id']}", {"stream": ["public"], "event": "update", "payload": json.dumps(status)}
     return f"file:demo-{number}", {"id": f"demo-{number}", "created_at": stamp, "text": text, "lang": language}
 
 

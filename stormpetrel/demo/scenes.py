@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,6 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.control import GroundControlPoint
-from rasterio.crs import CRS
 from rasterio.warp import transform
 from rasterio.windows import Window
 from scipy.ndimage import gaussian_filter, map_coordinates
@@ -26,22 +25,19 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 Float64 = NDArray[np.float64]
 WATER, FIELD, MEADOW, WOOD, TOWN, MUD = range(6)
 DECIBELS = np.array([-22.0, -12.5, -14.5, -9.0, -4.0, -21.0])
-# Reflectance of B02, B03, B04, B08 of each class; flood water is muddy.
-REFLECTANCE = np.array(
-    [
-        [0.05, 0.06, 0.04, 0.02],
-        [0.08, 0.10, 0.13, 0.24],
-        [0.05, 0.09, 0.06, 0.38],
-        [0.03, 0.05, 0.03, 0.28],
-        [0.14, 0.15, 0.17, 0.22],
-        [0.09, 0.13, 0.12, 0.06],
-    ]
-)
+# Percent, of B02, B03, B04, B08 of each class; flood water is muddy.
+PERCENT = [[5, 6, 4, 2], [8, 10, 13, 24], [5, 9, 6, 38], [3, 5, 3, 28], [14, 15, 17, 22], [9, 13, 12, 6]]
+REFLECTANCE = np.array(PERCENT) / 100
 LOOKS = 4.4
 CELL = 40.0  # metres, of the grid that the ground is generated on
 OFFSET = -1000
 SIGMA_NOUGHT = 500.0  # of the calibration table
 NOISE = 300.0  # DN^2
+# Each table of a radar image: its root, the vectors' element, the values' element, and the value.
+ANNOTATIONS = (
+    ("calibration", "calibrationVector", "sigmaNought", SIGMA_NOUGHT),
+    ("noise", "noiseRangeVector", "noiseRangeLut", NOISE),
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +50,7 @@ class Ground:
     size: int
     seed: int = 3
 
+    @cached_property
     def fields(self) -> dict[str, NDArray[np.float32]]:
         """Smooth random fields on a grid of 40 m, with a border of 1 km around the area."""
         cells = int(self.size * 10 / CELL) + 2 * int(1000 / CELL)
@@ -75,7 +72,7 @@ class Ground:
         at = [(self.north + 1000 - ys) / CELL, (xs - self.west + 1000) / CELL]
         fields = {
             name: map_coordinates(field, at, order=1, mode="nearest", output=np.float32)
-            for name, field in _fields_of(self).items()
+            for name, field in self.fields.items()
         }
         classes = np.where(fields["kind"] > 0, FIELD, MEADOW).astype(np.uint8)
         classes[fields["wood"] > 0.6] = WOOD
@@ -92,11 +89,6 @@ class Ground:
         ys = self.north - 10 * (np.arange(self.size) + 0.5)
         x, y = np.meshgrid(xs, ys)
         return self.classes(x, y, flood)
-
-
-@lru_cache(1)
-def _fields_of(ground: Ground) -> dict[str, NDArray[np.float32]]:
-    return ground.fields()
 
 
 @dataclass(frozen=True)
@@ -118,13 +110,11 @@ class RadarGeometry:
         return self.ground.west + middle + east, self.ground.north - middle + north
 
     def control_points(self) -> list[GroundControlPoint]:
-        rows, columns = np.meshgrid(np.linspace(0, self.rows, 10), np.linspace(0, self.columns, 21), indexing="ij")
-        xs, ys = self.position(rows.ravel(), columns.ravel())
-        lons, lats = transform(CRS.from_epsg(self.ground.epsg), CRS.from_epsg(4326), xs.tolist(), ys.tolist())
-        return [
-            GroundControlPoint(row, column, lon, lat, 0.0)
-            for row, column, lon, lat in zip(rows.ravel(), columns.ravel(), lons, lats, strict=True)
-        ]
+        grid = np.meshgrid(np.linspace(0, self.rows, 10), np.linspace(0, self.columns, 21), indexing="ij")
+        rows, columns = (axis.ravel() for axis in grid)
+        xs, ys = self.position(rows, columns)
+        lons, lats = transform(f"EPSG:{self.ground.epsg}", "EPSG:4326", xs.tolist(), ys.tolist())
+        return [GroundControlPoint(*point, 0.0) for point in zip(rows, columns, lons, lats, strict=True)]
 
 
 def write_radar(
@@ -141,54 +131,30 @@ def write_radar(
     (safe / "measurement").mkdir(parents=True)
     (safe / "annotation" / "calibration").mkdir(parents=True)
     rng = np.random.default_rng(seed)
-    with rasterio.open(
-        safe / "measurement" / f"{stem}.tiff",
-        "w",
-        driver="GTiff",
-        width=geometry.columns,
-        height=geometry.rows,
-        count=1,
-        dtype="uint16",
-        gcps=geometry.control_points(),
-        crs=CRS.from_epsg(4326),
-    ) as out:
+    profile = {"width": geometry.columns, "height": geometry.rows, "count": 1, "dtype": "uint16", "crs": "EPSG:4326"}
+    file = safe / "measurement" / f"{stem}.tiff"
+    with rasterio.open(file, "w", driver="GTiff", gcps=geometry.control_points(), **profile) as out:
         for first in range(0, geometry.rows, 512):
             last = min(geometry.rows, first + 512)
             rows, columns = np.mgrid[first:last, 0 : geometry.columns].astype(np.float64)
-            xs, ys = geometry.position(rows + 0.5, columns + 0.5)
-            classes = ground.classes(xs, ys, flood)
+            classes = ground.classes(*geometry.position(rows + 0.5, columns + 0.5), flood)
             sigma = 10 ** (DECIBELS[classes] / 10) * rng.gamma(LOOKS, 1 / LOOKS, classes.shape)
-            numbers = np.sqrt(sigma * SIGMA_NOUGHT**2 + NOISE)
-            out.write(
-                np.clip(np.round(numbers), 1, 65535).astype(np.uint16),
-                1,
-                window=Window(0, first, geometry.columns, last - first),
-            )
-    for kind, text in (("calibration", _calibration(geometry)), ("noise", _noise(geometry))):
+            numbers = np.clip(np.round(np.sqrt(sigma * SIGMA_NOUGHT**2 + NOISE)), 1, 65535).astype(np.uint16)
+            out.write(numbers, 1, window=Window(0, first, geometry.columns, last - first))
+    for kind, vector, name, value in ANNOTATIONS:
+        text = _annotation(geometry, kind, vector, name, value)
         (safe / "annotation" / "calibration" / f"{kind}-{stem}.xml").write_text(text, encoding="utf-8")
     return safe
 
 
-def _vectors(geometry: RadarGeometry, list_name: str, vector: str, values: dict[str, float]) -> str:
+def _annotation(geometry: RadarGeometry, kind: str, vector: str, name: str, value: float) -> str:
+    """The XML of a table with the same value everywhere."""
     pixels = np.unique(np.linspace(0, geometry.columns - 1, 40).astype(int))
-    numbers = "".join(
-        f'<{name} count="{len(pixels)}">{" ".join([f"{value:.6e}"] * len(pixels))}</{name}>'
-        for name, value in values.items()
-    )
     lines = [0, geometry.rows // 2, geometry.rows - 1]
     pixel_list = f'<pixel count="{len(pixels)}">{" ".join(map(str, pixels))}</pixel>'
+    numbers = f'<{name} count="{len(pixels)}">{" ".join([f"{value:.6e}"] * len(pixels))}</{name}>'
     vectors = "".join(f"<{vector}><line>{line}</line>{pixel_list}{numbers}</{vector}>" for line in lines)
-    return f'<{list_name} count="{len(lines)}">{vectors}</{list_name}>'
-
-
-def _calibration(geometry: RadarGeometry) -> str:
-    vectors = _vectors(geometry, "calibrationVectorList", "calibrationVector", {"sigmaNought": SIGMA_NOUGHT})
-    return f'<?xml version="1.0"?><calibration>{vectors}</calibration>'
-
-
-def _noise(geometry: RadarGeometry) -> str:
-    vectors = _vectors(geometry, "noiseRangeVectorList", "noiseRangeVector", {"noiseRangeLut": NOISE})
-    return f'<?xml version="1.0"?><noise>{vectors}</noise>'
+    return f'<?xml version="1.0"?><{kind}><{vector}List count="{len(lines)}">{vectors}</{vector}List></{kind}>'
 
 
 def write_optical(folder: Path, ground: Ground, sensed: datetime, flood: bool, seed: int = 6) -> Path:
@@ -221,19 +187,8 @@ def write_optical(folder: Path, ground: Ground, sensed: datetime, flood: bool, s
 
 def _write_jp2(path: Path, ground: Ground, numbers: NDArray[np.generic], resolution: float) -> None:
     height, width = numbers.shape
-    with rasterio.open(
-        path,
-        "w",
-        driver="JP2OpenJPEG",
-        width=width,
-        height=height,
-        count=1,
-        dtype=numbers.dtype.name,
-        crs=CRS.from_epsg(ground.epsg),
-        transform=Affine(resolution, 0, ground.west, 0, -resolution, ground.north),
-        quality=100,
-        reversible="yes",
-        blockxsize=1024,
-        blockysize=1024,
-    ) as out:
+    grid = {"crs": f"EPSG:{ground.epsg}", "transform": Affine(resolution, 0, ground.west, 0, -resolution, ground.north)}
+    profile = {"count": 1, "width": width, "height": height, "dtype": numbers.dtype.name, **grid}
+    lossless = {"quality": 100, "reversible": "yes", "blockxsize": 1024, "blockysize": 1024}
+    with rasterio.open(path, "w", driver="JP2OpenJPEG", **profile, **lossless) as out:
         out.write(numbers, 1)

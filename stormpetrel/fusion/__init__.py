@@ -11,8 +11,7 @@ from functools import partial
 from stormpetrel.core.errors import BadQuery
 from stormpetrel.fusion.adaptive import ADAPTIVE, ADAPTIVE_FEEDBACK, LearnedFusion
 from stormpetrel.fusion.baselines import borda, comb_mnz, graph, rrf, sequential, weighted_scores
-from stormpetrel.fusion.fused_item import FusedItem
-from stormpetrel.fusion.rank_list import RankList
+from stormpetrel.fusion.rank_list import FusedItem, RankList
 from stormpetrel.fusion.tensor import MERGES, POSITIONS, fuse_explained, tensor_fuse
 
 Fusion = Callable[[Sequence[RankList], Mapping[str, float] | None], list[FusedItem]]

@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.errors import ModelUnavailable
-from stormpetrel.fusion.fused_item import FusedItem, by_score
-from stormpetrel.fusion.rank_list import RankList
+from stormpetrel.fusion.rank_list import FusedItem, RankList, by_score
 
 ADAPTIVE, ADAPTIVE_FEEDBACK = "adaptive", "adaptive_feedback"  # the names of these fusions
 FEEDBACK = "feedback"  # the modality of the query moved towards its best hits (pseudo-relevance feedback)
@@ -74,16 +73,12 @@ class AdaptiveFusion:
         present = [ranked for ranked in lists if len(ranked)]
         rows = _rows(present)
         scores = np.zeros(len(rows))
+        unknown = np.mean(list(self.coefficients.values()), axis=0)  # of a modality that none were learned for
         for ranked in present:
             columns = _columns(ranked, [other for other in present if other is not ranked], rows)
             weight = (weights or {}).get(ranked.modality, 1.0)
-            scores += weight * (columns @ self._coefficients_of(ranked.modality))
+            scores += weight * (columns @ self.coefficients.get(ranked.modality, unknown))
         return by_score(lists, dict(zip(rows, scores.tolist(), strict=True)))
-
-    def _coefficients_of(self, modality: str) -> Array:
-        """The coefficients of a modality; the mean of all learned ones where it has none."""
-        learned = self.coefficients.get(modality)
-        return learned if learned is not None else np.mean(list(self.coefficients.values()), axis=0)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ gives the same surfaces (a property test compares it with the dense tensor).
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,9 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.errors import BadQuery
-from stormpetrel.fusion.baselines.rrf import RRF_K
-from stormpetrel.fusion.fused_item import FusedItem
-from stormpetrel.fusion.rank_list import RankList
+from stormpetrel.fusion.baselines.sums import RRF_K
+from stormpetrel.fusion.rank_list import FusedItem, RankList
 
 Position = Literal["sum", "max"]
 Merge = Literal["min", "interleave", "rrf"]
@@ -101,12 +99,6 @@ def _weight_array(weights: Sequence[float] | None, count: int) -> NDArray[np.flo
     return array
 
 
-def _unique(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    if np.bincount(rows).max() == 1:
-        return rows
-    return np.fromiter(dict.fromkeys(rows.tolist()), np.int64)
-
-
 @dataclass(frozen=True)
 class Surfaces:
     """The non-empty cells of the tensor.
@@ -134,7 +126,7 @@ class Surfaces:
         all_weights = _weight_array(weights, len(lists))
         kept = [index for index, ranked in enumerate(lists) if len(ranked) and all_weights[index] > 0]
         row_of: defaultdict[Any, int] = defaultdict(count().__next__)  # each new item gets the next row
-        columns = [_unique(np.fromiter(map(row_of.__getitem__, lists[n]), np.int64, len(lists[n]))) for n in kept]
+        columns = [np.fromiter(map(row_of.__getitem__, dict.fromkeys(lists[n])), np.int64) for n in kept]
         ids = list(row_of)
         ranks = np.zeros((len(kept), len(ids)), dtype=np.int64)
         for column, rows in enumerate(columns):
@@ -171,31 +163,9 @@ class Surfaces:
         if (self.weights != 1).any():
             finite = np.sort(finite, axis=1)  # fractions: summed in one order, whatever the order of the lists
         keys = (self.weighted.min(axis=1), finite.sum(axis=1), -present.sum(axis=1), self.smallest)
-        packed = self._packed(keys)
-        if packed is not None:
-            order = np.argsort(packed, kind="stable")
-            same = packed[order[1:]] == packed[order[:-1]]
-        else:
-            order = np.lexsort(keys)
-            same = np.ones(len(order) - 1, dtype=bool)
-            for key in keys:
-                same &= key[order[1:]] == key[order[:-1]]
+        order = np.lexsort(keys)
+        same = np.all([key[order[1:]] == key[order[:-1]] for key in keys], axis=0)
         return _ties_by_id(order, same, self.ids)
-
-    def _packed(self, keys: tuple[NDArray[Any], ...]) -> NDArray[np.int64] | None:
-        """The keys, the last the heaviest, as one integer an item, where they are integers that fit: one sort, not
-        four."""
-        if (self.weights != 1).any():
-            return None
-        best, total, fewer, smallest = keys
-        longest, lists = int(self.ranks.max()), self.ranks.shape[1]
-        bases = (2 * longest + 2, lists + 1, lists * longest + 1, longest + 1)
-        if math.prod(bases) >= 2**62:
-            return None
-        packed = np.where(np.isinf(smallest), 2 * longest + 1, smallest).astype(np.int64)
-        for base, key in zip(bases[1:], (fewer + lists, total, best), strict=True):
-            packed = packed * base + key.astype(np.int64)
-        return packed
 
     def _rankings(self, place: NDArray[np.int64]) -> Iterable[tuple[NDArray[np.int64], float]]:
         """Each surface as a ranking of rows with its weight: the pairs by position, then the lists themselves."""
@@ -225,28 +195,10 @@ def _ties_by_id(order: NDArray[np.int64], same: NDArray[np.bool_], ids: Sequence
     rows: list[int] = order.tolist()
     edges = np.flatnonzero(np.diff(np.concatenate(([False], same, [False])).astype(np.int8)))
     for start, end in edges.reshape(-1, 2).tolist():
-        if end - start == 1:  # nearly all runs are pairs
-            if _after(ids[rows[start]], ids[rows[end]]):
-                rows[start], rows[end] = rows[end], rows[start]
-        else:
-            rows[start : end + 1] = sorted_by_id(rows[start : end + 1], ids)
+        tied = rows[start : end + 1]
+        try:
+            tied.sort(key=ids.__getitem__)
+        except TypeError:  # ids of several types: by the type's name, then by how they are written
+            tied.sort(key=lambda row: (type(ids[row]).__name__, repr(ids[row])))
+        rows[start : end + 1] = tied
     return rows
-
-
-def _after(first: Any, second: Any) -> bool:
-    try:
-        return bool(first > second)
-    except TypeError:
-        return _by_type(first) > _by_type(second)
-
-
-def _by_type(item: Any) -> tuple[str, str]:
-    return type(item).__name__, repr(item)
-
-
-def sorted_by_id(rows: list[int], ids: Sequence[Any]) -> list[int]:
-    """Rows by their ids; ids of several types by the type's name, then by how they are written."""
-    try:
-        return sorted(rows, key=ids.__getitem__)
-    except TypeError:
-        return sorted(rows, key=lambda row: _by_type(ids[row]))

@@ -10,27 +10,14 @@ from typing import Any
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 
 from stormpetrel.imagery.patches.geobox import RESOLUTION, PatchFootprint, outlines_of
 
 # Distinct for most people with colour vision deficiencies (Okabe and Ito 2008), then more of their kind.
-COLOURS = (
-    (0, 114, 178),
-    (230, 159, 0),
-    (0, 158, 115),
-    (204, 121, 167),
-    (86, 180, 233),
-    (213, 94, 0),
-    (240, 228, 66),
-    (120, 94, 240),
-    (120, 120, 120),
-    (0, 90, 50),
-    (150, 75, 0),
-    (255, 176, 196),
-)
+COLOURS = bytes.fromhex("0072b2 e69f00 009e73 cc79a7 56b4e9 d55e00 f0e442 785ef0 787878 005a32 964b00 ffb0c4")
 NONE = (235, 235, 235)
 BLOCK, LINE = 8, 22  # px of a patch in the picture at least, and of a line of the legend
 
@@ -45,14 +32,19 @@ class ClassMap:
     classes: NDArray[np.int64]
     scores: NDArray[np.float32]
 
+    @property
+    def colours(self) -> list[tuple[int, ...]]:
+        """Of none of the labels, then of each label."""
+        starts = (3 * n % len(COLOURS) for n in range(len(self.labels)))
+        return [NONE, *(tuple(COLOURS[start : start + 3]) for start in starts)]
+
     def raster(self) -> tuple[NDArray[np.uint8], Affine]:
         """The classes with a pixel for each patch, north up: 0 is nodata, 1 is none of the labels, n + 2 is label n;
         and the transform in metres."""
-        rows = [footprint.row for footprint in self.footprints]
-        columns = [footprint.column for footprint in self.footprints]
-        top, left, size = max(rows), min(columns), self.footprints[0].scale_level * RESOLUTION
-        values = np.zeros((top - min(rows) + 1, max(columns) - left + 1), dtype=np.uint8)
-        values[[top - row for row in rows], [column - left for column in columns]] = (self.classes + 2).astype(np.uint8)
+        rows, columns = np.array([(footprint.row, footprint.column) for footprint in self.footprints]).T
+        top, left, size = int(rows.max()), int(columns.min()), self.footprints[0].scale_level * RESOLUTION
+        values = np.zeros((np.ptp(rows) + 1, np.ptp(columns) + 1), dtype=np.uint8)
+        values[top - rows, columns - left] = self.classes + 2
         return values, Affine(size, 0, left * size, 0, -size, (top + 1) * size)
 
     def geotiff(self) -> bytes:
@@ -71,12 +63,9 @@ class ClassMap:
                 compress="DEFLATE",
             ) as out:
                 out.write(values, 1)
-                out.write_colormap(
-                    1, {0: (0, 0, 0, 0), 1: (*NONE, 255), **{n + 2: (*colour(n), 255) for n in range(len(self.labels))}}
-                )
+                out.write_colormap(1, {0: (0, 0, 0, 0)} | {n: (*rgb, 255) for n, rgb in enumerate(self.colours, 1)})
                 out.update_tags(**{f"CLASS_{n + 2}": label for n, label in enumerate(self.labels)}, CLASS_1="none")
-            content: bytes = file.read()
-        return content
+            return bytes(file.read())
 
     def geojson(self) -> dict[str, Any]:
         """A polygon for each patch, degrees; patches of none of the labels have `label` null."""
@@ -92,12 +81,10 @@ class ClassMap:
     def png(self, titles: Sequence[str]) -> bytes:
         """A picture with its legend below; `titles` are the labels' display names."""
         values, _ = self.raster()
-        palette = np.array([(255, 255, 255), NONE, *(colour(n) for n in range(len(self.labels)))], dtype=np.uint8)
+        palette = np.array([(255, 255, 255), *self.colours], dtype=np.uint8)
         block = max(BLOCK, 640 // max(values.shape))
-        picture = Image.fromarray(palette[values], "RGB").resize(
-            (values.shape[1] * block, values.shape[0] * block), Image.Resampling.NEAREST
-        )
-        lines = [(NONE, "none of these"), *((colour(n), title) for n, title in enumerate(titles))]
+        picture = ImageOps.scale(Image.fromarray(palette[values], "RGB"), block, Image.Resampling.NEAREST)
+        lines = list(zip(self.colours, ["none of these", *titles], strict=True))
         sheet = Image.new("RGB", (max(picture.width, 320), picture.height + LINE * len(lines) + 10), (255, 255, 255))
         sheet.paste(picture, (0, 0))
         draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
@@ -109,8 +96,3 @@ class ClassMap:
         out = io.BytesIO()
         sheet.save(out, "PNG")
         return out.getvalue()
-
-
-def colour(number: int) -> tuple[int, int, int]:
-    """The colour of a label."""
-    return COLOURS[number % len(COLOURS)]

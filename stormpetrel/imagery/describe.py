@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import rasterio
 import shapely
-from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 from rasterio.features import shapes
 from rasterio.warp import transform_geom
 
@@ -22,7 +22,7 @@ from stormpetrel.imagery.patches.earth_model import EarthModel
 from stormpetrel.imagery.patches.geobox import SCALE_LEVELS, outlines_of
 from stormpetrel.imagery.patches.weber import epsilon_of
 from stormpetrel.imagery.quicklook import PictureWriter, radar_grey, true_colour
-from stormpetrel.imagery.readers.images import Images, ReferenceStrip, geobox_of, ndwi_levels, read_strip
+from stormpetrel.imagery.readers.images import Images, Levels, geobox_of, read_strip
 from stormpetrel.imagery.readers.sentinel1 import RadarImage
 from stormpetrel.imagery.registration import BLOCK, MOST_BLOCKS, Shift, block_shift, consensus_shift
 from stormpetrel.imagery.types import Patch, Scene, Strip
@@ -30,15 +30,12 @@ from stormpetrel.imagery.water import detection as water
 from stormpetrel.imagery.water.detection import Water, merged_water
 from stormpetrel.imagery.water.exclusion_masks import ExclusionMasks
 
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
-
 COARSE = SCALE_LEVELS[0]
 STRIP = 2 * COARSE  # px
 BLOCK_CACHE = 400_000_000  # bytes: JPEG2000 tiles that two strips need are decoded once
 MOST_POLYGONS = 2000
 SIMPLIFICATION = 10.0  # metres
-Levels = dict[str, NDArray[np.uint8]]
+SENSORS = {"radar": "sentinel-1", "optical": "sentinel-2"}
 
 
 @dataclass
@@ -130,11 +127,10 @@ def _rows(geobox: GeoBox) -> Iterator[slice]:
 def _scene_epsilon(radar: RadarImage, geobox: GeoBox) -> float:
     """The scene's epsilon, estimated from four coarse patches at random places."""
     rows, columns = geobox.height // COARSE, geobox.width // COARSE
-    samples = []
-    for number in np.random.default_rng(7).permutation(rows * columns)[:4].tolist():
-        top, left = number // columns * COARSE, number % columns * COARSE
-        samples.append(radar.onto(geobox[top : top + COARSE, left : left + COARSE])[::4, ::4].ravel())
-    return float(epsilon_of(np.concatenate(samples)))
+    numbers = np.random.default_rng(7).permutation(rows * columns)[:4].tolist()
+    corners = [(number // columns * COARSE, number % columns * COARSE) for number in numbers]
+    samples = [radar.onto(geobox[top : top + COARSE, left : left + COARSE])[::4, ::4] for top, left in corners]
+    return float(epsilon_of(np.stack(samples)))
 
 
 def _describe_strips(
@@ -151,12 +147,12 @@ def _describe_strips(
     levels = {name: np.full(geobox.shape, water.NODATA) for name in names if getattr(images, name) is not None}
     shifts: list[tuple[float, float]] = []
     for rows in _rows(geobox):
-        strip, reference = read_strip(images, geobox[rows])
+        strip, strip_levels = read_strip(images, geobox[rows])
         for scale_level in scale_levels:
             for patch in describe(strip, scale_level, epsilon, images.offsets, model):
                 patch.index = (patch.index[0] + rows.start // scale_level, patch.index[1])
                 described.patches.append(patch)
-        for name, values in _strip_levels(images, strip, reference).items():
+        for name, values in strip_levels.items():
             levels[name][rows] = values
         if strip.radar is not None and "s1" in writers:
             writers["s1"].write(rows, radar_grey(strip.radar))
@@ -167,73 +163,48 @@ def _describe_strips(
     return levels
 
 
-def _strip_levels(images: Images, strip: Strip, reference: ReferenceStrip) -> Levels:
-    levels = {}
-    if strip.radar is not None:
-        levels["radar"] = water.decibel_levels(strip.radar)
-    if strip.optical is not None and images.optical is not None:
-        levels["optical"] = ndwi_levels(strip.optical[1], strip.optical[3], images.optical, strip.clouds)
-    if reference.radar is not None:
-        levels["radar_reference"] = water.decibel_levels(reference.radar)
-    if reference.ndwi is not None:
-        levels["optical_reference"] = reference.ndwi
-    return levels
-
-
 def _block_shifts(strip: Strip, most: int) -> list[tuple[float, float]]:
     """The shifts of a few blocks spread over a strip, at most `most`."""
-    shifts: list[tuple[float, float]] = []
     if strip.radar is None or strip.optical is None:
-        return shifts
+        return []
+    shifts: list[tuple[float, float]] = []
     rows, columns = strip.geobox.height // BLOCK, strip.geobox.width // BLOCK
     for number in range(0, rows * columns, max(1, rows * columns // 4)):
-        if len(shifts) >= most:
-            break
         i, j = divmod(number, columns)
         window = (slice(i * BLOCK, (i + 1) * BLOCK), slice(j * BLOCK, (j + 1) * BLOCK))
-        with np.errstate(divide="ignore"):
-            decibels = 10 * np.log10(np.maximum(strip.radar[window], 1e-6))
-        infrared = strip.optical[3][window].astype(np.float32)
-        infrared[infrared == 0] = np.nan
-        shift = block_shift(decibels, infrared)
-        if shift is not None:
+        infrared = np.where(strip.optical[3][window] > 0, strip.optical[3][window], np.float32(np.nan))
+        decibels = 10 * np.log10(np.maximum(strip.radar[window], 1e-6))
+        if len(shifts) < most and (shift := block_shift(decibels, infrared)):
             shifts.append(shift)
     return shifts
 
 
 def _detect_water(images: Images, levels: Levels, described: DescribedScene) -> None:
     """Water and new water of each sensor. Radar needs calibrated backscatter."""
-    detectors = {
-        name: water.radar_water if name.startswith("radar") else water.optical_water
-        for name in levels
-        if name != "radar" or (images.radar is not None and images.radar.calibrated)
-    }
+    if images.radar is not None and not images.radar.calibrated:
+        levels = {name: values for name, values in levels.items() if not name.startswith("radar")}
     with ThreadPoolExecutor(2) as threads:
-        jobs = {name: threads.submit(detect, levels[name]) for name, detect in detectors.items()}
-        masks = {name: job.result() for name, job in jobs.items()}
-    if "radar" in masks:
-        described.water["sentinel-1"] = radar = masks["radar"]
-        if reference := masks.get("radar_reference"):
-            described.new_water["sentinel-1"] = water.new_radar_water(
-                radar, reference, levels["radar"], levels["radar_reference"]
-            )
-    if "optical" in masks:
-        described.water["sentinel-2"] = masks["optical"]
-        if reference := masks.get("optical_reference"):
-            described.new_water["sentinel-2"] = water.new_optical_water(masks["optical"], reference)
+        jobs = {
+            name: threads.submit(water.radar_water if name.startswith("radar") else water.optical_water, values)
+            for name, values in levels.items()
+        }
+    masks = {name: job.result() for name, job in jobs.items()}
+    described.water = {sensor: masks[name] for name, sensor in SENSORS.items() if name in masks}
+    if "radar" in masks and "radar_reference" in masks:
+        radars = masks["radar"], masks["radar_reference"], levels["radar"], levels["radar_reference"]
+        described.new_water["sentinel-1"] = water.new_radar_water(*radars)
+    if "optical" in masks and "optical_reference" in masks:
+        described.new_water["sentinel-2"] = water.new_optical_water(masks["optical"], masks["optical_reference"])
 
 
 def _exclude(masks: ExclusionMasks, described: DescribedScene) -> None:
     """Removes water on steep slopes, and new water where water is permanent."""
-    for rows in _rows(described.geobox):
-        strip = described.geobox[rows]
-        steep, permanent = masks.steep(strip), masks.permanent(strip)
-        if steep is not None:
-            for detected in (*described.water.values(), *described.new_water.values()):
-                detected.mask[rows] &= ~steep
-        if permanent is not None:
-            for detected in described.new_water.values():
-                detected.mask[rows] &= ~permanent
+    new_water = list(described.new_water.values())
+    for mask, waters in ((masks.steep, [*described.water.values(), *new_water]), (masks.permanent, new_water)):
+        for rows in _rows(described.geobox):
+            if (excluded := mask(described.geobox[rows])) is not None:
+                for detected in waters:
+                    detected.mask[rows] &= ~excluded
 
 
 def _write_change(writer: PictureWriter, described: DescribedScene) -> None:

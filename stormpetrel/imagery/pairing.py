@@ -10,8 +10,8 @@ import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
+import numpy as np
 import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
@@ -22,7 +22,7 @@ from stormpetrel.imagery.types import Scene
 
 SMALLEST_SHARE = 0.01  # of a product's footprint in the area of interest; less is not worth a scene of its own
 LEAST_OVERLAP = 0.05  # of the smaller footprint: less makes no pair
-Footprints = dict[str, BaseGeometry]  # by product name
+Outlined = tuple[ProductAnnounced, BaseGeometry]  # a product with its footprint
 
 
 @dataclass(frozen=True)
@@ -59,26 +59,20 @@ def split_at_antimeridian(footprint: BaseGeometry) -> BaseGeometry:
         if footprint.geom_type != "Polygon":
             return footprint  # it is split already
         # No image is half a globe wide: 179 to -179 is meant the short way.
-        footprint = shapely.transform(footprint, _eastern)
+        footprint = eastern(footprint)
     unsplit = shapely.make_valid(footprint)
     if unsplit.bounds[0] < -180:
         unsplit = shapely.affinity.translate(unsplit, xoff=360)
     inside = unsplit.intersection(shapely.box(-180, -90, 180, 90))
     beyond = shapely.affinity.translate(unsplit.intersection(shapely.box(180, -90, 540, 90)), xoff=-360)
-    parts = [part for side in (inside, beyond) for part in _polygons(side)]
+    # Twice: a part of a collection may be a multipolygon.
+    parts = [part for part in shapely.get_parts(shapely.get_parts([inside, beyond])) if part.area > 0]
     return shapely.MultiPolygon(parts) if len(parts) > 1 else parts[0]
 
 
-def _eastern(points: Any) -> Any:
-    points = points.copy()
-    points[:, 0] %= 360
-    return points
-
-
-def _polygons(geometry: BaseGeometry) -> list[BaseGeometry]:
-    if geometry.geom_type == "Polygon":
-        return [] if geometry.is_empty else [geometry]
-    return [part for inner in getattr(geometry, "geoms", []) for part in _polygons(inner)]
+def eastern(footprint: BaseGeometry) -> BaseGeometry:
+    """A footprint with longitudes from 0 to 360."""
+    return shapely.transform(footprint, lambda points: np.column_stack([points[:, 0] % 360, points[:, 1]]))
 
 
 def scenes_of(product: ProductAnnounced, known_products: Iterable[ProductAnnounced], rules: Rules) -> list[Scene]:
@@ -91,91 +85,75 @@ def scenes_of(product: ProductAnnounced, known_products: Iterable[ProductAnnounc
         footprint = footprint.intersection(rules.area)
     if footprint.is_empty:
         return []
-    others = [other for other in known_products if other.product_name != product.product_name]
-    footprints = _footprints(others)
-    others = [other for other in others if other.product_name in footprints]
-    partners = [
-        other
-        for other in others
-        if other.platform != product.platform
-        and _overlaps(footprints[other.product_name], footprint)
-        and abs(other.sensed_from - product.sensed_from) <= rules.pair_within
-    ]
-    partners.sort(key=lambda other: abs(other.sensed_from - product.sensed_from))
-    partners = partners[:1] if product.platform == "sentinel-2" else _without_repeats(partners, footprints)
+    candidates = _Candidates(known_products, product, rules)
     scenes = [
-        _scene(product, partner, footprints[partner.product_name].intersection(footprint), others, footprints, rules)
-        for partner in partners
+        candidates.scene(product, partner, shared.intersection(footprint))
+        for partner, shared in candidates.partners(product, footprint)
     ]
-    rest = footprint.difference(shapely.union_all([scene.footprint for scene in scenes])) if scenes else footprint
+    rest = footprint.difference(shapely.union_all([scene.footprint for scene in scenes]))
     if rest.area > SMALLEST_SHARE * footprint.area:
-        scenes.append(_scene(product, None, rest, others, footprints, rules))
+        scenes.append(candidates.scene(product, None, rest))
     return scenes
 
 
-def _footprints(products: list[ProductAnnounced]) -> Footprints:
-    """The footprints by product name. Products without one are left out: they are dead letters already."""
-    footprints = {}
-    for product in products:
-        with contextlib.suppress(BadProduct):
-            footprints[product.product_name] = footprint_of(product)
-    return footprints
+class _Candidates:
+    """The other products with their footprints. Those without one are left out: they are dead letters already."""
+
+    def __init__(self, known_products: Iterable[ProductAnnounced], product: ProductAnnounced, rules: Rules) -> None:
+        self._rules = rules
+        self._others: list[Outlined] = []
+        for other in known_products:
+            with contextlib.suppress(BadProduct):
+                if other.product_name != product.product_name:
+                    self._others.append((other, footprint_of(other)))
+
+    def partners(self, product: ProductAnnounced, footprint: BaseGeometry) -> list[Outlined]:
+        """The nearest in time first: the first for an optical image; for a radar image all whose footprint no earlier
+        one covers by half."""
+        partners = [
+            (other, shared)
+            for other, shared in self._others
+            if other.platform != product.platform
+            and _overlaps(shared, footprint)
+            and abs(other.sensed_from - product.sensed_from) <= self._rules.pair_within
+        ]
+        partners.sort(key=lambda partner: abs(partner[0].sensed_from - product.sensed_from))
+        if product.platform == "sentinel-2":
+            return partners[:1]
+        selected: list[Outlined] = []
+        for partner, shared in partners:
+            covered = max((shared.intersection(earlier).area for _, earlier in selected), default=0)
+            if covered < 0.5 * shared.area:
+                selected.append((partner, shared))
+        return selected
+
+    def scene(self, product: ProductAnnounced, partner: ProductAnnounced | None, footprint: BaseGeometry) -> Scene:
+        pair = {member.platform: member for member in (product, partner) if member is not None}
+        references = {platform: self._reference(member, footprint) for platform, member in pair.items()}
+        return Scene(
+            pair.get("sentinel-1"),
+            pair.get("sentinel-2"),
+            footprint,
+            references.get("sentinel-1"),
+            references.get("sentinel-2"),
+            tuple(member.product_name for member in pair.values()) if partner else (),
+        )
+
+    def _reference(self, product: ProductAnnounced, footprint: BaseGeometry) -> ProductAnnounced | None:
+        """The latest earlier image of the same sensor over the footprint; of the same orbit, where orbits are known."""
+        earlier = [
+            other
+            for other, shared in self._others
+            if other.platform == product.platform
+            and timedelta(0) < product.sensed_from - other.sensed_from <= self._rules.reference_within
+            and _overlaps(shared, footprint)
+        ]
+        if product.platform == "sentinel-1" and product.relative_orbit is not None:
+            # Another orbit looks from another side: slopes and buildings change, and look like water.
+            same_orbit = [other for other in earlier if other.relative_orbit == product.relative_orbit]
+            earlier = same_orbit or [other for other in earlier if other.relative_orbit is None]
+        return max(earlier, key=lambda other: other.sensed_from, default=None)
 
 
 def _overlaps(one: BaseGeometry, other: BaseGeometry) -> bool:
     return bool(one.intersects(other) and one.intersection(other).area > LEAST_OVERLAP * min(one.area, other.area))
-
-
-def _without_repeats(partners: list[ProductAnnounced], footprints: Footprints) -> list[ProductAnnounced]:
-    """The partners, nearest in time first, without those whose footprint an earlier one covers by half."""
-    selected: list[ProductAnnounced] = []
-    for partner in partners:
-        footprint = footprints[partner.product_name]
-        covered = [footprint.intersection(footprints[other.product_name]).area for other in selected]
-        if max(covered, default=0) < 0.5 * footprint.area:
-            selected.append(partner)
-    return selected
-
-
-def _scene(
-    product: ProductAnnounced,
-    partner: ProductAnnounced | None,
-    footprint: BaseGeometry,
-    others: list[ProductAnnounced],
-    footprints: Footprints,
-    rules: Rules,
-) -> Scene:
-    pair = {member.platform: member for member in (product, partner) if member is not None}
-    references = {
-        platform: _reference(member, footprint, others, footprints, rules) for platform, member in pair.items()
-    }
-    return Scene(
-        pair.get("sentinel-1"),
-        pair.get("sentinel-2"),
-        footprint,
-        references.get("sentinel-1"),
-        references.get("sentinel-2"),
-        tuple(member.product_name for member in pair.values()) if partner else (),
-    )
-
-
-def _reference(
-    product: ProductAnnounced,
-    footprint: BaseGeometry,
-    others: list[ProductAnnounced],
-    footprints: Footprints,
-    rules: Rules,
-) -> ProductAnnounced | None:
-    """The latest earlier image of the same sensor over the footprint; of the same orbit, where orbits are known."""
-    earlier = [
-        other
-        for other in others
-        if other.platform == product.platform
-        and timedelta(0) < product.sensed_from - other.sensed_from <= rules.reference_within
-        and _overlaps(footprints[other.product_name], footprint)
-    ]
-    if product.platform == "sentinel-1" and product.relative_orbit is not None:
-        # Another orbit looks from another side: slopes and buildings change, and look like water.
-        same_orbit = [other for other in earlier if other.relative_orbit == product.relative_orbit]
-        earlier = same_orbit or [other for other in earlier if other.relative_orbit is None]
-    return max(earlier, key=lambda other: other.sensed_from, default=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -51,8 +52,7 @@ def parse_name(name: str) -> ParsedName | None:
         return ParsedName("sentinel-2", "S2", sensed_at, None)
     if re.match(r"^S1[A-D]_", plain):
         kind, absolute = _S1.match(plain), _S1_ORBIT.search(plain)
-        offset = _ORBIT_OFFSETS.get(plain[:3])
-        relative = (int(absolute[1]) - offset) % 175 + 1 if absolute and offset is not None else None
+        relative = (int(absolute[1]) - _ORBIT_OFFSETS[plain[:3]]) % 175 + 1 if absolute else None
         return ParsedName("sentinel-1", kind[1] if kind else "GRD", sensed_at, relative)
     return None
 
@@ -60,8 +60,6 @@ def parse_name(name: str) -> ParsedName | None:
 def _sensed_at(plain: str) -> datetime | None:
     """The first valid time in a name; None where there is none."""
     for text in _TIME.findall(plain):
-        try:
+        with suppress(ValueError):
             return datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-        except ValueError:
-            continue
     return None

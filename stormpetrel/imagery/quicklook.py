@@ -16,13 +16,14 @@ from PIL import Image
 from rasterio.windows import Window
 
 from stormpetrel.core.errors import NotFound
+from stormpetrel.imagery.patches.descriptors import QUANTIFICATION
 from stormpetrel.imagery.patches.geobox import RESOLUTION, PatchFootprint
-from stormpetrel.imagery.readers.files import open_raster, raster_errors
+from stormpetrel.imagery.readers.files import open_raster
+from stormpetrel.imagery.types import UInt8
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-UInt8 = NDArray[np.uint8]
 DECIBELS = (-25.0, 0.0)  # black and white of the radar picture
 BRIGHTEST = 0.3  # reflectance that is white
 # Change: nodata, land, water that is not new, new water.
@@ -44,14 +45,11 @@ def radar_grey(intensity: NDArray[np.float32]) -> UInt8:
 def true_colour(bands: Sequence[NDArray[np.uint16]], offsets: Sequence[int]) -> UInt8:
     """B04, B03, B02 as red, green, blue, 1 to 255; 0 is nodata. Shape (3, height, width). `bands` start with B02, B03,
     B04."""
-    colours = []
-    for band, offset in list(zip(bands, offsets, strict=True))[2::-1]:
-        # A table of all 16-bit numbers: a power for each pixel of a tile takes seconds.
-        share = np.clip((np.arange(65536) + offset) / 10_000 / BRIGHTEST, 0, 1) ** (1 / 1.6)
-        table = (1 + 254 * share).astype(np.uint8)
-        table[0] = 0
-        colours.append(table[band])
-    return np.stack(colours)
+    # Tables of all 16-bit numbers: a power for each pixel of a tile takes seconds.
+    reflectances = (np.arange(65536) + np.array(offsets)[2::-1, None]) / QUANTIFICATION
+    tables = (1 + 254 * np.clip(reflectances / BRIGHTEST, 0, 1) ** (1 / 1.6)).astype(np.uint8)
+    tables[:, 0] = 0
+    return np.stack([table[band] for table, band in zip(tables, bands[2::-1], strict=True)])
 
 
 class PictureWriter:
@@ -98,8 +96,8 @@ class PictureWriter:
 def scene_png(path: Path) -> bytes:
     """A whole scene's picture, at most 1,600 px wide and high. Raises NotFound where there is none."""
     with _open_picture(path) as dataset:
-        factor = max(1, max(dataset.width, dataset.height) / LARGEST_SIZE)
-        shape = (max(1, round(dataset.height / factor)), max(1, round(dataset.width / factor)))
+        factor = max(1, *(size / LARGEST_SIZE for size in dataset.shape))
+        shape = (max(1, round(size / factor)) for size in dataset.shape)
         return _png(dataset.read(out_shape=(dataset.count, *shape)), path.stem)
 
 
@@ -120,7 +118,7 @@ def patch_png(path: Path, footprint: PatchFootprint) -> bytes:
 def _open_picture(path: Path) -> Iterator[rasterio.DatasetReader]:
     if not path.is_file():
         raise NotFound(f"there is no picture {path.parent.name}/{path.name}")
-    with open_raster(str(path)) as dataset, raster_errors():
+    with open_raster(str(path)) as dataset:
         yield dataset
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import numpy as np
@@ -21,19 +21,14 @@ from stormpetrel.imagery.water.detection import Water, merged_water
 LEAST_NEW_WATER = 1e-4  # of a patch; less is not reported
 
 
-def sensed_at(scene: Scene) -> datetime:
-    """When the scene was sensed: by the radar image, which shows water best, else by the optical one."""
-    first = scene.radar or scene.optical
-    assert first is not None
-    return first.sensed_from
-
-
 def patch_events(
     scene: Scene, described: DescribedScene, described_at: datetime, earth_version: str = ""
 ) -> Iterator[PatchDescribed]:
     """One event for each patch; `earth_version` names the model of the embeddings."""
     new_water, reference = merged_water(described.new_water), _reference(scene, described)
-    water_shares, new_water_shares = _WaterShares(merged_water(described.water)), _WaterShares(new_water)
+    scale_levels = {patch.footprint.scale_level for patch in described.patches}
+    water_shares = _shares(merged_water(described.water), scale_levels)
+    new_water_shares = _shares(new_water, scale_levels)
     for patch in described.patches:
         assert patch.outline is not None
         longitude, latitude = patch.outline.centre
@@ -42,7 +37,7 @@ def patch_events(
             scene_id=scene.id,
             s1_product=scene.radar.product_name if scene.radar and patch.sar is not None else None,
             s2_product=scene.optical.product_name if scene.optical and patch.ms is not None else None,
-            sensed_at=sensed_at(scene),
+            sensed_at=scene.sensed_at,
             epsg=patch.footprint.epsg,
             scale_level=patch.footprint.scale_level,
             row=patch.footprint.row,
@@ -52,8 +47,8 @@ def patch_events(
             ring=patch.outline.ring,
             nodata_share=round(patch.nodata_share, 5),
             cloud_share=None if patch.cloud_share is None else round(patch.cloud_share, 5),
-            water_share=water_shares.share(patch),
-            new_water=_new_water(new_water_shares.share(patch), new_water, reference),
+            water_share=_share(water_shares, patch),
+            new_water=_new_water(_share(new_water_shares, patch), new_water, reference),
             statistics=patch.statistics,
             sar_vector=_vector(patch.sar, SAR_DESCRIPTOR),
             ms_vector=_vector(patch.ms, MS_DESCRIPTOR),
@@ -67,24 +62,17 @@ def _vector(values: Float32 | None, version: str) -> Vector | None:
     return None if values is None else Vector.of(values, version)
 
 
-class _WaterShares:
-    """Shares of water in patches, summed once for each scale level."""
+def _shares(water: Water | None, scale_levels: Iterable[int]) -> dict[int, NDArray[np.float64]]:
+    """The share of water in the valid pixels of every patch, by scale level; NaN where none is valid."""
+    if water is None:
+        return {}
+    with np.errstate(invalid="ignore"):
+        return {size: block_sums(water.mask, size) / block_sums(water.valid, size) for size in scale_levels}
 
-    def __init__(self, water: Water | None) -> None:
-        self._water = water
-        self._shares: dict[int, NDArray[np.float64]] = {}
 
-    def share(self, patch: Patch) -> float | None:
-        """Of the patch's valid pixels; None where there is none."""
-        if self._water is None:
-            return None
-        scale_level = patch.footprint.scale_level
-        if scale_level not in self._shares:
-            pixels, valid = block_sums(self._water.mask, scale_level), block_sums(self._water.valid, scale_level)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                self._shares[scale_level] = np.where(valid > 0, pixels / valid, np.nan)
-        share = float(self._shares[scale_level][patch.index])
-        return None if np.isnan(share) else round(min(1.0, share), 5)
+def _share(shares: dict[int, NDArray[np.float64]], patch: Patch) -> float | None:
+    share = float(shares[patch.footprint.scale_level][patch.index]) if shares else np.nan
+    return None if np.isnan(share) else round(min(1.0, share), 5)
 
 
 def _new_water(share: float | None, water: Water | None, reference: ProductAnnounced | None) -> NewWater | None:
@@ -117,7 +105,7 @@ def scene_event(
         s1_product=scene.radar.product_name if scene.radar else None,
         s2_product=scene.optical.product_name if scene.optical else None,
         reference=reference.product_name if reference else None,
-        sensed_at=sensed_at(scene),
+        sensed_at=scene.sensed_at,
         epsg=epsg_of(described.geobox),
         bounds=described.geobox.boundingbox.bbox,
         footprint=mapping(scene.footprint),

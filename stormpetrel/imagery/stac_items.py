@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pystac
+import shapely
 
 from stormpetrel.core.ports import Document
 
@@ -23,18 +25,10 @@ CREDIT = "Contains modified Copernicus Sentinel data"
 
 def bounds_of(geometry: dict[str, Any]) -> list[float]:
     """(west, south, east, north); west is larger than east where it crosses the antimeridian (RFC 7946, 5.2)."""
-    lons, lats = zip(*_points(geometry["coordinates"]), strict=True)
-    if max(lons) - min(lons) > 180:
-        return [min(lon for lon in lons if lon > 0), min(lats), max(lon for lon in lons if lon < 0), max(lats)]
-    return [min(lons), min(lats), max(lons), max(lats)]
-
-
-def _points(nested: Any) -> Any:
-    if isinstance(nested[0], (int, float)):
-        yield nested[0], nested[1]
-        return
-    for inner in nested:
-        yield from _points(inner)
+    lons, lats = shapely.get_coordinates(shapely.geometry.shape(geometry)).T
+    if np.ptp(lons) > 180:
+        return [float(bound) for bound in (lons[lons > 0].min(), lats.min(), lons[lons < 0].max(), lats.max())]
+    return [float(bound) for bound in (lons.min(), lats.min(), lons.max(), lats.max())]
 
 
 def product_item(product: Document) -> pystac.Item:
@@ -44,22 +38,13 @@ def product_item(product: Document) -> pystac.Item:
         "constellation": product["platform"],
         "stormpetrel:source": product["source"],
         "product:type": product["product_type"],
+        "eo:cloud_cover": product.get("cloud_cover"),
+        "sat:relative_orbit": product.get("relative_orbit"),
+        "sat:orbit_state": product.get("orbit_direction"),
+        "start_datetime": product["sensed_from"],
+        "end_datetime": product["sensed_until"],
     }
-    if product.get("cloud_cover") is not None:
-        properties["eo:cloud_cover"] = product["cloud_cover"]
-    if product.get("relative_orbit") is not None:
-        properties["sat:relative_orbit"] = product["relative_orbit"]
-    if product.get("orbit_direction"):
-        properties["sat:orbit_state"] = product["orbit_direction"]
-    properties |= {"start_datetime": product["sensed_from"], "end_datetime": product["sensed_until"]}
-    item = pystac.Item(
-        product["_id"],
-        product["footprint"],
-        bounds_of(product["footprint"]),
-        datetime.fromisoformat(product["sensed_from"]),
-        properties,
-        collection="products",
-    )
+    item = _item("products", product, product["sensed_from"], product["footprint"], _present(properties))
     for name, href in (product.get("assets") or {}).items():
         item.add_asset(name, pystac.Asset(href, roles=["data"]))
     if product.get("location"):
@@ -76,14 +61,7 @@ def scene_item(scene: Document, address: str) -> pystac.Item:
         "stormpetrel:new_water_confidence": scene.get("new_water_confidence"),
         "stormpetrel:problems": scene.get("problems") or [],
     }
-    item = pystac.Item(
-        scene["_id"],
-        scene["footprint"],
-        bounds_of(scene["footprint"]),
-        datetime.fromisoformat(scene["sensed_at"]),
-        properties,
-        collection="scenes",
-    )
+    item = _item("scenes", scene, scene["sensed_at"], scene["footprint"], properties)
     base, query = f"{address}/v1/scenes", f"scene_id={scene['_id']}"
     for kind in scene.get("pictures") or {}:
         picture = f"{base}/pictures/{kind}"
@@ -97,8 +75,7 @@ def scene_item(scene: Document, address: str) -> pystac.Item:
 
 def patch_item(patch: Document, address: str) -> pystac.Item:
     """The item of a patch, with its quick-looks as assets. `address` is the API's."""
-    ring = [list(point) for point in patch["ring"]]
-    geometry = {"type": "Polygon", "coordinates": [ring]}
+    geometry = {"type": "Polygon", "coordinates": [[list(point) for point in patch["ring"]]]}
     properties = {
         "proj:code": f"EPSG:{patch['epsg']}",
         "proj:shape": [patch["scale_level"], patch["scale_level"]],
@@ -109,15 +86,7 @@ def patch_item(patch: Document, address: str) -> pystac.Item:
         "stormpetrel:statistics": patch.get("statistics") or {},
         "stormpetrel:descriptors": patch.get("models") or {},
     }
-    properties = {name: value for name, value in properties.items() if value is not None}
-    item = pystac.Item(
-        patch["_id"],
-        geometry,
-        bounds_of(geometry),
-        datetime.fromisoformat(patch["sensed_at"]),
-        properties,
-        collection="patches",
-    )
+    item = _item("patches", patch, patch["sensed_at"], geometry, _present(properties))
     for kind in ("s1", "s2"):
         if patch.get(f"{kind}_product"):
             href = f"{address}/v1/patches/pictures/{kind}.png?patch_id={patch['_id']}"
@@ -126,13 +95,22 @@ def patch_item(patch: Document, address: str) -> pystac.Item:
     return item
 
 
+def _present(properties: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in properties.items() if value is not None}
+
+
+def _item(collection: str, document: Document, sensed_at: str, geometry: Any, properties: Any) -> pystac.Item:
+    at, bounds = datetime.fromisoformat(sensed_at), bounds_of(geometry)
+    return pystac.Item(document["_id"], geometry, bounds, at, properties, collection=collection)
+
+
 def _add_asset(item: pystac.Item, name: str, href: str, media_type: str, role: str) -> None:
     item.add_asset(name, pystac.Asset(href, media_type=media_type, roles=[role]))
 
 
 def _link_products(item: pystac.Item, document: Document, address: str) -> None:
-    for product in (document.get("s1_product"), document.get("s2_product")):
-        if product:
+    for sensor in ("s1", "s2"):
+        if product := document.get(f"{sensor}_product"):
             target = f"{address}/v1/stac/collections/products/items/{product}"
             item.add_link(pystac.Link("derived_from", target, "application/geo+json"))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 Float32 = NDArray[np.float32]
+UInt8 = NDArray[np.uint8]
 UInt16 = NDArray[np.uint16]
 Mask = NDArray[np.bool_]
 
@@ -40,13 +41,14 @@ class Scene:
         return [product for product in (self.optical, self.radar) if product is not None]
 
     @property
+    def sensed_at(self) -> datetime:
+        """Of the radar image, which shows water best, else of the optical one."""
+        return self.products[-1].sensed_from
+
+    @property
     def id(self) -> str:
         """The products' names, the optical one first; ids of patches start with it."""
-        return scene_id(self.products)
-
-
-def scene_id(products: Iterable[ProductAnnounced]) -> str:
-    return "|".join(product.product_name for product in products)
+        return "|".join(product.product_name for product in self.products)
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,9 @@ class Patch:
     index: tuple[int, int]  # (row, column) in its geo box, in patches, from the north-western one
     sar: Float32 | None
     ms: Float32 | None
-    fused: Float32 | None
     nodata_share: float
-    cloud_share: float | None
+    fused: Float32 | None = None
+    cloud_share: float | None = None
     statistics: dict[str, float] = field(default_factory=dict)
     outline: Outline | None = None
     earth: Float32 | None = None  # the embedding of an Earth-observation model, where one is configured

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
@@ -39,40 +39,15 @@ def fetch_libraries(cache: Path) -> Path:
     shutil.copy(POM, libraries / "pom.xml")
     pom = str(libraries / "pom.xml")
     command = ["mvn", "-q", "-B", "-f", pom, "dependency:copy-dependencies", f"-DoutputDirectory={libraries.resolve()}"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        raise SetupError(f"Maven could not download Apache Kafka:\n{(result.stdout + result.stderr)[-1500:]}")
+    _run(command, "Maven could not download Apache Kafka")
     (libraries / ".complete").touch()
     return libraries
 
 
-def properties(data: Path, port: int, controller_port: int) -> dict[str, str]:
-    """Settings of a one-node broker that keeps what it acknowledged and restarts in seconds."""
-    return {
-        "process.roles": "broker,controller",
-        "node.id": "1",
-        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
-        "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "log.dirs": str(data.resolve()),
-        # One node holds every internal topic: with more replicas than nodes no group could ever form.
-        "offsets.topic.replication.factor": "1",
-        "offsets.topic.num.partitions": "8",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
-        "transaction.state.log.num.partitions": "2",
-        "share.coordinator.state.topic.replication.factor": "1",
-        "share.coordinator.state.topic.min.isr": "1",
-        "group.initial.rebalance.delay.ms": "0",
-        "auto.create.topics.enable": "false",
-        # The cleaner's default buffer of 128 MB does not fit in the heap.
-        "log.cleaner.dedupe.buffer.size": "16777216",
-        # After a kill the controller waits for the old session: 5 s with these, 13 s without.
-        "broker.session.timeout.ms": "2000",
-        "broker.heartbeat.interval.ms": "500",
-    }
+def _run(command: list[str], problem: str) -> None:
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise SetupError(f"{problem}:\n{(result.stdout + result.stderr)[-1500:]}")
 
 
 def broker_command(cache: Path, directory: Path, port: int, controller_port: int) -> list[str]:
@@ -81,18 +56,12 @@ def broker_command(cache: Path, directory: Path, port: int, controller_port: int
     data = directory / "kafka"
     data.mkdir(parents=True, exist_ok=True)
     file = directory / "kafka.properties"
-    lines = properties(data, port, controller_port)
-    file.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
+    template = Path(__file__).with_name("broker.properties").read_text()
+    file.write_text(template.format(data=data.resolve(), port=port, controller_port=controller_port))
     java = ["java", *JAVA_FLAGS, "-cp", f"{libraries.resolve()}/*"]
     if not (data / "meta.properties").exists():
-        # An id that begins with a hyphen is read as an option: one start in 64 would fail.
-        cluster_id = "-"
-        while cluster_id.startswith("-"):
-            cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # The first byte is 0: an id that begins with a hyphen is read as an option, and one start in 64 would fail.
+        cluster_id = urlsafe_b64encode(bytes(1) + os.urandom(15)).decode().rstrip("=")
         command = [*java, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(file), "--ignore-formatted"]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode != 0:
-            raise SetupError(
-                f"the broker's folder {data} could not be formatted:\n{(result.stdout + result.stderr)[-1500:]}"
-            )
+        _run(command, f"the broker's folder {data} could not be formatted")
     return [*java, "kafka.Kafka", str(file)]

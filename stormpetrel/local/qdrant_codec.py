@@ -24,6 +24,10 @@ class BadRequest(Exception):
     """The request asks for what the local vector index does not offer, or is malformed."""
 
 
+class MissingCollection(BadRequest):
+    """There is no such collection."""
+
+
 def require_fields(body: Json, allowed: str, name: str) -> None:
     """Raises BadRequest where the body has other fields than the allowed ones (with spaces between them)."""
     unknown = sorted(key for key, value in body.items() if value is not None and key not in allowed.split())
@@ -71,10 +75,20 @@ def read_vector(value: Any) -> Any:
     return value
 
 
-def json_vector(value: Any) -> Any:
-    if isinstance(value, edge.SparseVector):
-        return {"indices": value.indices, "values": value.values}
-    return value
+def read_point(body: Json) -> Any:
+    vectors = {name: read_vector(value) for name, value in (body["vector"] or {}).items()}
+    return edge.Point(body["id"], vectors, body.get("payload"))
+
+
+def json_record(record: Any) -> Json:
+    vector = record.vector
+    if isinstance(vector, dict):
+        vector = {name: _json_vector(value) for name, value in vector.items()}
+    return {"id": str(record.id), "payload": record.payload, "vector": vector}
+
+
+def _json_vector(value: Any) -> Any:
+    return {"indices": value.indices, "values": value.values} if isinstance(value, edge.SparseVector) else value
 
 
 def read_order(body: Any) -> Any:

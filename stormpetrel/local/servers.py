@@ -20,30 +20,18 @@ def server_parts(settings: Settings) -> list[Part]:
     local = settings.local
     data = local.directory.resolve()
     data.mkdir(parents=True, exist_ok=True)
-    for name, port in (
-        ("kafka", local.kafka_port),
-        ("kafka_controller", local.kafka_controller_port),
-        ("mongo", local.mongo_port),
-        ("qdrant", local.qdrant_port),
-    ):
-        if not port_is_free(port):
+    for name in ("kafka", "kafka_controller", "mongo", "qdrant"):
+        if not port_is_free(port := getattr(local, f"{name}_port")):
             raise SetupError(
                 f"port {port} is taken: another process listens where the local {name} should. Stop it "
                 f"(`make down` stops what a demo left), or choose another: STORMPETREL_LOCAL__{name.upper()}_PORT"
             )
+    broker = broker_command(settings.cache, data, local.kafka_port, local.kafka_controller_port)
+    vectors = this_python("local", "vectors", "--directory", str(data / "vectors"), "--port", str(local.qdrant_port))
     return [
-        Part(
-            "kafka",
-            broker_command(settings.cache, data, local.kafka_port, local.kafka_controller_port),
-            lambda: broker_answers(settings.local_kafka),
-            patience_s=90,
-        ),
+        Part("kafka", broker, lambda: broker_answers(settings.local_kafka), patience_s=90),
         Part("mongo", _document_server(data, local.mongo_port), lambda: answers(local.mongo_port)),
-        Part(
-            "qdrant",
-            this_python("local", "vectors", "--directory", str(data / "vectors"), "--port", str(local.qdrant_port)),
-            lambda: answers(local.qdrant_port),
-        ),
+        Part("qdrant", vectors, lambda: answers(local.qdrant_port)),
     ]
 
 

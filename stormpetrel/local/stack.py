@@ -66,7 +66,7 @@ def this_python(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "stormpetrel.cli", *arguments]
 
 
-class Stack:
+class Stack(contextlib.AbstractContextManager["Stack"]):
     """The running parts. A context manager: on exit everything that it started is stopped."""
 
     def __init__(self, directory: Path, say: Callable[[str], None]) -> None:
@@ -75,9 +75,6 @@ class Stack:
         self.parts: list[Part] = []
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         (directory / "logs").mkdir(parents=True, exist_ok=True)
-
-    def __enter__(self) -> Stack:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()

@@ -18,17 +18,8 @@ from typing import Any
 import qdrant_edge as edge
 import structlog
 
-from stormpetrel.local.qdrant_codec import (
-    SCHEMAS,
-    BadRequest,
-    Json,
-    json_vector,
-    read_filter,
-    read_order,
-    read_query,
-    read_vector,
-    require_fields,
-)
+from stormpetrel.local import qdrant_codec as codec
+from stormpetrel.local.qdrant_codec import SCHEMAS, BadRequest, Json, MissingCollection, read_filter, require_fields
 from stormpetrel.local.vector_generation import Generation
 
 log = structlog.get_logger()
@@ -48,6 +39,7 @@ class Shard:
         self._state: Json = {"configuration": configuration, "generation": 0, "optimised": 0}
         if configuration is None:
             self._state = json.loads(self._record.read_text())
+        self.configuration: Json = self._state["configuration"]
         self._current = Generation(directory / str(self._state["generation"]), self.configuration)
         self._writing = threading.Lock()
         self._unflushed = 0
@@ -59,11 +51,6 @@ class Shard:
         for folder in directory.iterdir():  # of an optimisation that was interrupted
             if folder != self._current.directory:
                 shutil.rmtree(folder)
-
-    @property
-    def configuration(self) -> Json:
-        configuration: Json = self._state["configuration"]
-        return configuration
 
     @property
     def optimising(self) -> bool:
@@ -91,13 +78,7 @@ class Shard:
         self._write(edge.UpdateOperation.create_field_index(field, SCHEMAS[schema]), 0)
 
     def upsert(self, points: list[Json]) -> None:
-        edge_points = [
-            edge.Point(
-                point["id"], {name: read_vector(v) for name, v in (point["vector"] or {}).items()}, point.get("payload")
-            )
-            for point in points
-        ]
-        self._write(edge.UpdateOperation.upsert_points(edge_points), len(edge_points))
+        self._write(edge.UpdateOperation.upsert_points([codec.read_point(point) for point in points]), len(points))
 
     def delete(self, ids: list[Any]) -> None:
         self._write(edge.UpdateOperation.delete_points(ids), len(ids))
@@ -173,7 +154,7 @@ class Shard:
 
     def query_batch(self, queries: list[Json]) -> list[Json]:
         with self._reading() as shard:
-            results = shard.query_batch(edge.QueryBatchRequest([read_query(query) for query in queries]))
+            results = shard.query_batch(edge.QueryBatchRequest([codec.read_query(query) for query in queries]))
         return [
             {"points": [{"id": str(p.id), "version": 0, "score": p.score, "payload": p.payload} for p in points]}
             for points in results
@@ -182,7 +163,7 @@ class Shard:
     def retrieve(self, body: Json) -> list[Json]:
         with self._reading() as shard:
             records = shard.retrieve(body["ids"], body.get("with_payload", True), body.get("with_vector", False))
-        return [self._json_record(record) for record in records]
+        return [codec.json_record(record) for record in records]
 
     def scroll(self, body: Json) -> Json:
         order = body.get("order_by")
@@ -192,21 +173,14 @@ class Shard:
             filter=read_filter(body.get("filter")),
             with_payload=body.get("with_payload", True),
             with_vector=body.get("with_vector") or False,
-            order_by=read_order(order) if order else None,
+            order_by=codec.read_order(order) if order else None,
         )
         with self._reading() as shard:
             records, next_offset = shard.scroll(request)
         return {
-            "points": [self._json_record(record) for record in records],
+            "points": [codec.json_record(record) for record in records],
             "next_page_offset": str(next_offset) if next_offset is not None else None,
         }
-
-    @staticmethod
-    def _json_record(record: Any) -> Json:
-        vector = record.vector
-        if isinstance(vector, dict):
-            vector = {name: json_vector(value) for name, value in vector.items()}
-        return {"id": str(record.id), "payload": record.payload, "vector": vector}
 
     def count(self, body: Json) -> int:
         with self._reading() as shard:
@@ -214,9 +188,8 @@ class Shard:
 
     def facet(self, body: Json) -> Json:
         require_fields(body, "key limit filter exact", "a facet")
-        request = edge.FacetRequest(
-            body["key"], body.get("limit") or 10, bool(body.get("exact")), read_filter(body.get("filter"))
-        )
+        limit, condition = body.get("limit") or 10, read_filter(body.get("filter"))
+        request = edge.FacetRequest(body["key"], limit, bool(body.get("exact")), condition)
         with self._reading() as shard:
             return {"hits": [{"value": hit.value, "count": hit.count} for hit in shard.facet(request).hits]}
 
@@ -237,17 +210,13 @@ class Engine:
         self._creating = threading.Lock()
         self.shards: dict[str, Shard] = {}
         for file in sorted(directory.glob("*.json")):
-            self._adopt(file)
             self.shards[file.stem] = Shard(directory / file.stem, optimise)
 
-    def _adopt(self, file: Path) -> None:
-        """Migrates a shard of the first release, which had no generations: its files lay in the collection's folder."""
-        folder, fields = file.with_suffix(""), json.loads(file.read_text())
-        if "generation" not in fields:
-            folder.rename(folder.with_name("adopted"))
-            folder.mkdir()
-            folder.with_name("adopted").rename(folder / "0")
-            file.write_text(json.dumps({"configuration": fields, "generation": 0, "optimised": 0}))
+    def shard(self, name: str) -> Shard:
+        """Raises MissingCollection."""
+        if name not in self.shards:
+            raise MissingCollection(f"Not found: Collection `{name}` doesn't exist!")
+        return self.shards[name]
 
     def create(self, name: str, configuration: Json) -> None:
         with self._creating:

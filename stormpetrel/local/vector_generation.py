@@ -29,7 +29,8 @@ class Generation:
         else:
             directory.mkdir(parents=True, exist_ok=True)
             self.shard = edge.EdgeShard.create(str(directory), read_configuration(configuration))
-        self._readers, self._retired, self._lock = 0, False, threading.Lock()
+        # The first reader is the shard itself, until it retires this generation.
+        self._readers, self._retired, self._lock = 1, False, threading.Lock()
 
     def enter(self) -> bool:
         """Whether the reader was admitted."""
@@ -40,19 +41,13 @@ class Generation:
     def leave(self) -> None:
         with self._lock:
             self._readers -= 1
-            last = self._retired and not self._readers
+            last = not self._readers
         if last:
-            self._end()
+            self.shard.close()
+            shutil.rmtree(self.directory, ignore_errors=True)
+            release_memory()
 
     def retire(self) -> None:
         """Admits no more readers."""
-        with self._lock:
-            self._retired = True
-            last = not self._readers
-        if last:
-            self._end()
-
-    def _end(self) -> None:
-        self.shard.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
-        release_memory()
+        self._retired = True
+        self.leave()

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from stormpetrel.local.qdrant_codec import BadRequest, Json, require_fields
+from stormpetrel.local.qdrant_codec import BadRequest, Json, MissingCollection, require_fields
 from stormpetrel.local.vector_engine import Engine, Shard
 from stormpetrel.local.vector_optimiser import Optimiser
 
@@ -31,58 +31,35 @@ ENGINE_DEFAULTS = {
         "flush_interval_sec": 5,
     },
 }
-Operation = Callable[[Engine, str, Json], Any]
+COMPLETED = {"operation_id": 0, "status": "completed"}
 
 
-class MissingCollection(Exception):
-    """There is no such collection."""
+def _upsert(shard: Shard, body: Json) -> Json:
+    shard.upsert(body["points"])
+    return COMPLETED
 
 
-def _reply(result: Any, started: float, status: int = 200) -> Response:
-    outcome = "ok" if status == 200 else {"error": result}
-    body = {"result": result if status == 200 else None, "status": outcome, "time": time.perf_counter() - started}
-    return Response(orjson.dumps(body), status, media_type="application/json")
-
-
-def _shard(engine: Engine, name: str) -> Shard:
-    if name not in engine.shards:
-        raise MissingCollection(f"Not found: Collection `{name}` doesn't exist!")
-    return engine.shards[name]
-
-
-def _upsert(engine: Engine, name: str, body: Json) -> Json:
-    _shard(engine, name).upsert(body["points"])
-    return {"operation_id": 0, "status": "completed"}
-
-
-def _delete(engine: Engine, name: str, body: Json) -> Json:
+def _delete(shard: Shard, body: Json) -> Json:
     if "points" not in body:
         raise BadRequest("the local vector index deletes by point ids only")
-    _shard(engine, name).delete(body["points"])
-    return {"operation_id": 0, "status": "completed"}
+    shard.delete(body["points"])
+    return COMPLETED
 
 
-def _index(engine: Engine, name: str, body: Json) -> Json:
-    _shard(engine, name).index(body["field_name"], str(body["field_schema"]))
-    return {"operation_id": 0, "status": "completed"}
+def _index(shard: Shard, body: Json) -> Json:
+    shard.index(body["field_name"], str(body["field_schema"]))
+    return COMPLETED
 
 
-def _create(engine: Engine, name: str, body: Json) -> bool:
-    engine.create(name, {key: body[key] for key in ("vectors", "sparse_vectors") if body.get(key)})
-    return True
-
-
-def _update(engine: Engine, name: str, body: Json) -> bool:
+def _update(shard: Shard, body: Json) -> bool:
     require_fields(body, "vectors", "a change of a collection")
-    _shard(engine, name).reconfigure(body.get("vectors") or {})
+    shard.reconfigure(body.get("vectors") or {})
     return True
 
 
-def _describe(engine: Engine, name: str, _: Json) -> Json:
-    shard = _shard(engine, name)
-    status = "yellow" if shard.optimising else "green"
+def _describe(shard: Shard, _: Json) -> Json:
     return {
-        "status": status,
+        "status": "yellow" if shard.optimising else "green",
         "optimizer_status": "ok",
         "points_count": shard.count({}),
         "segments_count": 1,
@@ -91,31 +68,42 @@ def _describe(engine: Engine, name: str, _: Json) -> Json:
     }
 
 
-# Method, path and operation; the path holds the collection's name.
-ROUTES: tuple[tuple[str, str, Operation], ...] = (
-    ("GET", "/collections", lambda engine, _, __: {"collections": [{"name": name} for name in engine.shards]}),
-    ("GET", "/collections/{name}/exists", lambda engine, name, _: {"exists": name in engine.shards}),
-    ("GET", "/collections/{name}", _describe),
-    ("PUT", "/collections/{name}", _create),
-    ("PATCH", "/collections/{name}", _update),
-    ("DELETE", "/collections/{name}", lambda engine, name, _: engine.drop(name)),
-    ("PUT", "/collections/{name}/index", _index),
-    ("PUT", "/collections/{name}/points", _upsert),
-    ("POST", "/collections/{name}/points", lambda engine, name, body: _shard(engine, name).retrieve(body)),
-    ("POST", "/collections/{name}/points/delete", _delete),
-    ("POST", "/collections/{name}/points/scroll", lambda engine, name, body: _shard(engine, name).scroll(body)),
-    (
-        "POST",
-        "/collections/{name}/points/count",
-        lambda engine, name, body: {"count": _shard(engine, name).count(body)},
-    ),
-    ("POST", "/collections/{name}/facet", lambda engine, name, body: _shard(engine, name).facet(body)),
-    (
-        "POST",
-        "/collections/{name}/points/query/batch",
-        lambda engine, name, body: _shard(engine, name).query_batch(body["searches"]),
-    ),
+def _create(engine: Engine, name: str, body: Json) -> bool:
+    engine.create(name, {key: body[key] for key in ("vectors", "sparse_vectors") if body.get(key)})
+    return True
+
+
+# Method, the path below a collection, and what is done with its shard.
+SHARD_ROUTES: tuple[tuple[str, str, Callable[[Shard, Json], Any]], ...] = (
+    ("GET", "", _describe),
+    ("PATCH", "", _update),
+    ("PUT", "/index", _index),
+    ("PUT", "/points", _upsert),
+    ("POST", "/points", Shard.retrieve),
+    ("POST", "/points/delete", _delete),
+    ("POST", "/points/scroll", Shard.scroll),
+    ("POST", "/points/count", lambda shard, body: {"count": shard.count(body)}),
+    ("POST", "/facet", Shard.facet),
+    ("POST", "/points/query/batch", lambda shard, body: shard.query_batch(body["searches"])),
 )
+# Method, the path below all collections, and what is done with the engine and a collection's name.
+Operation = Callable[[Engine, str, Json], Any]
+ENGINE_ROUTES: tuple[tuple[str, str, Operation], ...] = (
+    ("GET", "", lambda engine, _, __: {"collections": [{"name": name} for name in engine.shards]}),
+    ("GET", "/{name}/exists", lambda engine, name, _: {"exists": name in engine.shards}),
+    ("PUT", "/{name}", _create),
+    ("DELETE", "/{name}", lambda engine, name, _: engine.drop(name)),
+)
+
+
+def _reply(result: Any, started: float, status: int = 200) -> Response:
+    outcome = "ok" if status == 200 else {"error": result}
+    body = {"result": result if status == 200 else None, "status": outcome, "time": time.perf_counter() - started}
+    return Response(orjson.dumps(body), status, media_type="application/json")
+
+
+def _on_shard(operation: Callable[[Shard, Json], Any]) -> Operation:
+    return lambda engine, name, body: operation(engine.shard(name), body)
 
 
 def _endpoint(engine: Engine, operation: Operation) -> Callable[[Request], Any]:
@@ -140,7 +128,8 @@ def application(directory: Path) -> Starlette:
     """The ASGI application over the collections in `directory`."""
     optimiser = Optimiser()
     engine = Engine(directory, optimiser)
-    routes = [Route(path, _endpoint(engine, operation), methods=[method]) for method, path, operation in ROUTES]
+    operations = [*ENGINE_ROUTES, *((way, f"/{{name}}{path}", _on_shard(do)) for way, path, do in SHARD_ROUTES)]
+    routes = [Route(f"/collections{path}", _endpoint(engine, do), methods=[way]) for way, path, do in operations]
     ready = Route("/readyz", lambda _: Response("all shards are ready"), methods=["GET"])
     app = Starlette(routes=[*routes, ready])
     app.state.engine, app.state.optimiser = engine, optimiser

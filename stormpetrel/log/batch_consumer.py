@@ -11,7 +11,8 @@ import structlog
 
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.log.dead_letters import dead_letter_of
-from stormpetrel.log.record import Record, RecordProducer
+from stormpetrel.log.producer import RecordProducer
+from stormpetrel.log.record import Record
 from stormpetrel.process.metrics import LAST_PROGRESS
 from stormpetrel.process.probes import Readiness
 

@@ -47,9 +47,7 @@ class KafkaConsumer:
         return records
 
     def commit(self, records: Sequence[Record]) -> None:
-        last: dict[tuple[str, int], int] = {}
-        for record in records:
-            last[record.topic, record.partition] = max(last.get((record.topic, record.partition), -1), record.offset)
+        last = {(record.topic, record.partition): record.offset for record in sorted(records, key=lambda r: r.offset)}
         offsets = [TopicPartition(topic, partition, offset + 1) for (topic, partition), offset in last.items()]
         self._consumer.commit(offsets=offsets, asynchronous=False)
 

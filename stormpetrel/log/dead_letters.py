@@ -5,7 +5,7 @@ There is one way to write them and one way to read them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stormpetrel.core.topics import Topic, dead_letter_name
@@ -31,23 +31,11 @@ class DeadLetter:
         return OutgoingRecord(topic.name, self.record.key, self.record.value, headers)
 
 
-def dead_letter_of(record: Record, reason: str, stage: str) -> OutgoingRecord:
+def dead_letter_of(record: Record, reason: str, stage: str, provenance: str | None = None) -> OutgoingRecord:
     """The dead letter of a record: its key, bytes and headers, and three headers more."""
-    return _dead_letter(record.topic, record.key, record.value, reason, stage, record.provenance, record.headers)
-
-
-def dead_letter_of_raw(topic: Topic, raw: bytes, reason: str, stage: str, provenance: str) -> OutgoingRecord:
-    """The dead letter of bytes that never became a record of `topic`."""
-    return _dead_letter(topic.name, None, raw, reason, stage, provenance, {})
-
-
-def _dead_letter(
-    topic: str, key: bytes | None, value: bytes, reason: str, stage: str, provenance: str, headers: Mapping[str, bytes]
-) -> OutgoingRecord:
-    explanation = (reason.encode()[:LONGEST_REASON], stage.encode(), provenance.encode())
-    return OutgoingRecord(
-        dead_letter_name(topic), key, value, {**headers, **dict(zip(HEADERS, explanation, strict=True))}
-    )
+    explanation = (reason.encode()[:LONGEST_REASON], stage.encode(), (provenance or record.provenance).encode())
+    headers = {**record.headers, **dict(zip(HEADERS, explanation, strict=True))}
+    return OutgoingRecord(dead_letter_name(record.topic), record.key, record.value, headers)
 
 
 def read_dead_letters(reader: TopicReader, topic: Topic) -> Iterator[DeadLetter]:

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 
 from stormpetrel.core.clock import now_ms
 from stormpetrel.core.errors import StoreUnavailable
-from stormpetrel.core.events import Event
 from stormpetrel.core.topics import Topic
-from stormpetrel.log.dead_letters import dead_letter_of_raw
-from stormpetrel.log.record import OutgoingRecord, Position, Record, record_of_event
+from stormpetrel.log.producer import RecordProducer
+from stormpetrel.log.record import OutgoingRecord, Position, Record
 from stormpetrel.log.topic_reader import Offsets, Progress
 
 
@@ -37,13 +36,11 @@ class MemoryLog:
         with self._changed:
             partition = zlib.crc32(outgoing.key or b"") % self.partitions
             records = self._of(outgoing.topic)[partition]
-            records.append(
-                Record(
-                    outgoing.topic, partition, len(records), outgoing.key, outgoing.value, outgoing.headers, now_ms()
-                )
-            )
+            position = Position(partition, len(records))
+            key, value, headers = outgoing.key, outgoing.value, outgoing.headers
+            records.append(Record(outgoing.topic, *position, key, value, headers, now_ms()))
             self._changed.notify_all()
-            return records[-1].position
+            return position
 
     def records(self, topic: str) -> list[Record]:
         """Everything on a topic, by partition and offset."""
@@ -62,18 +59,12 @@ class MemoryLog:
         return self._topics.setdefault(topic, [[] for _ in range(self.partitions)])
 
 
-class MemoryProducer:
+class MemoryProducer(RecordProducer):
     """An EventProducer on the log in memory: what is queued is lost unless it is flushed."""
 
     def __init__(self, log: MemoryLog) -> None:
         self._log = log
         self.queued: list[OutgoingRecord] = []
-
-    def publish(self, topic: Topic, key: str, event: Event, trace: str | None = None) -> None:
-        self.send(record_of_event(topic, key, event, trace))
-
-    def dead_letter(self, topic: Topic, raw: bytes, reason: str, stage: str, provenance: str) -> None:
-        self.send(dead_letter_of_raw(topic, raw, reason, stage, provenance))
 
     def send(self, record: OutgoingRecord) -> None:
         self.queued.append(record)

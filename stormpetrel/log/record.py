@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from stormpetrel.core.events import Event, decode, encode, headers_of
 from stormpetrel.core.topics import Topic
@@ -33,15 +33,8 @@ class Record:
     def of_message(cls, message: Any) -> Record:
         """From a message of the Kafka client."""
         headers = {name: value or b"" for name, value in message.headers() or ()}
-        return cls(
-            message.topic(),
-            message.partition(),
-            message.offset(),
-            message.key(),
-            message.value() or b"",
-            headers,
-            message.timestamp()[1],
-        )
+        place = message.topic(), message.partition(), message.offset()
+        return cls(*place, message.key(), message.value() or b"", headers, message.timestamp()[1])
 
     @property
     def position(self) -> Position:
@@ -62,10 +55,7 @@ class Record:
 
         Raises MalformedRecord or UnknownSchema.
         """
-        schema = self.header("schema")
-        if schema is None and default is not None:
-            schema = default.name()
-        return decode(self.value, *accepted, schema=schema)
+        return decode(self.value, *accepted, schema=self.header("schema") or (default.name() if default else None))
 
 
 @dataclass(frozen=True)
@@ -81,16 +71,3 @@ class OutgoingRecord:
 def record_of_event(topic: Topic, key: str, event: Event, trace: str | None = None) -> OutgoingRecord:
     """An event as it is written to a topic; `trace` is a new one where none is given."""
     return OutgoingRecord(topic.name, key.encode(), encode(event), dict(headers_of(event, trace)))
-
-
-class RecordProducer(Protocol):
-    """What writes records to the log: Kafka's producer, or the one of the log in memory."""
-
-    def send(self, record: OutgoingRecord) -> None:
-        """Queues a record; it is safe only after `flush`."""
-
-    def flush(self, timeout_s: float = ...) -> None:
-        """Returns when the broker holds everything that was queued. Raises StoreUnavailable otherwise."""
-
-    def deliver(self, records: Sequence[OutgoingRecord], timeout_s: float = ...) -> list[Position]:
-        """Writes records and returns where each one stands. Raises StoreUnavailable where the broker lacks one."""

@@ -16,7 +16,8 @@ import structlog
 from stormpetrel.core.errors import StoreUnavailable, StormpetrelError
 from stormpetrel.core.events import Event
 from stormpetrel.core.topics import Topic
-from stormpetrel.log.record import Record, RecordProducer, record_of_event
+from stormpetrel.log.producer import RecordProducer
+from stormpetrel.log.record import Record, record_of_event
 from stormpetrel.log.topic_reader import Offsets, TopicReader
 
 log = structlog.get_logger()
@@ -66,10 +67,8 @@ class TopicView:
         if self._producer is None:
             raise TypeError(f"the view of {self._topic.name} is read only")
         records = [record_of_event(self._topic, key, event) for key, event in events]
-        positions = self._producer.deliver(records, timeout_s)
-        ends: dict[int, int] = {}
-        for position in positions:
-            ends[position.partition] = max(ends.get(position.partition, 0), position.offset + 1)
+        # Sorted: the last one of a partition stands furthest.
+        ends = {partition: offset + 1 for partition, offset in sorted(self._producer.deliver(records, timeout_s))}
         self._wait_for(ends, timeout_s)
 
     def _wait_for(self, ends: Offsets, timeout_s: float) -> None:

@@ -33,8 +33,7 @@ log = structlog.get_logger()
 class Encoder(Protocol):
     """Encodes texts as unit vectors; `version` names the exact weights."""
 
-    @property
-    def version(self) -> str: ...
+    version: str
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
@@ -105,20 +104,22 @@ class Enricher:
 
     def _enrich_texts(self, posts: Sequence[Post]) -> list[EnrichedPost | EnrichmentFailure]:
         """The posts without vectors. Mentions are found in all texts at once, and post by post where that fails."""
-        mentions: Sequence[list[Mention] | None] = [None] * len(posts)
         try:
-            languages = [detect(clean(post.text), post.declared_language)[0] for post in posts]
-            mentions = self._geoparser.mentions([post.text for post in posts], languages)
+            texts = [clean(post.text) for post in posts]
+            languages = [detect(text, post.declared_language) for text, post in zip(texts, posts, strict=True)]
+            mentions = self._geoparser.mentions([post.text for post in posts], [code for code, _ in languages])
         except Exception as error:
+            if len(posts) == 1:
+                return [EnrichmentFailure(f"{type(error).__name__}: {error}")]
             log.warning("place names are recognised post by post", reason=str(error))
-        return [self._enrich_text(*pair) for pair in zip(posts, mentions, strict=True)]
+            return [result for post in posts for result in self._enrich_texts([post])]
+        return list(map(self._enrich_text, posts, texts, languages, mentions))
 
-    def _enrich_text(self, post: Post, mentions: list[Mention] | None) -> EnrichedPost | EnrichmentFailure:
+    def _enrich_text(
+        self, post: Post, text: str, detected: tuple[str, float], mentions: list[Mention]
+    ) -> EnrichedPost | EnrichmentFailure:
+        language, probability = detected
         try:
-            text = clean(post.text)
-            language, probability = detect(text, post.declared_language)
-            if mentions is None:
-                (mentions,) = self._geoparser.mentions([post.text], [language])
             places, unresolved = self._geoparser.resolve(
                 post.text, mentions, post.native_place, post.author_place, language
             )

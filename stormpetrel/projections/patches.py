@@ -7,6 +7,7 @@ those it no longer has.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from stormpetrel.core.cells import RESOLUTIONS, cells
 from stormpetrel.core.clock import milliseconds, now_ms
@@ -21,6 +22,7 @@ from stormpetrel.core.events import (
     SceneWithdrawn,
 )
 from stormpetrel.core.ports import Document, DocumentStore, DocumentWriter, Filter, Point, VectorWriter
+from stormpetrel.projections.projection import Projection
 
 PatchEvent = PatchDescribed | PatchWithdrawn | SceneDescribed | SceneWithdrawn
 VECTORS = ("sar_vector", "ms_vector", "fused_vector", "earth_vector")
@@ -35,13 +37,12 @@ def patch_document(event: PatchDescribed) -> Document:
 
 def patch_point(event: PatchDescribed, indexed_at: int) -> Point:
     """The patch as the vector index holds it. `new_water` is in thousandths of the patch."""
+    products = {"sentinel-1": event.s1_product, "sentinel-2": event.s2_product}
     payload: Document = {
         "kind": "patch",
         "scene_id": event.scene_id,
-        "products": [name for name in (event.s1_product, event.s2_product) if name],
-        "sensors": [
-            name for name, product in (("sentinel-1", event.s1_product), ("sentinel-2", event.s2_product)) if product
-        ],
+        "products": [name for name in products.values() if name],
+        "sensors": [sensor for sensor, name in products.items() if name],
         "scale_level": str(event.scale_level),
         "event_time": milliseconds(event.sensed_at),
         "indexed_at": indexed_at,
@@ -55,21 +56,15 @@ def patch_point(event: PatchDescribed, indexed_at: int) -> Point:
     return Point(event.patch_id, payload, dense=dense)
 
 
-def scene_document(event: SceneDescribed) -> Document:
+def _document(document_id: str, event: SceneDescribed | ProductAnnounced, moment: datetime) -> Document:
     fields = event.model_dump(mode="json", exclude={"schema_version"})
-    return {"_id": event.scene_id, **fields, "time": milliseconds(event.sensed_at)}
+    return {"_id": document_id, **fields, "time": milliseconds(moment)}
 
 
-def product_document(event: ProductAnnounced) -> Document:
-    fields = event.model_dump(mode="json", exclude={"schema_version"})
-    return {"_id": event.product_name, **fields, "time": milliseconds(event.sensed_from)}
-
-
-class PatchProjection:
+class PatchProjection(Projection):
     """Writes patches and scenes to both stores; `specs` says what makes each of a patch's vectors, by name."""
 
     event_types = (PatchDescribed, PatchWithdrawn, SceneDescribed, SceneWithdrawn)
-    default = None
 
     def __init__(
         self, documents: DocumentStore, vectors: VectorWriter, collection: str, specs: Mapping[str, EmbeddingSpec]
@@ -112,7 +107,7 @@ class PatchProjection:
 
     def _write_scene(self, event: SceneDescribed | SceneWithdrawn) -> None:
         if isinstance(event, SceneDescribed):
-            self._documents.upsert("scenes", [scene_document(event)])
+            self._documents.upsert("scenes", [_document(event.scene_id, event, event.sensed_at)])
             self._delete_patches(event.scene_id, milliseconds(event.described_at) - 1)
         else:
             self._delete_patches(event.scene_id, milliseconds(event.withdrawn_at))
@@ -129,21 +124,17 @@ class PatchProjection:
             self._documents.delete("patches", patch_ids)
 
 
-class ProductProjection:
+class ProductProjection(Projection):
     """Writes products to MongoDB."""
 
     event_types = (ProductAnnounced, ProductWithdrawn)
-    default = None
 
     def __init__(self, documents: DocumentWriter) -> None:
         self._documents = documents
 
-    def checked(self, event: ProductAnnounced | ProductWithdrawn) -> ProductAnnounced | ProductWithdrawn:
-        return event
-
     def write(self, events: Sequence[ProductAnnounced | ProductWithdrawn]) -> None:
         for event in events:
             if isinstance(event, ProductAnnounced):
-                self._documents.upsert("products", [product_document(event)])
+                self._documents.upsert("products", [_document(event.product_name, event, event.sensed_from)])
             else:
                 self._documents.delete("products", [event.product_name])

@@ -15,6 +15,7 @@ from stormpetrel.core.ids import model_id
 from stormpetrel.core.ports import Document, DocumentStore, Point, VectorWriter
 from stormpetrel.posts.vision.concepts import terms_of
 from stormpetrel.process.metrics import POSTS_INDEXED
+from stormpetrel.projections.projection import Projection
 
 log = structlog.get_logger()
 LABEL_FROM = 0.5  # probability from which on a model's label stands on a post
@@ -25,10 +26,8 @@ def post_document(event: EnrichedPost) -> Document:
     kept_elsewhere = {"text_vector", "visual_vector", "terms", "post", "schema_version"}
     fields = event.model_dump(mode="json", exclude=kept_elsewhere)
     post = event.post.model_dump(mode="json", exclude={"schema_version"})
-    models = {
-        "text_model": event.text_vector.model if event.text_vector else None,
-        "visual_model": event.visual_vector.model if event.visual_vector else None,
-    }
+    vectors = {"text_model": event.text_vector, "visual_model": event.visual_vector}
+    models = {name: vector.model if vector else None for name, vector in vectors.items()}
     return {"_id": event.post.post_id, **post, **fields, **models}
 
 
@@ -48,6 +47,7 @@ def post_point(event: EnrichedPost, indexed_at: int) -> Point:
     `indexed_at`, milliseconds since 1970, is when it is written: saved searches ask for what came since.
     """
     places = located_places(event)
+    scores = {model_id(score.collection, score.label): score for score in event.relevance}
     payload: Document = {
         "source": event.post.source,
         "language": event.language,
@@ -57,15 +57,11 @@ def post_point(event: EnrichedPost, indexed_at: int) -> Point:
         "ingested_at": milliseconds(event.post.ingested_at),
         "indexed_at": indexed_at,
         "location": [{"lon": place.longitude, "lat": place.latitude} for place in places],
-        "labels": [
-            model_id(score.collection, score.label) for score in event.relevance if score.probability >= LABEL_FROM
-        ],
-        "unsure": [model_id(score.collection, score.label) for score in event.relevance if score.unsure],
+        "labels": [label for label, score in scores.items() if score.probability >= LABEL_FROM],
+        "unsure": [label for label, score in scores.items() if score.unsure],
     }
-    for resolution in RESOLUTIONS:
-        payload[f"cells_{resolution}"] = sorted(
-            {cells(place.longitude, place.latitude)[resolution] for place in places}
-        )
+    place_cells = [cells(place.longitude, place.latitude) for place in places]
+    payload |= {f"cells_{resolution}": sorted({c[resolution] for c in place_cells}) for resolution in RESOLUTIONS}
     dense = {"text": event.text_vector, "visual": event.visual_vector}
     sparse = {"lexical": event.terms, "concepts": concept_terms(event)}
     return Point(
@@ -76,21 +72,16 @@ def post_point(event: EnrichedPost, indexed_at: int) -> Point:
     )
 
 
-class PostProjection:
+class PostProjection(Projection):
     """Writes posts to both stores; `text` and `visual` are the models whose vectors the index holds."""
 
     event_types = (EnrichedPost, PostDeleted)
     default = EnrichedPost
 
     def __init__(
-        self,
-        documents: DocumentStore,
-        vectors: VectorWriter,
-        collection: str,
-        text: EmbeddingSpec,
-        visual: EmbeddingSpec,
+        self, documents: DocumentStore, vectors: VectorWriter, index: str, text: EmbeddingSpec, visual: EmbeddingSpec
     ) -> None:
-        self._documents, self._vectors, self._collection = documents, vectors, collection
+        self._documents, self._vectors, self._collection = documents, vectors, index
         self._text, self._visual = text, visual
 
     def checked(self, event: EnrichedEvent) -> EnrichedEvent:
@@ -141,7 +132,6 @@ class PostProjection:
                     "event_time": max(milliseconds(event.post.created_at) for event in carriers),
                     "ingested_at": max(milliseconds(event.post.ingested_at) for event in carriers),
                 }
-                before = stored.get(modality, {})
-                moments = {name: max(value, before.get(name, value)) for name, value in newest.items()}
-                changed.append({"_id": modality, **moments})
+                before = stored.get(modality, newest)
+                changed.append({"_id": modality, **{name: max(newest[name], before[name]) for name in newest}})
         self._documents.upsert("freshness", changed)

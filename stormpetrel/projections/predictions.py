@@ -9,6 +9,7 @@ from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import ItemsLabelled
 from stormpetrel.core.ids import model_id
 from stormpetrel.core.ports import Document, DocumentWriter
+from stormpetrel.projections.projection import Projection
 
 STEPS_PER_UNIT = 1_000_000  # of a decision value, so that the store can sort by an integer
 
@@ -39,7 +40,7 @@ def prediction_documents(event: ItemsLabelled) -> list[Document]:
     ]
 
 
-class PredictionProjection:
+class PredictionProjection(Projection):
     """Writes predictions in the order of the log: a later one of an item and label takes the earlier one's place."""
 
     event_types = (ItemsLabelled,)

@@ -83,20 +83,16 @@ class SearchAnswer(BaseModel):
 
 def post_hit(item: FusedItem, rank: int, lists: Sequence[RankList], document: Document, duplicate_count: int) -> Hit:
     """A post as a hit."""
-    return Hit(
-        **_explanation(item, rank, lists), post_id=item.id, post=shown(document), duplicate_count=duplicate_count
-    )
+    fields = {"post_id": item.id, "post": shown(document), "duplicate_count": duplicate_count}
+    return Hit(**_explanation(item, rank, lists), **fields)
 
 
 def cell_hit(item: FusedItem, rank: int, lists: Sequence[RankList], members: Sequence[Member]) -> Hit:
     """A place-and-time cell as a hit: the first of its members stands for it."""
     best = members[0]
-    return Hit(
-        **_explanation(item, rank, lists),
-        **{"kind": best.kind, f"{best.kind}_id": best.id, best.kind: shown(best.document)},
-        cell=item.id,
-        members=[CellMember(kind=member.kind, id=member.id, ranks=member.ranks) for member in members],
-    )
+    fields = {"kind": best.kind, f"{best.kind}_id": best.id, best.kind: shown(best.document), "cell": item.id}
+    listed = [CellMember(kind=member.kind, id=member.id, ranks=member.ranks) for member in members]
+    return Hit(**_explanation(item, rank, lists), **fields, members=listed)
 
 
 def _explanation(item: FusedItem, rank: int, lists: Sequence[RankList]) -> dict[str, Any]:
@@ -115,18 +111,16 @@ def summaries(encoder: QueryEncoder, lists: Sequence[RankList]) -> dict[str, Lis
     """A summary of each list, by modality."""
     measures = {**MEASURES, **PATCH_MEASURES}
     return {
-        ranked.modality: ListSummary(
-            measure=measures[ranked.modality], hits=len(ranked), model=encoder.version(ranked.modality)
-        )
+        name: ListSummary(measure=measures[name], hits=len(ranked), model=encoder.version(name))
         for ranked in lists
+        for name in [ranked.modality]
     }
 
 
 def freshness_of(documents: Mapping[str, Document]) -> dict[str, Freshness]:
     """The freshness documents, by modality, as an answer shows them."""
+    moments = ("event_time", "ingested_at")
     return {
-        modality: Freshness(
-            event_time=moment_of(document["event_time"]), ingested_at=moment_of(document["ingested_at"])
-        )
+        modality: Freshness(**{name: moment_of(document[name]) for name in moments})
         for modality, document in documents.items()
     }

@@ -7,6 +7,7 @@ is expanded to all its members. A post without a place is a cell of its own.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -71,7 +72,7 @@ class Member:
 class CrossSourceResult(SearchResult):
     """A result whose items and lists are of cells, with each cell's members, the best first."""
 
-    members: dict[str, list[Member]]
+    members: Mapping[str, list[Member]] = field(default_factory=dict)
 
 
 class CrossSourceSearch:
@@ -89,13 +90,14 @@ class CrossSourceSearch:
         cell_of = {post_id: post_cell(post) for post_id, post in posts.items()}
         cell_of |= {patch_id: patch_cell(patch) for patch_id, patch in patches.items()}
         cells = [by_cell(ranked, cell_of) for ranked in lists if len(ranked)]
-        members: dict[str, list[Member]] = {}
-        for member in [*_members("post", posts, post_lists), *_members("patch", patches, patch_lists)]:
-            members.setdefault(cell_of[member.id], []).append(member)
+        members: defaultdict[str, list[Member]] = defaultdict(list)
+        for item, document in {**posts, **patches}.items():
+            ranks = {ranked.modality: ranked.ranks[item] for ranked in lists if item in ranked.ranks}
+            members[cell_of[item]].append(Member("post" if item in posts else "patch", item, ranks, document))
         for cell_members in members.values():
             cell_members.sort(key=lambda member: (min(member.ranks.values()), -len(member.ranks), member.id))
         empty_modalities = tuple(ranked.modality for ranked in lists if not len(ranked))
-        return CrossSourceResult(self._posts.fuse(query, cells), cells, empty_modalities, members)
+        return CrossSourceResult(self._posts.fuse(query, cells), cells, empty_modalities, members=members)
 
     def _documents_of(self, collection: str, lists: Sequence[RankList]) -> dict[str, Document]:
         return self._documents.get(collection, sorted({item for ranked in lists for item in ranked.items}))
@@ -127,15 +129,6 @@ def _patch_list(name: str, hits: Sequence[Scored], query: Query, exclude: str | 
     scores = [(hit.payload["id"], hit.payload["event_time"] / 1000 if name == OVERHEAD else hit.score) for hit in hits]
     kept = [(item, score) for item, score in scores if item != exclude and score >= threshold]
     return RankList.of(name, kept).head(query.depth)
-
-
-def _members(
-    kind: Literal["post", "patch"], documents: Mapping[str, Document], lists: Sequence[RankList]
-) -> list[Member]:
-    return [
-        Member(kind, item, {ranked.modality: ranked.ranks[item] for ranked in lists if item in ranked.ranks}, document)
-        for item, document in documents.items()
-    ]
 
 
 def patch_filter(within: Filter, scale_level: str) -> Filter:

@@ -1,11 +1,24 @@
-"""Posts, patches and scenes by id, and what of their documents an answer shows."""
+"""Posts, patches and scenes by id, what of their documents an answer shows, and the collections that are searched."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 from stormpetrel.core.errors import NotFound
 from stormpetrel.core.ports import Document, DocumentReader
 
 STORE_FIELDS = ("_id", "time")  # of the store, not of the item
+
+
+class CollectionNames(Protocol):
+    """The index's collections; their names carry the models' names and sizes. Both raise ModelUnavailable where a
+    missing model leaves the name open, and StoreUnavailable where the index is asked for it and does not answer."""
+
+    @property
+    def posts(self) -> str: ...
+
+    @property
+    def patches(self) -> str: ...
 
 
 def post_document(documents: DocumentReader, post_id: str) -> Document:

@@ -10,8 +10,7 @@ from typing import Any
 from stormpetrel.core.errors import NotFound
 from stormpetrel.core.ports import Document, DocumentReader, Filter, OrderQuery, VectorReader
 from stormpetrel.imagery.patches.geobox import PatchFootprint
-from stormpetrel.search.collections import CollectionNames
-from stormpetrel.search.documents import patch_document, scene_document, shown
+from stormpetrel.search.documents import CollectionNames, patch_document, scene_document, shown
 
 
 @dataclass(frozen=True)

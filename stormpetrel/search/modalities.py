@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,33 +42,19 @@ class Modality(Protocol):
 
 @dataclass(frozen=True)
 class Dense:
-    """Cosine similarity to a unit vector."""
+    """Cosine similarity to a unit vector, or the dot product with a sparse one."""
 
     name: str
-    part: Callable[[Query], NDArray[np.float32] | None]
+    part: Callable[[Query], NDArray[np.float32] | TermWeights | None]
     measure: str = "cosine similarity"
 
     def index_queries(self, query: Query, limit: int) -> list[IndexQuery]:
         vector = self.part(query)
-        return [] if vector is None else [NearestQuery(self.name, dense=vector, filter=query.filter, limit=limit)]
-
-    def scores(self, hits: Sequence[Scored], query: Query) -> ScoredIds:
-        return [(hit.payload["id"], hit.score) for hit in hits]
-
-
-@dataclass(frozen=True)
-class Sparse:
-    """Dot product with a sparse vector."""
-
-    name: str
-    part: Callable[[Query], TermWeights | None]
-    measure: str
-
-    def index_queries(self, query: Query, limit: int) -> list[IndexQuery]:
-        terms = self.part(query)
-        if terms is None:
+        if vector is None:
             return []
-        return [NearestQuery(self.name, sparse=(terms.indices, terms.values), filter=query.filter, limit=limit)]
+        if isinstance(vector, TermWeights):
+            return [NearestQuery(self.name, None, (vector.indices, vector.values), query.filter, limit)]
+        return [NearestQuery(self.name, vector, None, query.filter, limit)]
 
     def scores(self, hits: Sequence[Scored], query: Query) -> ScoredIds:
         return [(hit.payload["id"], hit.score) for hit in hits]
@@ -163,26 +149,18 @@ def _rings(area: Area, within: Filter) -> Iterator[Filter]:
 
 def _distances(hits: Sequence[Scored], area: Area) -> list[tuple[Scored, float]]:
     """(hit, kilometres) for each place of each hit that lies within the radius."""
-    place_hits: list[Scored] = []
-    places: list[dict[str, Any]] = []
-    for hit in hits:
-        for place in hit.payload.get("location") or []:
-            place_hits.append(hit)
-            places.append(place)
-    if not place_hits:
-        return []
-    distances = distance_km(
-        area.longitude, area.latitude, [place["lon"] for place in places], [place["lat"] for place in places]
-    )
+    places = [(hit, place["lon"], place["lat"]) for hit in hits for place in hit.payload.get("location") or []]
+    longitudes, latitudes = [longitude for _, longitude, _ in places], [latitude for _, _, latitude in places]
+    distances = distance_km(area.longitude, area.latitude, longitudes, latitudes).tolist()
     radius_km = area.radius_km if area.radius_km is not None else float("inf")
-    return [(hit, float(km)) for hit, km in zip(place_hits, distances, strict=True) if km <= radius_km]
+    return [(hit, km) for (hit, _, _), km in zip(places, distances, strict=True) if km <= radius_km]
 
 
 ALL: tuple[Modality, ...] = (
     Dense("text", lambda query: query.text),
-    Sparse("lexical", lambda query: query.terms, "BM25"),
+    Dense("lexical", lambda query: query.terms, "BM25"),
     Dense("visual", lambda query: query.visual),
-    Sparse("concepts", lambda query: query.concepts, "cosine similarity of concept scores"),
+    Dense("concepts", lambda query: query.concepts, "cosine similarity of concept scores"),
     Space(),
     Time(),
     Spatiotemporal(),

@@ -42,17 +42,14 @@ class Cursor:
             padded = text + "=" * (-len(text) % 4)
             fingerprint, as_of_ms, offset = orjson.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
             cursor = cls(str(fingerprint), int(as_of_ms), int(offset))
+            if cursor.offset < 0 or not 0 <= cursor.as_of_ms < 2**53:
+                raise ValueError("out of range")
         except (ValueError, TypeError, binascii.Error) as error:
-            raise _not_a_cursor() from error
+            problem = "it is not one of ours"
+            raise BadQuery("cursor", problem, "Send next_cursor of an answer, or none") from error
         if cursor.request != request:
             raise BadQuery("cursor", "it belongs to another request", "Send it with the request that it came from")
-        if cursor.offset < 0 or not 0 <= cursor.as_of_ms < 2**53:
-            raise _not_a_cursor()
         return cursor
-
-
-def _not_a_cursor() -> BadQuery:
-    return BadQuery("cursor", "it is not one of ours", "Send next_cursor of an answer, or none")
 
 
 def fingerprint_of(request: SearchRequest) -> str:
@@ -61,28 +58,20 @@ def fingerprint_of(request: SearchRequest) -> str:
     return hashlib.blake2b(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS), digest_size=9).hexdigest()
 
 
-@dataclass(frozen=True)
-class RecentSearch:
-    """A search's result, and why some modalities could not be searched."""
-
-    result: SearchResult
-    unavailable: dict[str, str]
-
-
 class RecentSearches:
-    """The last searches, by request and moment."""
+    """The results of the last searches, by request and moment."""
 
     def __init__(self) -> None:
-        self._searches: OrderedDict[tuple[str, int], tuple[float, RecentSearch]] = OrderedDict()
+        self._results: OrderedDict[tuple[str, int], tuple[float, SearchResult]] = OrderedDict()
         self._lock = Lock()
 
-    def add(self, request: str, as_of_ms: int, search: RecentSearch) -> None:
+    def add(self, request: str, as_of_ms: int, result: SearchResult) -> None:
         with self._lock:
-            self._searches[request, as_of_ms] = (time.monotonic(), search)
-            while len(self._searches) > CAPACITY:
-                self._searches.popitem(last=False)
+            self._results[request, as_of_ms] = (time.monotonic(), result)
+            while len(self._results) > CAPACITY:
+                self._results.popitem(last=False)
 
-    def get(self, request: str, as_of_ms: int) -> RecentSearch | None:
+    def get(self, request: str, as_of_ms: int) -> SearchResult | None:
         with self._lock:
-            since, search = self._searches.get((request, as_of_ms), (0.0, None))
-            return search if search is not None and time.monotonic() - since < KEPT_S else None
+            since, result = self._results.get((request, as_of_ms), (0.0, None))
+        return result if time.monotonic() - since < KEPT_S else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -50,14 +49,7 @@ class PlaceResolution:
             geoparser, gazetteer = self._opened
             mentions = geoparser.mentions([text], [text_language])[0]
             places, unresolved = geoparser.resolve(text, mentions, None, author_place, text_language)
+        resolved = [ResolvedPlace(**dict(place), cells=cells(place.longitude, place.latitude)) for place in places]
         return PlacesAnswer(
-            language=text_language,
-            places=[_with_cells(place) for place in places],
-            unresolved_names=list(unresolved),
-            gazetteer=gazetteer,
+            language=text_language, places=resolved, unresolved_names=list(unresolved), gazetteer=gazetteer
         )
-
-
-def _with_cells(place: Place) -> ResolvedPlace:
-    fields: dict[str, Any] = place.model_dump()
-    return ResolvedPlace(**fields, cells=cells(place.longitude, place.latitude))

@@ -19,7 +19,6 @@ from stormpetrel.posts.text.clean import clean
 from stormpetrel.posts.text.language import likely
 from stormpetrel.posts.text.lexical import query_terms
 from stormpetrel.posts.vision.concepts import terms_of
-from stormpetrel.search.collections import CollectionNames
 from stormpetrel.search.cross_source import (
     DESCRIPTORS,
     WATER_LANGUAGES,
@@ -29,7 +28,7 @@ from stormpetrel.search.cross_source import (
     most_certain_point,
     shows_new_water,
 )
-from stormpetrel.search.documents import patch_document, post_document
+from stormpetrel.search.documents import CollectionNames, patch_document, post_document
 from stormpetrel.search.query import Area, Query
 from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.search.request import FilterRequest, PlaceRequest, PolygonGeometry, SearchRequest
@@ -99,7 +98,11 @@ class QueryBuilder:
                 built.add(**picture.result())
         for name, values in request.vectors.items():
             with built.problem_of(name):
-                self._add_vector(built, name, values)
+                vector = self.encoder.unit_vector(name, values)
+                if name in DESCRIPTORS:
+                    built.patch = replace(built.patch, vectors={**built.patch.vectors, name: vector})
+                else:
+                    built.add(**{name: vector})
         if built.problems and built.query.is_empty and not built.patch.vectors:
             raise next(iter(built.problems.values()))
         return built
@@ -120,13 +123,6 @@ class QueryBuilder:
         text = (clean(request.text) or request.text) if request.text else None
         terms = query_terms(text, likely(text)) if text else None
         return replace(plain, terms=terms, **_place_and_time(request))
-
-    def _add_vector(self, built: BuiltQuery, name: str, values: list[float]) -> None:
-        vector = self.encoder.unit_vector(name, values)
-        if name in DESCRIPTORS:
-            built.patch = replace(built.patch, vectors={**built.patch.vectors, name: vector})
-        else:
-            built.add(**{name: vector})
 
     def _post_parts(self, post_id: str) -> dict[str, Any]:
         """The example's own vectors, words, place and time; a near-duplicate is replaced by its original."""
@@ -155,15 +151,12 @@ class QueryBuilder:
         document = patch_document(self.documents, patch_id)
         vectors = self.index.vectors(self.collections.patches, [patch_id], list(self.encoder.patch_descriptors))
         built.patch = PatchQuery(vectors.get(patch_id, {}), str(document["scale_level"]), patch_id)
-        parts: dict[str, Any] = {
-            "area": Area(document["longitude"], document["latitude"]),
-            "at": datetime.fromisoformat(document["sensed_at"]),
-        }
+        sensed_at = datetime.fromisoformat(document["sensed_at"])
+        built.add(area=Area(document["longitude"], document["latitude"]), at=sensed_at)
         if shows_new_water(document):
-            parts["terms"] = query_terms(WATER_WORDS, list(WATER_LANGUAGES))
+            built.add(terms=query_terms(WATER_WORDS, list(WATER_LANGUAGES)))
             if self.encoder.has_text_model:
-                parts["text"] = self.encoder.text(WATER_SENTENCE)
-        built.add(**parts)
+                built.add(text=self.encoder.text(WATER_SENTENCE))
 
 
 def _place_and_time(request: SearchRequest) -> dict[str, Any]:
@@ -189,17 +182,11 @@ def area_of(place: PlaceRequest) -> Area:
 def filter_of(filters: FilterRequest, until_ms: int | None) -> Filter:
     """What every hit meets; `until_ms` limits the later pages of an answer to posts that its first page could find."""
     keywords = {"language": filters.languages, "source": filters.sources, "labels": filters.labels}
-    ranges: dict[str, tuple[float | None, float | None]] = {}
-    if filters.since or filters.until:
-        ranges["event_time"] = (
-            filters.since.timestamp() * 1000 if filters.since else None,
-            filters.until.timestamp() * 1000 if filters.until else None,
-        )
-    if until_ms is not None:
-        ranges["ingested_at"] = (None, float(until_ms))
+    window = [moment.timestamp() * 1000 if moment else None for moment in (filters.since, filters.until)]
+    ranges = {"event_time": (window[0], window[1]), "ingested_at": (None, until_ms)}
     return Filter(
         any_of={name: values for name, values in keywords.items() if values},
         none_of={"labels": filters.without_labels} if filters.without_labels else {},
-        ranges=ranges,
+        ranges={name: limits for name, limits in ranges.items() if limits != (None, None)},
         boxes=(filters.box,) if filters.box else (),
     )

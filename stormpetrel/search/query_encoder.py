@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import BadPicture, BadQuery, ModelUnavailable
 from stormpetrel.core.events import TermWeights
+from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.posts.vision.concepts import ConceptList, terms_of
 from stormpetrel.posts.vision.model import VisualModel
 from stormpetrel.posts.vision.pictures import from_base64, read_picture
@@ -32,16 +33,11 @@ RULE_VERSIONS = {
 Model = TypeVar("Model")
 
 
-class TextModel(Protocol):
-    """Makes unit vectors, float32, shape (texts, dimensions); `version` names its exact weights."""
-
-    @property
-    def version(self) -> str: ...
+class TextModel(Encoder, Protocol):
+    """An encoder of texts that tells the length of its vectors."""
 
     @property
     def dimensions(self) -> int: ...
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,14 @@ def _valid_unicode(text: str) -> str:
 PostModality = Literal["text", "lexical", "visual", "concepts", "space", "time", "spatiotemporal"]
 PatchModality = Literal["sar", "ms", "fused", "earth", "overhead"]
 ModalityName = Literal[PostModality, PatchModality]
+VectorName = Literal["text", "visual", "sar", "ms", "fused", "earth"]
 SearchSource = Literal["posts", "patches"]
+SOURCES = "posts, patches, or both, fused by place and day. If empty: posts; both for a patch or a patch's vectors"
 MAX_PICTURE = 14_000_000  # characters of base64: a picture of 10 MB
 Words = Annotated[str, AfterValidator(_valid_unicode)]
 Text = Annotated[Words, Field(min_length=1, max_length=MAX_TEXT)]
+ItemId = Annotated[Words, Field(min_length=3, max_length=512)]
+Picture = Annotated[str, Field(max_length=MAX_PICTURE, description="JPEG, PNG, WebP or GIF in base64, at most 10 MB")]
 Corner = tuple[Longitude, Latitude]
 
 
@@ -107,21 +111,21 @@ class PlaceRequest(Request):
         return self
 
 
+Language = Annotated[str, Field(pattern="^[a-z]{2,3}$")]
+Labels = Annotated[list[Words], Field(min_length=1, max_length=20)]
+LABELS = "Labels that a trained model gives to a post, named as by /v1/models: collection:label"
+
+
 class FilterRequest(Request):
     """Every hit meets all of these."""
 
-    languages: (
-        Annotated[list[Annotated[str, Field(pattern="^[a-z]{2,3}$")]], Field(min_length=1, max_length=50)] | None
-    ) = None
+    languages: Annotated[list[Language], Field(min_length=1, max_length=50)] | None = None
     sources: Annotated[list[Source], Field(min_length=1, max_length=10)] | None = None
     since: Moment | None = None
     until: Moment | None = None
     box: Box | None = None
-    labels: Annotated[list[Words], Field(min_length=1, max_length=20)] | None = Field(
-        default=None,
-        description="Labels that a trained model gives to a post, named as by /v1/models: collection:label",
-    )
-    without_labels: Annotated[list[Words], Field(min_length=1, max_length=20)] | None = None
+    labels: Labels | None = Field(default=None, description=LABELS)
+    without_labels: Labels | None = None
 
     @model_validator(mode="after")
     def window_is_ordered(self) -> Self:
@@ -139,23 +143,12 @@ def _known_method(name: str) -> str:
 class SearchRequest(Request):
     """What to look for: a post, a patch or a text, and any of a picture, a place, a time, or vectors of the models."""
 
-    sources: list[SearchSource] = Field(
-        default=[],
-        max_length=2,
-        description="posts, patches, or both, fused by place and day. If empty: posts; both "
-        "for a patch or a patch's vectors",
-    )
-    patch_id: Annotated[Words, Field(min_length=3, max_length=512)] | None = None
-    post_id: Annotated[Words, Field(min_length=3, max_length=512)] | None = None
+    sources: list[SearchSource] = Field(default=[], max_length=2, description=SOURCES)
+    patch_id: ItemId | None = None
+    post_id: ItemId | None = None
     text: Text | None = None
-    picture: (
-        Annotated[str, Field(max_length=MAX_PICTURE, description="JPEG, PNG, WebP or GIF in base64, at most 10 MB")]
-        | None
-    ) = None
-    vectors: dict[
-        Literal["text", "visual", "sar", "ms", "fused", "earth"],
-        Annotated[list[float], Field(min_length=1, max_length=4096)],
-    ] = {}
+    picture: Picture | None = None
+    vectors: dict[VectorName, Annotated[list[float], Field(min_length=1, max_length=4096)]] = {}
     place: PlaceRequest | None = None
     time: Moment | None = None
     filters: FilterRequest = FilterRequest()
@@ -209,8 +202,7 @@ class SearchRequest(Request):
     def _active_modalities(self) -> set[ModalityName]:
         """The modalities that this request can get hits from."""
         parts: list[tuple[object, tuple[ModalityName, ...]]] = [
-            (self.post_id, get_args(ModalityName)),
-            (self.patch_id, get_args(ModalityName)),
+            (self.post_id or self.patch_id, get_args(ModalityName)),
             (self.text, ("text", "lexical", *(("concepts",) if "concepts" in self.modalities else ()))),
             (self.picture, ("visual", "concepts")),
             (self.vectors or None, tuple(self.vectors)),

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from stormpetrel.core.clock import now_ms
 from stormpetrel.core.ports import OrderQuery, VectorReader
 from stormpetrel.fusion import FusedItem
-from stormpetrel.search.cross_source import CrossSourceResult, CrossSourceSearch, PatchQuery
-from stormpetrel.search.query import Query
+from stormpetrel.search.cross_source import CrossSourceResult
 
 SETTLED_MS = 700  # a product's patches come in several batches: the search waits until no more come
 
@@ -33,18 +32,14 @@ class SavedCrossSourceMatcher:
 
     def __init__(
         self,
-        search: CrossSourceSearch,
+        search: Callable[[], CrossSourceResult],
         index: VectorReader,
         collections: Sequence[str],
-        query: Query,
-        patch: PatchQuery,
-        sources: Sequence[str],
         within: int,
         clock: Callable[[], int] = now_ms,
     ) -> None:
-        self._search, self._index, self._collections = search, index, list(collections)
-        self._query, self._patch, self._sources, self._within = query, patch, sources, within
-        self._clock = clock
+        self._search, self._index, self._collections = search, index, collections
+        self._within, self._clock = within, clock
         self._written_ms: list[int] | None = None
         self._ranks: dict[str, int] = {}
         self._members: dict[str, frozenset[str]] = {}
@@ -57,7 +52,7 @@ class SavedCrossSourceMatcher:
             return [], None
         if self._written_ms is not None and self._clock() - max(written_ms) < SETTLED_MS:
             return [], None
-        result = self._search.run(self._query, self._patch, self._sources)
+        result = self._search()
         first = result.items[: self._within]
         ranks = {item.id: rank for rank, item in enumerate(first, start=1)}
         members = {item.id: frozenset(member.id for member in result.members[item.id]) for item in first}

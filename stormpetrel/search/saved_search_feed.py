@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -63,15 +64,9 @@ class SavedSearchFeed:
         if not request.searches_patches:
             matcher = SavedSearchMatcher(searcher.posts, built.query, within, self._first_ms)
             return lambda: self._post_matches(matcher)
-        cell_matcher = SavedCrossSourceMatcher(
-            searcher.cross_source,
-            searcher.index,
-            [searcher.collections.posts, searcher.collections.patches],
-            built.query,
-            built.patch,
-            request.searched_sources,
-            within,
-        )
+        search = partial(searcher.cross_source.run, built.query, built.patch, request.searched_sources)
+        collections = [searcher.collections.posts, searcher.collections.patches]
+        cell_matcher = SavedCrossSourceMatcher(search, searcher.index, collections, within)
         return lambda: self._cell_matches(cell_matcher)
 
     def _post_matches(self, matcher: SavedSearchMatcher) -> list[Message]:
@@ -80,7 +75,7 @@ class SavedSearchFeed:
         hits = self._searcher.hits([item for _, item in new.matches], new.lists, 1)
         self._since_ms = new.polled_at_ms
         return [
-            self.message("match", **{**hit.model_dump(mode="json"), "rank": ranks[str(hit.post_id)]}) for hit in hits
+            self.message("match", **hit.model_dump(mode="json") | {"rank": ranks[str(hit.post_id)]}) for hit in hits
         ]
 
     def _cell_matches(self, matcher: SavedCrossSourceMatcher) -> list[Message]:
@@ -88,8 +83,8 @@ class SavedSearchFeed:
         if result is None:
             return []
         self._since_ms = now_ms()
-        hits = [(cell_hit(cell.item, cell.rank, result.lists, result.members[cell.item.id]), cell) for cell in cells]
+        hits = [cell_hit(cell.item, cell.rank, result.lists, result.members[cell.item.id]) for cell in cells]
         return [
             self.message("ranked", **hit.model_dump(mode="json"), previous_rank=cell.previous_rank)
-            for hit, cell in hits
+            for hit, cell in zip(hits, cells, strict=True)
         ]

@@ -62,15 +62,13 @@ class SavedSearchRegister:
         """Raises NotFound."""
         # A process that has just started has not read the log to its end yet.
         self._wait_until_read()
-        with self._lock:
-            search = self._searches.get(saved_search_id)
+        search = self._searches.get(saved_search_id)
         if search is None:
             raise NotFound(f"no saved search {saved_search_id!r}; POST /v1/saved-searches makes one")
         return search
 
     def exists(self, saved_search_id: str) -> bool:
-        with self._lock:
-            return saved_search_id in self._searches
+        return saved_search_id in self._searches
 
     def all(self) -> list[SavedSearch]:
         """The oldest first."""

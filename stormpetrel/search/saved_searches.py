@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from stormpetrel.core.clock import now_ms
-from stormpetrel.core.ports import Filter
 from stormpetrel.fusion import FusedItem, RankList
 from stormpetrel.search.query import Query
 from stormpetrel.search.search import PostSearch
@@ -72,18 +71,14 @@ class SavedSearchMatcher:
 
 
 def _since(query: Query, moment_ms: int) -> Query:
-    within: Filter = query.filter
-    return replace(query, filter=replace(within, ranges={**within.ranges, "indexed_at": (float(moment_ms), None)}))
+    ranges = {**query.filter.ranges, "indexed_at": (float(moment_ms), None)}
+    return replace(query, filter=replace(query.filter, ranges=ranges))
 
 
 def merged(reference: Sequence[RankList], recent: Sequence[RankList], depth: int) -> list[RankList]:
     """Each modality's reference list with the recent one merged into it; an item in both has its recent score."""
-    scores_of = {ranked.modality: dict(zip(ranked.items, ranked.scores, strict=True)) for ranked in reference}
-    lists = [
-        RankList.of(
-            ranked.modality,
-            (scores_of.get(ranked.modality, {}) | dict(zip(ranked.items, ranked.scores, strict=True))).items(),
-        ).head(depth)
-        for ranked in recent
-    ]
-    return [ranked for ranked in lists if len(ranked)]
+    scores: dict[str, dict[str, float]] = {ranked.modality: {} for ranked in recent}
+    for ranked in [*reference, *recent]:
+        if ranked.modality in scores:
+            scores[ranked.modality].update(zip(ranked.items, ranked.scores, strict=True))
+    return [RankList.of(modality, items.items()).head(depth) for modality, items in scores.items() if items]

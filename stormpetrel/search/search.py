@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,11 +17,13 @@ from stormpetrel.search.query import Query
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The fused hits, the lists they come from, and the modalities that were searched and have no hits."""
+    """The fused hits, the lists they come from, the modalities that were searched and have no hits, and why some could
+    not be searched."""
 
     items: list[FusedItem]
     lists: list[RankList]
     empty_modalities: tuple[str, ...]
+    unavailable: Mapping[str, str] = field(default_factory=dict)
 
 
 class PostSearch:

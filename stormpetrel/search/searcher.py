@@ -11,11 +11,10 @@ from stormpetrel.core.ports import Document, DocumentReader, Filter, OrderQuery,
 from stormpetrel.fusion import FusedItem, LearnedFusion, RankList
 from stormpetrel.process.metrics import SEARCH_SECONDS
 from stormpetrel.search.answer import Hit, SearchAnswer, cell_hit, freshness_of, post_hit, summaries
-from stormpetrel.search.collections import CollectionNames
 from stormpetrel.search.cross_source import CrossSourceSearch
-from stormpetrel.search.documents import post_document, shown
+from stormpetrel.search.documents import CollectionNames, post_document, shown
 from stormpetrel.search.modalities import MODALITIES
-from stormpetrel.search.paging import Cursor, RecentSearch, RecentSearches, fingerprint_of
+from stormpetrel.search.paging import Cursor, RecentSearches, fingerprint_of
 from stormpetrel.search.query_builder import QueryBuilder
 from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.search.request import SearchRequest
@@ -84,18 +83,16 @@ class Searcher:
         fingerprint = fingerprint_of(request)
         page = Cursor.decode(request.cursor, fingerprint) if request.cursor else None
         recent = self._recent.get(fingerprint, page.as_of_ms) if page else None
-        search = recent or self._search(request, freshness, until_ms=page.as_of_ms if page else None)
+        result = recent or self._search(request, freshness, until_ms=page.as_of_ms if page else None)
         as_of = freshness.result()
         cursor = page or Cursor(fingerprint, int(as_of.get("time", {}).get("ingested_at", 0)), 0)
         if recent is None:
-            self._recent.add(fingerprint, cursor.as_of_ms, search)
-        result = search.result
+            self._recent.add(fingerprint, cursor.as_of_ms, result)
         items = result.items[cursor.offset : cursor.offset + request.limit]
         end = cursor.offset + len(items)
         return self._page(
             request,
             result,
-            search.unavailable,
             hits=self.hits(items, result.lists, cursor.offset + 1),
             next_cursor=replace(cursor, offset=end).encode() if end < len(result.items) and items else None,
             as_of=freshness_of(as_of),
@@ -103,7 +100,7 @@ class Searcher:
 
     def _search(
         self, request: SearchRequest, freshness: Future[dict[str, Document]], until_ms: int | None
-    ) -> RecentSearch:
+    ) -> SearchResult:
         """Searches the modalities that need no model while the models are at work. None is searched before the
         freshness is read, so that an answer's lists hold everything up to its `as_of`."""
         plain = self.builder.plain(request, until_ms)
@@ -118,19 +115,18 @@ class Searcher:
         with SEARCH_SECONDS.labels("lists and fusion").time():
             rest = replace(built.query, terms=None, area=None, at=None) if early else built.query
             lists = self.posts.lists(rest) + (early.result() if early else [])
-            return RecentSearch(self.posts.fused(built.query, lists), built.unavailable)
+            return replace(self.posts.fused(built.query, lists), unavailable=built.unavailable)
 
     def _cross_source_answer(self, request: SearchRequest) -> SearchAnswer:
         """The first page; each hit is a place-and-time cell with all its members."""
         built = self.builder.build(request)
-        result = self.cross_source.run(built.query, built.patch, request.searched_sources)
-        first = enumerate(result.items[: request.limit], start=1)
-        hits = [cell_hit(item, rank, result.lists, result.members[item.id]) for rank, item in first]
-        return self._page(request, result, built.unavailable, hits=hits, next_cursor=None, as_of={})
+        cells = self.cross_source.run(built.query, built.patch, request.searched_sources)
+        first = enumerate(cells.items[: request.limit], start=1)
+        hits = [cell_hit(item, rank, cells.lists, cells.members[item.id]) for rank, item in first]
+        result = replace(cells, unavailable=built.unavailable)
+        return self._page(request, result, hits=hits, next_cursor=None, as_of={})
 
-    def _page(
-        self, request: SearchRequest, result: SearchResult, unavailable: dict[str, str], **page: Any
-    ) -> SearchAnswer:
+    def _page(self, request: SearchRequest, result: SearchResult, **page: Any) -> SearchAnswer:
         weights = {str(name): weight for name, weight in request.weights.items()}
         return SearchAnswer(
             total=len(result.items),
@@ -138,6 +134,6 @@ class Searcher:
             fusion=request.fusion,
             weights={ranked.modality: weights.get(ranked.modality, 1.0) for ranked in result.lists},
             empty_modalities=list(result.empty_modalities),
-            unavailable=unavailable,
+            unavailable=dict(result.unavailable),
             **page,
         )

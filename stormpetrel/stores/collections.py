@@ -32,13 +32,11 @@ class Compression:
     def quantisation(self) -> Any:
         """Qdrant's configuration of it; None where vectors stay as they are."""
         if self.kind == "scalar":
-            scalar = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
-            return models.ScalarQuantization(scalar=scalar)
+            int8 = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
+            return models.ScalarQuantization(scalar=int8)
         if self.kind == "product":
-            ratio = models.CompressionRatio.X16
-            return models.ProductQuantization(
-                product=models.ProductQuantizationConfig(compression=ratio, always_ram=True)
-            )
+            x16 = models.ProductQuantizationConfig(compression=models.CompressionRatio.X16, always_ram=True)
+            return models.ProductQuantization(product=x16)
         if self.kind == "binary":
             return models.BinaryQuantization(binary=models.BinaryQuantizationConfig(always_ram=True))
         return None
@@ -68,11 +66,9 @@ def posts_collection(prefix: str, text: tuple[str, int], visual: tuple[str, int]
     >>> posts_collection("", ("all-MiniLM-L6-v2", 384), ("descriptor", 128)).name
     'posts-all-minilm-l6-v2-384-descriptor-128'
     """
-    made_with = "-".join(f"{_slug(model)}-{dimensions}" for model, dimensions in (text, visual))
-    dense = {"text": text[1], "visual": visual[1]}
     return VectorCollection(
-        f"{prefix}posts-{made_with}",
-        dense,
+        _name(f"{prefix}posts", text, visual),
+        {"text": text[1], "visual": visual[1]},
         {"lexical": True, "concepts": False},
         ("source", "language", "kind", "duplicate_of", "labels", "unsure", *CELLS),
         ("event_time", "ingested_at", "indexed_at"),
@@ -87,18 +83,16 @@ def patches_collection(
     >>> patches_collection("", ("awld-8x18-w7@1", 144), ("ms-4x32-sqrt@1", 128)).name
     'patches-awld-8x18-w7-1-144-ms-4x32-sqrt-1-128'
     """
-    made_with = "-".join(
-        f"{_slug(version)}-{dimensions}" for version, dimensions in (sar, ms, *([earth] if earth else []))
-    )
-    dense = {"sar": sar[1], "ms": ms[1], "fused": sar[1] + ms[1], **({"earth": earth[1]} if earth else {})}
+    embedding = {"earth": earth} if earth else {}
     return VectorCollection(
-        f"{prefix}patches-{made_with}",
-        dense,
+        _name(f"{prefix}patches", sar, ms, *embedding.values()),
+        {"sar": sar[1], "ms": ms[1], "fused": sar[1] + ms[1], **{name: spec[1] for name, spec in embedding.items()}},
         {},
         ("kind", "scene_id", "products", "sensors", "scale_level", *CELLS),
         ("event_time", "indexed_at", "described_at", "new_water"),
     )
 
 
-def _slug(model: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")
+def _name(content: str, *made_with: tuple[str, int]) -> str:
+    slugs = (re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-") for model, _ in made_with)
+    return "-".join([content, *(f"{slug}-{spec[1]}" for slug, spec in zip(slugs, made_with, strict=True))])

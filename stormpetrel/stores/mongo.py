@@ -19,6 +19,10 @@ from stormpetrel.core.ports import Document
 LARGEST_BATCH = 500  # statements a command: more than this and some servers hang
 
 
+def _batches(ids: Sequence[str]) -> Iterator[list[str]]:
+    return (list(ids[start : start + LARGEST_BATCH]) for start in range(0, len(ids), LARGEST_BATCH))
+
+
 @contextmanager
 def _unavailable_on_failure(action: str) -> Iterator[None]:
     try:
@@ -42,26 +46,23 @@ class MongoStore:
 
     def upsert(self, collection: str, documents: Sequence[Document]) -> None:
         # The last of several with one id wins, as it would one by one.
-        latest = list({document["_id"]: document for document in documents}.values())
+        latest = {document["_id"]: document for document in documents}
         with _unavailable_on_failure(f"writing {len(latest)} to {collection}"):
-            for start in range(0, len(latest), LARGEST_BATCH):
-                batch: list[Any] = [
-                    pymongo.ReplaceOne({"_id": document["_id"]}, document, upsert=True)
-                    for document in latest[start : start + LARGEST_BATCH]
-                ]
+            for ids in _batches(list(latest)):
+                batch = [pymongo.ReplaceOne({"_id": each}, latest[each], upsert=True) for each in ids]
                 self._database[collection].bulk_write(batch, ordered=False)
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         with _unavailable_on_failure(f"deleting from {collection}"):
-            for start in range(0, len(ids), LARGEST_BATCH):
-                self._database[collection].delete_many({"_id": {"$in": list(ids[start : start + LARGEST_BATCH])}})
+            for batch in _batches(ids):
+                self._database[collection].delete_many({"_id": {"$in": batch}})
 
     def get(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
         documents: dict[str, Document] = {}
         with _unavailable_on_failure(f"reading {collection}"):
-            for start in range(0, len(ids), LARGEST_BATCH):
-                among_ids = {"_id": {"$in": list(ids[start : start + LARGEST_BATCH])}}
-                documents.update((document["_id"], document) for document in self._database[collection].find(among_ids))
+            for batch in _batches(ids):
+                found = self._database[collection].find({"_id": {"$in": batch}})
+                documents.update((document["_id"], document) for document in found)
         return documents
 
     def newest(

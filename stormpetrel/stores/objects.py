@@ -51,14 +51,8 @@ class RemoteFiles:
         file = folder / parts.path.rsplit("/", 1)[-1]
         if file.exists():
             return file
-        store: Any = (
-            self._s3(parts.netloc)
-            if parts.scheme == "s3"
-            else HTTPStore.from_url(
-                f"{parts.scheme}://{parts.netloc}", client_options={"allow_http": True}, retry_config=RETRIES
-            )
-        )
         try:
+            store = self._s3(parts.netloc) if parts.scheme == "s3" else _web(f"{parts.scheme}://{parts.netloc}")
             response = obstore.get(store, parts.path.lstrip("/"))
             if response.meta["size"] > LARGEST_FILE:
                 raise BadProduct(f"{address} has {response.meta['size']} bytes; annotations have at most 64 MB")
@@ -74,15 +68,13 @@ class RemoteFiles:
     def _s3(self, bucket: str) -> S3Store:
         if self._endpoint is None:
             return S3Store(bucket, retry_config=RETRIES)
-        http = self._endpoint.startswith("http://")
-        return S3Store(
-            bucket,
-            endpoint=self._endpoint,
-            region="default",
-            virtual_hosted_style_request=False,
-            client_options={"allow_http": http},
-            retry_config=RETRIES,
-        )
+        server: Any = {"endpoint": self._endpoint, "region": "default", "virtual_hosted_style_request": False}
+        options: Any = {"allow_http": self._endpoint.startswith("http://")}
+        return S3Store(bucket, **server, client_options=options, retry_config=RETRIES)
+
+
+def _web(server: str) -> HTTPStore:
+    return HTTPStore.from_url(server, client_options={"allow_http": True}, retry_config=RETRIES)
 
 
 def _unavailable(address: str, error: Exception) -> BadProduct:

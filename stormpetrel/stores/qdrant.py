@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from qdrant_client.http.exceptions import ApiException
 
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.ids import point_id
-from stormpetrel.core.ports import Filter, IndexQuery, NearestQuery, Point, ScannedPage, Scored
+from stormpetrel.core.ports import Filter, IndexQuery, OrderQuery, Point, ScannedPage, Scored
 from stormpetrel.stores.collections import Compression, VectorCollection
 
 SCROLL_PAGE = 2000
@@ -31,31 +31,37 @@ def _unavailable_on_failure(action: str) -> Iterator[None]:
         raise StoreUnavailable(f"Qdrant: {action}: {error}") from error
 
 
-def _qdrant_filter(filter: Filter) -> models.Filter | None:
-    must: list[Any] = [
-        models.FieldCondition(key=key, match=models.MatchAny(any=list(values))) for key, values in filter.any_of.items()
-    ]
-    must += [
-        models.FieldCondition(key=key, range=models.Range(gte=low, lte=high))
-        for key, (low, high) in filter.ranges.items()
-    ]
+def _point(lon: float, lat: float) -> models.GeoPoint:
+    return models.GeoPoint(lon=lon, lat=lat)
+
+
+def _among(values_by_key: Mapping[str, Sequence[str]]) -> list[Any]:
+    matches = {key: models.MatchAny(any=list(values)) for key, values in values_by_key.items()}
+    return [models.FieldCondition(key=key, match=match) for key, match in matches.items()]
+
+
+def _qdrant_filter(filter: Filter | None) -> models.Filter | None:
+    if filter is None:
+        return None
+    must = _among(filter.any_of)
+    for key, (low, high) in filter.ranges.items():
+        must.append(models.FieldCondition(key=key, range=models.Range(gte=low, lte=high)))
     for west, south, east, north in filter.boxes:
-        box = models.GeoBoundingBox(
-            top_left=models.GeoPoint(lon=west, lat=north), bottom_right=models.GeoPoint(lon=east, lat=south)
-        )
+        box = models.GeoBoundingBox(top_left=_point(west, north), bottom_right=_point(east, south))
         must.append(models.FieldCondition(key="location", geo_bounding_box=box))
     if filter.polygon:
-        ring = models.GeoLineString(points=[models.GeoPoint(lon=lon, lat=lat) for lon, lat in filter.polygon])
+        ring = models.GeoLineString(points=[_point(lon, lat) for lon, lat in filter.polygon])
         must.append(models.FieldCondition(key="location", geo_polygon=models.GeoPolygon(exterior=ring)))
     if filter.circle:
         lon, lat, km = filter.circle
-        circle = models.GeoRadius(center=models.GeoPoint(lon=lon, lat=lat), radius=km * 1000)
+        circle = models.GeoRadius(center=_point(lon, lat), radius=km * 1000)
         must.append(models.FieldCondition(key="location", geo_radius=circle))
-    must_not: list[Any] = [
-        models.FieldCondition(key=key, match=models.MatchAny(any=list(values)))
-        for key, values in filter.none_of.items()
-    ]
+    must_not = _among(filter.none_of)
     return models.Filter(must=must, must_not=must_not) if must or must_not else None
+
+
+def _sparse(vector: tuple[Sequence[int], Sequence[float]]) -> models.SparseVector:
+    return models.SparseVector(indices=list(vector[0]), values=list(vector[1]))
 
 
 def _json_value(part: models.QueryRequest | models.Filter) -> Any:
@@ -81,18 +87,14 @@ class QdrantIndex:
         quantisation = self._compression.quantisation()
         with _unavailable_on_failure(f"creating {collection.name}"):
             if not self._client.collection_exists(collection.name):
+                kept: Any = {"distance": models.Distance.COSINE, "datatype": models.Datatype.FLOAT16}
                 self._client.create_collection(
                     collection.name,
-                    vectors_config={
-                        name: models.VectorParams(
-                            size=size,
-                            distance=models.Distance.COSINE,
-                            datatype=models.Datatype.FLOAT16,
-                            quantization_config=quantisation,
-                        )
+                    {
+                        name: models.VectorParams(size=size, quantization_config=quantisation, **kept)
                         for name, size in collection.dense.items()
                     },
-                    sparse_vectors_config={
+                    {
                         name: models.SparseVectorParams(modifier=models.Modifier.IDF if idf else None)
                         for name, idf in collection.sparse.items()
                     }
@@ -122,27 +124,18 @@ class QdrantIndex:
             return self._client.get_collection(collection).status == models.CollectionStatus.GREEN
 
     def _request(self, query: IndexQuery) -> models.QueryRequest:
-        ranking: Any
-        params = None
-        if isinstance(query, NearestQuery) and query.dense is not None:
-            ranking = models.NearestQuery(nearest=query.dense.tolist())
-            params = self._compression.search_params()
-        elif isinstance(query, NearestQuery):
-            indices, values = query.sparse or ((), ())
-            ranking = models.NearestQuery(nearest=models.SparseVector(indices=list(indices), values=list(values)))
-        else:
+        asked: dict[str, Any]
+        if isinstance(query, OrderQuery):
             direction = models.Direction(query.direction)
-            ranking = models.OrderByQuery(
-                order_by=models.OrderBy(key=query.key, direction=direction, start_from=query.start)
-            )
-        return models.QueryRequest(
-            query=ranking,
-            using=query.using if isinstance(query, NearestQuery) else None,
-            params=params,
-            filter=_qdrant_filter(query.filter),
-            limit=query.limit,
-            with_payload=list(query.payload),
-        )
+            order = models.OrderBy(key=query.key, direction=direction, start_from=query.start)
+            asked = {"query": models.OrderByQuery(order_by=order)}
+        elif query.dense is not None:
+            nearest = models.NearestQuery(nearest=query.dense.tolist())
+            asked = {"query": nearest, "using": query.using, "params": self._compression.search_params()}
+        else:
+            asked = {"query": models.NearestQuery(nearest=_sparse(query.sparse or ((), ()))), "using": query.using}
+        condition, payload = _qdrant_filter(query.filter), list(query.payload)
+        return models.QueryRequest(**asked, filter=condition, limit=query.limit, with_payload=payload)
 
     def ping(self) -> None:
         with _unavailable_on_failure("listing collections"):
@@ -159,11 +152,9 @@ class QdrantIndex:
         structs = []
         for point in {point.id: point for point in points}.values():
             vectors: dict[str, Any] = {name: values.tolist() for name, values in point.dense.items()}
-            for name, (indices, values) in point.sparse.items():
-                vectors[name] = models.SparseVector(indices=list(indices), values=list(values))
-            structs.append(
-                models.PointStruct(id=point_id(point.id), vector=vectors, payload={ID: point.id, **point.payload})
-            )
+            vectors |= {name: _sparse(values) for name, values in point.sparse.items()}
+            payload = {ID: point.id, **point.payload}
+            structs.append(models.PointStruct(id=point_id(point.id), vector=vectors, payload=payload))
         with _unavailable_on_failure(f"writing {len(structs)} points"):
             self._client.upsert(collection, structs, wait=True)
 
@@ -205,10 +196,9 @@ class QdrantIndex:
         }
 
     def scan(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterable[ScannedPage]:
-        request = {"limit": SCAN_PAGE, "with_payload": list(payload), "with_vector": [vector]}
         condition = _qdrant_filter(within)
-        if condition is not None:
-            request["filter"] = condition
+        request: dict[str, Any] = {"limit": SCAN_PAGE, "with_payload": list(payload), "with_vector": [vector]}
+        request |= {"filter": condition} if condition else {}
         while True:
             with _unavailable_on_failure("reading vectors"):
                 page = self._post(f"/collections/{collection}/points/scroll", request)
@@ -221,27 +211,24 @@ class QdrantIndex:
             request["offset"] = page["next_page_offset"]
 
     def count(self, collection: str, within: Filter | None = None) -> int:
-        condition = _qdrant_filter(within) if within is not None else None
         with _unavailable_on_failure("counting"):
-            return self._client.count(collection, count_filter=condition, exact=True).count
+            return self._client.count(collection, count_filter=_qdrant_filter(within), exact=True).count
 
     def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
         if not values:
             return {}
         any_value = _qdrant_filter(Filter(any_of={field: values}))
+        request = {"key": field, "filter": any_value, "limit": len(values), "exact": True}
         with _unavailable_on_failure(f"counting by {field}"):
-            request = {"key": field, "filter": any_value, "limit": len(values), "exact": True}
             facet = self._post(f"/collections/{collection}/facet", request)
         return {str(hit["value"]): hit["count"] for hit in facet["hits"]}
 
     def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
         offset: Any = None
-        condition = _qdrant_filter(within) if within is not None else None
+        condition = _qdrant_filter(within)
         while True:
             with _unavailable_on_failure("reading ids"):
-                page, offset = self._client.scroll(
-                    collection, scroll_filter=condition, limit=SCROLL_PAGE, offset=offset, with_payload=[ID]
-                )
+                page, offset = self._client.scroll(collection, condition, SCROLL_PAGE, offset=offset, with_payload=[ID])
             yield from (str((point.payload or {})[ID]) for point in page)
             if offset is None:
                 return

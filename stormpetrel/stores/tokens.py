@@ -29,12 +29,8 @@ class Tokens:
         return {"Authorization": f"Bearer {token}"} if token else {}
 
     def _fetch(self) -> None:
-        form = {
-            "client_id": "cdse-public",
-            "grant_type": "password",
-            "username": self._settings.user,
-            "password": self._settings.password or "",
-        }
+        form = {"client_id": "cdse-public", "grant_type": "password"}
+        form |= {"username": self._settings.user or "", "password": self._settings.password or ""}
         try:
             response = httpx.post(self._settings.identity_url, data=form, timeout=TIMEOUT_S)
         except httpx.HTTPError as error:

@@ -25,12 +25,11 @@ from stormpetrel.learning.annotations.annotation_store import AnnotationStore, c
 from stormpetrel.learning.annotations.exchange import FORMATS, WRITERS, AnnotationRecord, read_records
 from stormpetrel.learning.training import relevance_model
 from stormpetrel.learning.training.examples import Examples
-from stormpetrel.learning.training.label_model import round_ranker
+from stormpetrel.learning.training.label_model import best_cut, round_ranker
 from stormpetrel.learning.training.linear_model import LinearModel
 from stormpetrel.learning.training.online_learners import Learner
 from stormpetrel.learning.training.relevance_model import Prior, fit_logistic
 from stormpetrel.learning.training.support_vector_ranker import PENALTY, fit, width_of
-from stormpetrel.learning.training.thresholds import best_cut
 from stormpetrel.learning.training.trainer import TRAINING_VECTOR, Trainer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -102,9 +101,8 @@ class Cache:
 
     def get(self, collection: str, vector: str, equal: dict[str, str]) -> Items:
         ids = item_ids(collection)
-        rows = {item_id: row for row, item_id in enumerate(ids)}
         zeros = np.zeros(ITEMS)
-        return Items(ids, rows, VECTORS, np.zeros(ITEMS, np.int64), zeros, zeros, np.zeros(ITEMS, np.int64), [{}])
+        return Items(ids, VECTORS, np.zeros(ITEMS, np.int64), zeros, zeros, np.zeros(ITEMS, np.int64), [{}])
 
 
 def round_of(history: Sequence[Step], collection: str, prior: Prior | None) -> ActiveLearning:

@@ -17,9 +17,8 @@ from stormpetrel.core.events import LabelDefined
 from stormpetrel.evaluation.annotation import cascade_report, evaluate_patches
 from stormpetrel.evaluation.generated_scene import generated_scene
 from stormpetrel.evaluation.labelled_scene import is_scene, read_scene, scale_levels_of, write_scene
-from stormpetrel.learning.active.cascade import Level, LevelLabels, descend
+from stormpetrel.learning.active.cascade import Level, LevelLabels, descend, parents_of
 from stormpetrel.learning.active.embedding_cache import Items
-from stormpetrel.learning.active.patch_ids import parents_of
 from stormpetrel.learning.active.selection import advise, next_round
 from stormpetrel.learning.active.structured_query import Matcher, Predicate
 from stormpetrel.learning.evaluation.reports import binary_report, confusion
@@ -89,7 +88,6 @@ def test_parents_are_derived_from_patch_ids() -> None:
 def test_predicates_are_joined_by_and_or_and_not() -> None:
     items = Items(
         ["x:a", "x:b", "x:c"],
-        {"x:a": 0, "x:b": 1, "x:c": 2},
         np.eye(3, dtype=np.float32),
         np.array([1, 2, 3]) * 86_400_000,
         np.array([179.0, -179.0, np.nan]),

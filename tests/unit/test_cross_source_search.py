@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -103,16 +104,9 @@ def test_a_saved_search_reports_changed_ranks_only() -> None:
     stores = Stores([], [patch("b", THERE)])
     vector = np.ones(4, dtype=np.float32)
     clock_ms = [0]
-    matcher = SavedCrossSourceMatcher(
-        search(stores),
-        stores,  # type: ignore[arg-type]
-        ["posts", "patches"],
-        Query(),
-        PatchQuery({"sar": vector}),
-        ("patches",),
-        10,
-        lambda: clock_ms[0],
-    )
+    run = partial(search(stores).run, Query(), PatchQuery({"sar": vector}), ("patches",))
+    index: Any = stores
+    matcher = SavedCrossSourceMatcher(run, index, ["posts", "patches"], 10, lambda: clock_ms[0])
     assert matcher.poll()[0] == [], "what is there already is no match"
     assert matcher.poll() == ([], None)
     stores.documents["patches"]["a"] = patch("a", HERE)

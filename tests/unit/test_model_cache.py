@@ -11,18 +11,18 @@ import pytest
 from stormpetrel.core.errors import ModelUnavailable, SetupError
 from stormpetrel.models import model_store
 from stormpetrel.models.export import export_model
-from stormpetrel.posts.text.encoder import TextEncoder, is_text_model_cached, read_manifest
+from stormpetrel.posts.text.encoder import TextEncoder, TextManifest, read_manifest
 
 
 def test_a_damaged_model_is_not_loaded(model_directory: Path, tmp_path: Path) -> None:
     damaged = tmp_path / model_directory.name
     shutil.copytree(model_directory, damaged)
-    assert is_text_model_cached(tmp_path, "all-MiniLM-L6-v2")
+    assert TextManifest.cached(tmp_path, "all-MiniLM-L6-v2")
     with (damaged / "tokenizer.json").open("ab") as file:
         file.write(b" ")
     with pytest.raises(ModelUnavailable, match=r"tokenizer\.json"):
         TextEncoder(damaged)
-    assert not is_text_model_cached(tmp_path, "all-MiniLM-L6-v2")
+    assert not TextManifest.cached(tmp_path, "all-MiniLM-L6-v2")
 
 
 def test_a_model_that_was_never_exported_is_refused_with_the_remedy(tmp_path: Path) -> None:

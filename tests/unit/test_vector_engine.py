@@ -98,14 +98,3 @@ def test_a_dropped_collection_does_not_come_back_from_its_copy(tmp_path: Path, s
     slow.allowed.set()
     wait_until(lambda: shard._optimising is None, 30, "the optimisation has ended")
     assert Engine(tmp_path, slow).shards == {}
-
-
-def test_a_shard_of_the_first_release_is_migrated(tmp_path: Path, slow: SlowOptimiser) -> None:
-    engine, shard = _shard(tmp_path, slow)
-    shard.upsert([_point(number) for number in range(5)])
-    engine.close()
-    (tmp_path / "c" / "0").rename(tmp_path / "old")
-    (tmp_path / "c").rmdir()
-    (tmp_path / "old").rename(tmp_path / "c")
-    (tmp_path / "c.json").write_text(json.dumps(CONFIGURATION))
-    assert Engine(tmp_path, slow).shards["c"].count({}) == 5

@@ -1,4 +1,7 @@
 """What travels on the topics: one frozen, versioned pydantic model an event, JSON on the wire."""
+# Names are imported to be exported again.
+# mypy: implicit-reexport
+# ruff: noqa: F401
 
 from stormpetrel.core.events.annotations import (
     Annotation,
@@ -46,57 +49,3 @@ from stormpetrel.core.events.posts import (
     is_area,
 )
 from stormpetrel.core.events.values import Event, Frozen, Latitude, Longitude, Moment, TermWeights, Vector
-
-__all__ = [
-    "EVENTS",
-    "MAX_TEXT",
-    "UPGRADES",
-    "Annotation",
-    "AnnotationId",
-    "AnnotationUndone",
-    "Annotator",
-    "Checksum",
-    "CollectionId",
-    "ConceptScore",
-    "EnrichedEvent",
-    "EnrichedPost",
-    "Event",
-    "Frozen",
-    "ItemsLabelled",
-    "LabelDefined",
-    "LabelId",
-    "Latitude",
-    "Longitude",
-    "Media",
-    "ModelUpdated",
-    "Moment",
-    "NativePlace",
-    "NewWater",
-    "PatchDescribed",
-    "PatchWithdrawn",
-    "Place",
-    "PlaceAlternative",
-    "PlaceKind",
-    "Platform",
-    "Post",
-    "PostDeleted",
-    "PostEvent",
-    "ProductAnnounced",
-    "ProductName",
-    "ProductWithdrawn",
-    "Relevance",
-    "SavedSearch",
-    "SavedSearchDeleted",
-    "SceneDescribed",
-    "SceneWithdrawn",
-    "Sign",
-    "Source",
-    "TermWeights",
-    "UnresolvedName",
-    "Upgrade",
-    "Vector",
-    "decode",
-    "encode",
-    "headers_of",
-    "is_area",
-]

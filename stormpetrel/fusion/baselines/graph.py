@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from stormpetrel.fusion.baselines.normalisation import min_max
-from stormpetrel.fusion.fused_item import FusedItem, by_score
-from stormpetrel.fusion.rank_list import RankList
+from stormpetrel.fusion.baselines.sums import min_max
+from stormpetrel.fusion.rank_list import FusedItem, RankList, by_score
 
 RESTART = 0.15  # probability, at each step
 STEPS = 30

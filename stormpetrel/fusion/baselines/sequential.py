@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from stormpetrel.fusion.fused_item import FusedItem, by_score
-from stormpetrel.fusion.rank_list import RankList
+from stormpetrel.fusion.rank_list import FusedItem, RankList, by_score
 
 RERANKED = 50  # the first items so far, which the next list may re-order
 

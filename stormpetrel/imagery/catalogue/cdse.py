@@ -20,6 +20,11 @@ from stormpetrel.imagery.product_names import ParsedName, parse_name, plain_name
 
 SUPPORTED_TYPES = ("GRD", "GRDH", "GRDM", "S2MSI1C", "S2MSI2A", "S2")
 ALGORITHMS = {"MD5": "md5", "SHA256": "sha256", "BLAKE3": "blake3"}
+# Of a product whose name is not ESA's: its platform is among its attributes.
+BY_PLATFORM = {
+    "sentinel-1": ParsedName("sentinel-1", "GRD", None, None),
+    "sentinel-2": ParsedName("sentinel-2", "S2", None, None),
+}
 _WKT = re.compile(r"geography'SRID=4326;(.*)'")
 
 
@@ -54,20 +59,12 @@ def notification(record: dict[str, Any], received_at: datetime) -> ProductAnnoun
     return ProductWithdrawn(product_name=plain_name(name), source="cdse", withdrawn_at=received_at)
 
 
-def _parse_attributes(attributes: dict[Any, Any]) -> ParsedName | None:
-    """The platform from a product's attributes, where its name is not ESA's."""
-    platform = str(attributes.get("platformShortName", "")).lower()
-    if platform == "sentinel-1":
-        return ParsedName("sentinel-1", "GRD", None, None)
-    return ParsedName("sentinel-2", "S2", None, None) if platform == "sentinel-2" else None
-
-
 def product(value: dict[str, Any], announced_at: datetime, source: str = "odata") -> ProductAnnounced | None:
     """A product from its OData entity; None where its type is not supported. Raises MalformedRecord."""
     name = str(value.get("Name") or "")
     attributes = {entry.get("Name"): entry.get("Value") for entry in value.get("Attributes") or []}
     span = value.get("ContentDate") or {}
-    parsed = parse_name(name) or _parse_attributes(attributes)
+    parsed = parse_name(name) or BY_PLATFORM.get(str(attributes.get("platformShortName")).lower())
     if parsed is None or parsed.product_type not in SUPPORTED_TYPES:
         return None
     try:
@@ -103,10 +100,9 @@ def _footprint(value: dict[str, Any]) -> Any:
 
 
 def _location(value: dict[str, Any]) -> str | None:
-    if value.get("x-local-path"):
-        return str(value["x-local-path"])
-    path = value.get("S3Path")
-    return f"s3://{str(path).lstrip('/')}" if path else None
+    if path := value.get("S3Path"):
+        path = f"s3://{str(path).lstrip('/')}"
+    return value.get("x-local-path") or path
 
 
 def _checksum(value: dict[str, Any]) -> Checksum | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,11 +26,8 @@ def product_at(path: Path, announced_at: datetime) -> ProductAnnounced:
     files = files_of(str(path.resolve()), {})
     parsed = parse_name(path.name)
     platform = parsed.platform if parsed else _platform_by_bands(path)
-    image = RadarImage(files) if platform == "sentinel-1" else OpticalImage(files, path.name)
-    try:
+    with closing(RadarImage(files) if platform == "sentinel-1" else OpticalImage(files, path.name)) as image:
         footprint = split_at_antimeridian(Polygon(image.outline()))
-    finally:
-        image.close()
     sensed_at = (parsed.sensed_at if parsed else None) or _date_in_name(path)
     return ProductAnnounced(
         product_name=re.sub(r"[^A-Za-z0-9_.-]", "-", plain_name(path.name)),
@@ -54,12 +52,9 @@ def _platform_by_bands(path: Path) -> Platform:
 
 
 def _date_in_name(path: Path) -> datetime:
-    date = re.search(r"(\d{4})-?(\d{2})-?(\d{2})", path.name)
-    try:
-        if date:
-            return datetime.strptime("".join(date.groups()), "%Y%m%d").replace(tzinfo=UTC)
-    except ValueError:
-        pass
+    for date in re.findall(r"\d{4}-?\d{2}-?\d{2}", path.name):
+        with suppress(ValueError):
+            return datetime.strptime(date.replace("-", ""), "%Y%m%d").replace(tzinfo=UTC)
     raise BadProduct(f"{path.name} has no date in its name; call it ..._2020-01-13.tif, or as ESA does")
 
 

@@ -53,8 +53,8 @@ class ProductPublisher:
         self._revisions.pop(event.product_name, None)
         if isinstance(event, ProductAnnounced):
             self._revisions[event.product_name] = event.revision
-            if len(self._revisions) > REMEMBERED_PRODUCTS:
-                self._revisions.popitem(last=False)
+        if len(self._revisions) > REMEMBERED_PRODUCTS:
+            self._revisions.popitem(last=False)
         self._producer.publish(PRODUCTS_ANNOUNCED, event.product_name, event)
         self._count("published")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +23,7 @@ OPTICAL = {
     "SCL": ("SCL_20m", "SCL", "scl"),
 }
 RADAR = {"vv": ("vv", "VV"), "vh": ("vh", "VH"), "hh": ("hh", "HH"), "hv": ("hv", "HV")}
-ANNOTATIONS = ("calibration", "noise")
+ANNOTATION = re.compile("calibration|noise", re.IGNORECASE)
 
 
 def item(record: dict[str, Any], announced_at: datetime, source: str = "stac") -> ProductAnnounced | None:
@@ -35,24 +36,15 @@ def item(record: dict[str, Any], announced_at: datetime, source: str = "stac") -
         return None
     assets = record.get("assets") or {}
     names = OPTICAL if parsed.platform == "sentinel-2" else RADAR
-    links = {
-        band: _href(assets[key], record)
-        for band, keys in names.items()
-        if (key := next((key for key in keys if key in assets), None)) is not None
-    }
-    links |= {
-        f"{key}.xml": _href(asset, record)
-        for key, asset in assets.items()
-        if any(kind in key.lower() for kind in ANNOTATIONS)
-    }
+    # From the last name to the first: the first that an item has is left.
+    links = {band: _href(assets[key], record) for band, keys in names.items() for key in keys[::-1] if key in assets}
+    links |= {f"{key}.xml": _href(asset, record) for key, asset in assets.items() if ANNOTATION.search(key)}
     start = properties.get("start_datetime") or properties.get("datetime")
     try:
         return ProductAnnounced(
             product_name=plain_name(name),
             platform=parsed.platform,
-            product_type=str(
-                properties.get("product:type") or properties.get("s2:product_type") or parsed.product_type
-            ),
+            product_type=properties.get("product:type") or properties.get("s2:product_type") or parsed.product_type,
             sensed_from=start,
             sensed_until=properties.get("end_datetime") or start,
             footprint=mapping(split_at_antimeridian(shapely.make_valid(shape(record["geometry"])))),

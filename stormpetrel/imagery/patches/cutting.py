@@ -39,36 +39,27 @@ def describe(
     """
     area = scale_level * scale_level
     valid_radar = valid_optical = np.zeros(tuple(size // scale_level for size in strip.geobox.shape))
-    sar_vectors = ms_vectors = clouds = None
+    sar_vectors = ms_vectors = np.empty(0, np.float32)
     if strip.radar is not None:
         valid_radar = block_sums(np.isfinite(strip.radar), scale_level) / area
         sar_vectors = unit(weber.weber(strip.radar, epsilon, scale_level))
     if strip.optical is not None:
         valid_optical = block_sums(np.all([band > 0 for band in strip.optical], axis=0), scale_level) / area
         ms_vectors = unit(histogram.histograms(strip.optical, offsets, scale_level))
-    if strip.clouds is not None:
-        clouds = block_sums(strip.clouds, scale_level) / area
+    clouds = None if strip.clouds is None else block_sums(strip.clouds, scale_level) / area
     statistics = _statistics(strip, scale_level, offsets)
     patches = []
-    for i, j in np.argwhere(np.maximum(valid_radar, valid_optical) >= LEAST_VALID).tolist():
-        sar = sar_vectors[i, j] if sar_vectors is not None and valid_radar[i, j] >= LEAST_VALID else None
-        sar = sar if sar is not None and sar.any() else None
-        ms = ms_vectors[i, j] if ms_vectors is not None and valid_optical[i, j] >= LEAST_VALID else None
-        if sar is None and ms is None:
-            continue
+    for i, j in np.ndindex(valid_radar.shape):
+        sar = sar_vectors[i, j] if valid_radar[i, j] >= LEAST_VALID and sar_vectors[i, j].any() else None
+        ms = ms_vectors[i, j] if valid_optical[i, j] >= LEAST_VALID else None
         valid = [share[i, j] for share, vector in ((valid_radar, sar), (valid_optical, ms)) if vector is not None]
-        patches.append(
-            Patch(
-                PatchFootprint.at(strip.geobox, scale_level, i, j),
-                (i, j),
-                sar,
-                ms,
-                early_fusion(sar, ms) if sar is not None and ms is not None else None,
-                float(1 - min(valid)),
-                float(clouds[i, j]) if clouds is not None else None,
-                {name: float(values[i, j]) for name, values in statistics.items() if np.isfinite(values[i, j])},
-            )
-        )
+        if valid:
+            patch = Patch(PatchFootprint.at(strip.geobox, scale_level, i, j), (i, j), sar, ms, float(1 - min(valid)))
+            patch.fused = early_fusion(sar, ms) if sar is not None and ms is not None else None
+            patch.cloud_share = float(clouds[i, j]) if clouds is not None else None
+            means = {name: float(values[i, j]) for name, values in statistics.items()}
+            patch.statistics = {name: mean for name, mean in means.items() if np.isfinite(mean)}
+            patches.append(patch)
     if model is not None:
         accepted = [patch for patch in patches if model.accepts(patch)]
         vectors = model.embed(strip, scale_level, [patch.index for patch in accepted], offsets)

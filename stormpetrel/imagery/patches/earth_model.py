@@ -9,7 +9,6 @@ nodata pixel takes the mean.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -108,15 +107,15 @@ class EarthModel:
 
     def _pixels(self, strip: Strip, scale_level: int, index: tuple[int, int], offsets: tuple[int, ...]) -> Float32:
         """One patch as the graph takes it, (channels, size, size)."""
-        rows, columns = (slice(at * scale_level, (at + 1) * scale_level) for at in index)
+        window = tuple(slice(at * scale_level, (at + 1) * scale_level) for at in index)
         planes = []
         for channel, mean, std in zip(self.manifest.channels, self.manifest.mean, self.manifest.std, strict=True):
-            plane = (_channel(strip, channel, (rows, columns), offsets) - mean) / std
-            planes.append(_resized(np.nan_to_num(plane, nan=0.0, posinf=0.0, neginf=0.0), self.manifest.size))
+            plane = (_channel(strip, channel, window, offsets) - mean) / std
+            planes.append(_resized(np.where(np.isfinite(plane), plane, 0), self.manifest.size))
         return np.stack(planes).astype(np.float32)
 
 
-def _channel(strip: Strip, name: str, window: tuple[slice, slice], offsets: tuple[int, ...]) -> NDArray[np.float64]:
+def _channel(strip: Strip, name: str, window: tuple[slice, ...], offsets: tuple[int, ...]) -> NDArray[np.float64]:
     """A channel's values in its unit; NaN is nodata."""
     if name == RADAR:
         assert strip.radar is not None
@@ -168,22 +167,15 @@ def import_earth_model(
         raise ModelUnavailable(f"{graph} does not take {noise.shape}: {error}. Check channels and size") from error
     if vectors.ndim != 2 or len(vectors) != 2:
         raise ModelUnavailable(f"{graph} returns {vectors.shape}, not (patches, dimensions); export it with pooling")
-    fields = {
-        "model": name,
-        "channels": list(channels),
-        "size": size,
-        "mean": list(mean),
-        "std": list(std),
-        "dimensions": vectors.shape[1],
-        "sha256": {GRAPH: hashlib.sha256(graph.read_bytes()).hexdigest()},
-    }
+    fields = {"model": name, "channels": channels, "size": size, "mean": mean, "std": std}
+    sha256 = {GRAPH: hashlib.sha256(graph.read_bytes()).hexdigest()}
     try:
-        manifest = EarthManifest.model_validate(fields)
+        manifest = EarthManifest.model_validate({**fields, "dimensions": vectors.shape[1], "sha256": sha256})
     except ValidationError as error:
         raise ModelUnavailable(f"the manifest is not valid: {error}") from error
     directory.mkdir(parents=True, exist_ok=True)
     (directory / MANIFEST).unlink(missing_ok=True)
     if graph.resolve() != (directory / GRAPH).resolve():
         shutil.copyfile(graph, directory / GRAPH)
-    (directory / MANIFEST).write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+    (directory / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return manifest

@@ -4,9 +4,7 @@ Patches of all scale levels start at the zone's corner (easting 0, northing 0), 
 finer ones: 480 px contains 2 x 2 of 240 px, and each of these 2 x 2 of 120 px. Arrays are north up; rows of *patches*
 count northwards, as northings do.
 
-Pixel grids are odc-geo's GeoBox. It names no patches, so footprints are ours. Its CRS.utm returns the lower zone where
-a point is on the edge of two, so the choice of the zone is ours. It is imported only where a geo box is made: the API,
-which only names patches, does without its 46 MiB.
+odc-geo is imported only where a geo box is made: the API, which only names patches, does without its 46 MiB.
 """
 
 from __future__ import annotations
@@ -24,7 +22,8 @@ SCALE_LEVELS = (480, 240, 120)  # px, coarse to fine
 
 
 def utm_epsg(longitude: float, latitude: float) -> int:
-    """The EPSG code of the UTM zone (WGS 84) of a point, without the exceptions for Norway and Svalbard.
+    """The EPSG code of the UTM zone (WGS 84) of a point, without the exceptions for Norway and Svalbard; the upper zone
+    where it is on the edge of two, unlike odc-geo's CRS.utm.
 
     >>> utm_epsg(8.9, 44.4), utm_epsg(-180, -17), utm_epsg(179.99, -17)
     (32632, 32701, 32760)
@@ -96,15 +95,13 @@ def outlines_of(footprints: Sequence[PatchFootprint]) -> list[Outline]:
     from rasterio.crs import CRS
     from rasterio.warp import transform
 
-    xs: list[float] = []
-    ys: list[float] = []
+    metres = []
     for footprint in footprints:
         west, south, east, north = footprint.bounds
-        xs += [(west + east) / 2, west, east, east, west]
-        ys += [(south + north) / 2, south, south, north, north]
+        centre = ((west + east) / 2, (south + north) / 2)
+        metres += [centre, (west, south), (east, south), (east, north), (west, north)]
+    xs, ys = zip(*metres, strict=True)
     degrees = zip(*transform(CRS.from_epsg(footprints[0].epsg), CRS.from_epsg(4326), xs, ys), strict=True)
     points = [(round((longitude + 180) % 360 - 180, 7), round(latitude, 7)) for longitude, latitude in degrees]
-    return [
-        Outline(points[first], (*points[first + 1 : first + 5], points[first + 1]))
-        for first in range(0, len(points), 5)
-    ]
+    corners = (points[first : first + 5] for first in range(0, len(points), 5))
+    return [Outline(centre, (*ring, ring[0])) for centre, *ring in corners]

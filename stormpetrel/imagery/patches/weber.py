@@ -125,17 +125,10 @@ def weber_plain(intensity: NDArray[np.float32], epsilon: float) -> NDArray[np.ui
     """One patch's 144 counts in plain numpy: the reference that the kernel is tested against."""
     raised = (intensity + np.float32(epsilon)).astype(np.float64)
     windows = sliding_window_view(raised, (WINDOW, WINDOW))
-    sums = {
-        "west": windows[..., :, :HALF],
-        "east": windows[..., :, HALF + 1 :],
-        "north": windows[..., :HALF, :],
-        "south": windows[..., HALF + 1 :, :],
-        "total": windows,
-        "near": windows[..., 2:5, 2:5],
-    }
-    east, west, north, south, total, near = (
-        sums[name].sum(axis=(-1, -2)) for name in ("east", "west", "north", "south", "total", "near")
-    )
+    before, after, all_seven = slice(None, HALF), slice(HALF + 1, None), slice(None)
+    sides = ((all_seven, after), (all_seven, before), (before, all_seven), (after, all_seven))
+    east, west, north, south = (windows[..., rows, columns].sum(axis=(-1, -2)) for rows, columns in sides)
+    total, near = windows.sum(axis=(-1, -2)), windows[..., 2:5, 2:5].sum(axis=(-1, -2))
     ratios = (near - raised[HALF:-HALF, HALF:-HALF]) * (WINDOW * WINDOW)
     with np.errstate(invalid="ignore"):
         excitation = sum((ratios >= edge * total).astype(np.int64) for edge in EDGES)

@@ -28,10 +28,9 @@ class Table:
         rows = np.arange(window.row_off, window.row_off + window.height)
         grid = np.stack([np.interp(columns, *pair) for pair in zip(self.pixels, self.values, strict=True)])
         position = np.interp(rows, self.lines, np.arange(len(self.lines)))
-        below = np.minimum(position.astype(int), len(self.lines) - 1)
-        share = (position - below)[:, None].astype(np.float32)
-        grid = grid.astype(np.float32)
+        below = position.astype(int)
         above = np.minimum(below + 1, len(self.lines) - 1)
+        share, grid = (position - below)[:, None].astype(np.float32), grid.astype(np.float32)
         return grid[below] * (1 - share) + grid[above] * share
 
 
@@ -50,13 +49,6 @@ def _table(document: ElementTree.Element, tag: str, value: str) -> Table | None:
     return Table(np.array([int(vector.findtext("line", "0")) for vector in vectors], dtype=np.float64), pixels, values)
 
 
-def _document(files: ProductFiles, name: str) -> ElementTree.Element:
-    try:
-        return ElementTree.fromstring(files.text(name))
-    except ElementTree.ParseError as error:
-        raise BadProduct(f"{name} is no complete XML: {error}") from error
-
-
 @dataclass(frozen=True)
 class Calibration:
     """The tables that turn digital numbers into sigma nought."""
@@ -73,12 +65,12 @@ class Calibration:
         noises = [name for name in annotations if "noise-" in name.lower()]
         if not tables:
             return None
-        sigma = _table(_document(files, tables[0]), "calibrationVector", "sigmaNought")
+        sigma = _table(files.xml(tables[0]), "calibrationVector", "sigmaNought")
         if sigma is None:
             raise BadProduct(f"{tables[0]} has no calibration vectors")
         if not noises:
             return cls(sigma, None, [])
-        document = _document(files, noises[0])
+        document = files.xml(noises[0])
         # Before IPF 2.90 there was one list, without an azimuth part.
         noise = _table(document, "noiseRangeVector", "noiseRangeLut") or _table(document, "noiseVector", "noiseLut")
         azimuth = []

@@ -6,6 +6,7 @@ the environment (AWS_ACCESS_KEY_ID, AWS_S3_ENDPOINT, GDAL_HTTP_HEADERS).
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ElementTree
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import rasterio
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
@@ -50,16 +52,25 @@ class ProductFiles:
         try:
             if self.archive is not None:
                 with zipfile.ZipFile(self.archive) as archive:
-                    entry = archive.getinfo(name)
-                    if entry.file_size > LARGEST_TEXT:
-                        raise BadProduct(f"{name} claims {entry.file_size} bytes; annotations have at most 64 MB")
-                    return archive.read(entry)
+                    _check_size(name, archive.getinfo(name).file_size)
+                    return archive.read(name)
             file = Path(self.paths[name])
-            if file.stat().st_size > LARGEST_TEXT:
-                raise BadProduct(f"{name} has {file.stat().st_size} bytes; annotations have at most 64 MB")
+            _check_size(name, file.stat().st_size)
             return file.read_bytes()
         except (OSError, KeyError, zipfile.BadZipFile) as error:
             raise BadProduct(f"{name} cannot be read: {error}") from error
+
+    def xml(self, name: str) -> ElementTree.Element:
+        """A small file's root element. Raises BadProduct where it is no XML, too."""
+        try:
+            return ElementTree.fromstring(self.text(name))
+        except ElementTree.ParseError as error:
+            raise BadProduct(f"{name} is no complete XML: {error}") from error
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > LARGEST_TEXT:
+        raise BadProduct(f"{name} claims {size} bytes; annotations have at most 64 MB")
 
 
 def gdal_path(address: str) -> str:
@@ -130,15 +141,14 @@ def _archive(path: Path) -> ProductFiles:
 @contextmanager
 def open_raster(path: str) -> Iterator[rasterio.DatasetReader]:
     """Opens a raster. Raises BadProduct where it cannot be read or claims more pixels than a product can have."""
+    name = path.rsplit("/", 1)[-1]
     try:
         with rasterio.open(path) as dataset:
             if dataset.width * dataset.height > LARGEST_PIXELS:
-                raise BadProduct(
-                    f"{path.rsplit('/', 1)[-1]} claims {dataset.width} x {dataset.height} pixels; not opened"
-                )
+                raise BadProduct(f"{name} claims {dataset.width} x {dataset.height} pixels; not opened")
             yield dataset
     except RasterioError as error:
-        raise BadProduct(f"{path.rsplit('/', 1)[-1]} cannot be read: {error}") from error
+        raise BadProduct(f"{name} cannot be read: {error}") from error
 
 
 @contextmanager
@@ -160,13 +170,10 @@ def edge_in_degrees(dataset: rasterio.DatasetReader, points: int = 8) -> list[tu
     """The edge of a georeferenced raster as (longitude, latitude), counter-clockwise, not closed, with points along its
     sides; longitudes continue over the antimeridian."""
     width, height = dataset.width, dataset.height
-    steps = [k / points for k in range(points)]
-    columns = [width * k for k in steps] + [width] * points + [width * (1 - k) for k in steps] + [0] * points
-    rows = [height] * points + [height * (1 - k) for k in steps] + [0] * points + [height * k for k in steps]
-    xs, ys = zip(
-        *(dataset.xy(row, column, offset="ul") for column, row in zip(columns, rows, strict=True)), strict=True
-    )
-    lons, lats = transform(dataset.crs, CRS.from_epsg(4326), list(xs), list(ys))
+    corners = np.array([(0, height), (width, height), (width, 0), (0, 0), (0, height)])
+    steps = np.arange(4 * points) / points
+    columns, rows = (np.interp(steps, np.arange(5), corner) for corner in corners.T)
+    lons, lats = transform(dataset.crs, CRS.from_epsg(4326), *dataset.xy(rows, columns, offset="ul"))
     if max(lons) - min(lons) > 180:
         lons = [lon % 360 for lon in lons]
     return list(zip(lons, lats, strict=True))

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import ExitStack, closing
+from typing import Any, TypeVar
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 from rasterio.warp import transform_geom
 
 from stormpetrel.core.errors import BadProduct
 from stormpetrel.core.events import ProductAnnounced
+from stormpetrel.imagery.pairing import eastern
 from stormpetrel.imagery.patches.descriptors import BANDS
 from stormpetrel.imagery.patches.geobox import geobox_around, utm_epsg
 from stormpetrel.imagery.readers.files import files_of
 from stormpetrel.imagery.readers.sentinel1 import RadarImage
 from stormpetrel.imagery.readers.sentinel2 import OpticalImage
-from stormpetrel.imagery.types import Float32, Mask, Scene, Strip, UInt16
+from stormpetrel.imagery.types import Mask, Scene, Strip, UInt8, UInt16
 from stormpetrel.imagery.water import detection as water
 
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
-
 MOST_PIXELS = 600_000_000  # of a scene; a whole GRD needs 480 million
+Levels = dict[str, UInt8]
 T = TypeVar("T")
 
 
@@ -35,7 +33,9 @@ def geobox_of(scene: Scene, optical: OpticalImage | None) -> GeoBox:
 
     Raises BadProduct where the footprint is larger than a product's can be.
     """
-    centre = _unsplit(scene.footprint).centroid
+    west, _, east, _ = scene.footprint.bounds
+    # In one piece, where the antimeridian splits it.
+    centre = (eastern(scene.footprint) if east - west > 180 else scene.footprint).centroid
     epsg = (optical.epsg if optical is not None else None) or utm_epsg(centre.x, centre.y)
     # Dense edges: a straight line in degrees is none in metres.
     parts = [shapely.segmentize(part, 0.05) for part in getattr(scene.footprint, "geoms", [scene.footprint])]
@@ -52,47 +52,32 @@ def geobox_of(scene: Scene, optical: OpticalImage | None) -> GeoBox:
     return geobox
 
 
-def _unsplit(footprint: Any) -> Any:
-    """The footprint in one piece where the antimeridian splits it; longitudes then run from 0 to 360."""
-    west, _, east, _ = footprint.bounds
-    if east - west <= 180:
-        return footprint
-    return shapely.transform(footprint, lambda xy: np.column_stack([xy[:, 0] % 360, xy[:, 1]]))
-
-
 class Images:
     """The open images of a scene. A reference image that cannot be read is left out, with an entry in `problems`."""
 
     def __init__(self, scene: Scene, stack: ExitStack) -> None:
         self.problems: list[str] = []
-        self.radar = self._radar(scene.radar, stack) if scene.radar else None
-        self.optical = self._optical(scene.optical, stack) if scene.optical else None
-        self.radar_reference = self._reference(self._radar, scene.radar_reference, stack)
-        self.optical_reference = self._reference(self._optical, scene.optical_reference, stack)
+        self.radar: RadarImage | None = self._open(scene.radar, stack)
+        self.optical: OpticalImage | None = self._open(scene.optical, stack)
+        self.radar_reference: RadarImage | None = self._open_reference(scene.radar_reference, stack)
+        self.optical_reference: OpticalImage | None = self._open_reference(scene.optical_reference, stack)
         for image in (self.radar, self.optical):
             self.problems += image.problems if image is not None else []
 
     @staticmethod
-    def _radar(product: ProductAnnounced, stack: ExitStack) -> RadarImage:
-        image = RadarImage(files_of(product.location, product.assets))
-        stack.callback(image.close)
-        return image
-
-    @staticmethod
-    def _optical(product: ProductAnnounced, stack: ExitStack) -> OpticalImage:
-        image = OpticalImage(
-            files_of(product.location, product.assets), product.product_name, product.reflectance_offset
-        )
-        stack.callback(image.close)
-        return image
-
-    def _reference(self, open_image: Any, product: ProductAnnounced | None, stack: ExitStack) -> Any:
+    def _open(product: ProductAnnounced | None, stack: ExitStack) -> Any:
         if product is None:
             return None
+        files = files_of(product.location, product.assets)
+        if product.platform == "sentinel-1":
+            return stack.enter_context(closing(RadarImage(files)))
+        return stack.enter_context(closing(OpticalImage(files, product.product_name, product.reflectance_offset)))
+
+    def _open_reference(self, product: ProductAnnounced | None, stack: ExitStack) -> Any:
         try:
-            return open_image(product, stack)
+            return self._open(product, stack)
         except BadProduct as error:
-            self.problems.append(f"no new water against {product.product_name}: {error}")
+            self.problems.append(f"no new water against {product and product.product_name}: {error}")
             return None
 
     def reference_result(self, sensor: str, task: Future[T] | None) -> T | None:
@@ -109,38 +94,37 @@ class Images:
         return tuple(self.optical.offsets[band] for band in BANDS) if self.optical else (0, 0, 0, 0)
 
 
-@dataclass(frozen=True)
-class ReferenceStrip:
-    """The reference images' backscatter and NDWI levels in a strip."""
+def read_strip(images: Images, geobox: GeoBox) -> tuple[Strip, Levels]:
+    """The pixels of the scene's images in a strip, and the levels of all images, by name, for the detection of water.
 
-    radar: Float32 | None
-    ndwi: NDArray[np.uint8] | None
-
-
-def read_strip(images: Images, geobox: GeoBox) -> tuple[Strip, ReferenceStrip]:
-    """The pixels of all images in a strip, two images at a time: GDAL releases the lock while it decodes and warps."""
+    Two images are read at a time: GDAL releases the lock while it decodes and warps.
+    """
     with ThreadPoolExecutor(2) as threads:
         optical = threads.submit(images.optical.onto, geobox) if images.optical else None
         radar = threads.submit(images.radar.onto, geobox) if images.radar else None
         ndwi = threads.submit(_read_ndwi, images.optical_reference, geobox) if images.optical_reference else None
         reference = threads.submit(images.radar_reference.onto, geobox) if images.radar_reference else None
         clouds = threads.submit(images.optical.clouds, geobox) if images.optical else None
-        return (
-            Strip(geobox, _result(radar), _result(optical), _result(clouds)),
-            ReferenceStrip(images.reference_result("radar", reference), images.reference_result("optical", ndwi)),
-        )
+    strip = Strip(geobox, _result(radar), _result(optical), _result(clouds))
+    radars = {"radar": strip.radar, "radar_reference": images.reference_result("radar", reference)}
+    levels = {name: water.decibel_levels(radar) for name, radar in radars.items() if radar is not None}
+    if strip.optical is not None and images.optical is not None:
+        levels["optical"] = _ndwi_levels(strip.optical[1], strip.optical[3], images.optical, strip.clouds)
+    if (reference_ndwi := images.reference_result("optical", ndwi)) is not None:
+        levels["optical_reference"] = reference_ndwi
+    return strip, levels
 
 
 def _result(task: Future[T] | None) -> T | None:
     return None if task is None else task.result()
 
 
-def _read_ndwi(image: OpticalImage, geobox: GeoBox) -> NDArray[np.uint8]:
+def _read_ndwi(image: OpticalImage, geobox: GeoBox) -> UInt8:
     green, infrared = image.onto(geobox, ("B03", "B08"))
-    return ndwi_levels(green, infrared, image, image.clouds(geobox))
+    return _ndwi_levels(green, infrared, image, image.clouds(geobox))
 
 
-def ndwi_levels(green: UInt16, infrared: UInt16, image: OpticalImage, clouds: Mask | None) -> NDArray[np.uint8]:
+def _ndwi_levels(green: UInt16, infrared: UInt16, image: OpticalImage, clouds: Mask | None) -> UInt8:
     """NDWI levels of digital numbers; nodata under clouds."""
     levels = water.ndwi_levels(green, infrared, (image.offsets["B03"], image.offsets["B08"]))
     if clouds is not None:

@@ -9,10 +9,11 @@ the strip needs. The warp is a thin plate spline through the control points: a p
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 import numpy as np
-import rasterio
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.transform import GCPTransformer
@@ -20,13 +21,9 @@ from rasterio.warp import Resampling, reproject, transform
 from rasterio.windows import Window
 
 from stormpetrel.core.errors import BadProduct
-from stormpetrel.imagery.patches.geobox import epsg_of
 from stormpetrel.imagery.readers.calibration import Calibration
 from stormpetrel.imagery.readers.files import ProductFiles, edge_in_degrees, open_raster, raster_errors, warped
 from stormpetrel.imagery.types import Float32
-
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
 
 POLARISATIONS = ("VV", "HH", "VH", "HV")  # the first that a product has is described
 COLUMNS, LINES = 2400, 512  # px that are warped, and calibrated, at once
@@ -50,12 +47,12 @@ class RadarImage:
 
     def _open(self, files: ProductFiles) -> None:
         crs = self._dataset.crs
-        self._band = _band_of(self._dataset, self.polarisation)
+        names = [(text or "").upper() for text in self._dataset.descriptions]
+        self._band = names.index(self.polarisation) + 1 if self.polarisation in names else 1
         gcps, self._gcp_crs = self._dataset.gcps
         if crs is None and len(gcps) < 4:
             raise BadProduct("its measurement has no coordinate system and no ground control points; where is it?")
         self._gcps = _unwrapped(gcps) if crs is None else []
-        self._projected_gcps: dict[int, list[GroundControlPoint]] = {}
         self.calibration = Calibration.read(files, self.polarisation) if crs is None else None
         self.scale: Literal["digital numbers", "decibels", "linear"] = self._scale()
         if self.scale == "digital numbers" and self.calibration is None:
@@ -80,9 +77,8 @@ class RadarImage:
     def outline(self) -> list[tuple[float, float]]:
         """The image's edge as (longitude, latitude), not closed; unwrapped, so that a longitude may exceed 180."""
         if self._gcps:
-            height, width = self._dataset.height, self._dataset.width
-            rows = [0, 0, 0, height / 2, height, height, height, height / 2]
-            columns = [0, width / 2, width, width, width, width / 2, 0, 0]
+            rows = [self._dataset.height * share for share in (0, 0, 0, 0.5, 1, 1, 1, 0.5)]
+            columns = [self._dataset.width * share for share in (0, 0.5, 1, 1, 1, 0.5, 0, 0)]
             with GCPTransformer(self._gcps, tps=True) as transformer:
                 xs, ys = transformer.xy(rows, columns)
             return list(zip(*transform(self._gcp_crs, CRS.from_epsg(4326), list(xs), list(ys)), strict=True))
@@ -121,24 +117,27 @@ class RadarImage:
 
     def _gcps_in(self, geobox: GeoBox) -> list[GroundControlPoint]:
         """The control points in metres of the geo box's zone: there the antimeridian is no edge."""
-        epsg = epsg_of(geobox)
-        if epsg not in self._projected_gcps:
-            xs, ys = transform(self._gcp_crs, geobox.crs, [gcp.x for gcp in self._gcps], [gcp.y for gcp in self._gcps])
-            self._projected_gcps[epsg] = [
-                GroundControlPoint(gcp.row, gcp.col, x, y) for gcp, x, y in zip(self._gcps, xs, ys, strict=True)
-            ]
-        return self._projected_gcps[epsg]
+        xs, ys = transform(self._gcp_crs, geobox.crs, [gcp.x for gcp in self._gcps], [gcp.y for gcp in self._gcps])
+        return [GroundControlPoint(gcp.row, gcp.col, x, y) for gcp, x, y in zip(self._gcps, xs, ys, strict=True)]
 
     def _warp_georeferenced(self, geobox: GeoBox) -> Float32:
         options = {"resampling": Resampling.bilinear, "dtype": "float32", "nodata": np.nan}
         with raster_errors(), warped(self._dataset, geobox, **options) as raster:
-            values: Float32 = raster.read(self._band, masked=True).filled(np.nan)
+            return self._backscatter(raster.read(self._band, masked=True).filled(np.nan))
+
+    def _backscatter(self, values: NDArray[Any], window: Window | None = None) -> Float32:
+        """Linear backscatter of the raster's values; those of a `window` of digital numbers are calibrated."""
         if self.scale == "decibels":
             return np.asarray(10 ** (values / 10), dtype=np.float32)
-        if self.scale == "digital numbers":
-            values[values == 0] = np.nan
-            values **= 2
-        return values
+        if self.scale == "linear":
+            return np.asarray(values, dtype=np.float32)
+        backscatter = values.astype(np.float32) ** 2
+        if self.calibration is not None and window is not None:
+            backscatter -= self.calibration.noise_over(window)
+            np.maximum(backscatter, 0, out=backscatter)
+            backscatter /= self.calibration.sigma.over(window) ** 2
+        backscatter[values == 0] = np.nan
+        return backscatter
 
     def _window(self, geobox: GeoBox, gcps: list[GroundControlPoint]) -> Window | None:
         """The part of the radar image that the geo box needs; None where they do not overlap."""
@@ -148,31 +147,17 @@ class RadarImage:
             rows, columns = transformer.rowcol(xs.ravel().tolist(), ys.ravel().tolist())
         top, bottom = max(0, min(rows) - MARGIN), min(self._dataset.height, max(rows) + MARGIN)
         left, right = max(0, min(columns) - MARGIN), min(self._dataset.width, max(columns) + MARGIN)
-        if top >= bottom or left >= right:
-            return None
-        return Window(int(left), int(top), int(right - left), int(bottom - top))
+        size = (int(right - left), int(bottom - top))
+        return Window(int(left), int(top), *size) if min(size) > 0 else None
 
     def _sigma(self, window: Window) -> Float32:
         sigma = np.empty((window.height, window.width), dtype=np.float32)
         for top in range(0, window.height, LINES):
             lines = min(LINES, window.height - top)
             part = Window(window.col_off, window.row_off + top, window.width, lines)
-            sigma[top : top + lines] = self._sigma_of_lines(part)
-        return sigma
-
-    def _sigma_of_lines(self, window: Window) -> Float32:
-        with raster_errors():
-            numbers = self._dataset.read(self._band, window=window)
-        if self.scale == "decibels":
-            return np.asarray(10 ** (numbers / 10), dtype=np.float32)
-        if self.scale == "linear":
-            return np.asarray(numbers, dtype=np.float32)
-        sigma = numbers.astype(np.float32) ** 2
-        if self.calibration is not None:
-            sigma -= self.calibration.noise_over(window)
-            np.maximum(sigma, 0, out=sigma)
-            sigma /= self.calibration.sigma.over(window) ** 2
-        sigma[numbers == 0] = np.nan
+            with raster_errors():
+                numbers = self._dataset.read(self._band, window=part)
+            sigma[top : top + lines] = self._backscatter(numbers, part)
         return sigma
 
     def close(self) -> None:
@@ -190,11 +175,6 @@ def _measurement(files: ProductFiles) -> tuple[str, str]:
     if len(rasters) == 1:
         return "VV", files.paths[rasters[0]]
     raise BadProduct("no measurement of a polarisation (VV, HH, VH, HV) is among its files; is the product complete?")
-
-
-def _band_of(dataset: rasterio.DatasetReader, polarisation: str) -> int:
-    names = [(text or "").upper() for text in dataset.descriptions]
-    return names.index(polarisation) + 1 if polarisation in names else 1
 
 
 def _unwrapped(gcps: list[GroundControlPoint]) -> list[GroundControlPoint]:

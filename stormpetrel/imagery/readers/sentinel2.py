@@ -8,15 +8,14 @@ RADIO_ADD_OFFSET of -1000).
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 from rasterio.warp import Resampling
 from rasterio.windows import Window
 
@@ -25,9 +24,6 @@ from stormpetrel.imagery.patches.descriptors import BANDS
 from stormpetrel.imagery.patches.geobox import RESOLUTION
 from stormpetrel.imagery.readers.files import ProductFiles, edge_in_degrees, open_raster, raster_errors, warped
 from stormpetrel.imagery.types import Mask, UInt16
-
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
 
 RASTERS = (".jp2", ".tif", ".tiff")
 BAND_IDS = {"B02": "1", "B03": "2", "B04": "3", "B08": "7"}  # of the offsets in the product's metadata
@@ -80,8 +76,7 @@ class OpticalImage:
 
     def outline(self) -> list[tuple[float, float]]:
         """The image's edge as (longitude, latitude), not closed; unwrapped, so that a longitude may exceed 180."""
-        dataset, _ = self._bands["B02"]
-        return edge_in_degrees(dataset)
+        return edge_in_degrees(self._bands["B02"][0])
 
     @property
     def epsg(self) -> int | None:
@@ -140,9 +135,8 @@ def _numbers(dataset: rasterio.DatasetReader, band: int, geobox: GeoBox, resampl
     right, bottom = min(dataset.width, column + geobox.width), min(dataset.height, row + geobox.height)
     if left < right and top < bottom:
         window = Window(left, top, right - left, bottom - top)
-        numbers[top - row : bottom - row, left - column : right - column] = _as_numbers(
-            dataset.read(band, window=window)
-        )
+        inside = numbers[top - row : bottom - row, left - column : right - column]
+        inside[:] = _as_numbers(dataset.read(band, window=window))
     return numbers
 
 
@@ -164,13 +158,9 @@ def offsets_of(files: ProductFiles, name: str) -> dict[str, int]:
     for metadata in files.matching("mtd_msil2a.xml", "mtd_msil1c.xml"):
         if files.archive is None and files.paths[metadata].startswith("/vsi"):
             continue  # remote; the name says it too
-        try:
-            document = ElementTree.fromstring(files.text(metadata))
-        except ElementTree.ParseError as error:
-            raise BadProduct(f"{metadata} is no complete XML: {error}") from error
         offsets = {
             element.get("band_id"): int(float(element.text or 0))
-            for element in document.iter()
+            for element in files.xml(metadata).iter()
             if element.tag.rsplit("}", 1)[-1] in ("BOA_ADD_OFFSET", "RADIO_ADD_OFFSET")
         }
         return {band: offsets.get(BAND_IDS[band], 0) for band in BANDS}

@@ -23,13 +23,13 @@ from scipy.ndimage import uniform_filter
 from skimage.filters import apply_hysteresis_threshold
 from skimage.morphology import remove_small_objects
 
-from stormpetrel.imagery.types import Mask
+from stormpetrel.imagery.types import Mask, UInt8
 
-UInt8 = NDArray[np.uint8]
 NODATA = np.uint8(255)
 DECIBELS = (-40.0, 0.2)  # the first level, and the step between two
 NDWI = (-1.0, 0.01)
 TILE = 60  # px
+BATCH = 2048  # tiles whose histograms are split at once, which bounds the memory
 BAND = 960  # px; masks are grown and cleaned by bands of rows, which bounds the memory
 GROWTH = 3.0  # dB
 LEAST_DARKENING = 3.0  # dB
@@ -41,16 +41,18 @@ LEAST_SEPARATION = 2.0  # Ashman's D from which two modes are distinct
 @dataclass(frozen=True)
 class Modes:
     """Conditions for two modes to be water and land: the least difference of their means, ranges of water's mean and of
-    the threshold; and the threshold of a scene in which no tile holds both."""
+    the threshold; and the threshold of a scene in which no tile holds both. `scale` is the levels'."""
 
+    scale: tuple[float, float]
+    water_is_low: bool
     least_difference: float
     water: tuple[float, float]
     threshold: tuple[float, float]
     default: float
 
 
-RADAR = Modes(4.0, (-99.0, -17.0), (-22.0, -13.0), -16.0)  # dB, sigma nought of VV
-OPTICAL = Modes(0.2, (-0.1, 1.0), (-0.2, 0.2), 0.0)  # NDWI
+RADAR = Modes(DECIBELS, True, 4.0, (-99.0, -17.0), (-22.0, -13.0), -16.0)  # dB, sigma nought of VV
+OPTICAL = Modes(NDWI, False, 0.2, (-0.1, 1.0), (-0.2, 0.2), 0.0)  # NDWI
 
 
 @dataclass(frozen=True)
@@ -91,28 +93,13 @@ def _levels(values: NDArray[np.float32], valid: Mask, scale: tuple[float, float]
     return levels
 
 
-@dataclass(frozen=True)
-class Splits:
-    """Histograms split in two, one value a histogram: the last level of the lower mode (-1 where there is one mode
-    only), Ashman's D, and both means, in levels."""
-
-    level: NDArray[np.int64]
-    separation: NDArray[np.float64]
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
-
-
-def minimum_error_splits(histograms: NDArray[np.integer[Any]], batch: int = 2048) -> Splits:
-    """The split of each histogram, (n, levels).
+def minimum_error_splits(histograms: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """Each histogram, (n, levels), split in two, (4, n): the last level of the lower mode (-1 where there is one mode
+    only), Ashman's D, and both means, in levels.
 
     Kittler and Illingworth (1986): the least of 1 + 2 (P1 ln s1 + P2 ln s2) - 2 (P1 ln P1 + P2 ln P2) over all levels.
     Modes have at least 2 % of the counts.
     """
-    parts = [_splits(histograms[start : start + batch]) for start in range(0, max(1, len(histograms)), batch)]
-    return Splits(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-
-
-def _splits(histograms: NDArray[np.integer[Any]]) -> tuple[NDArray[Any], ...]:
     weights = histograms / np.maximum(histograms.sum(axis=1, keepdims=True), 1)
     levels = np.arange(weights.shape[1])
     low, low_mean, low_square = (np.cumsum(weights * part, axis=1) for part in (1, levels, levels**2))
@@ -127,7 +114,7 @@ def _splits(histograms: NDArray[np.integer[Any]]) -> tuple[NDArray[Any], ...]:
     at = (np.arange(len(best)), best)
     with np.errstate(invalid="ignore"):
         separation = np.sqrt(2) * (second[at] - first[at]) / np.sqrt(spread1[at] ** 2 + spread2[at] ** 2)
-    return np.where(np.isfinite(error[at]), best, -1), separation, first[at], second[at]
+    return np.stack([np.where(np.isfinite(error[at]), best, -1), separation, first[at], second[at]])
 
 
 def _tile_histograms(levels: UInt8) -> NDArray[np.int32]:
@@ -142,34 +129,28 @@ def _tile_histograms(levels: UInt8) -> NDArray[np.int32]:
     return counts[counts.sum(axis=1) >= TILE * TILE / 4]
 
 
-def scene_threshold(levels: UInt8, scale: tuple[float, float], modes: Modes, water_is_low: bool) -> tuple[float, float]:
-    """(threshold in the levels' unit, confidence): the median over the tiles that hold water and land."""
-    first, step = scale
-    splits = minimum_error_splits(_tile_histograms(levels))
-    thresholds = first + step * (splits.level + 1)
-    means = first + step * (splits.lower if water_is_low else splits.upper)
+def scene_threshold(levels: UInt8, modes: Modes) -> tuple[int, float, float]:
+    """(level, threshold in the levels' unit, confidence): the median over the tiles that hold water and land."""
+    first, step = modes.scale
+    histograms = _tile_histograms(levels)
+    batches = [histograms[start : start + BATCH] for start in range(0, max(1, len(histograms)), BATCH)]
+    level, separation, lower, upper = np.hstack([minimum_error_splits(batch) for batch in batches])
+    thresholds = first + step * (level + 1)
+    means = first + step * (lower if modes.water_is_low else upper)
     with np.errstate(invalid="ignore"):
-        both = (
-            (splits.level >= 0)
-            & (splits.separation >= LEAST_SEPARATION)
-            & (step * (splits.upper - splits.lower) >= modes.least_difference)
-            & (means >= modes.water[0])
-            & (means <= modes.water[1])
-            & (thresholds >= modes.threshold[0])
-            & (thresholds <= modes.threshold[1])
-        )
-    if not both.any():
-        return modes.default, confidence_of(0.0)
-    return float(np.median(thresholds[both])), confidence_of(float(np.median(splits.separation[both])))
+        both = (level >= 0) & (separation >= LEAST_SEPARATION) & (step * (upper - lower) >= modes.least_difference)
+        for values, (least, most) in ((means, modes.water), (thresholds, modes.threshold)):
+            both &= (values >= least) & (values <= most)
+    threshold = float(np.median(thresholds[both])) if both.any() else modes.default
+    confidence = confidence_of(float(np.median(separation[both])) if both.any() else 0.0)
+    return round((threshold - first) / step), threshold, confidence
 
 
 def radar_water(levels: UInt8) -> Water:
     """Water of backscatter levels (`decibel_levels`)."""
-    first, step = DECIBELS
-    threshold, confidence = scene_threshold(levels, DECIBELS, RADAR, water_is_low=True)
-    seed = round((threshold - first) / step)
+    seed, threshold, confidence = scene_threshold(levels, RADAR)
     high = int(NODATA) - seed
-    low = high - round(GROWTH / step)
+    low = high - round(GROWTH / DECIBELS[1])
     # Levels are inverted: the library's hysteresis grows over high values.
     mask = _by_bands(levels, lambda band: apply_hysteresis_threshold(NODATA - band, low, high))
     return Water(mask, levels != NODATA, threshold, confidence)
@@ -177,11 +158,9 @@ def radar_water(levels: UInt8) -> Water:
 
 def optical_water(levels: UInt8) -> Water:
     """Water of NDWI levels (`ndwi_levels`)."""
-    first, step = NDWI
-    threshold, confidence = scene_threshold(levels, NDWI, OPTICAL, water_is_low=False)
+    level, threshold, confidence = scene_threshold(levels, OPTICAL)
     valid = levels != NODATA
-    mask = _by_bands((levels >= round((threshold - first) / step)) & valid, lambda band: band)
-    return Water(mask, valid, threshold, confidence)
+    return Water(_by_bands((levels >= level) & valid), valid, threshold, confidence)
 
 
 def confidence_of(separation: float) -> float:
@@ -197,15 +176,14 @@ def new_radar_water(water: Water, reference: Water, levels: UInt8, reference_lev
     """Water that the reference backscatter does not show; valid is where both are."""
     darker = reference_levels.astype(np.int16) - levels >= round(LEAST_DARKENING / DECIBELS[1])
     valid = water.valid & reference.valid
-    mask = _by_bands(water.mask & ~reference.mask & darker & valid, lambda band: band)
-    return Water(mask, valid, water.threshold, water.confidence)
+    return Water(_by_bands(water.mask & ~reference.mask & darker & valid), valid, water.threshold, water.confidence)
 
 
 def new_optical_water(water: Water, reference: Water) -> Water:
     """Water that the reference NDWI does not show; valid is where both are."""
     valid = water.valid & reference.valid
-    mask = _by_bands(water.mask & ~reference.mask & valid, lambda band: band)
-    return Water(mask, valid, water.threshold, min(water.confidence, reference.confidence))
+    confidence = min(water.confidence, reference.confidence)
+    return Water(_by_bands(water.mask & ~reference.mask & valid), valid, water.threshold, confidence)
 
 
 def merged_water(by_sensor: dict[str, Water]) -> Water | None:
@@ -219,7 +197,7 @@ def merged_water(by_sensor: dict[str, Water]) -> Water | None:
     return Water(mask, radar.valid | optical.valid, better.threshold, better.confidence)
 
 
-def _by_bands(values: NDArray[Any], detect: Callable[[NDArray[Any]], Mask]) -> Mask:
+def _by_bands(values: NDArray[Any], detect: Callable[[NDArray[Any]], Mask] = np.asarray) -> Mask:
     """The mask that `detect` gives for each band of rows, without small objects."""
     mask = np.zeros(values.shape, dtype=np.bool_)
     for top in range(0, values.shape[0], BAND):

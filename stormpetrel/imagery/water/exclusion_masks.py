@@ -7,17 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 
 from stormpetrel.core.errors import BadProduct
-from stormpetrel.imagery.readers.files import open_raster, raster_errors, warped
-from stormpetrel.imagery.types import Mask
-
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
+from stormpetrel.imagery.readers.files import open_raster, warped
+from stormpetrel.imagery.types import Float32, Mask
 
 
 @dataclass(frozen=True)
@@ -38,10 +34,9 @@ class ExclusionMasks:
         return None if self.slope is None else _read(self.slope, geobox) > self.steepest
 
 
-def _read(path: Path, geobox: GeoBox) -> NDArray[np.float32]:
-    with open_raster(str(path)) as dataset, raster_errors():
+def _read(path: Path, geobox: GeoBox) -> Float32:
+    with open_raster(str(path)) as dataset:
         if dataset.crs is None:
             raise BadProduct(f"the mask {path.name} has no coordinate system")
         with warped(dataset, geobox) as raster:
-            values: NDArray[np.float32] = raster.read(1, masked=True, out_dtype="float32").filled(0)
-            return values
+            return np.asarray(raster.read(1, masked=True, out_dtype="float32").filled(0))

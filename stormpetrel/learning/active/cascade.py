@@ -1,22 +1,22 @@
 """Coarse to fine: a model a scale level, the finer level scored only inside what the coarser one accepted.
 
-After Blanchart, Ferecatu, Cui and Datcu 2014 (pattern retrieval in large image databases using multiscale
-coarse-to-fine cascaded active learning). Examples are handed down by multiple-instance learning (mi-SVM: Andrews et
-al. 2003): in a positive coarse patch at least one finer patch is positive, and fitting and choosing in turn finds out
-which one; all finer patches of a negative one are negative. A positive fine patch makes the coarse one around it
+After Blanchart, Ferecatu, Cui and Datcu 2014. Examples are handed down by multiple-instance learning (mi-SVM: Andrews
+et al. 2003): in a positive coarse patch at least one finer patch is positive, and fitting and choosing in turn finds
+out which one; all finer patches of a negative one are negative. A positive fine patch makes the coarse one around it
 positive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.core.ids import PatchId
 from stormpetrel.learning.training.examples import Float32, Rows
-from stormpetrel.learning.training.label_model import LabelModel, train_patch_model
+from stormpetrel.learning.training.label_model import LabelModel, train
 from stormpetrel.learning.training.support_vector_ranker import fit, width_of
 
 SHARE = 0.9  # of a coarser level's patches at most are descended into; at .6 a frequent class loses .12 of accuracy
@@ -64,9 +64,8 @@ def descend(levels: Sequence[Level], labels: Sequence[LevelLabels], share: float
     scored: dict[int, int] = {}
     for depth, level in enumerate(levels):
         examples = _examples(levels, level_labels, models[-1] if models else None, depth)
-        model = train_patch_model(
-            level.matrix[examples.rows], np.array(examples.signs, np.int8), width_of(level.matrix)
-        )
+        signs = np.array(examples.signs, np.int8)
+        model = train("patches", width_of(level.matrix), None, level.matrix[examples.rows], signs)
         models.append(model)
         scores = np.full(len(level.matrix), -np.inf, dtype=np.float32)
         scores[open_rows] = model.ranker.scores(level.matrix[open_rows])
@@ -106,11 +105,8 @@ def _examples(
     bags: list[tuple[Rows, int]] = []
     for coarser in range(depth):
         # A positive patch that holds a finer positive label has its witness already.
-        witnessed = {
-            _ancestor(levels, depth, row, coarser)
-            for row, sign in zip(labels.rows, labels.signs, strict=True)
-            if sign > 0
-        }
+        positive = (row for row, sign in zip(labels.rows, labels.signs, strict=True) if sign > 0)
+        witnessed = {_ancestor(levels, depth, row, coarser) for row in positive}
         for row, sign in zip(level_labels[coarser].rows, level_labels[coarser].signs, strict=True):
             inside = np.array([row])
             for finer in range(coarser + 1, depth + 1):
@@ -118,9 +114,7 @@ def _examples(
             inside = np.array([child for child in inside.tolist() if child not in labelled], np.int64)
             if len(inside) and not (sign > 0 and row in witnessed):
                 bags.append((inside, sign))
-    if not bags:
-        return labels
-    return _with_witnesses(levels[depth].matrix, labels, bags, coarser_model)
+    return _with_witnesses(levels[depth].matrix, labels, bags, coarser_model) if bags else labels
 
 
 def _with_witnesses(
@@ -158,15 +152,22 @@ def _accepted(scores: Float32, rows: Rows, examples: LevelLabels, share: float) 
 
 def _children(level: Level, parents: Rows) -> Rows:
     """The rows inside these parents."""
-    inside = np.zeros(int(level.parents.max(initial=-1)) + 2, dtype=bool)
-    inside[parents[parents < len(inside) - 1]] = True
-    return np.flatnonzero(inside[level.parents])  # -1 reads the last place, which is never inside
+    return np.flatnonzero(np.isin(level.parents, parents))
 
 
 def _ancestor(levels: Sequence[Level], depth: int, row: int, coarser: int) -> int:
     """The row at level `coarser` in which a row of level `depth` lies; -1 where there is none."""
     for level in range(depth, coarser, -1):
-        row = int(levels[level].parents[row])
-        if row < 0:
-            return -1
+        row = int(levels[level].parents[row]) if row >= 0 else -1
     return row
+
+
+def parents_of(finer: Sequence[str], coarser: Mapping[str, int]) -> Rows:
+    """For each patch id the row of the coarser patch of the same scene that it lies in; -1 where there is none."""
+    scale_level = next((patch.scale_level for patch_id in coarser if (patch := PatchId.parse(patch_id))), 0)
+    rows = np.full(len(finer), -1, dtype=np.int64)
+    for row, patch_id in enumerate(finer):
+        patch = PatchId.parse(patch_id)
+        if patch is not None and scale_level:
+            rows[row] = coarser.get(str(patch.parent(scale_level)), -1)
+    return rows

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,6 @@ class Items:
     `group_codes` are rows of `groups`: scene, products and sensors of patches, language and source of posts."""
 
     ids: list[str]
-    rows: Mapping[str, int]
     vectors: Float32
     times: Rows
     longitudes: NDArray[np.float64]
@@ -36,25 +36,20 @@ class Items:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @cached_property
+    def rows(self) -> Mapping[str, int]:
+        """The row of each id."""
+        return {item_id: row for row, item_id in enumerate(self.ids)}
+
     def only(self, mask: Mask) -> Items:
         """The items of a mask."""
         rows = np.flatnonzero(mask)
-        ids = [self.ids[row] for row in rows]
-        return Items(
-            ids,
-            {item_id: row for row, item_id in enumerate(ids)},
-            self.vectors[rows],
-            self.times[rows],
-            self.longitudes[rows],
-            self.latitudes[rows],
-            self.group_codes[rows],
-            self.groups,
-        )
+        columns = ("vectors", "times", "longitudes", "latitudes", "group_codes")
+        return replace(self, ids=[self.ids[row] for row in rows], **{name: vars(self)[name][rows] for name in columns})
 
     def in_groups(self, predicate: Callable[[Document], bool]) -> Mask:
         """The items whose group meets a predicate, which is called once a group."""
-        mask: Mask = np.array([predicate(group) for group in self.groups], dtype=bool)[self.group_codes]
-        return mask
+        return np.array([predicate(group) for group in self.groups], dtype=bool)[self.group_codes]
 
 
 @dataclass
@@ -96,15 +91,13 @@ class EmbeddingCache:
         with self._lock:
             cached = self._collections.setdefault(key, _CachedCollection())
         with cached.lock:  # a collection that takes a minute to read does not block the others
-            return self._refresh(cached, collection, vector, {name: [value] for name, value in equal.items()})
+            within = Filter(any_of={name: [value] for name, value in equal.items()})
+            return self._refresh(cached, collection, vector, within)
 
-    def _refresh(
-        self, cached: _CachedCollection, collection: str, vector: str, any_of: dict[str, Sequence[str]]
-    ) -> Items:
-        started_ms, within = now_ms(), Filter(any_of=any_of)
-        recent = within
+    def _refresh(self, cached: _CachedCollection, collection: str, vector: str, within: Filter) -> Items:
+        started_ms, recent = now_ms(), within
         if cached.read_until_ms is not None:
-            recent = Filter(any_of=any_of, ranges={"indexed_at": (cached.read_until_ms - OVERLAP_MS, None)})
+            recent = replace(within, ranges={"indexed_at": (cached.read_until_ms - OVERLAP_MS, None)})
         changes = _Changes()
         for page in self._index.scan(collection, vector, PAYLOAD, recent):
             _read_page(cached, changes, page)
@@ -171,16 +164,8 @@ def _merge(cached: _CachedCollection, changes: _Changes, replaced: set[str]) -> 
         new_fields = [changes.fields[position] for position in positions]
         columns[:, targets[len(kept) :]] = np.array(new_fields, dtype=np.float64).T
     ids = [ids[row] for row in order]
-    return Items(
-        ids,
-        {item_id: row for row, item_id in enumerate(ids)},
-        vectors,
-        columns[0].astype(np.int64),
-        columns[1],
-        columns[2],
-        columns[3].astype(np.int64),
-        cached.groups,
-    )
+    times, longitudes, latitudes, codes = columns
+    return Items(ids, vectors, times.astype(np.int64), longitudes, latitudes, codes.astype(np.int64), cached.groups)
 
 
 def _fill(vectors: Float32, pages: list[Float32], positions: Rows, targets: Rows) -> None:

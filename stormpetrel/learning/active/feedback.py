@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stormpetrel.core.errors import BadQuery, NotFound
 from stormpetrel.learning.active.label_models import LabelModels, item_summary, model_summary
-from stormpetrel.learning.active.rounds import ActiveLearning, Scope, cosines
+from stormpetrel.learning.active.rounds import ActiveLearning, Scope, Start, cosines
+from stormpetrel.learning.active.selection import next_round
 from stormpetrel.learning.training.examples import Float32, Rows
 
 MAX_PATCHES_OF_TEXT = 3
@@ -30,35 +32,33 @@ def feedback(models: LabelModels, scope: Scope, label: str, batch_size: int, fir
     `top`, the `boundary` (where a label teaches most) and a `coverage` sample, and whether to go on (`advice`)."""
     models.annotations.check_label(label, scope.collection)
     learning = models.active_learning(scope)
-    result = learning.next_round(label, batch_size, _first_examples(models, learning, first))
-    ranking = result.round
+    start, items = _first_examples(models, learning, first), learning.some_items()
+    trained = learning.train(label, items, start)
+    ranking = next_round(items.vectors, trained.examples, trained.ranker, batch_size)
 
     def summaries(rows: Rows) -> list[dict[str, Any]]:
-        return [item_summary(result.items, int(row), float(ranking.scores[row])) for row in rows]
+        return [item_summary(items, int(row), float(ranking.scores[row])) for row in rows]
 
     return {
         "round": learning.store.last_round(label) + 1,
-        "model": model_summary(result.trained, scope),
-        "scored": len(result.items),
+        "model": model_summary(trained, scope),
+        "scored": len(items),
         "positive_share": round(float((ranking.scores > 0).mean()), 6) if ranking.ranker.separates else None,
         "top": summaries(ranking.top),
         "boundary": summaries(ranking.boundary),
         "coverage": summaries(ranking.coverage),
-        "advice": vars(result.advice),
+        "advice": vars(learning.advice(label, items, ranking)),
     }
 
 
-def _first_examples(
-    models: LabelModels, learning: ActiveLearning, first: FirstExample
-) -> list[tuple[str, int, Float32 | None]]:
-    kind, vector = learning.scope.collection.kind, learning.scope.vector
+def _first_examples(models: LabelModels, learning: ActiveLearning, first: FirstExample) -> Start:
+    kind, vector, annotations = learning.scope.collection.kind, learning.scope.vector, models.annotations
     examples: list[tuple[str, int, Float32 | None]] = []
     if first.item_id:
-        index = models.annotations.index_of(kind)
-        stored = models.annotations.vectors.vectors(index, [first.item_id], [vector]).get(first.item_id, {})
-        if vector not in stored:
+        stored = annotations.vectors.vectors(annotations.index_of(kind), [first.item_id], [vector])
+        if vector not in stored.get(first.item_id, {}):
             raise NotFound(f"{first.item_id!r} is not among the {kind}, or has no {vector} vector")
-        examples.append((first.item_id, 1, stored[vector]))
+        examples.append((first.item_id, 1, stored[first.item_id][vector]))
     if first.values:
         examples.append(("", 1, _unit_vector(first.values, learning)))
     if first.text and kind == "posts":
@@ -76,8 +76,7 @@ def _unit_vector(values: Sequence[float], learning: ActiveLearning) -> Float32:
     length = float(np.linalg.norm(vector))
     if not length or not np.isfinite(length):
         raise BadQuery("values", "it has no direction", "Send finite values, one of them not 0")
-    unit_vector: Float32 = vector / length
-    return unit_vector
+    return vector / length
 
 
 def _patches_of_text(models: LabelModels, learning: ActiveLearning, text: str) -> list[str]:
@@ -96,15 +95,15 @@ def descend(models: LabelModels, scope: Scope, label: str, scale_levels: Sequenc
     if scope.collection.kind != "patches":
         raise BadQuery("collection", "posts have no scale levels", "Ask for patches")
     items, descent = models.active_learning(scope).descend(label, scale_levels)
-    levels = [str(level) for level in sorted(scale_levels, reverse=True)]
+    levels = sorted(scale_levels, reverse=True)
     order = np.argsort(-descent.scores, kind="stable")[:limit]
     return {
         "label": label,
-        "scale_levels": sorted(scale_levels, reverse=True),
-        "patches": {level: len(of_level) for level, of_level in zip(levels, items, strict=True)},
+        "scale_levels": levels,
+        "patches": {str(level): len(of_level) for level, of_level in zip(levels, items, strict=True)},
         "scored": {str(level): count for level, count in descent.scored.items()},
         "saved": round(descent.saved, 6),
-        "models": {level: model.version for level, model in zip(levels, descent.models, strict=True)},
+        "models": {str(level): model.version for level, model in zip(levels, descent.models, strict=True)},
         "positive": int((descent.scores[descent.seen] > 0).sum()),
         "top": [item_summary(items[-1], int(row), float(descent.scores[row])) for row in order if descent.seen[row]],
     }
@@ -117,19 +116,18 @@ def structured_query(
     by time (newest first)."""
     learning = models.active_learning(scope)
     items = learning.items()
-    model, ranked_by, scores = None, "time", items.times.astype(np.float64)
+    scores: NDArray[Any] = items.times
+    model, ranked_by = None, "time"
     if like:
         everything = learning.everything()
         if like not in everything.rows:
             raise NotFound(f"{like!r} has no {scope.vector} vector in this collection and scale level")
-        reference = everything.vectors[everything.rows[like]]
-        ranked_by, scores = "similarity", cosines(items.vectors, reference).astype(np.float64)
+        ranked_by, scores = "similarity", cosines(items.vectors, everything.vectors[everything.rows[like]])
     elif label:
         models.annotations.check_label(label, scope.collection)
         trained = learning.train(label, learning.everything())
-        model, ranked_by = model_summary(trained, scope), "label"
-        scores = trained.ranker.scores(items.vectors).astype(np.float64)
-    order = np.lexsort((np.arange(len(items)), -scores))[:limit]
+        model, ranked_by, scores = model_summary(trained, scope), "label", trained.ranker.scores(items.vectors)
+    order = np.argsort(-scores, kind="stable")[:limit]
     return {
         "found": len(items),
         "ranked_by": ranked_by,

@@ -51,7 +51,7 @@ def model_summary(trained: TrainedModel, scope: Scope) -> dict[str, Any]:
         "separates": trained.ranker.separates,
         "threshold": round(trained.threshold, 6),
         "provisional": trained.provisional,
-        "labels": dict(trained.counts),
+        "labels": trained.counts,
         "annotations": ids[:MAX_LISTED],
         "annotations_left_out": max(0, len(ids) - MAX_LISTED),
     }

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from stormpetrel.core.errors import BadQuery
 from stormpetrel.core.ids import Collection, ItemKind
-from stormpetrel.learning.active.cascade import Descent, Level, LevelLabels, descend
+from stormpetrel.learning.active.cascade import Descent, Level, LevelLabels, descend, parents_of
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache, Items, Mask
-from stormpetrel.learning.active.patch_ids import parents_of
-from stormpetrel.learning.active.selection import TOO_EARLY, Advice, Round, advise, examples_from, next_round
+from stormpetrel.learning.active.selection import Advice, Round, advise, examples_from
 from stormpetrel.learning.active.structured_query import LabelSource, Matcher, Predicate
 from stormpetrel.learning.annotations.annotation_store import AnnotationStore, ConsensusLabel, newest_vector_model
 from stormpetrel.learning.training.examples import Examples, Float32, Ranker, Signs
-from stormpetrel.learning.training.label_model import LabelModel, round_threshold, train_patch_model, train_post_model
+from stormpetrel.learning.training.label_model import LabelModel, round_threshold, train
 from stormpetrel.learning.training.relevance_model import Prior, prior_for
 from stormpetrel.learning.training.support_vector_ranker import width_of
 
@@ -43,8 +44,15 @@ class TrainedModel:
     examples: Examples
     fit: Callable[[Float32, Signs], LabelModel]
     consensus: list[ConsensusLabel]
-    counts: Mapping[str, int]  # how many items are positive, negative, disputed, skipped
     provisional: bool
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many items are positive, negative, disputed, skipped."""
+        signs = Counter(item.sign for item in self.consensus)
+        disputed = sum(item.is_disputed for item in self.consensus)
+        skipped = sum(not item.sign and not item.is_disputed for item in self.consensus)
+        return {"positive": signs[1], "negative": signs[-1], "disputed": disputed, "skipped": skipped}
 
     @property
     def ranker(self) -> Ranker:
@@ -53,35 +61,21 @@ class TrainedModel:
 
 
 @dataclass(frozen=True)
-class RoundResult:
-    """A round, the items that its rows are of, the model, and whether to go on."""
-
-    items: Items
-    round: Round
-    trained: TrainedModel
-    advice: Advice
-
-
 class ActiveLearning:
     """Active learning over one scope with the annotations of its collection. `index_of` names the vector index's
     collection of a kind of items; `prior` is what other events teach of a label of posts."""
 
-    def __init__(
-        self,
-        embedding_cache: EmbeddingCache,
-        index_of: Callable[[ItemKind], str],
-        prior: Prior | None,
-        scope: Scope,
-        store: AnnotationStore,
-    ) -> None:
-        self._embedding_cache, self._index_of, self._prior = embedding_cache, index_of, prior
-        self.scope, self.store = scope, store
+    embedding_cache: EmbeddingCache
+    index_of: Callable[[ItemKind], str]
+    prior: Prior | None
+    scope: Scope
+    store: AnnotationStore
 
     def everything(self) -> Items:
         """All items of the scope's collection, scale level and vector, whatever its predicate."""
         kind = self.scope.collection.kind
         equal = {"kind": "original"} if kind == "posts" else {"scale_level": str(self.scope.scale_level)}
-        return self._embedding_cache.get(self._index_of(kind), self.scope.vector, equal)
+        return self.embedding_cache.get(self.index_of(kind), self.scope.vector, equal)
 
     def items(self) -> Items:
         """The items that match the scope's predicate. Raises BadQuery where it names an item that is not there."""
@@ -102,9 +96,7 @@ class ActiveLearning:
             if source == "model":
                 return self.train(label, items).ranker.scores(items.vectors) > 0
             positive = (item.item_id for item in self.store.consensus(label) if item.sign > 0)
-            mask = np.zeros(len(items), dtype=bool)
-            mask[[items.rows[item_id] for item_id in positive if item_id in items.rows]] = True
-            return mask
+            return np.isin(np.arange(len(items)), [items.rows[own_id] for own_id in positive if own_id in items.rows])
 
         def similarity(item_id: str) -> Float32:
             row = items.rows.get(item_id)
@@ -121,39 +113,24 @@ class ActiveLearning:
         consensus = self.store.consensus(label, until_round=until_round)
         level = self.scope.scale_level
         of_level = [item for item in consensus if level is None or item.newest.scale_level == level] or consensus
-        labelled = [(item.item_id, item.sign, self._vector(item)) for item in of_level if item.sign]
+        labelled = self._labelled(of_level)
         examples = examples_from(items.rows, items.vectors, labelled or start)
         vector_model = newest_vector_model(consensus, self.scope.vector)
-        prior = prior_for(self._prior, self.scope.collection.kind, label, vector_model)
+        prior = prior_for(self.prior, self.scope.collection.kind, label, vector_model)
         if not len(examples.signs) and prior is None:
             problem = f"nothing is known of {label!r} in {str(self.scope.collection)!r} yet"
             raise BadQuery("label", problem, NO_EXAMPLES)
-        gamma = width_of(items.vectors)
-
-        def fit(vectors: Float32, signs: Signs) -> LabelModel:
-            if self.scope.collection.kind == "posts":
-                return train_post_model(vectors, signs, prior, gamma)
-            return train_patch_model(vectors, signs, gamma)
-
+        fit = partial(train, self.scope.collection.kind, width_of(items.vectors), prior)
         model = fit(examples.vectors, examples.signs)
         threshold = round_threshold(model, items.vectors[examples.unlabelled(len(items))])
-        return TrainedModel(model, threshold, examples, fit, consensus, _counts(consensus), not labelled)
+        return TrainedModel(model, threshold, examples, fit, consensus, not labelled)
 
-    def next_round(self, label: str, batch_size: int, start: Start = ()) -> RoundResult:
-        """The next round of a label. Raises BadQuery where there is nothing to begin with, or nothing in scope."""
-        items = self.some_items()
-        trained = self.train(label, items, start)
-        result = next_round(items.vectors, trained.examples, trained.ranker, batch_size)
-        return RoundResult(items, result, trained, self._advice(label, items, result))
-
-    def _advice(self, label: str, items: Items, result: Round) -> Advice:
+    def advice(self, label: str, items: Items, result: Round) -> Advice:
+        """Whether to go on after this round."""
         last = self.store.last_round(label)
-        if last < 2:
-            return Advice(False, TOO_EARLY)
-        previous = self.train(label, items, until_round=last - 1).ranker
-        newest = [item for item in self.store.consensus(label) if item.newest.round == last and item.sign]
-        labelled = [(item.item_id, item.sign, self._vector(item)) for item in newest]
-        examples = examples_from(items.rows, items.vectors, labelled)
+        previous = self.train(label, items, until_round=last - 1).ranker if last > 1 else None
+        newest = self._labelled(item for item in self.store.consensus(label) if item.newest.round == last)
+        examples = examples_from(items.rows, items.vectors, newest)
         return advise(previous, result.ranker, result.scores, items.vectors, examples)
 
     def descend(self, label: str, scale_levels: Sequence[int]) -> tuple[list[Items], Descent]:
@@ -161,7 +138,7 @@ class ActiveLearning:
         levels: list[Level] = []
         items_of: list[Items] = []
         for scale_level in sorted(scale_levels, reverse=True):
-            items = self.at(scale_level).items()
+            items = replace(self, scope=replace(self.scope, scale_level=scale_level)).items()
             if not len(items):
                 problem = f"no patch of {scale_level} px matches the predicate"
                 raise BadQuery("scale_levels", problem, "Leave this scale level out")
@@ -178,27 +155,12 @@ class ActiveLearning:
             raise BadQuery("label", f"no patch of these scale levels is labelled {label!r}", NO_EXAMPLES)
         return items_of, descend(levels, labels)
 
-    def at(self, scale_level: int) -> ActiveLearning:
-        """The same over another scale level."""
-        scope = replace(self.scope, scale_level=scale_level)
-        return ActiveLearning(self._embedding_cache, self._index_of, self._prior, scope, self.store)
-
-    def _vector(self, item: ConsensusLabel) -> Float32 | None:
-        vector = item.newest.vectors.get(self.scope.vector)
-        return None if vector is None else vector.values()
-
-
-def _counts(consensus: Sequence[ConsensusLabel]) -> dict[str, int]:
-    return {
-        "positive": sum(item.sign > 0 for item in consensus),
-        "negative": sum(item.sign < 0 for item in consensus),
-        "disputed": sum(item.is_disputed for item in consensus),
-        "skipped": sum(not item.sign and not item.is_disputed for item in consensus),
-    }
+    def _labelled(self, consensus: Iterable[ConsensusLabel]) -> Start:
+        vectors = [(item, item.newest.vectors.get(self.scope.vector)) for item in consensus if item.sign]
+        return [(item.item_id, item.sign, vector.values() if vector else None) for item, vector in vectors]
 
 
 def cosines(matrix: Float32, vector: Float32) -> Float32:
     """The cosine of every row to a vector, float32, shape (rows,)."""
     lengths = np.linalg.norm(matrix, axis=1) * float(np.linalg.norm(vector))
-    similarities: Float32 = (matrix @ vector) / np.maximum(lengths, np.float32(1e-12))
-    return similarities
+    return (matrix @ vector) / np.maximum(lengths, np.float32(1e-12))

@@ -1,9 +1,6 @@
-"""One round of active learning: score everything with the model of all labels, and pick what to label next.
-
-Three lists come back: the top of the ranking (what has been found), the boundary (where a label teaches most; ambiguous
-and unlike one another, after Ferecatu and Boujemaa 2007), and a coverage sample (what the collection is made of, where
-no label is yet).
-"""
+"""One round of active learning: score everything with the model of all labels, and pick what to label next: the top of
+the ranking, the boundary (where a label teaches most: ambiguous items, unlike one another, after Ferecatu and Boujemaa
+2007), and a coverage sample (what the collection is made of, where no label is yet)."""
 
 from __future__ import annotations
 
@@ -20,7 +17,6 @@ SAMPLE = 2000  # rows that the coverage sample is chosen from
 LABELLED_CLUSTERS = 30  # clusters more, at most, for the labels that there are
 STABLE = 0.9  # share of the top that must stay for a ranking to be stable
 TOP_COMPARED = 100
-TOO_EARLY = "two rounds with labels of both signs are needed to tell"
 
 
 @dataclass(frozen=True)
@@ -35,8 +31,7 @@ class Round:
 
 
 def next_round(matrix: Float32, examples: Examples, ranker: Ranker, batch_size: int) -> Round:
-    """A round over `matrix` (rows, dimensions) with the model of the examples. Each list has at most `batch_size`
-    rows."""
+    """A round over `matrix` (rows, dimensions) with the model of the examples; `batch_size` rows a list."""
     scores = ranker.scores(matrix)
     free = examples.unlabelled(len(matrix))
     top = best(scores, free, batch_size)
@@ -115,9 +110,8 @@ class Advice:
 def advise(previous: Ranker | None, current: Ranker, scores: Float32, matrix: Float32, last: Examples) -> Advice:
     """What to do after a round: stop where the ranking is stable and the model before predicted the last labels."""
     if previous is None or not previous.separates or not current.separates:
-        return Advice(False, TOO_EARLY)
-    size = min(TOP_COMPARED, max(1, len(matrix) // 10))
-    everything = np.ones(len(matrix), dtype=bool)
+        return Advice(False, "two rounds with labels of both signs are needed to tell")
+    size, everything = min(TOP_COMPARED, max(1, len(matrix) // 10)), np.ones(len(matrix), dtype=bool)
     previous_top = best(previous.scores(matrix), everything, size)
     stay = len(np.intersect1d(previous_top, best(scores, everything, size))) / size
     errors = int((np.sign(previous.scores(last.vectors)) != last.signs).sum()) if len(last.signs) else 0
@@ -132,13 +126,13 @@ def examples_from(
 ) -> Examples:
     """(item, sign, its vector as it was annotated) as examples. An item of the collection teaches with the vector that
     it has there; an item that is gone teaches with its own, where it has the same dimensions."""
-    rows, vectors, signs = [], [], []
+    kept = []
     for item_id, sign, own_vector in labelled:
         row = rows_of.get(item_id, -1)
         vector = matrix[row] if row >= 0 else own_vector
         if vector is not None and (not len(matrix) or len(vector) == matrix.shape[1]):
-            rows.append(row)
-            vectors.append(vector)
-            signs.append(sign)
-    stacked = np.stack(vectors).astype(np.float32) if vectors else np.empty((0, matrix.shape[1]), np.float32)
-    return Examples(np.array(rows, dtype=np.int64), stacked, np.array(signs, dtype=np.int8))
+            kept.append((row, vector, sign))
+    if not kept:
+        return Examples(np.empty(0, np.int64), np.empty((0, matrix.shape[1]), np.float32), np.empty(0, np.int8))
+    rows, vectors, signs = zip(*kept, strict=True)
+    return Examples(np.array(rows), np.stack(vectors).astype(np.float32), np.array(signs, np.int8))

@@ -107,20 +107,15 @@ class Matcher:
             mask &= items.times <= milliseconds(predicate.until)
         if predicate.box:
             mask &= _in_box(items, predicate.box)
-        if predicate.circle:
-            circle = predicate.circle
+        if circle := predicate.circle:
             km = distance_km(circle.longitude, circle.latitude, items.longitudes, items.latitudes)
             mask &= np.nan_to_num(km, nan=np.inf) <= circle.radius_km
-        for field, value in (
-            ("scene_id", predicate.scene_id),
-            ("language", predicate.language),
-            ("source", predicate.source),
-        ):
-            if value is not None:
+        for field in ("scene_id", "language", "source"):
+            if (value := getattr(predicate, field)) is not None:
                 mask &= items.in_groups(_equals(field, value))
-        for field, value in (("products", predicate.product), ("sensors", predicate.sensor)):
-            if value is not None:
-                mask &= items.in_groups(_contains(field, value))
+        for field, part in (("products", predicate.product), ("sensors", predicate.sensor)):
+            if part is not None:
+                mask &= items.in_groups(_contains(field, part))
         if predicate.label:
             mask &= self.with_label(predicate.label, predicate.label_source)
         if predicate.like:
@@ -138,7 +133,6 @@ def _contains(field: str, part: str) -> Callable[[Document], bool]:
 
 def _in_box(items: Items, box: tuple[float, float, float, float]) -> Mask:
     west, south, east, north = box
-    longitudes, latitudes = items.longitudes, items.latitudes
-    east_of_west, west_of_east = longitudes >= west, longitudes <= east
-    inside: Mask = east_of_west & west_of_east if west <= east else east_of_west | west_of_east
-    return inside & (latitudes >= south) & (latitudes <= north)
+    east_of_west, west_of_east = items.longitudes >= west, items.longitudes <= east
+    inside = east_of_west & west_of_east if west <= east else east_of_west | west_of_east
+    return inside & (items.latitudes >= south) & (items.latitudes <= north)

@@ -46,14 +46,14 @@ class AnnotationDraft:
 
 @dataclass(frozen=True)
 class _Batch:
-    """Drafts of one person with the items that they name, and the (item, label) pairs that they contradict."""
+    """Drafts of one person with the items that they name, and how many signs they give to each (item, label)."""
 
     collection: Collection
     annotator: str
     round: int | None
     documents: dict[str, Document]
     vectors: dict[str, dict[str, Vector]]
-    contradicted: set[tuple[str, str]]
+    signs: Counter[tuple[str, str]]
 
 
 def annotate(
@@ -67,7 +67,8 @@ def annotate(
     refused item by item, with the reason. Raises BadQuery where none can be kept."""
     documents = annotations.documents.get(collection.kind, list(dict.fromkeys(draft.item_id for draft in drafts)))
     vectors = _event_vectors(annotations, collection.kind, documents)
-    batch = _Batch(collection, annotator, round, documents, vectors, _contradicted(drafts))
+    signs = Counter((item, label) for item, label, _ in {(d.item_id, d.label, d.sign) for d in drafts})
+    batch = _Batch(collection, annotator, round, documents, vectors, signs)
     events, refused = [], []
     for draft in drafts:
         try:
@@ -81,25 +82,16 @@ def annotate(
     return {"collection": str(collection), "kept": kept, "refused": refused}
 
 
-def _contradicted(drafts: Sequence[AnnotationDraft]) -> set[tuple[str, str]]:
-    """(item, label) pairs to which one request gives two signs."""
-    signs = {(draft.item_id, draft.label, draft.sign) for draft in drafts}
-    counts = Counter((item_id, label) for item_id, label, _ in signs)
-    return {pair for pair, count in counts.items() if count > 1}
-
-
 def _event_vectors(
     annotations: Annotations, kind: ItemKind, documents: dict[str, Document]
 ) -> dict[str, dict[str, Vector]]:
     """The items' vectors as events hold them, with the models that made them."""
     vectors: dict[str, dict[str, Vector]] = {}
-    index = annotations.index_of(kind)
-    for item_id, stored in annotations.vectors.vectors(index, list(documents), VECTORS[kind]).items():
+    stored = annotations.vectors.vectors(annotations.index_of(kind), list(documents), VECTORS[kind])
+    for item_id, own in stored.items():
         document = documents[item_id]
         models = {"text": document.get("text_model")} if kind == "posts" else document.get("models") or {}
-        vectors[item_id] = {
-            name: Vector.of(values, str(models[name])) for name, values in stored.items() if models.get(name)
-        }
+        vectors[item_id] = {name: Vector.of(own[name], str(models[name])) for name in own if models.get(name)}
     return vectors
 
 
@@ -107,7 +99,7 @@ def _event(annotations: Annotations, batch: _Batch, draft: AnnotationDraft) -> A
     """Raises BadQuery or NotFound where the draft cannot be kept."""
     journal, kind = annotations.journal, batch.collection.kind
     annotations.check_label(draft.label, batch.collection)
-    if (draft.item_id, draft.label) in batch.contradicted:
+    if batch.signs[draft.item_id, draft.label] > 1:
         raise BadQuery("sign", "this request gives the item two signs", "Give one; two people send two requests")
     document = batch.documents.get(draft.item_id)
     if document is None:
@@ -141,11 +133,7 @@ def _summary(store: AnnotationStore, event: Annotation) -> dict[str, Any]:
     replaced = votes.pop(event.annotator, None)
     opposed = [name for name, vote in votes.items() if {vote.sign, event.sign} == {"positive", "negative"}]
     return {
-        "annotation_id": event.annotation_id,
-        "item_id": event.item_id,
-        "label": event.label,
-        "sign": event.sign,
-        "round": event.round,
+        **event.model_dump(include={"annotation_id", "item_id", "label", "sign", "round"}),
         "replaces": replaced.annotation_id if replaced else None,
         "disagrees_with": sorted(opposed),
     }
@@ -162,8 +150,6 @@ def undo(annotations: Annotations, annotation_id: str, annotator: str) -> dict[s
         raise BadQuery("annotator", problem, "Annotate the opposite in your own name: both are kept")
     if journal.reading(Collection.parse(annotation.collection), lambda store: store.is_undone(annotation_id)):
         return {"annotation_id": annotation_id, "outcome": "was undone before"}
-    event = AnnotationUndone(
-        annotation_id=annotation_id, collection=annotation.collection, annotator=annotator, undone_at=now()
-    )
-    journal.write([event])
+    own = annotation.model_dump(include={"annotation_id", "collection", "annotator"})
+    journal.write([AnnotationUndone(**own, undone_at=now())])
     return {"annotation_id": annotation_id, "outcome": "undone"}

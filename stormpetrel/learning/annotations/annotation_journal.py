@@ -1,8 +1,4 @@
-"""The annotations of all collections and the label catalogue, as the log has them.
-
-A write goes to the log first and returns when it has come back from there: so every process has the same annotations in
-the same order.
-"""
+"""The annotations of all collections and the label catalogue, as the log has them: in the same order everywhere."""
 
 from __future__ import annotations
 
@@ -74,5 +70,4 @@ class AnnotationJournal:
         """An annotation of any collection, undone or not."""
         self._wait_until_read()
         with self._lock:
-            annotations = (store.get(annotation_id) for store in self._stores.values())
-            return next((annotation for annotation in annotations if annotation is not None), None)
+            return next(filter(None, (store.get(annotation_id) for store in self._stores.values())), None)

@@ -40,10 +40,8 @@ class AnnotationStore:
     collection: Collection
     _annotations: dict[str, Annotation] = field(default_factory=dict)
     _undone: dict[str, AnnotationUndone] = field(default_factory=dict)
-    # (label, item, annotator) -> annotation ids in order
-    _ids: dict[tuple[str, str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
-    _items: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
-    _annotators: dict[tuple[str, str], dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
+    # label -> item -> annotator -> annotation ids in order
+    _ids: dict[str, dict[str, dict[str, list[str]]]] = field(default_factory=dict)
 
     def take(self, event: Annotation | AnnotationUndone) -> bool:
         """Whether anything has changed. An event that comes again (at least once) changes nothing."""
@@ -56,17 +54,17 @@ class AnnotationStore:
         if annotation_id in self._annotations:
             return False
         self._annotations[annotation_id] = event
-        self._ids[event.label, event.item_id, event.annotator].append(annotation_id)
-        self._items[event.label].setdefault(event.item_id)
-        self._annotators[event.label, event.item_id].setdefault(event.annotator)
+        annotators = self._ids.setdefault(event.label, {}).setdefault(event.item_id, {})
+        annotators.setdefault(event.annotator, []).append(annotation_id)
         return True
 
     def copy(self) -> AnnotationStore:
         """The same, for a reader that works while more events come in."""
-        ids = defaultdict(list, {key: list(ids) for key, ids in self._ids.items()})
-        items = defaultdict(dict, {label: dict(items) for label, items in self._items.items()})
-        annotators = defaultdict(dict, {key: dict(names) for key, names in self._annotators.items()})
-        return AnnotationStore(self.collection, dict(self._annotations), dict(self._undone), ids, items, annotators)
+        ids = {
+            label: {item: {name: list(own) for name, own in names.items()} for item, names in items.items()}
+            for label, items in self._ids.items()
+        }
+        return AnnotationStore(self.collection, dict(self._annotations), dict(self._undone), ids)
 
     def get(self, annotation_id: str) -> Annotation | None:
         return self._annotations.get(annotation_id)
@@ -76,7 +74,7 @@ class AnnotationStore:
 
     @property
     def labels(self) -> list[str]:
-        return sorted(self._items)
+        return sorted(self._ids)
 
     @property
     def standing(self) -> Iterator[Annotation]:
@@ -91,16 +89,15 @@ class AnnotationStore:
     def votes(self, label: str, item_id: str) -> dict[str, Annotation]:
         """The annotation of each annotator that stands for an item now."""
         votes = {}
-        for annotator in self._annotators.get((label, item_id), ()):
-            standing = [own_id for own_id in self._ids[label, item_id, annotator] if own_id not in self._undone]
-            if standing:
+        for annotator, ids in self._ids.get(label, {}).get(item_id, {}).items():
+            if standing := [own_id for own_id in ids if own_id not in self._undone]:
                 votes[annotator] = self._annotations[standing[-1]]
         return votes
 
     def consensus(self, label: str, *, until_round: int | None = None) -> list[ConsensusLabel]:
         """The items of a label in the order in which they were first annotated; of rounds up to `until_round`."""
         labels = []
-        for item_id in self._items.get(label, ()):
+        for item_id in self._ids.get(label, ()):
             votes = self.votes(label, item_id)
             if until_round is not None:
                 votes = {name: annotation for name, annotation in votes.items() if annotation.round <= until_round}
@@ -125,11 +122,9 @@ class AnnotationStore:
         pairs: list[dict[str, object]] = []
         for first, second in combinations(sorted(ratings), 2):
             items = sorted(ratings[first].keys() & ratings[second].keys())
-            if items:
-                signs = [(ratings[first][item], ratings[second][item]) for item in items]
-                agreed = sum(a == b for a, b in signs)
-                pair = {"annotators": [first, second], "items": len(items), "kappa": cohens_kappa(signs)}
-                pairs.append({**pair, "agree": agreed})
+            if signs := [(ratings[first][item], ratings[second][item]) for item in items]:
+                agreement = {"kappa": cohens_kappa(signs), "agree": sum(a == b for a, b in signs)}
+                pairs.append({"annotators": [first, second], "items": len(signs), **agreement})
         return pairs
 
 

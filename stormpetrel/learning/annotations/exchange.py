@@ -12,30 +12,19 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
 from stormpetrel.core.errors import BadQuery
-from stormpetrel.core.events import Annotation, AnnotationUndone
+from stormpetrel.core.events import Annotation, AnnotationUndone, Sign
 
 Format = Literal["csv", "coco", "stac"]
-FORMATS: tuple[Format, ...] = ("csv", "coco", "stac")
+FORMATS: tuple[Format, ...] = get_args(Format)
 LABEL_EXTENSION = "https://stac-extensions.github.io/label/v1.0.1/schema.json"
 COLUMNS = (
-    "annotation_id",
-    "collection",
-    "item_id",
-    "label",
-    "sign",
-    "annotator",
-    "scale_level",
-    "round",
-    "annotated_at",
-    "catalogue_version",
-    "undone_by",
-    "undone_at",
-    "vectors",
+    *("annotation_id", "collection", "item_id", "label", "sign", "annotator", "scale_level", "round"),
+    *("annotated_at", "catalogue_version", "undone_by", "undone_at", "vectors"),
 )
 STAC_PROPERTY = "stormpetrel:annotations"
 
@@ -62,11 +51,8 @@ class AnnotationRecord:
     def fields(self) -> dict[str, Any]:
         """Flat, JSON values."""
         undone = self.undone.model_dump(mode="json") if self.undone else {}
-        return {
-            **self.annotation.model_dump(mode="json", exclude={"schema_version"}),
-            "undone_by": undone.get("annotator"),
-            "undone_at": undone.get("undone_at"),
-        }
+        fields = self.annotation.model_dump(mode="json", exclude={"schema_version"})
+        return {**fields, "undone_by": undone.get("annotator"), "undone_at": undone.get("undone_at")}
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> AnnotationRecord:
@@ -75,13 +61,10 @@ class AnnotationRecord:
         annotation = Annotation.model_validate(own_fields)
         if not fields.get("undone_at"):
             return cls(annotation)
-        undone = AnnotationUndone(
-            annotation_id=annotation.annotation_id,
-            collection=annotation.collection,
-            annotator=str(fields["undone_by"]),
-            undone_at=fields["undone_at"],
+        of = annotation.model_dump(include={"annotation_id", "collection"})
+        return cls(
+            annotation, AnnotationUndone(**of, annotator=str(fields["undone_by"]), undone_at=fields["undone_at"])
         )
-        return cls(annotation, undone)
 
 
 Records = Sequence[AnnotationRecord]
@@ -104,46 +87,33 @@ def from_csv(text: str) -> list[dict[str, Any]]:
     missing = {"annotation_id", "item_id", "label", "sign"} - set(reader.fieldnames or ())
     if missing:
         raise BadQuery("body", f"the CSV has no column {', '.join(sorted(missing))}", f"Columns: {', '.join(COLUMNS)}")
-    rows = []
-    for row in reader:
-        fields = {name: value for name, value in row.items() if value not in ("", None)}
-        rows.append({**fields, "vectors": json.loads(fields.get("vectors", "{}"))})
-    return rows
+    rows = [{name: value for name, value in row.items() if value not in ("", None)} for row in reader]
+    return [{**fields, "vectors": json.loads(fields.get("vectors", "{}"))} for fields in rows]
 
 
 def to_coco(records: Records, contexts: Contexts) -> str:
     """COCO's images, categories and annotations: an image an item, a category a label; `attributes` holds the rest."""
-    annotations = [record.annotation for record in records]
-    images = {item_id: number for number, item_id in enumerate(dict.fromkeys(a.item_id for a in annotations), 1)}
-    labels = {label: number for number, label in enumerate(sorted({a.label for a in annotations}), 1)}
-    sizes = {a.item_id: a.scale_level for a in annotations}
+    sizes = {record.annotation.item_id: record.annotation.scale_level for record in records}
+    images = {item_id: number for number, item_id in enumerate(sizes, 1)}
+    labels = {label: number for number, label in enumerate(sorted({r.annotation.label for r in records}), 1)}
+
+    def image(item_id: str) -> dict[str, Any]:
+        size, time = sizes[item_id], contexts.get(item_id, NO_CONTEXT).time
+        return {"id": images[item_id], "file_name": item_id, "width": size, "height": size, "date_captured": time}
+
+    def annotation(number: int, record: AnnotationRecord) -> dict[str, Any]:
+        size = record.annotation.scale_level or 0
+        ids = {"image_id": images[record.annotation.item_id], "category_id": labels[record.annotation.label]}
+        area = {"bbox": [0, 0, size, size], "area": size**2, "iscrowd": 0}
+        return {"id": number, **ids, **area, "attributes": record.fields()}
+
     document = {
         "info": {"description": "Stormpetrel annotations", "version": "1.0"},
-        "images": [
-            {
-                "id": number,
-                "file_name": item_id,
-                "width": sizes[item_id],
-                "height": sizes[item_id],
-                "date_captured": contexts.get(item_id, NO_CONTEXT).time,
-            }
-            for item_id, number in images.items()
-        ],
+        "images": [image(item_id) for item_id in images],
         "categories": [
             {"id": number, "name": label, "supercategory": label.partition("/")[0]} for label, number in labels.items()
         ],
-        "annotations": [
-            {
-                "id": number,
-                "image_id": images[record.annotation.item_id],
-                "category_id": labels[record.annotation.label],
-                "bbox": [0, 0, record.annotation.scale_level or 0, record.annotation.scale_level or 0],
-                "area": (record.annotation.scale_level or 0) ** 2,
-                "iscrowd": 0,
-                "attributes": record.fields(),
-            }
-            for number, record in enumerate(records, 1)
-        ],
+        "annotations": [annotation(number, record) for number, record in enumerate(records, 1)],
     }
     return json.dumps(document, ensure_ascii=False)
 
@@ -175,10 +145,7 @@ def _stac_item(item_id: str, records: Records, context: ItemContext) -> dict[str
         "properties": {
             "datetime": context.time or records[-1].fields()["annotated_at"],
             "label:properties": ["label", "sign"],
-            "label:classes": [
-                {"name": "label", "classes": labels},
-                {"name": "sign", "classes": ["positive", "negative", "skip"]},
-            ],
+            "label:classes": [{"name": "label", "classes": labels}, {"name": "sign", "classes": get_args(Sign)}],
             "label:type": "vector",
             "label:tasks": ["classification"],
             "label:methods": ["manual"],
@@ -206,11 +173,11 @@ def read_records(text: str, form: Format) -> list[AnnotationRecord]:
     for number, fields in enumerate(rows, 1):
         try:
             records.append(AnnotationRecord.from_fields(fields))
-        except ValidationError as error:
-            fault = error.errors(include_url=False)[0]
-            where = ".".join(map(str, fault["loc"])) or "it"
-            raise BadQuery("body", f"annotation {number}: {where}: {fault['msg']}", "Nothing was imported") from error
         except (KeyError, TypeError, ValueError) as error:
-            raise BadQuery("body", f"annotation {number}: {error!r}", "Nothing was imported") from error
+            problem = repr(error)
+            if isinstance(error, ValidationError):
+                fault = error.errors(include_url=False)[0]
+                problem = f"{'.'.join(map(str, fault['loc'])) or 'it'}: {fault['msg']}"
+            raise BadQuery("body", f"annotation {number}: {problem}", "Nothing was imported") from error
     # Formats that group by item lose the order of the log; that of time comes closest.
     return sorted(records, key=lambda record: (record.annotation.annotated_at, record.annotation.annotation_id))

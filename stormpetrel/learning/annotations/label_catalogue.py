@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
@@ -13,7 +13,7 @@ from stormpetrel.core.errors import BadQuery, SetupError
 from stormpetrel.core.events import LabelDefined
 from stormpetrel.core.ids import ItemKind
 
-KINDS: tuple[ItemKind, ...] = ("patches", "posts")
+NOMENCLATURES = ("corine", "bigearthnet", "names")
 MAX_LEVELS = 6
 
 
@@ -55,8 +55,7 @@ class Catalogue:
     @property
     def labels(self) -> list[Label]:
         """Every label, by id."""
-        labels = self._labels
-        return [labels[label_id] for label_id in sorted(labels)]
+        return [label for _, label in sorted(self._labels.items())]
 
     def get(self, label_id: str) -> Label:
         """Raises BadQuery where there is no such label."""
@@ -64,11 +63,8 @@ class Catalogue:
         if label is None:
             similar = [other.id for other in self.labels if other.id.split("/")[-1] == label_id.split("/")[-1]]
             suggestion = f"; did you mean {' or '.join(similar)}?" if similar else ""
-            raise BadQuery(
-                "label",
-                f"{label_id!r} is not in the catalogue{suggestion}",
-                "GET /v1/labels lists them, POST /v1/labels defines one of your own",
-            )
+            remedy = "GET /v1/labels lists them, POST /v1/labels defines one of your own"
+            raise BadQuery("label", f"{label_id!r} is not in the catalogue{suggestion}", remedy)
         return label
 
     def of_kind(self, label_id: str, kind: str) -> Label:
@@ -93,9 +89,8 @@ class Catalogue:
 
     def define(self, event: LabelDefined) -> None:
         """Adds a user's label, or changes its title. Raises BadQuery as `check` does."""
-        label = Label(
-            event.label, event.title, self.check(event), description=event.description, defined_by=event.annotator
-        )
+        kind = self.check(event)
+        label = Label(event.label, event.title, kind, description=event.description, defined_by=event.annotator)
         self._labels = {**self._labels, event.label: label}
         self._definitions += 1
 
@@ -112,18 +107,8 @@ class Catalogue:
     def descriptions(self) -> list[dict[str, Any]]:
         """Every label as the API lists it."""
         return [
-            {
-                "label": label.id,
-                "title": label.title,
-                "kind": label.kind,
-                "level": label.level,
-                "parent": label.parent,
-                "corine": list(label.corine),
-                "bigearthnet": list(label.bigearthnet),
-                "names": list(label.names),
-                "description": label.description,
-                "defined_by": label.defined_by,
-            }
+            {("label" if name == "id" else name): value for name, value in vars(label).items()}
+            | {"level": label.level, "parent": label.parent}
             for label in self.labels
         ]
 
@@ -132,24 +117,17 @@ def read_catalogue(path: Path) -> Catalogue:
     """The catalogue of a YAML file. Raises SetupError where it is not one."""
     try:
         fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-        labels = [label for kind in KINDS for label in _labels(kind, fields.get(kind) or {}, "")]
+        labels = [label for kind in get_args(ItemKind) for label in _labels(kind, fields.get(kind) or {}, "")]
         return Catalogue(str(fields["version"]), labels)
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise SetupError(
-            f"{path} is no catalogue of labels ({error!r}); the one that came with it is an example"
-        ) from error
+        remedy = "the one that came with it is an example"
+        raise SetupError(f"{path} is no catalogue of labels ({error!r}); {remedy}") from error
 
 
 def _labels(kind: ItemKind, entries: Mapping[str, Mapping[str, Any]], prefix: str) -> Iterable[Label]:
     for name, fields in entries.items():
         path = f"{prefix}{name}"
-        yield Label(
-            path,
-            str(fields["title"]),
-            kind,
-            tuple(fields.get("corine", ())),
-            tuple(fields.get("bigearthnet", ())),
-            tuple(fields.get("names", ())),
-            str(fields.get("description", "")),
-        )
+        corine, bigearthnet, names = (tuple(fields.get(nomenclature, ())) for nomenclature in NOMENCLATURES)
+        description = str(fields.get("description", ""))
+        yield Label(path, str(fields["title"]), kind, corine, bigearthnet, names, description)
         yield from _labels(kind, fields.get("details") or {}, f"{path}/")

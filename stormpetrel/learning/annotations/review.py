@@ -44,11 +44,10 @@ def list_annotations(
 def agreement(annotations: Annotations, collection: Collection, label: str) -> dict[str, Any]:
     """Cohen's kappa of the label's annotators, pair by pair, and the items that they dispute."""
     annotations.check_label(label, collection)
-    items, pairs = annotations.journal.reading(
-        collection, lambda store: (store.consensus(label), store.agreement(label))
-    )
+    store = annotations.journal.store(collection)
+    items = store.consensus(label)
     disputed = [{"item_id": item.item_id, "votes": item.votes} for item in items if item.is_disputed]
-    return {"items": len(items), "pairs": pairs, "disputed": disputed}
+    return {"items": len(items), "pairs": store.agreement(label), "disputed": disputed}
 
 
 def list_labels(annotations: Annotations, kind: str | None, below: str | None) -> dict[str, Any]:
@@ -72,9 +71,8 @@ def define_label(annotations: Annotations, label: str, title: str, description: 
 
 def exchange_format(name: str) -> Format:
     """Raises NotFound where there is no such format."""
-    for known_format in FORMATS:
-        if known_format == name:
-            return known_format
+    if known_format := next((known for known in FORMATS if known == name), None):
+        return known_format
     raise NotFound(f"there is no format {name!r}; there are {', '.join(FORMATS)}")
 
 
@@ -110,18 +108,17 @@ def _contexts(
     documents = annotations.documents.get(collection.kind, ids)
     if collection.kind == "posts":
         return {item_id: ItemContext(time=document["created_at"]) for item_id, document in documents.items()}
-    contexts = {}
-    for item_id, document in documents.items():
-        ring = [list(point) for point in document["ring"]]
-        contexts[item_id] = ItemContext(
-            {"type": "Polygon", "coordinates": [ring]}, _bounds(ring), document["sensed_at"]
-        )
-    return contexts
+    rings = {item_id: [list(point) for point in document["ring"]] for item_id, document in documents.items()}
+    polygons = {item_id: {"type": "Polygon", "coordinates": [ring]} for item_id, ring in rings.items()}
+    return {
+        own_id: ItemContext(polygons[own_id], _bounds(rings[own_id]), documents[own_id]["sensed_at"])
+        for own_id in rings
+    }
 
 
 def _bounds(ring: list[list[float]]) -> list[float]:
     """(west, south, east, north) in degrees; west is larger than east across the antimeridian (RFC 7946, 5.2)."""
-    longitudes, latitudes = [point[0] for point in ring], [point[1] for point in ring]
+    longitudes, latitudes = zip(*ring, strict=True)
     west, east = min(longitudes), max(longitudes)
     if east - west > 180:
         west = min(longitude for longitude in longitudes if longitude > 0)

@@ -1,7 +1,6 @@
 """How good predictions are against a truth: precision, recall, F1, confusion, precision at k, average precision.
 
-The counts, precision, recall and F1 are scikit-learn's. Average precision is ours: it judges a ranking as it is shown,
-where scikit-learn averages over ties.
+Average precision is ours: it judges a ranking as it is shown, where scikit-learn averages over ties.
 """
 
 from __future__ import annotations

@@ -25,24 +25,26 @@ def validate(
 ) -> dict[str, Any]:
     """A report for each label. `truth` gives the classes of items by id, in the words of CORINE, BigEarthNet or the
     catalogue; without it each label is cross-validated over its annotations."""
+    catalogue = models.annotations.journal.catalogue
     for label in labels:
-        models.annotations.check_label(label, scope.collection)
-    learning, catalogue = models.active_learning(scope), models.annotations.journal.catalogue
+        catalogue.of_kind(label, scope.collection.kind)
+    learning = models.active_learning(scope)
     items = learning.items()
     if truth is None:
         reports = {label: held_out_report(learning, label, items, folds) for label in labels}
         return {"against": "held-out labels", "labels": reports}
     truths = {label: truth_of(truth, label, catalogue) for label in labels}
-    reports = {label: truth_report(learning, label, items, truths[label]) for label in labels}
-    between = confusion_report(learning, labels, items, truths) if len(labels) > 1 else None
-    return {"against": "given truth", "labels": reports, "between": between}
+    return {
+        "against": "given truth",
+        "labels": {label: truth_report(learning, label, items, truths[label]) for label in labels},
+        "between": confusion_report(learning, labels, items, truths) if len(labels) > 1 else None,
+    }
 
 
 def cross_validate(trained: TrainedModel, folds: int) -> dict[str, Any]:
     """Each label is predicted by a model that did not learn it. Raises BadQuery where there are too few."""
     examples, signs = trained.examples, trained.examples.signs
-    rarer = min(int((signs > 0).sum()), int((signs < 0).sum()))
-    if rarer < MINIMUM_OF_A_SIGN:
+    if (rarer := min(int((signs > 0).sum()), int((signs < 0).sum()))) < MINIMUM_OF_A_SIGN:
         remedy = f"Give {MINIMUM_OF_A_SIGN} of each sign, or a truth"
         raise BadQuery("label", f"it has {rarer} labels of one sign", remedy)
     fold_of = np.empty(len(signs), dtype=np.int64)
@@ -94,8 +96,7 @@ def truth_report(learning: ActiveLearning, label: str, items: Items, truth: Mapp
     for number in range(1, learning.store.last_round(label) + 1):
         trained = learning.train(label, items, until_round=number)
         scores = trained.ranker.scores(items.vectors[rows])
-        predicted = scores > 0 if trained.ranker.separates else np.zeros(len(rows), bool)
-        report = binary_report(is_, predicted, scores)
+        report = binary_report(is_, (scores > 0) & trained.ranker.separates, scores)
         curve.append({"round": number, "labels": len(trained.examples.signs), **report})
     return {**report, "curve": curve}
 
@@ -108,8 +109,8 @@ def confusion_report(
     classes = classify(learning, labels, items)[0][rows]
     true = [next((label for label in labels if truths[label].get(items.ids[row])), NONE) for row in rows.tolist()]
     predicted = [labels[index] if index >= 0 else NONE for index in classes.tolist()]
-    correct = sum(a == b for a, b in zip(true, predicted, strict=True))
-    return {"items": len(rows), "accuracy": round(correct / len(rows), 6), "confusion": confusion(true, predicted)}
+    accuracy = float(np.mean(np.array(true) == np.array(predicted)))
+    return {"items": len(rows), "accuracy": round(accuracy, 6), "confusion": confusion(true, predicted)}
 
 
 def _rows_in_scope(learning: ActiveLearning, items: Items, truth: Mapping[str, bool]) -> Rows:

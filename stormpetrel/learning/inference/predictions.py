@@ -32,9 +32,9 @@ def store_predictions(models: LabelModels, scope: Scope, label: str) -> dict[str
     if not trained.ranker.separates:
         raise BadQuery("label", "all its labels have one sign: there is no boundary yet", "Give one of the other sign")
     scores, version = trained.ranker.scores(items.vectors), trained.model.version
-    parts = -(-len(items) // ITEMS_A_PART)
-    for part in range(parts):
-        rows = slice(part * ITEMS_A_PART, (part + 1) * ITEMS_A_PART)
+    firsts = range(0, len(items), ITEMS_A_PART)
+    for part, first in enumerate(firsts, 1):
+        rows = slice(first, first + ITEMS_A_PART)
         event = ItemsLabelled(
             collection=str(scope.collection),
             label=label,
@@ -44,8 +44,8 @@ def store_predictions(models: LabelModels, scope: Scope, label: str) -> dict[str
             annotations=len(trained.examples.signs),
             item_ids=tuple(items.ids[rows]),
             scores=Vector.of(scores[rows], version),
-            part=part + 1,
-            parts=parts,
+            part=part,
+            parts=len(firsts),
             labelled_at=now(),
         )
         models.producer.publish(ITEMS_LABELLED, model_id(str(scope.collection), label), event)
@@ -87,8 +87,7 @@ def classify_scene(models: LabelModels, scope: Scope, labels: Sequence[str]) -> 
     catalogue = models.annotations.journal.catalogue
     titles = tuple(catalogue.of_kind(label, "patches").title for label in labels)
     learning = models.active_learning(scope)
-    in_scene = learning.items()
-    if not len(in_scene):
+    if not len(in_scene := learning.items()):
         level = f"patches of {scope.scale_level} px with a {scope.vector} vector"
         raise NotFound(f"scene {scope.predicate.scene_id!r} has no {level}")
     # The models are those of the whole collection; the map shows what they predict of one scene.

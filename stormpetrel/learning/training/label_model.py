@@ -1,9 +1,8 @@
 """The model of a label: one object, whether a round of active learning or the stream has trained it.
 
-Posts are told apart by a logistic regression, patches by a support vector ranker. Both are functions of their examples
-in order, so `version`, the hash of the examples, names the model wherever it is trained. What depends on where the
-model is used is no part of it: the threshold from which an item bears the label (a round takes it from the unlabelled
-items, the stream from its examples), and the width of the patches' kernel (the collection's).
+It is a function of its examples in order, so `version`, the hash of the examples, names it wherever it is trained. What
+depends on where it is used is no part of it: the threshold from which an item bears the label (a round takes it from
+the unlabelled items, the stream from its examples), and the width of the patches' kernel (the collection's).
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.core.ids import ItemKind
 from stormpetrel.learning.training.examples import Examples, Float32, Ranker, Signs
 from stormpetrel.learning.training.linear_model import LinearModel
 from stormpetrel.learning.training.relevance_model import fit_logistic
 from stormpetrel.learning.training.support_vector_ranker import SupportVectorRanker, fit, width_of
-from stormpetrel.learning.training.thresholds import best_cut
 
 ALGORITHM = 3  # raised when the same examples begin to make other models
 
@@ -37,8 +36,7 @@ class LabelModel:
 
 
 def initial_version(prior: LinearModel | None) -> str:
-    """The version before the first example: another algorithm or another prior makes other models of the same
-    examples."""
+    """The version before the first example: another algorithm or prior makes other models of the same examples."""
     digest = hashlib.sha256(str(ALGORITHM).encode())
     if prior is not None:
         digest.update(prior.weights.tobytes() + repr(prior.intercept).encode())
@@ -58,22 +56,17 @@ def training_version(vectors: Iterable[Float32], signs: Iterable[int], prior: Li
     return version
 
 
-def train_post_model(vectors: Float32, signs: Signs, prior: LinearModel | None, gamma: float) -> LabelModel:
-    """The model of a label of posts. Without examples it is the prior itself; with examples of one sign, likeness to
-    them (`gamma` is the width of that kernel)."""
+def train(kind: ItemKind, gamma: float, prior: LinearModel | None, vectors: Float32, signs: Signs) -> LabelModel:
+    """The model of a label of posts or patches; `gamma` is the width of the collection's kernel, which ranks patches,
+    and posts by likeness to examples of one sign. Without examples a label of posts has the prior itself."""
     ranker: LinearModel | SupportVectorRanker
     if not len(signs) and prior is not None:
         ranker = prior
-    elif len(set(signs.tolist())) < 2:
+    elif kind == "patches" or len(set(signs.tolist())) < 2:
         ranker = fit(vectors, signs, gamma)
     else:
         ranker = fit_logistic(vectors, signs, prior)
     return LabelModel(ranker, training_version(vectors, signs, prior))
-
-
-def train_patch_model(vectors: Float32, signs: Signs, gamma: float) -> LabelModel:
-    """The model of a label of patches; `gamma` is the width of the collection's kernel."""
-    return LabelModel(fit(vectors, signs, gamma), training_version(vectors, signs))
 
 
 def round_threshold(model: LabelModel, unlabelled: Float32) -> float:
@@ -86,6 +79,26 @@ def round_threshold(model: LabelModel, unlabelled: Float32) -> float:
     return float(np.log(cut / (1 - cut))) if 0 < cut < 1 else 0.0
 
 
+def best_cut(probabilities: NDArray[np.floating]) -> float:
+    """The probability from which on an item should be called positive, so that the expected macro F1 is the highest; at
+    least one item is. The plug-in rule (Dembczynski et al. 2017; Lipton et al. 2014): with calibrated probabilities the
+    expected counts of every cut are known, and F1 is at its best well away from .5 where one side is rare.
+
+    >>> best_cut(np.array([0.99, 0.98, 0.97, 0.6]))
+    0.97
+    """
+    ordered = np.sort(np.asarray(probabilities, dtype=np.float64))[::-1]
+    count, total = len(ordered), ordered.sum()
+    positives = np.arange(1, count + 1)  # how many items each cut calls positive
+    true_positives = np.cumsum(ordered)
+    f1_positive = 2 * true_positives / (positives + total)
+    true_negatives = (count - positives) - (total - true_positives)
+    f1_negative = 2 * true_negatives / np.maximum((count - positives) + (count - total), 1e-12)
+    # A cut takes all items that are equal to it: among equal ones only the last is a possible cut.
+    possible = np.append(ordered[1:] < ordered[:-1], True)
+    return float(ordered[int(np.argmax(np.where(possible, f1_positive + f1_negative, -1.0)))])
+
+
 def balanced_threshold(model: LinearModel, vectors: Float32, signs: NDArray[np.int_]) -> float:
     """The score half-way between the means of both signs' examples: both count alike, however many each has."""
     scores = vectors.astype(np.float64) @ model.weights + model.intercept
@@ -94,5 +107,5 @@ def balanced_threshold(model: LinearModel, vectors: Float32, signs: NDArray[np.i
 
 def round_ranker(examples: Examples, matrix: Float32, prior: LinearModel | None) -> Ranker:
     """The model of a label of posts in a round over `matrix`, with the round's threshold."""
-    model = train_post_model(examples.vectors, examples.signs, prior, width_of(matrix))
+    model = train("posts", width_of(matrix), prior, examples.vectors, examples.signs)
     return model.above(round_threshold(model, matrix[examples.unlabelled(len(matrix))]))

@@ -35,6 +35,7 @@ class LinearModel:
 
     weights: Float64
     intercept: float
+    separates = True  # its sign says which side of the label an item is on
 
     def score(self, vector: NDArray[np.floating]) -> float:
         """Positive on the label's side. The sum has one order, so that every process gets the same bits."""
@@ -43,11 +44,6 @@ class LinearModel:
     def probability(self, vector: NDArray[np.floating]) -> float:
         """The logistic of the score: from .5 on the item is on the label's side."""
         return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, self.score(vector)))))
-
-    @property
-    def separates(self) -> bool:
-        """Its sign says which side of the label an item is on."""
-        return True
 
     def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """The scores of rows at once, shape (rows,), in single precision: for ranking, not for bits."""

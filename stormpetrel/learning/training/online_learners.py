@@ -1,22 +1,23 @@
 """The stream's three learners of a label, and which of them predicts best.
 
 The *logistic* one is the label's model, the one that rounds of active learning rank with (`label_model`). Two
-challengers learn beside it: the *refitted* one is a linear support vector machine that is fitted on all labels again;
-the *incremental* one is River's logistic regression, which learns each label as it comes and never looks back; where
-its errors rise (DDM: Gama et al. 2004) it begins anew from the newest labels. All predict each label before they learn
-it (prequential evaluation: Gama et al. 2013). The learners are a function of the labels in their order: the same labels
-in the same order give the same model, bit for bit.
+challengers learn beside it: the *refitted* one is a linear support vector machine of all labels; the *incremental* one
+is River's logistic regression, which learns each label as it comes; where its errors rise (DDM: Gama et al. 2004) it
+begins anew from the newest labels. All predict each label before they learn it (prequential evaluation: Gama et al.
+2013). The same labels in the same order give the same models, bit for bit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.learning.training.examples import Float32
 from stormpetrel.learning.training.label_model import balanced_threshold, initial_version, next_version
 from stormpetrel.learning.training.linear_model import Float64, LinearModel, pack, unpack
 from stormpetrel.learning.training.relevance_model import fit_logistic
@@ -60,13 +61,6 @@ class PrequentialScore:
             "now": round(self.now, 6),
         }
 
-    def state(self) -> dict[str, Any]:
-        return {"seen": self.seen, "hits": self.hits, "fading": self.fading}
-
-    @classmethod
-    def restored(cls, state: Mapping[str, Any]) -> PrequentialScore:
-        return cls(dict(state["seen"]), dict(state["hits"]), dict(state["fading"]))
-
 
 class Learner:
     """The learners of one label of posts. `version` is that of the label's model."""
@@ -76,7 +70,7 @@ class Learner:
         self.version = initial_version(prior)
         self.drifts = 0
         self.prequential: dict[Name, PrequentialScore] = {name: PrequentialScore() for name in NAMES}
-        self._vectors: list[NDArray[np.float32]] = []
+        self._vectors: list[Float32] = []
         self._signs: list[int] = []
         self._fitted: dict[Name, LinearModel] = {}
         self._errors = ""  # of the incremental learner since it last began anew, as 0 and 1
@@ -85,27 +79,25 @@ class Learner:
     def __len__(self) -> int:
         return len(self._signs)
 
-    def learn(self, vector: NDArray[np.float32], sign: int) -> None:
+    def learn(self, vector: Float32, sign: int) -> None:
         """Lets the learners predict an example, then trains them with it; `sign` is 1 or -1."""
         for name in NAMES:
-            model = self.model(name)
-            if model is not None:
+            if model := self.model(name):
                 self.prequential[name].note(sign, (model.score(vector) >= 0) == (sign > 0))
         incremental = self.model("incremental")
-        error = "0" if ((incremental.score(vector) if incremental else 0.0) >= 0) == (sign > 0) else "1"
+        is_wrong = ((incremental.score(vector) if incremental else 0.0) >= 0) != (sign > 0)
         self._vectors.append(vector)
         self._signs.append(sign)
         self.version = next_version(self.version, vector, sign)
         self._learn_row(len(self._signs) - 1)
-        self._watch_drift(error)
+        self._watch_drift(is_wrong)
         if len(set(self._signs)) == 2 and (not self._fitted or self._refit_is_due()):
-            self._fitted = {"logistic": self._logistic(), "refitted": fit_linear_svm(*self._examples())}
+            machine = fit_linear_svm(np.stack(self._vectors), np.array(self._signs))
+            self._fitted = {"logistic": self._logistic(), "refitted": machine}
 
     def model(self, name: Name) -> LinearModel | None:
         """A learner as it stands; None where it has not seen both signs."""
-        if len(set(self._signs)) < 2:
-            return None
-        if name != "incremental":
+        if len(set(self._signs)) < 2 or name != "incremental":
             return self._fitted.get(name)
         return LinearModel(self._river_weights(), float(self._river.intercept))
 
@@ -121,8 +113,7 @@ class Learner:
     @property
     def served(self) -> LinearModel | None:
         """The model that serves. The logistic one has learned every label, whenever it was last refitted."""
-        serving = self.serving
-        if serving == "none":
+        if (serving := self.serving) == "none":
             return None
         return self._logistic() if serving == "logistic" and not self._refit_is_due() else self.model(serving)
 
@@ -136,16 +127,12 @@ class Learner:
             "intercept": float(self._river.intercept),
             "steps": int(self._river.optimizer.n_iterations),
             "fitted": {name: model.fields() for name, model in self._fitted.items()},
-            "prequential": {name: self.prequential[name].state() for name in NAMES},
+            "prequential": {name: asdict(self.prequential[name]) for name in NAMES},
         }
 
     @classmethod
     def restored(
-        cls,
-        state: Mapping[str, Any],
-        vectors: list[NDArray[np.float32]],
-        signs: list[int],
-        prior: LinearModel | None = None,
+        cls, state: Mapping[str, Any], vectors: list[Float32], signs: list[int], prior: LinearModel | None = None
     ) -> Learner:
         """The learner that `state` was taken of, with the examples that it had learned, in their order."""
         learner = cls(prior)
@@ -159,16 +146,14 @@ class Learner:
         learner._errors = str(state["errors"])
         for error in learner._errors:
             learner._drift.update(error == "1")
-        fitted = state["fitted"]
-        learner._fitted = {name: LinearModel.from_fields(fitted[name]) for name in NAMES if name in fitted}
-        learner.prequential = {name: PrequentialScore.restored(state["prequential"][name]) for name in NAMES}
+        learner._fitted = {name: LinearModel.from_fields(fields) for name, fields in state["fitted"].items()}
+        learner.prequential = {name: PrequentialScore(**deepcopy(state["prequential"][name])) for name in NAMES}
         return learner
 
     def _begin(self) -> None:
         from river import drift, linear_model, optim
 
-        optimizer = optim.SGD(LEARNING_RATE)
-        self._river = linear_model.LogisticRegression(optimizer=optimizer, intercept_lr=LEARNING_RATE / 10)
+        self._river = linear_model.LogisticRegression(optim.SGD(LEARNING_RATE), intercept_lr=LEARNING_RATE / 10)
         self._drift = drift.binary.DDM()
         self._errors = ""
 
@@ -176,25 +161,21 @@ class Learner:
         weights, dimensions = self._river.weights, len(self._vectors[0]) if self._vectors else 0
         return np.array([weights.get(at, 0.0) for at in range(dimensions)], dtype=np.float64)
 
-    def _examples(self) -> tuple[NDArray[np.float32], NDArray[np.int_]]:
-        return np.stack(self._vectors), np.array(self._signs)
-
     def _logistic(self) -> LinearModel:
         """The label's model of all examples; the stream's threshold counts both signs alike."""
-        vectors, signs = self._examples()
+        vectors, signs = np.stack(self._vectors), np.array(self._signs)
         model = fit_logistic(vectors, signs, self._prior)
         return model.above(balanced_threshold(model, vectors, signs))
 
     def _learn_row(self, row: int) -> None:
         """One step; the rarer sign of what was learned so far weighs as much as the other."""
         sign, signs = self._signs[row], self._signs[: row + 1]
-        weight = len(signs) / (2 * signs.count(sign))
         example = dict(enumerate(self._vectors[row].astype(np.float64).tolist()))
-        self._river.learn_one(example, sign > 0, w=weight)
+        self._river.learn_one(example, sign > 0, w=len(signs) / (2 * signs.count(sign)))
 
-    def _watch_drift(self, error: str) -> None:
-        self._errors += error
-        self._drift.update(error == "1")
+    def _watch_drift(self, is_wrong: bool) -> None:
+        self._errors += "1" if is_wrong else "0"
+        self._drift.update(is_wrong)
         if self._drift.drift_detected:
             self.drifts += 1
             self._begin()
@@ -202,8 +183,7 @@ class Learner:
                 self._learn_row(row)
 
     def _refit_is_due(self) -> bool:
-        count = len(self._signs)
-        return count <= REFIT_EACH or count % (count // 50) == 0
+        return len(self) <= REFIT_EACH or len(self) % (len(self) // 50) == 0
 
 
 def load_learners() -> None:
@@ -213,7 +193,7 @@ def load_learners() -> None:
         learner.learn(np.array([sign, 1], dtype=np.float32), sign)
 
 
-def fit_linear_svm(vectors: NDArray[np.float32], signs: NDArray[np.int_]) -> LinearModel:
+def fit_linear_svm(vectors: Float32, signs: NDArray[np.int_]) -> LinearModel:
     """A linear support vector machine (C = 1, balanced) of all examples, both signs among them."""
     from sklearn.svm import SVC
 

@@ -1,8 +1,7 @@
 """The regression that tells the posts of a label from others: what people annotated, beside what other events teach.
 
 It is a logistic regression of the text vector and, where the label has a prior, of the prior's log odds: a linear model
-that was learned from whole labelled events before this one. Folded together they are one linear model again. On posts
-it beats the support vector ranker of patches (ARCHITECTURE.md has the figures).
+that was learned from whole labelled events before this one. Folded together they are one linear model again.
 """
 
 from __future__ import annotations
@@ -82,5 +81,4 @@ def prior_for(prior: Prior | None, kind: str, label: str, vector_model: str | No
     are of another text model than the prior (`vector_model` is None where there are no examples)."""
     if prior is None or kind != "posts" or label != prior.label:
         return None
-    fits = vector_model is None or vector_model.partition("@")[0] == prior.text_model
-    return prior.model if fits else None
+    return prior.model if vector_model is None or vector_model.partition("@")[0] == prior.text_model else None

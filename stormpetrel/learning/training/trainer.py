@@ -1,17 +1,14 @@
 """From annotation events to published models: the annotations of all collections, and the model of each label.
 
-A model is a function of the annotations that stand, in the order of the log. What merely came last is learned on top;
+A model is a function of the annotations that stand, in the order of the log: what merely came last is learned on top;
 an undo, or a changed annotation, has the label learned again from its first example. So a replay of the topic makes the
-same models, whatever was killed in between.
-
-The stream serves the models of posts alone. Of a patches' label the trainer publishes the version and what it was
-learned from, without weights: rounds fit the ranker themselves, with the kernel's width of the collection.
+same models. Of a patches' label only the version and what it was learned from are published: rounds fit that ranker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import structlog
 
@@ -27,6 +24,7 @@ from stormpetrel.learning.training.relevance_model import Prior, prior_for
 log = structlog.get_logger()
 TRAINING_VECTOR = {"posts": "text", "patches": "fused"}  # the vector that the models of such a collection learn from
 Key = tuple[str, str]  # collection, label
+ExampleKeys = list[tuple[int, str]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class TrainingSet:
         vectors = [item.newest.vectors[name] for item in examples]
         return cls(examples, vectors, prior_for(prior, store.collection.kind, label, model))
 
-    def keys(self) -> list[tuple[int, str]]:
+    def keys(self) -> ExampleKeys:
         """What makes each example another one: its sign and its vector."""
         return [(item.sign, vector.data) for item, vector in zip(self.examples, self.vectors, strict=True)]
 
@@ -57,14 +55,6 @@ class TrainingSet:
         return training_version(vectors, (item.sign for item in self.examples[:count]), self.prior)
 
 
-@dataclass
-class _TrainedLearner:
-    """A learner, and the examples that it learned from, in order."""
-
-    learner: Learner
-    keys: list[tuple[int, str]] = field(default_factory=list)
-
-
 class Trainer:
     """All collections' annotations and learners; `prior` is what other events teach of a label of posts. One thread at
     a time."""
@@ -72,7 +62,7 @@ class Trainer:
     def __init__(self, prior: Prior | None = None) -> None:
         self._prior = prior
         self._stores: dict[str, AnnotationStore] = {}
-        self._trained: dict[Key, _TrainedLearner] = {}
+        self._trained: dict[Key, tuple[Learner, ExampleKeys]] = {}  # with the examples that it learned from, in order
         self._snapshots: dict[Key, ModelUpdated] = {}
         self._positions: dict[str, tuple[int, int]] = {}
         self._next: dict[int, int] = {}
@@ -83,7 +73,7 @@ class Trainer:
 
     def take(self, event: Annotation | AnnotationUndone | LabelDefined, position: tuple[int, int]) -> set[Key]:
         """The models that an event changes; `position` is (partition, offset)."""
-        self._next[position[0]] = max(self._next.get(position[0], 0), position[1] + 1)
+        self.pass_over(*position)
         if isinstance(event, LabelDefined):
             return set()
         collection = event.collection
@@ -100,7 +90,7 @@ class Trainer:
         return offset > self._next.get(partition, 0)
 
     def pass_over(self, partition: int, offset: int) -> None:
-        """A record that cannot be read teaches nothing."""
+        """A record that is read, or that cannot be read and teaches nothing."""
         self._next[partition] = max(self._next.get(partition, 0), offset + 1)
 
     @property
@@ -141,32 +131,29 @@ class Trainer:
 
     def _learner(self, key: Key, training_set: TrainingSet) -> Learner:
         """The label's learner, trained with all examples."""
-        keys, trained = training_set.keys(), self._trained.get(key)
+        keys = training_set.keys()
+        learner, learned = self._trained.get(key, (None, []))
         # A learner that began without a prior must not go on where the examples' vectors now fit one.
-        if trained is None or not trained.keys or keys[: len(trained.keys)] != trained.keys:
-            trained = self._from_snapshot(key, training_set) or _TrainedLearner(Learner(training_set.prior))
-            self._trained[key] = trained
-        start = len(trained.keys)
+        if learner is None or not learned or keys[: len(learned)] != learned:
+            learner = self._from_snapshot(key, training_set) or Learner(training_set.prior)
+        start = len(learner)
         for item, vector in zip(training_set.examples[start:], training_set.vectors[start:], strict=True):
-            trained.learner.learn(vector.values(), item.sign)
-        trained.keys = keys
-        return trained.learner
+            learner.learn(vector.values(), item.sign)
+        self._trained[key] = learner, keys
+        return learner
 
-    def _from_snapshot(self, key: Key, training_set: TrainingSet) -> _TrainedLearner | None:
+    def _from_snapshot(self, key: Key, training_set: TrainingSet) -> Learner | None:
         """The learner as it was published, where it learned just the first of these examples."""
-        snapshot, count = self._snapshots.get(key), len(training_set.examples)
-        if snapshot is None or snapshot.annotations > count:
+        snapshot = self._snapshots.get(key)
+        if snapshot is None or snapshot.annotations > len(training_set.examples):
             return None
         count = snapshot.annotations
         if training_set.version(count) != snapshot.model_version:
             return None
-        vectors: Sequence[Vector] = training_set.vectors[:count]
+        vectors = [vector.values() for vector in training_set.vectors[:count]]
         signs = [item.sign for item in training_set.examples[:count]]
         try:
-            learner = Learner.restored(
-                snapshot.state, [vector.values() for vector in vectors], signs, training_set.prior
-            )
+            return Learner.restored(snapshot.state, vectors, signs, training_set.prior)
         except (KeyError, TypeError, ValueError, MalformedRecord) as error:
             log.warning("a published model cannot be continued; it is learned again", reason=repr(error))
             return None
-        return _TrainedLearner(learner, training_set.keys()[:count])

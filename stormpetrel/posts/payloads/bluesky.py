@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from stormpetrel.core.events import Media, Post, PostDeleted, PostEvent
-from stormpetrel.posts.payloads.times import moment
+from stormpetrel.posts.payloads.fields import Json, moment
 
-Json = dict[str, Any]
 POSTS = "app.bsky.feed.post"
 
 
@@ -19,10 +17,7 @@ def recognises(record: Json) -> bool:
 
 def normalise(record: Json, ingested_at: datetime) -> Iterator[PostEvent]:
     """The post that a commit creates or changes, or its deletion; nothing for other kinds and collections."""
-    if record["kind"] != "commit":
-        return
-    commit = record["commit"]
-    if commit["collection"] != POSTS:
+    if record["kind"] != "commit" or (commit := record["commit"])["collection"] != POSTS:
         return
     did, key = record["did"], commit["rkey"]
     post_id = f"bsky:{did}/{key}"

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 import orjson
 
 from stormpetrel.core.events import Media, Post, PostDeleted, PostEvent
-from stormpetrel.posts.payloads.times import moment
+from stormpetrel.posts.payloads.fields import Json, identifier, media_kind, moment
 from stormpetrel.posts.text.clean import from_html
-
-Json = dict[str, Any]
-KINDS = {"image": "photo", "video": "video", "gifv": "video"}
 
 
 def recognises(record: Json) -> bool:
@@ -28,14 +24,8 @@ def normalise(record: Json, ingested_at: datetime) -> Iterator[PostEvent]:
         payload = record["payload"]
         yield _post(orjson.loads(payload) if isinstance(payload, str) else payload, ingested_at)
     elif record["event"] == "delete":
-        yield PostDeleted(post_id=_id(record["payload"]), source="mastodon", deleted_at=ingested_at)
-
-
-def _id(status_id: Any) -> str:
-    """The streaming server's local id: a deletion names no other."""
-    if not str(status_id):
-        raise ValueError("the id is empty")
-    return f"mastodon:{status_id}"
+        # The streaming server's local id: a deletion names no other.
+        yield PostDeleted(post_id=identifier("mastodon", record["payload"]), source="mastodon", deleted_at=ingested_at)
 
 
 def _post(status: Json, ingested_at: datetime) -> Post:
@@ -44,7 +34,7 @@ def _post(status: Json, ingested_at: datetime) -> Post:
     warning = f"{content['spoiler_text']}\n" if content.get("spoiler_text") else ""
     account = status.get("account") or {}
     return Post(
-        post_id=_id(status["id"]),
+        post_id=identifier("mastodon", status["id"]),
         source="mastodon",
         text=warning + from_html(content["content"]),
         created_at=moment(status["created_at"]),
@@ -52,13 +42,13 @@ def _post(status: Json, ingested_at: datetime) -> Post:
         author_id=f"mastodon:{account['id']}" if account.get("id") else None,
         declared_language=content.get("language"),
         media=tuple(_media(content)),
-        repost_of=_id(boosted["id"]) if boosted else None,
-        reply_to=_id(status["in_reply_to_id"]) if status.get("in_reply_to_id") else None,
+        repost_of=identifier("mastodon", boosted["id"]) if boosted else None,
+        reply_to=identifier("mastodon", status["in_reply_to_id"]) if status.get("in_reply_to_id") else None,
         url=status.get("url") or status.get("uri"),
     )
 
 
 def _media(status: Json) -> Iterator[Media]:
     for attachment in status.get("media_attachments") or []:
-        kind: Any = KINDS.get(str(attachment.get("type")), "other")
+        kind = media_kind(attachment.get("type"))
         yield Media(kind=kind, url=attachment.get("url"), alt_text=attachment.get("description"))

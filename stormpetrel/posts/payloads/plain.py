@@ -10,9 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from stormpetrel.core.events import Media, NativePlace, Post
-from stormpetrel.posts.payloads.times import moment
-
-Json = dict[str, Any]
+from stormpetrel.posts.payloads.fields import Json, identifier, moment
 
 
 def recognises(record: Json) -> bool:
@@ -21,11 +19,8 @@ def recognises(record: Json) -> bool:
 
 def normalise(record: Json, ingested_at: datetime) -> Iterator[Post]:
     """One post. Its point is `longitude`/`latitude`, `lon`/`lat`, or a GeoJSON `coordinates`."""
-    record_id = str(record["id"])
-    if not record_id:
-        raise ValueError("the id is empty")
     yield Post(
-        post_id=f"file:{record_id.removeprefix('file:')}",
+        post_id=identifier("file", str(record["id"]).removeprefix("file:")),
         source="file",
         text=record["text"],
         created_at=moment(record["created_at"]),

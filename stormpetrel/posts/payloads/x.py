@@ -8,10 +8,7 @@ from typing import Any
 
 from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import Media, NativePlace, Post
-from stormpetrel.posts.payloads.times import moment
-
-Json = dict[str, Any]
-KINDS = {"photo": "photo", "video": "video", "animated_gif": "video"}
+from stormpetrel.posts.payloads.fields import Json, identifier, media_kind, moment
 
 
 def recognises(record: Json) -> bool:
@@ -33,7 +30,7 @@ def _post(tweet: Json, includes: Json, tags: tuple[str, ...], ingested_at: datet
     referenced = {reference["type"]: str(reference["id"]) for reference in tweet.get("referenced_tweets") or []}
     user = _included(includes, "users", "id", tweet.get("author_id")) or {}
     return Post(
-        post_id=f"x:{_identifier(tweet)}",
+        post_id=identifier("x", tweet["id"]),
         source="x",
         text=_full_text(tweet, includes, referenced.get("retweeted")),
         created_at=moment(tweet["created_at"]),
@@ -50,20 +47,10 @@ def _post(tweet: Json, includes: Json, tags: tuple[str, ...], ingested_at: datet
     )
 
 
-def _identifier(tweet: Json) -> str:
-    tweet_id = str(tweet["id"])
-    if not tweet_id:
-        raise ValueError("the id is empty")
-    return tweet_id
-
-
-def _full_text(tweet: Json, includes: Json, retweeted: str | None) -> str:
+def _full_text(tweet: Json, includes: Json, retweeted: str | None) -> Any:
     """The text that X truncates in retweets and long posts."""
-    original = _included(includes, "tweets", "id", retweeted) if retweeted else None
-    source = original or tweet
-    note = source.get("note_tweet") or {}
-    text: str = note.get("text") or source["text"]
-    return text
+    original = _included(includes, "tweets", "id", retweeted) or tweet
+    return (original.get("note_tweet") or {}).get("text") or original["text"]
 
 
 def _included(includes: Json, kind: str, key: str, value: Any) -> Json | None:
@@ -71,13 +58,12 @@ def _included(includes: Json, kind: str, key: str, value: Any) -> Json | None:
 
 
 def _native_place(geo: Json, includes: Json) -> NativePlace | None:
-    place = _included(includes, "places", "id", geo.get("place_id"))
-    name = place.get("full_name") if place else None
+    place = _included(includes, "places", "id", geo.get("place_id")) or {}
+    name = place.get("full_name")
     point = (geo.get("coordinates") or {}).get("coordinates")
     if point:
         return NativePlace(longitude=point[0], latitude=point[1], name=name)
-    box = ((place or {}).get("geo") or {}).get("bbox")
-    if not box:
+    if not (box := (place.get("geo") or {}).get("bbox")):
         return None
     west, south, east, north = box
     return NativePlace(longitude=(west + east) / 2, latitude=(south + north) / 2, name=name, precise=False)
@@ -86,5 +72,5 @@ def _native_place(geo: Json, includes: Json) -> NativePlace | None:
 def _media(tweet: Json, includes: Json) -> Iterator[Media]:
     for key in (tweet.get("attachments") or {}).get("media_keys") or []:
         media = _included(includes, "media", "media_key", key) or {}
-        kind: Any = KINDS.get(str(media.get("type")), "other")
-        yield Media(kind=kind, url=media.get("url") or media.get("preview_image_url"), alt_text=media.get("alt_text"))
+        url = media.get("url") or media.get("preview_image_url")
+        yield Media(kind=media_kind(media.get("type")), url=url, alt_text=media.get("alt_text"))

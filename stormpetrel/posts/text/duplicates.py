@@ -36,7 +36,7 @@ class NearDuplicate:
 class _Fingerprint:
     canonical_text: str
     numbers: frozenset[str]
-    signature: NDArray[np.uint32] | None
+    signature: NDArray[np.uint32]
     buckets: tuple[tuple[int, bytes], ...]
 
 
@@ -44,7 +44,7 @@ def _fingerprint(text: str) -> _Fingerprint:
     canonical_text = canonical(text)
     words = canonical_text.split()
     if len(words) < MIN_WORDS:
-        return _Fingerprint(canonical_text, frozenset(), None, ())
+        return _Fingerprint(canonical_text, frozenset(), np.empty(0, np.uint32), ())
     sketch = RMinHash(num_perm=PERMUTATIONS, seed=SEED)
     sketch.update([f"{first} {second}" for first, second in pairwise(words)])
     signature = np.array(sketch.digest(), dtype=np.uint32)
@@ -87,8 +87,7 @@ class DuplicateWindow:
 
     def forget(self, post_id: str) -> None:
         """Removes an original, because it failed or was deleted."""
-        fingerprint = self._originals.pop(post_id, None)
-        if fingerprint is None:
+        if (fingerprint := self._originals.pop(post_id, None)) is None:
             return
         self._ids_by_text.pop(fingerprint.canonical_text, None)
         for bucket in fingerprint.buckets:
@@ -105,15 +104,11 @@ class DuplicateWindow:
             self.forget(next(iter(self._originals)))
 
     def _most_similar(self, fingerprint: _Fingerprint) -> NearDuplicate | None:
-        if fingerprint.signature is None:
-            return None
         candidates = {post_id for bucket in fingerprint.buckets for post_id in self._buckets.get(bucket, ())}
-        best: NearDuplicate | None = None
-        for post_id in sorted(candidates):
-            original = self._originals[post_id]
-            if original.signature is None or original.numbers != fingerprint.numbers:
-                continue
-            similarity = float(np.mean(original.signature == fingerprint.signature))
-            if similarity >= self.similarity and (best is None or similarity > best.similarity):
-                best = NearDuplicate(post_id, similarity)
-        return best
+        duplicates = [
+            NearDuplicate(post_id, float(np.mean(original.signature == fingerprint.signature)))
+            for post_id in sorted(candidates)
+            if (original := self._originals[post_id]).numbers == fingerprint.numbers
+        ]
+        best = max(duplicates, key=lambda duplicate: duplicate.similarity, default=None)
+        return best if best and best.similarity >= self.similarity else None

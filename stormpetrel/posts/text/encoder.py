@@ -3,58 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.core.errors import ModelUnavailable
-from stormpetrel.models.export import export_model
-from stormpetrel.models.model_store import REMEDY, model_directory, open_graph, read_checked
+from stormpetrel.models.model_store import model_directory, open_graph
+from stormpetrel.posts.exported_model import Manifest, export
 
-EXPORTER = Path(__file__).with_name("export.py")
-FILES = ("model.onnx", "tokenizer.json")
 MAX_BATCH_TOKENS = 1024  # with padding: the model's memory grows with them
 MAX_LENGTH_RATIO = 1.25  # of the longest text of a batch to its shortest
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """Describes an exported model. `version` names its exact weights; events and API responses carry it."""
-
-    model: str
-    dimensions: int
+class TextManifest(Manifest):
+    KIND = "text model"
+    FILES = ("model.onnx", "tokenizer.json")
     max_length: int
     inputs: tuple[str, ...]
     pad_id: int
-    pad_token: str
-    sha256: dict[str, str]
-
-    @property
-    def version(self) -> str:
-        return f"{self.model}@{self.sha256['model.onnx'][:12]}"
 
 
-def read_manifest(directory: Path) -> Manifest:
-    """The manifest of an exported model. Raises ModelUnavailable where a file is missing or its checksum differs."""
-    fields = read_checked(directory, FILES)
-    try:
-        return Manifest(
-            **{key: fields[key] for key in ("model", "dimensions", "max_length", "pad_id", "pad_token", "sha256")},
-            inputs=tuple(fields["inputs"]),
-        )
-    except (KeyError, TypeError) as error:
-        raise ModelUnavailable(f"{directory} holds no text model ({error!r}). {REMEDY}") from error
-
-
-def is_text_model_cached(cache: Path, name: str) -> bool:
-    """Whether the text model is in the cache, complete and with the right checksums."""
-    try:
-        return read_manifest(model_directory(cache, name)).model == name
-    except ModelUnavailable:
-        return False
+read_manifest = TextManifest.read
 
 
 def ensure_text_model(cache: Path, name: str, say: Callable[[str], None]) -> Path:
@@ -62,11 +33,9 @@ def ensure_text_model(cache: Path, name: str, say: Callable[[str], None]) -> Pat
 
     Raises SetupError where it cannot be exported.
     """
-    directory = model_directory(cache, name)
-    if not is_text_model_cached(cache, name):
-        export_model(EXPORTER, cache, name, say)
-        read_manifest(directory)
-    return directory
+    if TextManifest.cached(cache, name) is None:
+        export(cache, name, say)
+    return model_directory(cache, name)
 
 
 class TextEncoder:
@@ -76,19 +45,12 @@ class TextEncoder:
         from tokenizers import Tokenizer
 
         self.manifest = read_manifest(directory)
+        self.version, self.dimensions = self.manifest.version, self.manifest.dimensions
         self.batch_size = batch_size
         self._session = open_graph(directory / "model.onnx", threads)
         self._tokenizer: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))
         self._tokenizer.enable_truncation(self.manifest.max_length)
         self._tokenizer.no_padding()
-
-    @property
-    def version(self) -> str:
-        return self.manifest.version
-
-    @property
-    def dimensions(self) -> int:
-        return self.manifest.dimensions
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors, float32, shape (len(texts), dimensions), in the order of the texts."""
@@ -100,13 +62,10 @@ class TextEncoder:
 
     def _feed(self, tokens: Sequence[Sequence[int]]) -> dict[str, NDArray[np.int64]]:
         """The model's inputs, int64, shape (texts, longest of them)."""
-        shape = (len(tokens), max(map(len, tokens)))
-        ids = np.full(shape, self.manifest.pad_id, dtype=np.int64)
-        mask = np.zeros(shape, dtype=np.int64)
-        for row, text in enumerate(tokens):
-            ids[row, : len(text)] = text
-            mask[row, : len(text)] = 1
-        columns = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros(shape, dtype=np.int64)}
+        padded = zip(*zip_longest(*tokens, fillvalue=self.manifest.pad_id), strict=True)
+        ids = np.array(list(padded), dtype=np.int64)
+        mask = np.arange(ids.shape[1]) < np.array([[len(text)] for text in tokens])
+        columns = {"input_ids": ids, "attention_mask": mask.astype(np.int64), "token_type_ids": np.zeros_like(ids)}
         return {name: columns[name] for name in self.manifest.inputs}
 
 

@@ -20,39 +20,14 @@ WORD = re.compile(r"\w+")
 K1 = 1.2
 B = 0.5  # posts are short and of similar length: weaker normalisation than the usual 0.75
 AVERAGE_LENGTH = 20.6  # words a post, over 11,544 crisis tweets; fixed, so that weights stay comparable
-STEMMERS = {
-    "ar": "arabic",
-    "ca": "catalan",
-    "da": "danish",
-    "de": "german",
-    "el": "greek",
-    "en": "english",
-    "es": "spanish",
-    "fi": "finnish",
-    "fr": "french",
-    "hi": "hindi",
-    "hu": "hungarian",
-    "id": "indonesian",
-    "it": "italian",
-    "lt": "lithuanian",
-    "ne": "nepali",
-    "nl": "dutch",
-    "no": "norwegian",
-    "pt": "portuguese",
-    "ro": "romanian",
-    "ru": "russian",
-    "sr": "serbian",
-    "sv": "swedish",
-    "ta": "tamil",
-    "tr": "turkish",
-}
+STEMMED = "ar ca da de el en es fi fr hi hu id it lt ne nl no pt ro ru sr sv ta tr"  # the languages with a stemmer
 
 
 @cache
 def _stemmer(language: str) -> Any | None:
     import Stemmer
 
-    return Stemmer.Stemmer(STEMMERS[language]) if language in STEMMERS else None
+    return Stemmer.Stemmer(language) if language in STEMMED.split() else None
 
 
 def _fold(word: str) -> str:
@@ -71,10 +46,6 @@ def stems(text: str, language: str) -> list[str]:
     return [_fold(stem) for stem in (stemmer.stemWords(words) if stemmer else words)]
 
 
-def _index(stem: str) -> int:
-    return zlib.crc32(stem.encode())
-
-
 def document_terms(text: str, language: str) -> TermWeights | None:
     """The BM25 weights of a post's stems; None where it has no word.
 
@@ -88,7 +59,7 @@ def document_terms(text: str, language: str) -> TermWeights | None:
     norm = K1 * (1 - B + B * len(folded) / AVERAGE_LENGTH)
     weights: dict[int, float] = {}
     for word, count in [*counts.items(), *Counter(folded).items()]:
-        weights.setdefault(_index(word), count * (K1 + 1) / (count + norm))
+        weights.setdefault(zlib.crc32(word.encode()), count * (K1 + 1) / (count + norm))
     indices = sorted(weights)
     return TermWeights(indices=tuple(indices), values=tuple(round(weights[index], 5) for index in indices))
 
@@ -97,5 +68,5 @@ def query_terms(text: str, languages: Sequence[str]) -> TermWeights | None:
     """Weight 1 for each word of a query, unstemmed and stemmed by each of `languages`; None without words."""
     unstemmed = {_fold(word) for word in WORD.findall(text)}
     stemmed = {stem for language in languages for stem in stems(text, language)}
-    indices = sorted({_index(term) for term in unstemmed | stemmed})
+    indices = sorted({zlib.crc32(term.encode()) for term in unstemmed | stemmed})
     return TermWeights(indices=tuple(indices), values=(1.0,) * len(indices)) if indices else None

@@ -9,53 +9,34 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-from stormpetrel.core.errors import ModelUnavailable
-from stormpetrel.models.export import export_model
-from stormpetrel.models.model_store import REMEDY, model_directory, open_graph, read_checked
+from stormpetrel.models.model_store import model_directory, open_graph
+from stormpetrel.posts.exported_model import Manifest, export
 from stormpetrel.posts.vision.model import VisualFeatures
 from stormpetrel.posts.vision.pictures import Picture
 
-EXPORTER = Path(__file__).with_name("export.py")
-FILES = ("image.onnx", "prompts.npy")
 LOGIT_SCALE = 100.0  # of CLIP's training: scores are a softmax over 100 times the cosine
 MIN_SCORE = 0.01
 
 
-class ClipManifest(BaseModel):
-    """Describes an exported CLIP model; `concepts` are the names whose prompts were encoded, in order."""
+class ClipManifest(Manifest):
+    """`concepts` are the names whose prompts were encoded, in order."""
 
-    model_config = ConfigDict(frozen=True)
-    model: str
-    dimensions: int
+    KIND = "CLIP model"
+    FILES = ("image.onnx", "prompts.npy")
     size: int
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     concepts: tuple[str, ...]
-    sha256: dict[str, str]
-
-    @property
-    def version(self) -> str:
-        return f"{self.model}@{self.sha256['image.onnx'][:12]}"
 
 
-def read_clip_manifest(directory: Path) -> ClipManifest:
-    """Raises ModelUnavailable where a file is missing or its checksum differs."""
-    fields = read_checked(directory, FILES)
-    try:
-        return ClipManifest.model_validate(fields)
-    except ValidationError as error:
-        raise ModelUnavailable(f"{directory} holds no CLIP model ({error}). {REMEDY}") from error
+read_clip_manifest = ClipManifest.read
 
 
 def is_clip_cached(cache: Path, name: str, concepts: Sequence[str]) -> bool:
     """Whether the CLIP model is in the cache, complete, with the prompts of these concepts."""
-    try:
-        manifest = read_clip_manifest(model_directory(cache, name))
-    except ModelUnavailable:
-        return False
-    return manifest.model == name and list(manifest.concepts) == list(concepts)
+    manifest = ClipManifest.cached(cache, name)
+    return manifest is not None and manifest.concepts == tuple(concepts)
 
 
 def ensure_clip(
@@ -63,14 +44,12 @@ def ensure_clip(
 ) -> Path:
     """The CLIP model's folder in the cache; the model is exported first where it is missing, damaged or of other
     concepts, by `python` where it is given. Raises SetupError where it cannot be exported."""
-    directory = model_directory(cache, name)
     if not is_clip_cached(cache, name, concepts):
         cache.mkdir(parents=True, exist_ok=True)
         concepts_file = cache.resolve() / "concepts.json"
         concepts_file.write_text(json.dumps(list(concepts)))
-        export_model(EXPORTER, cache, name, say, [str(concepts_file)], python)
-        read_clip_manifest(directory)
-    return directory
+        export(cache, name, say, [str(concepts_file)], python)
+    return model_directory(cache, name)
 
 
 class ClipModel:
@@ -93,11 +72,8 @@ class ClipModel:
         logits = LOGIT_SCALE * (self._prompts @ vector).astype(np.float64)
         scores = np.exp(logits - logits.max())
         scores /= scores.sum()
-        return {
-            name: round(float(score), 4)
-            for name, score in zip(self.manifest.concepts, scores, strict=True)
-            if score >= MIN_SCORE
-        }
+        named_scores = zip(self.manifest.concepts, scores.tolist(), strict=True)
+        return {name: round(score, 4) for name, score in named_scores if score >= MIN_SCORE}
 
     def _pixels(self, picture: Picture) -> NDArray[np.float32]:
         """The model's input: the shorter side scaled to its size, cropped at the centre, normalised; float32, shape

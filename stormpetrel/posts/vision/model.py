@@ -27,29 +27,21 @@ class VisualFeatures:
 class VisualModel(Protocol):
     """Extracts visual features. `version` names the model of the vectors, `concept_version` that of the scores."""
 
-    @property
-    def version(self) -> str: ...
-
-    @property
-    def concept_version(self) -> str: ...
-
-    @property
-    def dimensions(self) -> int: ...
+    version: str
+    concept_version: str
+    dimensions: int
 
     def extract(self, pictures: Sequence[Picture]) -> list[VisualFeatures]: ...
 
 
-class DescriptorModel:
+class DescriptorModel(Descriptor):
     """The default: histograms as features, colour rules for concepts. It does not understand what it describes."""
 
+    concept_version = COLOUR_VERSION
+
     def __init__(self, concepts: ConceptList) -> None:
-        self._descriptor, self._concepts = Descriptor(), concepts
-        self.version, self.concept_version = self._descriptor.version, COLOUR_VERSION
-        self.dimensions = self._descriptor.dimensions
+        self._concepts = concepts.concepts
 
     def extract(self, pictures: Sequence[Picture]) -> list[VisualFeatures]:
-        vectors = self._descriptor.encode(pictures)
-        return [
-            VisualFeatures(vector, colour_scores(picture, self._concepts.concepts))
-            for picture, vector in zip(pictures, vectors, strict=True)
-        ]
+        scores = [colour_scores(picture, self._concepts) for picture in pictures]
+        return [VisualFeatures(*features) for features in zip(self.encode(pictures), scores, strict=True)]

@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import marisa_trie
 import numpy as np
@@ -21,30 +21,12 @@ from stormpetrel.core.errors import SetupError
 Kind = Literal["city", "admin2", "admin1", "country", "region"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FORMAT = 2  # of the files; those of another format are built again
-NAMES, PLACES, STARTS, MEMBERS, TEXTS, MANIFEST = (
-    "names.marisa",
-    "places.npy",
-    "starts.npy",
-    "members.npy",
-    "texts.bin",
-    "manifest.json",
-)
+NAMES, PLACES, STARTS, MEMBERS = "names.marisa", "places.npy", "starts.npy", "members.npy"
+TEXTS, MANIFEST = "texts.bin", "manifest.json"
 ALTERNATE = np.uint32(1 << 31)  # set on a member: the name is an alternate name of the place
-ROW = np.dtype(
-    [
-        ("geonames_id", "<u4"),
-        ("longitude", "<f4"),
-        ("latitude", "<f4"),
-        ("population", "<u4"),
-        ("radius_km", "<f4"),
-        ("country", "S2"),
-        ("admin1", "S8"),
-        ("admin2", "S16"),
-        ("kind", "u1"),
-        ("text", "<u4"),
-        ("length", "u1"),
-    ]
-)
+COLUMNS = "geonames_id longitude latitude population radius_km country admin1 admin2 kind text length"
+TYPES = "<u4 <f4 <f4 <u4 <f4 S2 S8 S16 u1 <u4 u1"
+ROW = np.dtype(list(zip(COLUMNS.split(), TYPES.split(), strict=True)))
 CACHE_SIZE = 5000  # names with their candidates: the posts of an event repeat the same names
 SPACES = re.compile(r"[\s_\-‐‑–’'`.]+")
 
@@ -93,13 +75,10 @@ class Gazetteer:
             self._names = marisa_trie.Trie()
             self._names.mmap(str(directory / NAMES))
             # As plain arrays: numpy.memmap is slow to index.
-            places, starts, members = (
+            self._places, self._starts, self._members = (
                 np.load(directory / name, mmap_mode="r").view(np.ndarray) for name in (PLACES, STARTS, MEMBERS)
             )
             self._texts = np.memmap(directory / TEXTS, np.uint8, "r").view(np.ndarray)
-            self._places: NDArray[Any] = places
-            self._starts: NDArray[np.uint32] = starts
-            self._members: NDArray[np.uint32] = members
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             remedy = "Build it with: stormpetrel places build"
             raise SetupError(f"no gazetteer in {directory} ({error}). {remedy}") from error
@@ -107,94 +86,77 @@ class Gazetteer:
         self._cached_candidates = lru_cache(CACHE_SIZE)(self._candidates)
         self._speakers = {language: frozenset(codes) for language, codes in manifest["speakers"].items()}
 
-    def __contains__(self, folded: object) -> bool:
-        return folded in self._names
-
     def __len__(self) -> int:
         return len(self._names)
 
     def prefixes(self, folded: str) -> list[str]:
         """The names that a folded text begins with, the shortest first; they may end within a word."""
-        names: list[str] = self._names.prefixes(folded)
-        return names
+        return list(self._names.prefixes(folded))
 
     def rows(self, folded: str) -> NDArray[np.uint32]:
         """The members of a name: rows of places, the most populous first, with the flag `ALTERNATE`; uint32."""
-        try:
-            number = self._names[folded]
-        except KeyError:
-            return np.empty(0, dtype=np.uint32)
-        return self._members[self._starts[number] : self._starts[number + 1]]
+        number = self._names.get(folded)
+        start, end = (0, 0) if number is None else self._starts[number : number + 2]
+        members: NDArray[np.uint32] = self._members[start:end]
+        return members
 
     def candidates(self, name: str, limit: int = 30) -> list[Candidate]:
         """The places of a name in any spelling that folds to the same; none where it is unknown."""
         return list(self._cached_candidates(name, limit))
 
-    def _candidates(self, name: str, limit: int) -> tuple[Candidate, ...]:
-        return tuple(self._candidate(int(member)) for member in self.rows(fold(name))[:limit])
+    def _candidates(self, name: str, limit: int) -> list[Candidate]:
+        return [self._candidate(member) for member in self.rows(fold(name))[:limit].tolist()]
 
     def _candidate(self, member: int) -> Candidate:
-        row = self._places[member & ~int(ALTERNATE)]
-        start = int(row["text"])
-        return Candidate(
-            int(row["geonames_id"]),
-            bytes(self._texts[start : start + int(row["length"])]).decode(),
-            float(row["longitude"]),
-            float(row["latitude"]),
-            row["country"].decode(),
-            row["admin1"].decode() or None,
-            row["admin2"].decode(errors="ignore") or None,
-            int(row["population"]),
-            KINDS[row["kind"]],
-            float(row["radius_km"]),
-            bool(member & int(ALTERNATE)),
-        )
+        row = self._places[member & ~int(ALTERNATE)].item()
+        number, longitude, latitude, population, radius_km, *codes, kind, start, length = row
+        name = bytes(self._texts[start : start + length]).decode()
+        country, admin1, admin2 = (code.decode(errors="ignore") for code in codes)
+        is_alternate = bool(member & int(ALTERNATE))
+        place = number, name, longitude, latitude, country, admin1 or None, admin2 or None, population
+        return Candidate(*place, KINDS[kind], radius_km, is_alternate)
 
     def speakers(self, language: str | None) -> frozenset[str]:
         """The countries where a language is spoken; none for English, which is used everywhere."""
         return frozenset() if language in (None, "en") else self._speakers.get(str(language), frozenset())
 
     @cached_property
-    def _divisions(self) -> dict[tuple[str, str], int]:
-        kinds = np.asarray(self._places["kind"])
-        rows = np.flatnonzero((kinds == KINDS.index("country")) | (kinds == KINDS.index("admin1")))
-        keys = zip(self._places["country"][rows], self._places["admin1"][rows], strict=True)
-        return {
-            (country.decode(), admin1.decode()): int(row) for (country, admin1), row in zip(keys, rows, strict=True)
-        }
+    def _divisions(self) -> dict[tuple[str, str], Candidate]:
+        rows = np.flatnonzero(np.isin(self._places["kind"], [KINDS.index("country"), KINDS.index("admin1")]))
+        places = map(self._candidate, rows.tolist())
+        return {(place.country_code, place.admin1_code or ""): place for place in places}
 
     def division(self, country: str, admin1: str = "") -> Candidate | None:
         """A country, or its first division, by code."""
-        row = self._divisions.get((country, admin1))
-        return None if row is None else self._candidate(row)
+        return self._divisions.get((country, admin1))
 
     def nearest_city(self, longitude: float, latitude: float) -> Candidate:
         """The populated place nearest to a point (degrees, WGS 84)."""
         rows = np.flatnonzero(self._places["kind"] == KINDS.index("city"))
-        kilometres = distance_km(longitude, latitude, *(self._places[name][rows] for name in ("longitude", "latitude")))
+        cities = self._places[rows]
+        kilometres = distance_km(longitude, latitude, cities["longitude"], cities["latitude"])
         return self._candidate(int(rows[kilometres.argmin()]))
 
     def names_of(self, kind: Kind) -> tuple[list[str], NDArray[np.float64]]:
         """(names, populations) of all places of a kind; of cities, those of at least 1,000 people."""
         population = np.asarray(self._places["population"], dtype=np.float64)
-        is_kind = self._places["kind"] == KINDS.index(kind)
-        rows = np.flatnonzero(is_kind & (population >= (1000 if kind == "city" else 0)))
-        return [self._candidate(int(row)).name for row in rows], population[rows]
+        is_usable = population >= (1000 if kind == "city" else 0)
+        rows = np.flatnonzero(is_usable & (self._places["kind"] == KINDS.index(kind)))
+        return [self._candidate(row).name for row in rows.tolist()], population[rows]
 
     def features(self, folded: str) -> tuple[str, int, bool]:
         """(kind, population, whether it is the main name) of the largest place with this main name, else of the largest
         with this alternate name; ("", 0, False) where the name is unknown."""
-        rows = self.rows(folded)
-        return self._feature(int(rows[0])) if len(rows) else ("", 0, False)
+        return self._features(self.rows(folded)[:1])
 
     def largest(self, folded: str) -> tuple[str, int, bool]:
         """The same of the largest place with this name, main or alternate."""
-        rows = self.rows(folded)
-        if not len(rows):
-            return "", 0, False
-        population = self._places["population"][rows & ~ALTERNATE]
-        return self._feature(int(rows[int(population.argmax())]))
+        return self._features(self.rows(folded))
 
-    def _feature(self, member: int) -> tuple[str, int, bool]:
-        row = self._places[member & ~int(ALTERNATE)]
-        return KINDS[row["kind"]], int(row["population"]), not member & int(ALTERNATE)
+    def _features(self, members: NDArray[np.uint32]) -> tuple[str, int, bool]:
+        if not len(members):
+            return "", 0, False
+        # The places are in the order of population, so the first row is the largest.
+        row = int((members & ~ALTERNATE).min())
+        place = self._places[row]
+        return KINDS[place["kind"]], int(place["population"]), row in members

@@ -6,33 +6,22 @@ import hashlib
 import json
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import marisa_trie
 import numpy as np
 
-from stormpetrel.posts.places.gazetteer.gazetteer import (
-    ALTERNATE,
-    FORMAT,
-    KINDS,
-    MANIFEST,
-    MEMBERS,
-    NAMES,
-    PLACES,
-    ROW,
-    STARTS,
-    TEXTS,
-    Kind,
-    fold,
-)
+from stormpetrel.posts.places.gazetteer import gazetteer as files
+from stormpetrel.posts.places.gazetteer.gazetteer import ALTERNATE, KINDS, MANIFEST, ROW, Kind, fold
 
 MAX_LENGTH = 60  # characters of a folded name; longer ones are sentences
 MAX_PLACES = 60  # of a name
 MIN_SQUEEZED = 100_000  # people: the names of such places are written as one word in hashtags (SriLanka)
-Members = dict[str, list[int]]
 
 
 @dataclass
@@ -61,22 +50,20 @@ def write_gazetteer(
     rows, texts = _rows(ordered)
     members = _members(ordered)
     trie = marisa_trie.Trie(members)
-    by_number: list[list[int]] = [[] for _ in range(len(trie))]
-    for name, numbers in members.items():
-        # Places with this main name first, each group by population: the rows are in that order already.
-        by_number[trie[name]] = sorted(numbers, key=lambda number: (number & int(ALTERNATE) > 0, number))[:MAX_PLACES]
+    # Places with this main name first (the flag makes the others larger), each group by population, as the rows are.
+    by_number = [sorted(members[trie.restore_key(number)])[:MAX_PLACES] for number in range(len(trie))]
     # Named by the process: two that start at once may both build the gazetteer.
     draft = directory.with_name(f"{directory.name}.{os.getpid()}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    trie.save(str(draft / NAMES))
-    np.save(draft / PLACES, rows)
-    np.save(draft / STARTS, np.cumsum([0, *map(len, by_number)], dtype=np.uint32))
-    np.save(draft / MEMBERS, np.array([number for numbers in by_number for number in numbers], dtype=np.uint32))
-    (draft / TEXTS).write_bytes(texts)
-    digest = hashlib.sha256(rows.tobytes() + (draft / NAMES).read_bytes()).hexdigest()[:12]
+    trie.save(str(draft / files.NAMES))
+    np.save(draft / files.PLACES, rows)
+    np.save(draft / files.STARTS, np.cumsum([0, *map(len, by_number)], dtype=np.uint32))
+    np.save(draft / files.MEMBERS, np.fromiter(chain.from_iterable(by_number), dtype=np.uint32))
+    (draft / files.TEXTS).write_bytes(texts)
+    digest = hashlib.sha256(rows.tobytes() + (draft / files.NAMES).read_bytes()).hexdigest()[:12]
     manifest = {
-        "format": FORMAT,
+        "format": files.FORMAT,
         "version": f"{sources}@{digest}",
         "places": len(ordered),
         "names": len(trie),
@@ -96,26 +83,17 @@ def _rows(places: Sequence[PlaceRow]) -> tuple[np.ndarray[Any, Any], bytes]:
     rows, texts = np.zeros(len(places), dtype=ROW), bytearray()
     for number, place in enumerate(places):
         text = place.name.encode()[:255].decode(errors="ignore").encode()
-        rows[number] = (
-            place.geonames_id,
-            place.longitude,
-            place.latitude,
-            min(place.population, 2**32 - 1),
-            place.radius_km,
-            place.country.encode(),
-            place.admin1.encode(),
-            place.admin2.encode(),
-            KINDS.index(place.kind),
-            len(texts),
-            len(text),
-        )
+        position = place.geonames_id, place.longitude, place.latitude
+        size = min(place.population, 2**32 - 1), place.radius_km
+        codes = place.country.encode(), place.admin1.encode(), place.admin2.encode()
+        rows[number] = (*position, *size, *codes, KINDS.index(place.kind), len(texts), len(text))
         texts += text
     return rows, bytes(texts)
 
 
-def _members(places: Sequence[PlaceRow]) -> Members:
+def _members(places: Sequence[PlaceRow]) -> dict[str, list[int]]:
     """Folded name -> its members: rows of places, with the flag `ALTERNATE` for an alternate name."""
-    members: Members = {}
+    members: defaultdict[str, list[int]] = defaultdict(list)
     for number, place in enumerate(places):
         main_name = fold(place.name)
         names = {main_name: number}
@@ -125,5 +103,5 @@ def _members(places: Sequence[PlaceRow]) -> Members:
             names.setdefault(main_name.replace(" ", ""), number | int(ALTERNATE))
         for name, member in names.items():
             if name and len(name) <= MAX_LENGTH and any(letter.isalpha() for letter in name):
-                members.setdefault(name, []).append(member)
+                members[name].append(member)
     return members

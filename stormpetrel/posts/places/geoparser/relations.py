@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from typing import NamedTuple
 
 from stormpetrel.core.cells import EARTH_RADIUS_KM, distance_km
+from stormpetrel.posts.places.gazetteer.gazetteer import Candidate
 from stormpetrel.posts.places.tagger.recogniser import Mention
 
-BEARINGS = {
-    "north": 0,
-    "northeast": 45,
-    "east": 90,
-    "southeast": 135,
-    "south": 180,
-    "southwest": 225,
-    "west": 270,
-    "northwest": 315,
-}
+COMPASS = "north northeast east southeast south southwest west northwest"
+BEARINGS = {direction: 45 * step for step, direction in enumerate(COMPASS.split())}
 DIRECTION_OF = re.compile(
     r"(?:(\d{1,3}(?:\.\d)?)\s*(km|kilomet\w+|mi|miles?)\s+(?:to the\s+)?)?"
     r"\b(north|south)?[ -]?(east|west)?\s+of\s+#?$",
@@ -30,22 +24,28 @@ NEAR_FACTOR = 2.0  # "near": how much larger the radius becomes
 MAX_GAP_KM = 300.0
 
 
-def relative_location(
-    text: str, mention: Mention, longitude: float, latitude: float, radius_km: float
-) -> tuple[str, float, float, float] | None:
-    """(relation in the text, longitude, latitude, radius in km) of a location near a place or in a direction from it;
-    None where the text before the mention has no relation."""
+class Location(NamedTuple):
+    """A point (degrees, WGS 84) and the radius around it."""
+
+    longitude: float
+    latitude: float
+    radius_km: float
+
+
+def relative_location(text: str, mention: Mention, place: Candidate) -> tuple[str, Location] | None:
+    """(relation in the text, location) near a place or in a direction from it; None where the text before the mention
+    has no relation."""
     before = text[max(0, mention.start - 60) : mention.start]
     relation = DIRECTION_OF.search(before)
     if relation and (relation[3] or relation[4]):
-        km = radius_km
+        km = place.radius_km
         if relation[1]:
             km = float(relation[1]) * (MILE_KM if relation[2].lower().startswith("mi") else 1.0)
         bearing = BEARINGS[f"{relation[3] or ''}{relation[4] or ''}".lower()]
-        lon, lat = _destination(longitude, latitude, bearing, km)
-        return relation[0].rstrip(" #").strip(), lon, lat, max(radius_km, km / 2)
+        point = _destination(place.longitude, place.latitude, bearing, km)
+        return relation[0].rstrip(" #").strip(), Location(*point, round(max(place.radius_km, km / 2), 1))
     if NEAR.search(before):
-        return "near", longitude, latitude, radius_km * NEAR_FACTOR
+        return "near", Location(place.longitude, place.latitude, round(place.radius_km * NEAR_FACTOR, 1))
     return None
 
 
@@ -55,12 +55,13 @@ def is_between(text: str, first: Mention, second: Mention) -> bool:
     return bool(BETWEEN.search(before) and AND.match(text[first.end : second.start]))
 
 
-def midpoint(lon1: float, lat1: float, lon2: float, lat2: float) -> tuple[float, float, float] | None:
-    """(longitude, latitude, radius in km) of the area between two points; None where they are too far apart."""
-    km = float(distance_km(lon1, lat1, [lon2], [lat2])[0])
-    if km > MAX_GAP_KM or abs(lon1 - lon2) > 180:
+def midpoint(first: Candidate, second: Candidate) -> Location | None:
+    """The area between two places; None where they are too far apart."""
+    km = float(distance_km(first.longitude, first.latitude, [second.longitude], [second.latitude])[0])
+    if km > MAX_GAP_KM or abs(first.longitude - second.longitude) > 180:
         return None
-    return (lon1 + lon2) / 2, (lat1 + lat2) / 2, max(1.0, km / 2)
+    longitude, latitude = (first.longitude + second.longitude) / 2, (first.latitude + second.latitude) / 2
+    return Location(longitude, latitude, round(max(1.0, km / 2), 1))
 
 
 def _destination(longitude: float, latitude: float, bearing: float, km: float) -> tuple[float, float]:

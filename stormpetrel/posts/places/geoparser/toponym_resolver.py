@@ -9,14 +9,12 @@ only alternatives.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from stormpetrel.core.cells import distance_km
 from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer, fold
-from stormpetrel.posts.places.gazetteer.name_forms import DEMONYMS, is_street, name_forms
+from stormpetrel.posts.places.gazetteer.name_forms import DEMONYMS, STREET, name_forms
 from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
 from stormpetrel.posts.places.tagger.recogniser import CAPITAL_POPULATION, Mention, ordinary_words
 
@@ -62,72 +60,33 @@ class Context:
     recent: RecentPlaces | None = None
 
 
+Evidence = list[tuple[float, str]]  # (log-odds, reason)
+
+
 @dataclass
-class _ScoredMention:
-    """A mention, its candidates, and for each the sum of its evidence and the reasons."""
+class _Name:
+    """A name's candidates, the evidence for each, and the likeliest one with its confidence."""
 
-    mention: Mention
     candidates: list[Candidate]
-    scores: list[float]
-    reasons: list[list[str]]
+    evidence: list[Evidence]
+    leader: tuple[Candidate, float] | None = None
 
-    @property
-    def folded_name(self) -> str:
-        return self.mention.name.casefold()
+    def confidences(self, *others: float) -> list[float]:
+        """Each candidate's share of all odds, those of `others` included."""
+        scores = [*(sum(weight for weight, _ in evidence) for evidence in self.evidence), *others]
+        odds = [math.exp(score - max(scores)) for score in scores]
+        return [odd / sum(odds) for odd in odds[: len(self.candidates)]]
 
-    def add(self, row: int, weight: float, reason: str) -> None:
-        self.scores[row] += weight
-        self.reasons[row].append(reason)
-
-    def add_context(self, context: Context) -> None:
-        """Adds evidence from the author, the language and recent posts."""
-        for row, candidate in enumerate(self.candidates):
-            country, admin1 = candidate.country_code, candidate.admin1_code
-            if any(place.country_code == country for place in context.author):
-                self.add(row, AUTHOR, "the author's country")
-            if any(_same_division(place, candidate) for place in context.author):
-                self.add(row, AUTHOR, "the author's region")
-            if country in context.speakers:
-                self.add(row, LANGUAGE, "the language is spoken there")
-            if context.recent is not None and len(context.recent):
-                share = context.recent.share(country)
-                division_share = context.recent.share(country, admin1) if admin1 else 0
-                if share > 0.02:
-                    weight = RECENT * (math.sqrt(share) + math.sqrt(division_share))
-                    self.add(row, weight, "recent posts are there")
-
-    def add_names(self, others: Sequence[tuple[Candidate, float]]) -> None:
-        """Adds evidence from the post's other names, weighted by their confidence; the best of each kind counts."""
-        for row, candidate in enumerate(self.candidates):
-            best: dict[str, tuple[float, str]] = {}
-            for other, confidence in others:
-                if other.geonames_id == candidate.geonames_id and other.name == candidate.name:
-                    continue
-                for kind, weight, reason in _relations(candidate, other):
-                    best[kind] = max((weight * confidence, reason), best.get(kind, (0.0, "")))
-            for kind in RELATIONS:
-                if kind in best:
-                    self.add(row, *best[kind])
-
-    @property
-    def leader(self) -> tuple[Candidate, float] | None:
-        if not self.candidates:
-            return None
-        confidences = _softmax(self.scores)
-        row = int(np.argmax(confidences))
-        return self.candidates[row], confidences[row]
-
-    def resolution(self, unknown: float) -> Resolution:
+    def resolution(self, mention: Mention, unknown: float) -> Resolution:
         """The ranked candidates; `unknown` is the evidence for a place that the gazetteer lacks."""
         if not self.candidates:
-            return Resolution(self.mention, (), ("the gazetteer does not know this name",))
-        confidences = _softmax([*self.scores, unknown])[:-1]
+            return Resolution(mention, (), ("the gazetteer does not know this name",))
+        confidences = self.confidences(unknown)
         order = sorted(range(len(confidences)), key=lambda row: (-confidences[row], row))
-        reasons = [f"{self.candidates[order[0]].population:,} people", *self.reasons[order[0]]]
+        reasons = [reason for _, reason in self.evidence[order[0]]]
         if len(order) == 1:
             reasons.append("the only place of this name")
-        ranked = [(self.candidates[row], confidences[row]) for row in order]
-        return Resolution(self.mention, _pooled(ranked), tuple(reasons))
+        return Resolution(mention, _pooled([(self.candidates[row], confidences[row]) for row in order]), tuple(reasons))
 
 
 class ToponymResolver:
@@ -139,28 +98,36 @@ class ToponymResolver:
     def resolve(self, mentions: Sequence[Mention], context: Context | None = None) -> list[Resolution]:
         """One resolution a mention, in order; without candidates where the name is unknown."""
         context = context or Context()
-        scored_mentions = [self._scored(mention) for mention in mentions]
-        for scored in scored_mentions:
-            scored.add_context(context)
+        names = {mention.name: self._name(mention.name, context) for mention in mentions}
         # Each name gets the other names' likeliest places as evidence, once and before any of them changes.
-        leaders = [(scored.folded_name, scored.leader) for scored in scored_mentions]
-        for scored in scored_mentions:
-            scored.add_names([leader for name, leader in leaders if leader and name != scored.folded_name])
+        leaders = [(text.casefold(), name.leader) for text, name in names.items() if name.leader]
+        for text, name in names.items():
+            others = [leader for other, leader in leaders if other != text.casefold()]
+            for candidate, evidence in zip(name.candidates, name.evidence, strict=True):
+                evidence += _evidence_of_names(candidate, others)
         share = context.recent.highest_share() if context.recent is not None else 0.0
         # A place that the gazetteer lacks is a small one, where recent posts are.
         unknown = POPULATION * math.log(UNKNOWN_POPULATION + SMALL_POPULATION) + RECENT_UNKNOWN * math.sqrt(share)
-        resolutions = [scored.resolution(unknown) for scored in scored_mentions]
-        return [self._by_context(resolution, resolutions, context.recent) for resolution in resolutions]
+        resolutions = [names[mention.name].resolution(mention, unknown) for mention in mentions]
+        points = [resolution.ranked[0] for resolution in resolutions if resolution.chosen]
+        exact = [(place, confidence) for place, confidence in points if place.radius_km <= MAX_RADIUS_KM]
+        anchor = min(exact, key=lambda point: (point[0].radius_km, -point[1]), default=None)
+        return [
+            resolution if resolution.chosen else self._by_context(resolution, anchor, context.recent)
+            for resolution in resolutions
+        ]
 
-    def _scored(self, mention: Mention) -> _ScoredMention:
-        candidates = self._candidates(mention.name)
-        scores = [_prior(candidate) for candidate in candidates]
-        return _ScoredMention(mention, candidates, scores, [[] for _ in candidates])
+    def _name(self, text: str, context: Context) -> _Name:
+        candidates = self._candidates(text)
+        name = _Name(candidates, [[_prior(place), *_evidence_of_context(place, context)] for place in candidates])
+        likeliest = max(zip(name.confidences(), candidates, strict=True), key=lambda pair: pair[0], default=None)
+        name.leader = (likeliest[1], likeliest[0]) if likeliest else None
+        return name
 
     def _candidates(self, name: str) -> list[Candidate]:
         """The places of a name, or else of the name without its genitive, compass point, kind or article. None of a
         street: it is where the post's other names are."""
-        if is_street(name):
+        if STREET.search(name):
             return []
         for form in name_forms(name):
             if candidates := self._gazetteer.candidates(form):
@@ -192,18 +159,12 @@ class ToponymResolver:
         return []
 
     def _by_context(
-        self, resolution: Resolution, resolutions: Sequence[Resolution], recent: RecentPlaces | None
+        self, resolution: Resolution, anchor: tuple[Candidate, float] | None, recent: RecentPlaces | None
     ) -> Resolution:
-        """For a name without a point of its own: where the post's other names are, or else the recent posts."""
-        if resolution.chosen is not None:
-            return resolution
-        others = [
-            (other.chosen.radius_km, -other.ranked[0][1], row)
-            for row, other in enumerate(resolutions)
-            if other.chosen is not None and other.chosen.radius_km <= MAX_RADIUS_KM
-        ]
-        if not resolution.ranked and others:
-            place, confidence = resolutions[min(others)[2]].ranked[0]
+        """For a name without a point of its own: at the `anchor`, the post's most exact place, or else at the recent
+        posts."""
+        if not resolution.ranked and anchor:
+            place, confidence = anchor
             return _near(resolution, place, confidence, f"the post names {place.name}")
         likeliest = recent.likeliest() if recent is not None else None
         division = self._gazetteer.division(*likeliest[0]) if likeliest else None
@@ -212,18 +173,40 @@ class ToponymResolver:
         return resolution
 
 
-def _relations(candidate: Candidate, other: Candidate) -> list[tuple[str, float, str]]:
+def _evidence_of_context(candidate: Candidate, context: Context) -> Iterator[tuple[float, str]]:
+    """Evidence from the author, the language and recent posts."""
+    country, admin1 = candidate.country_code, candidate.admin1_code
+    if any(place.country_code == country for place in context.author):
+        yield AUTHOR, "the author's country"
+    if any(_same_division(place, candidate) for place in context.author):
+        yield AUTHOR, "the author's region"
+    if country in context.speakers:
+        yield LANGUAGE, "the language is spoken there"
+    if context.recent is not None and (share := context.recent.share(country)) > 0.02:
+        division_share = context.recent.share(country, admin1) if admin1 else 0
+        yield RECENT * (math.sqrt(share) + math.sqrt(division_share)), "recent posts are there"
+
+
+def _evidence_of_names(candidate: Candidate, others: Sequence[tuple[Candidate, float]]) -> Evidence:
+    """Evidence from the post's other names, weighted by their confidence; the best of each kind counts."""
+    best: dict[str, tuple[float, str]] = {}
+    for other, confidence in others:
+        if other.geonames_id != candidate.geonames_id or other.name != candidate.name:
+            for kind, weight, reason in _relations(candidate, other):
+                best[kind] = max((weight * confidence, reason), best.get(kind, (0.0, "")))
+    return [best[kind] for kind in RELATIONS if kind in best]
+
+
+def _relations(candidate: Candidate, other: Candidate) -> Iterator[tuple[str, float, str]]:
     """(kind, weight, reason) of each relation of a candidate to another name's place."""
-    relations = []
     if candidate.country_code and other.country_code == candidate.country_code:
-        relations.append(("country", SAME_COUNTRY, f"{other.name} is in the same country"))
+        yield "country", SAME_COUNTRY, f"{other.name} is in the same country"
         if _same_division(other, candidate):
-            relations.append(("region", SAME_DIVISION, f"{other.name} is in the same region"))
+            yield "region", SAME_DIVISION, f"{other.name} is in the same region"
     if other.kind not in ("country", "region") and candidate.kind == "city":
         km = distance_km(candidate.longitude, candidate.latitude, [other.longitude], [other.latitude])[0]
         if km < NEAR_KM + other.radius_km * 0.5:
-            relations.append(("near", NEARBY, f"{other.name} is near"))
-    return relations
+            yield "near", NEARBY, f"{other.name} is near"
 
 
 def _pooled(ranked: Sequence[tuple[Candidate, float]]) -> Ranked:
@@ -245,18 +228,12 @@ def _near(resolution: Resolution, place: Candidate, confidence: float, reason: s
     return Resolution(resolution.mention, ranked, (*resolution.why, reason), by_context=True)
 
 
-def _prior(candidate: Candidate) -> float:
+def _prior(candidate: Candidate) -> tuple[float, str]:
     score = POPULATION * math.log(candidate.population + SMALL_POPULATION)
-    return score + (ALTERNATE if candidate.alternate else 0.0) + AREA.get(candidate.kind, 0.0)
+    score += (ALTERNATE if candidate.alternate else 0.0) + AREA.get(candidate.kind, 0.0)
+    return score, f"{candidate.population:,} people"
 
 
 def _same_division(place: Candidate, other: Candidate) -> bool:
     is_same_country = place.country_code == other.country_code
     return bool(place.admin1_code) and is_same_country and place.admin1_code == other.admin1_code
-
-
-def _softmax(scores: Sequence[float]) -> list[float]:
-    highest = max(scores)
-    odds = [math.exp(score - highest) for score in scores]
-    total = sum(odds)
-    return [odd / total for odd in odds]

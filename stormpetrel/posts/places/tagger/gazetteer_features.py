@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -26,7 +25,7 @@ CITY_CLASSES = (("X", 1_000_000), ("L", 100_000), ("M", 15_000), ("S", 2000), ("
 
 
 class GazetteerFeatures:
-    """Writes each word's feature to its `tag_`. The gazetteer is set once the pipeline is loaded."""
+    """Writes each word's feature to its `tag_`. The gazetteer, which has its own files, is set after loading."""
 
     def __init__(self) -> None:
         self.gazetteer: Gazetteer | None = None
@@ -37,18 +36,6 @@ class GazetteerFeatures:
         for token, feature in zip(doc, self.features([token.text for token in doc]), strict=True):
             token.tag_ = feature
         return doc
-
-    def to_bytes(self, **_: Any) -> bytes:
-        return b""
-
-    def from_bytes(self, _: bytes, **__: Any) -> GazetteerFeatures:
-        return self
-
-    def to_disk(self, *_: Any, **__: Any) -> None:
-        """Writes nothing: the gazetteer has its own files."""
-
-    def from_disk(self, *_: Any, **__: Any) -> GazetteerFeatures:
-        return self
 
     def features(self, words: Sequence[str]) -> list[str]:
         """One feature a word."""
@@ -66,8 +53,7 @@ class GazetteerFeatures:
 
     def _longest(self, words: Sequence[str], folded: Sequence[str], start: int) -> tuple[int, str]:
         """(end of the longest name from this word on, its class); (`start`, "") where no name begins here."""
-        if self.gazetteer is None:
-            raise RuntimeError("the gazetteer features have no gazetteer yet")
+        assert self.gazetteer is not None
         if not folded[start] or words[start] in NOT_NAMES:
             return start, ""
         text, ends = "", {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def _posts(file: Path) -> Iterator[LabelledPost]:
             continue
         if isinstance(record, dict) and isinstance(record.get("location_mentions"), list) and record.get("text"):
             language = str(record.get("lang") or "en")
-            mentions = tuple(_without_overlap(list(_mentions(record))))
+            mentions = tuple(_without_overlap(_mentions(record)))
             event = f"{language}_{record['event']}" if record.get("event") else file.stem
             yield LabelledPost(str(record["text"]), mentions, event, language, str(record.get("created_at") or ""))
 
@@ -83,18 +83,12 @@ def _mentions(record: dict[str, Any]) -> Iterator[GoldMention]:
         if start is None or end is None or not mention.get("offset_ok", True) or not 0 <= start < end <= len(text):
             continue
         longitude, latitude = (None if mention.get(key) is None else float(mention[key]) for key in ("lon", "lat"))
-        box = _box(mention.get("boundingbox"))
+        sides = mention.get("boundingbox")
+        box: Any = tuple(map(float, sides)) if isinstance(sides, list) and len(sides) == 4 else None
         yield GoldMention(int(start), int(end), str(mention.get("type") or ""), longitude, latitude, box)
 
 
-def _box(values: Any) -> tuple[float, float, float, float] | None:
-    if not isinstance(values, list) or len(values) != 4:
-        return None
-    south, north, west, east = map(float, values)
-    return south, north, west, east
-
-
-def _without_overlap(mentions: Sequence[GoldMention]) -> Iterator[GoldMention]:
+def _without_overlap(mentions: Iterable[GoldMention]) -> Iterator[GoldMention]:
     end = 0
     for mention in sorted(mentions, key=lambda mention: (mention.start, -mention.end)):
         if mention.start >= end:

@@ -15,17 +15,13 @@ from stormpetrel.posts.places.tagger.labelled_mentions import GoldMention, Label
 
 KINDS: dict[str, tuple[Kind, ...]] = {
     "Country": ("country", "country", "admin1"),
-    "State": ("admin1",),
-    "Province": ("admin1",),
     "County": ("admin2",),
-    "City/town": ("city",),
-    "District": ("city",),
-    "Neighborhood": ("city",),
     "": ("city", "admin1", "country"),
+    **dict.fromkeys(["State", "Province"], ("admin1",)),
+    **dict.fromkeys(["City/town", "District", "Neighborhood"], ("city",)),
 }
 LATIN = re.compile(r"^[A-Za-zÀ-ɏ][A-Za-zÀ-ɏ .'’-]+$")
 SAMPLE_SIZE = 20_000
-Names = dict[Kind, list[str]]
 
 
 def replace_mentions(
@@ -51,7 +47,7 @@ def _sample(gazetteer: Gazetteer, kind: Kind, seed: int) -> list[str]:
     return [name for row in rows if LATIN.match(name := names[int(row)])]
 
 
-def _replaced(post: LabelledPost, names: Names, share: float, generator: random.Random) -> LabelledPost:
+def _replaced(post: LabelledPost, names: dict[Kind, list[str]], share: float, generator: random.Random) -> LabelledPost:
     text, mentions, end = "", [], 0
     for mention in post.mentions:
         text += post.text[end : mention.start]

@@ -15,6 +15,23 @@ import numpy as np
 from stormpetrel.posts.places.tagger.labelled_mentions import LabelledPost
 
 CARD, HASHES, README = "card.json", "training_hashes.npy", "README.md"
+README_TEXT = """# {version}
+
+Finds place names in posts about disasters. A spaCy pipeline (`config/places_tagger.cfg`), trained by
+`stormpetrel train places --data DIR`. Each word has a gazetteer feature beside its own.
+
+- **Data and licence:** {data}
+- **Posts:** {posts}
+- **Intended use:** English posts. In Arabic it is weak on new events; there, as in all other languages,
+  the gazetteer's matches are added.
+- **Limitations:** nicknames and misspelt names, names inside hashtags, streets without a word like
+  "street", organisations named after places, abbreviations (TX, UAE), posts all in capitals.
+
+Exact spans on held-out events (four-fold cross-validation over events):
+
+| event | precision | recall | F1 |
+|---|---|---|---|
+{rows}"""
 MAX_OVERLAP = 0.05  # share of an event's posts; with more of them in the training data, the event counts as trained on
 
 
@@ -61,31 +78,7 @@ def _readme(card: dict[str, Any]) -> str:
     """The model card as Markdown."""
     if card["held_out"] is None:
         return f"# {card['version']}\n\nNot evaluated on held-out events: see `stormpetrel eval places`.\n"
-    rows = [
-        f"| {event} | {scores['p']:.3f} | {scores['r']:.3f} | {scores['f1']:.3f} |"
-        for event, scores in card["held_out"]["by_event"].items()
-    ]
-    exact = card["held_out"]["exact"]
-    return "\n".join(
-        [
-            f"# {card['version']}",
-            "",
-            "Finds place names in posts about disasters. A spaCy pipeline (`config/places_tagger.cfg`), trained by",
-            "`stormpetrel train places --data DIR`. Each word has a gazetteer feature beside its own.",
-            "",
-            "- **Data and licence:** " + card["data"],
-            "- **Posts:** " + ", ".join(f"{event} ({count})" for event, count in card["posts"].items()),
-            "- **Intended use:** English posts. In Arabic it is weak on new events; there, as in all other languages,",
-            "  the gazetteer's matches are added.",
-            "- **Limitations:** nicknames and misspelt names, names inside hashtags, streets without a word like",
-            '  "street", organisations named after places, abbreviations (TX, UAE), posts all in capitals.',
-            "",
-            "Exact spans on held-out events (four-fold cross-validation over events):",
-            "",
-            "| event | precision | recall | F1 |",
-            "|---|---|---|---|",
-            *rows,
-            f"| all | {exact['p']:.3f} | {exact['r']:.3f} | {exact['f1']:.3f} |",
-            "",
-        ]
-    )
+    scores = {**card["held_out"]["by_event"], "all": card["held_out"]["exact"]}
+    rows = (f"| {name} | {row['p']:.3f} | {row['r']:.3f} | {row['f1']:.3f} |\n" for name, row in scores.items())
+    posts = ", ".join(f"{event} ({count})" for event, count in card["posts"].items())
+    return README_TEXT.format(version=card["version"], data=card["data"], posts=posts, rows="".join(rows))

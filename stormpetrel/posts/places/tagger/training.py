@@ -52,9 +52,8 @@ def _example(pipeline: Any, features: Any, post: LabelledPost) -> Any:
     from spacy.util import filter_spans
 
     gold = pipeline.make_doc(post.text)
-    spans = [
-        gold.char_span(mention.start, mention.end, label=LABEL, alignment_mode="expand") for mention in post.mentions
-    ]
+    ends = [(mention.start, mention.end) for mention in post.mentions]
+    spans = [gold.char_span(*span, label=LABEL, alignment_mode="expand") for span in ends]
     gold.ents = filter_spans([span for span in spans if span is not None])
     predicted = pipeline.make_doc(post.text)
     return Example(predicted if features is None else features(predicted), gold)

@@ -1,4 +1,4 @@
-"""The scope of a request about label models: a collection, one of its vectors, a scale level, and a predicate."""
+"""What a request about label models is about: a collection, one of its vectors, a scale level, and a predicate."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from api.schemas.requests import Request
 from stormpetrel.core.events import CollectionId
 from stormpetrel.core.ids import Collection
 from stormpetrel.learning.active.rounds import Scope
 from stormpetrel.learning.active.structured_query import Predicate
+from stormpetrel.search.request import Request
 
 ScaleLevel = Literal[120, 240, 480]
 Descriptor = Literal["text", "sar", "ms", "fused"]
