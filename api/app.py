@@ -19,7 +19,7 @@ import stormpetrel
 from api.body_limit import BodyLimit
 from api.dependencies import ApiResources
 from api.routes import annotations as annotation_routes
-from api.routes import feedback, imagery, models, predictions, saved_searches, search, stac
+from api.routes import dead_letters, feedback, imagery, models, predictions, saved_searches, search, stac
 from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound, StoreUnavailable, StormpetrelError
 from stormpetrel.core.settings import Settings
 from stormpetrel.process.process_log import set_up_log
@@ -51,6 +51,7 @@ def create_app(open_resources: Callable[[], ApiResources]) -> FastAPI:
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY)
     for routes in (search, saved_searches, imagery, stac, annotation_routes, feedback, predictions, models):
         app.include_router(routes.router)
+    app.include_router(dead_letters.router)
     _add_probes(app)
     _add_errors(app)
     return app

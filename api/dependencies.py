@@ -28,12 +28,14 @@ from stormpetrel.core.ids import ItemKind
 from stormpetrel.core.ports import EventProducer
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, SAVED_SEARCHES
+from stormpetrel.dead_letter_queue import DeadLetterQueue
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache
 from stormpetrel.learning.active.label_models import LabelModels
 from stormpetrel.learning.annotations.annotate import Annotations
 from stormpetrel.learning.annotations.annotation_journal import AnnotationEvent, AnnotationJournal
 from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.log import TopicView
+from stormpetrel.log.deletion import delete_records
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.search.imagery import ImageryCatalogue
@@ -88,6 +90,7 @@ class ApiResources:
             label_catalogue(), self._write_annotations, lambda: self.annotation_view.wait_until_caught_up()
         )
         self.annotation_view = TopicView(reader, ANNOTATIONS, journal.apply, self.producer).start()
+        self.dead_letters = DeadLetterQueue(reader, self.producer, partial(delete_records, settings.kafka))
         scorer = Scorer()
         self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take).start()
         stores = (self.vectors, self.documents, self.collections)
@@ -133,4 +136,5 @@ def _resource(name: str) -> Any:
 SearchDependency = Annotated[Search, _resource("search")]  # searches, saved searches, and places in texts
 ImageryDependency = Annotated[Imagery, _resource("imagery")]  # scenes and patches, and notifications of new products
 AnnotationsDependency = Annotated[Annotations, _resource("annotations")]  # annotations, labels and their exchange
+DeadLettersDependency = Annotated[DeadLetterQueue, _resource("dead_letters")]  # what could not be processed
 ModelsDependency = Annotated[LabelModels, _resource("models")]  # rounds, validation, predictions and maps of labels

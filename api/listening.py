@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from fastapi import HTTPException
 from starlette.concurrency import run_in_threadpool
 
+from stormpetrel.process.metrics import LISTENERS
 from stormpetrel.search.saved_search_feed import Message, SavedSearchFeed
 
 POLL_S = 0.5
@@ -26,6 +27,7 @@ class Listeners:
     def __init__(self) -> None:
         self.stopping: Callable[[], bool] = lambda: False
         self._count = 0
+        LISTENERS.set_function(lambda: self._count)
 
     def check_capacity(self) -> None:
         """Raises HTTPException where no listener more can be served."""

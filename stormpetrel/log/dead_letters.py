@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from stormpetrel.core.topics import Topic, dead_letter_name
 from stormpetrel.log.record import OutgoingRecord, Record
 from stormpetrel.log.topic_reader import TopicReader
+from stormpetrel.process.metrics import DEAD_LETTERS
 
 LONGEST_REASON = 4000  # bytes
 HEADERS = ("reason", "stage", "provenance")
@@ -35,11 +36,14 @@ def dead_letter_of(record: Record, reason: str, stage: str, provenance: str | No
     """The dead letter of a record: its key, bytes and headers, and three headers more."""
     explanation = (reason.encode()[:LONGEST_REASON], stage.encode(), (provenance or record.provenance).encode())
     headers = {**record.headers, **dict(zip(HEADERS, explanation, strict=True))}
+    DEAD_LETTERS.labels(record.topic, stage).inc()
     return OutgoingRecord(dead_letter_name(record.topic), record.key, record.value, headers)
 
 
-def read_dead_letters(reader: TopicReader, topic: Topic) -> Iterator[DeadLetter]:
-    """The dead letters of a topic, by partition and offset. Raises StoreUnavailable."""
-    for record in reader.read(topic.dead()):
+def read_dead_letters(reader: TopicReader, topic: Topic, tail: int | None = None) -> Iterator[DeadLetter]:
+    """The dead letters of a topic (of each partition the last `tail`, if given), by partition and offset.
+
+    Raises StoreUnavailable."""
+    for record in reader.read(topic.dead(), tail):
         reason, stage, provenance = (record.header(name) or "" for name in HEADERS)
         yield DeadLetter(record, reason, stage, provenance)

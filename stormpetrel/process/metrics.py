@@ -19,6 +19,9 @@ SCENE_SECONDS = Histogram(
     "Time of one scene, from its files to its events",
     buckets=(1, 2, 5, 10, 20, 40, 80, 160, 320),
 )
+DEAD_LETTERS = Counter("stormpetrel_dead_letters_total", "Records sent to the dead letters", ["topic", "stage"])
+LISTENERS = Gauge("stormpetrel_listeners", "Clients that listen to saved searches")
+MODEL_VERSIONS = Gauge("stormpetrel_model_version", "1 for the version of each model in use", ["model", "version"])
 LAST_PROGRESS = Gauge("stormpetrel_last_progress_timestamp_seconds", "When this process last finished a batch")
 SEARCH_SECONDS = Histogram(
     "stormpetrel_search_seconds",
@@ -26,3 +29,15 @@ SEARCH_SECONDS = Histogram(
     ["part"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
+_versions: dict[str, str] = {}
+
+
+def model_in_use(model: str, version: str) -> None:
+    """This version of the model is in use from now on, in place of an earlier one."""
+    earlier = _versions.get(model)
+    if earlier == version:
+        return
+    if earlier is not None:
+        MODEL_VERSIONS.remove(model, earlier)
+    _versions[model] = version
+    MODEL_VERSIONS.labels(model, version).set(1)
