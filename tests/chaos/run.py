@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from stormpetrel.core.errors import StormpetrelError
 from stormpetrel.core.topics import ANNOTATIONS, ITEMS_LABELLED, LIVE_TOPICS, PRODUCTS_ANNOUNCED
 from stormpetrel.log import read_dead_letters
 from stormpetrel.log.admin import consumer_lags, group_lag
@@ -53,23 +56,33 @@ def run(plan: Plan, cache: Path = CACHE) -> dict[str, Any]:
         if not can_fill_disk:
             _say("a full disk is left out: mounting a small tmpfs is not allowed here")
         with ChaosSystem(folder, cache, plan.seed, can_fill_disk) as system:
-            load = Load(system.producer(), plan.seed, plan.posts_per_s, plan.poison_share)
-            load.start()
             try:
-                struck = list(_strike(plan, system, load, rounds(plan.seed, can_fill_disk, plan.longest_s)))
-            finally:
-                system.clear()
-            load.stop()
-            drained_s = _drain(system)
-            return {
-                "seed": plan.seed,
-                "faults": sum(len(faults) for faults, _ in struck),
-                "load": dict(load.counts),
-                "restarts": dict(system.restarts),
-                "recovery_s": _recoveries(struck),
-                "drained_s": drained_s,
-                **_faults_of_the_result(system, load),
-            }
+                return _run(plan, system)
+            except BaseException:
+                logs = tempfile.mkdtemp(prefix="stormpetrel-chaos-logs-")
+                shutil.copytree(folder / "logs", logs, dirs_exist_ok=True)
+                _say(f"the logs of all processes are kept in {logs}")
+                raise
+
+
+def _run(plan: Plan, system: ChaosSystem) -> dict[str, Any]:
+    load = Load(system.producer(), plan.seed, plan.posts_per_s, plan.poison_share)
+    load.start()
+    try:
+        struck = list(_strike(plan, system, load, rounds(plan.seed, system.can_fill_disk, plan.longest_s)))
+    finally:
+        system.clear()
+    load.stop()
+    drained_s = _drain(system)
+    return {
+        "seed": plan.seed,
+        "faults": sum(len(faults) for faults, _ in struck),
+        "load": dict(load.counts),
+        "restarts": dict(system.restarts),
+        "recovery_s": _recoveries(struck),
+        "drained_s": drained_s,
+        **_faults_of_the_result(system, load),
+    }
 
 
 def _strike(plan: Plan, system: ChaosSystem, load: Load, drawn: Rounds) -> Iterator[tuple[list[Fault], float]]:
@@ -104,8 +117,6 @@ def _until_a_post_comes_through(system: ChaosSystem, load: Load, name: str, faul
 
 
 def _is_in_both_stores(system: ChaosSystem, post_id: str) -> bool:
-    from stormpetrel.core.errors import StormpetrelError
-
     try:
         return bool(system.documents.get("posts", [post_id]) and system.index.vectors(COLLECTION, [post_id], ["text"]))
     except StormpetrelError:
@@ -181,6 +192,12 @@ def _poison_left(system: ChaosSystem, load: Load) -> dict[str, Any]:
     return {"dead_letters": len(reasons), "poison_not_dead": sorted(set(not_dead)), "useless_reasons": useless[:20]}
 
 
+def wrong_in(report: dict[str, Any]) -> dict[str, Any]:
+    """The part of a report that must be empty."""
+    names = ("lost", "doubled", "unknown", "wrong", "poison_not_dead", "useless_reasons", "lag")
+    return {name: report[name] for name in names if report[name]}
+
+
 def _recoveries(struck: list[tuple[list[Fault], float]]) -> dict[str, Any]:
     """Seconds until a new post came through: of the faults that struck alone, and of all rounds."""
     alone = defaultdict(list)
@@ -206,8 +223,7 @@ def main() -> None:
     given = parser.parse_args()
     report = run(Plan(given.seed, given.seconds, given.faults, given.longest, given.rate, given.poison))
     print(json.dumps(report, indent=2))
-    wrong = ("lost", "doubled", "unknown", "wrong", "poison_not_dead", "useless_reasons", "lag")
-    raise SystemExit(1 if any(report[name] for name in wrong) else 0)
+    raise SystemExit(1 if wrong_in(report) else 0)
 
 
 if __name__ == "__main__":
