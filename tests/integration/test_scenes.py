@@ -171,7 +171,7 @@ def test_a_patch_finds_posts_and_patches_and_a_post_finds_the_patches_over_its_p
     assert overhead, "the newest patches over its place"
     assert all("/g120/" in patch_id for patch_id in overhead)
     only_patches = night.search(vectors={"sar": [1.0] * 144}, sources=["patches"])
-    assert all(member["kind"] == "patch" for hit in only_patches["hits"] for member in hit["members"])
+    assert {member["kind"] for hit in only_patches["hits"] for member in hit["members"]} == {"patch"}
 
 
 def test_what_patches_cannot_be_asked_is_told(night: RunningSystem) -> None:
