@@ -92,7 +92,7 @@ class ApiResources:
         self.annotation_view = TopicView(reader, ANNOTATIONS, journal.apply, self.producer).start()
         self.dead_letters = DeadLetterQueue(reader, self.producer, partial(delete_records, settings.kafka))
         scorer = Scorer()
-        self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take).start()
+        self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take, self.producer).start()
         stores = (self.vectors, self.documents, self.collections)
         searcher = Searcher(*stores, self.encoder, learned_fusion(), settings.api.list_depth, self.threads)
         places = PlaceResolution(lambda: (open_geoparser(settings), open_gazetteer(settings).version))

@@ -7,7 +7,10 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
+
+import httpx
 
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.events import Post, PostDeleted
@@ -23,12 +26,14 @@ CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 class Load:
     """Publishes from `start` until `stop`. `expected` says of every acknowledged post id its newest text, or None where
-    it was deleted; `poison` holds what was acknowledged, by its place on the log."""
+    it was deleted, `markers` of those that a run sends itself; `poison` holds what was acknowledged, by its place on
+    the log."""
 
     def __init__(self, producer: KafkaProducer, seed: int, posts_per_s: float, poison_share: float) -> None:
         self._producer, self._random = producer, random.Random(seed)
         self._posts_per_s, self._poison_share = posts_per_s, poison_share
         self.expected: dict[str, str | None] = {}
+        self.markers: dict[str, str | None] = {}
         self.poison: dict[str, Poison] = {}
         self.counts: Counter[str] = Counter()
         self._poison = itertools.chain.from_iterable(self._shuffled_poison(number) for number in itertools.count())
@@ -45,14 +50,21 @@ class Load:
         self._thread.join(180)
         assert not self._thread.is_alive(), "the last posts are not acknowledged after 180 s"
 
+    def publish_marker(self, name: str) -> str:
+        """One post more, from another thread; its id."""
+        post_id = f"{self._prefix}-marker-{name}"
+        self._deliver([self._record(post_id, f"marker {name}")])
+        self.markers[post_id] = f"marker {name}"
+        return post_id
+
     def _run(self) -> None:
         due = 0.0
         while not self._stopping.wait(BATCH_S):
             due += self._posts_per_s * BATCH_S
-            self.publish([self._next_post() for _ in range(int(due))])
+            self._publish([self._next_post() for _ in range(int(due))])
             due -= int(due)
 
-    def publish(self, posts: list[tuple[str, str | None]]) -> None:
+    def _publish(self, posts: list[tuple[str, str | None]]) -> None:
         """Publishes the newest state of each post, in order, and the poison that is due."""
         records = [self._record(*post) for post in posts]
         poison = [next(self._poison) for _ in records if self._random.random() < self._poison_share]
@@ -94,3 +106,28 @@ class Load:
         kinds = list(poison_records(number))
         self._random.shuffle(kinds)
         return kinds
+
+
+class Searches:
+    """Asks the API once a second, as people do, and counts what it answers: `outcomes`, by status or kind of error."""
+
+    def __init__(self, search: Callable[[], int]) -> None:
+        self._search = search
+        self.outcomes: Counter[str] = Counter()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="searches", daemon=True)
+
+    def __enter__(self) -> Searches:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join(60)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(1.0):
+            try:
+                self.outcomes[str(self._search())] += 1
+            except httpx.HTTPError:
+                self.outcomes["no answer"] += 1

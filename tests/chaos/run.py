@@ -27,7 +27,7 @@ from stormpetrel.core.topics import ANNOTATIONS, ITEMS_LABELLED, LIVE_TOPICS, PR
 from stormpetrel.log import read_dead_letters
 from stormpetrel.log.admin import consumer_lags, group_lag
 from tests.chaos.faults import Fault, Rounds, rounds
-from tests.chaos.load import Load
+from tests.chaos.load import Load, Searches
 from tests.chaos.system import ChaosSystem, small_disk
 from tests.integration.running import COLLECTION
 
@@ -35,6 +35,7 @@ CACHE = Path(os.environ.get("STORMPETREL_CACHE", Path(__file__).resolve().parent
 RECOVERED_WITHIN_S = 120.0
 DRAINED_WITHIN_S = 300.0
 SHORTEST_REASON = 15  # characters
+ANSWERS = {"200", "503", "no answer"}  # what a search may get while faults hold
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,11 @@ def run(plan: Plan, cache: Path = CACHE) -> dict[str, Any]:
 def _run(plan: Plan, system: ChaosSystem) -> dict[str, Any]:
     load = Load(system.producer(), plan.seed, plan.posts_per_s, plan.poison_share)
     load.start()
-    try:
-        struck = list(_strike(plan, system, load, rounds(plan.seed, system.can_fill_disk, plan.longest_s)))
-    finally:
-        system.clear()
+    with Searches(system.search_status) as searches:
+        try:
+            struck = list(_strike(plan, system, load, rounds(plan.seed, system.can_fill_disk, plan.longest_s)))
+        finally:
+            system.clear()
     load.stop()
     drained_s = _drain(system)
     return {
@@ -81,6 +83,7 @@ def _run(plan: Plan, system: ChaosSystem) -> dict[str, Any]:
         "restarts": dict(system.restarts),
         "recovery_s": _recoveries(struck),
         "drained_s": drained_s,
+        "searches": dict(searches.outcomes),
         **_faults_of_the_result(system, load),
     }
 
@@ -97,15 +100,14 @@ def _strike(plan: Plan, system: ChaosSystem, load: Load, drawn: Rounds) -> Itera
         time.sleep(hold_s)
         for fault in faults:
             fault.end(system)
-        recovered_s = _until_a_post_comes_through(system, load, f"marker-{plan.seed}-{left}", names)
+        recovered_s = _until_a_post_comes_through(system, load, str(left), names)
         _say(f"{names}: {hold_s:.1f} s; a new post came through {recovered_s:.1f} s after it")
         yield faults, recovered_s
 
 
 def _until_a_post_comes_through(system: ChaosSystem, load: Load, name: str, faults: str) -> float:
     started = time.monotonic()
-    marker = f"file:{name}"
-    load.publish([(marker, f"marker {name}")])
+    marker = load.publish_marker(name)
     while not _is_in_both_stores(system, marker):
         waited = time.monotonic() - started
         assert waited < RECOVERED_WITHIN_S, (
@@ -166,12 +168,13 @@ def _faults_of_the_result(system: ChaosSystem, load: Load) -> dict[str, Any]:
 
 def _wrong_posts(system: ChaosSystem, load: Load) -> list[str]:
     """Acknowledged posts that are not as they were last written: order by key, and nothing deleted that is there."""
-    ids = list(load.expected)
+    expected = load.expected | load.markers
+    ids = list(expected)
     texts: dict[str, str | None] = dict.fromkeys(ids)
     for start in range(0, len(ids), 500):
         found = system.documents.get("posts", ids[start : start + 500])
         texts |= {post_id: document["text"] for post_id, document in found.items()}
-    return [post_id for post_id, text in load.expected.items() if texts[post_id] != text]
+    return [post_id for post_id, text in expected.items() if texts[post_id] != text]
 
 
 def _poison_left(system: ChaosSystem, load: Load) -> dict[str, Any]:
@@ -195,7 +198,8 @@ def _poison_left(system: ChaosSystem, load: Load) -> dict[str, Any]:
 def wrong_in(report: dict[str, Any]) -> dict[str, Any]:
     """The part of a report that must be empty."""
     names = ("lost", "doubled", "unknown", "wrong", "poison_not_dead", "useless_reasons", "lag")
-    return {name: report[name] for name in names if report[name]}
+    broken = {outcome: count for outcome, count in report["searches"].items() if outcome not in ANSWERS}
+    return {name: report[name] for name in names if report[name]} | ({"searches": broken} if broken else {})
 
 
 def _recoveries(struck: list[tuple[list[Fault], float]]) -> dict[str, Any]:

@@ -14,9 +14,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
+import httpx
+
 from stormpetrel.local.stack import Part, free_port
+from stormpetrel.stores.mongo import MongoStore
+from stormpetrel.stores.qdrant import QdrantIndex
 from tests.chaos.tcp_proxy import TcpProxy, Weather
 from tests.integration.running import RunningSystem
 
@@ -134,6 +139,20 @@ class ChaosSystem(RunningSystem):
 
     def release(self, name: str) -> None:
         self._held.discard(name)
+
+    @cached_property
+    def documents(self) -> MongoStore:
+        """Past the proxy: what a run looks at must not depend on the weather."""
+        return MongoStore(f"mongodb://127.0.0.1:{self.settings.local.mongo_port}", "stormpetrel")
+
+    @cached_property
+    def index(self) -> QdrantIndex:
+        return QdrantIndex(f"http://127.0.0.1:{self.settings.local.qdrant_port}")
+
+    def search_status(self) -> int:
+        """The status of one search at the API."""
+        query = {"text": "water in the streets", "limit": 5}
+        return httpx.post(self.url("/v1/search"), json=query, timeout=20).status_code
 
     def fill_disk(self) -> None:
         """Leaves no byte on the disk of broker and stores."""
