@@ -106,6 +106,8 @@ class ChaosSystem(RunningSystem):
         self._stopping.set()
         self._supervisor.join(30)
         self.clear()
+        for name in OURS:  # a run is over here: how processes end is tried while it lasts
+            self.kill(name)
         super().__exit__(*error)
         self._exits.close()
 
