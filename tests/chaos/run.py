@@ -23,9 +23,16 @@ from statistics import median
 from typing import Any
 
 from stormpetrel.core.errors import StormpetrelError
-from stormpetrel.core.topics import ANNOTATIONS, ITEMS_LABELLED, LIVE_TOPICS, PRODUCTS_ANNOUNCED
+from stormpetrel.core.topics import (
+    ANNOTATIONS,
+    ITEMS_LABELLED,
+    LIVE_TOPICS,
+    PATCHES_DESCRIBED,
+    POSTS_ENRICHED,
+    POSTS_RAW,
+    PRODUCTS_ANNOUNCED,
+)
 from stormpetrel.log import read_dead_letters
-from stormpetrel.log.admin import consumer_lags, group_lag
 from tests.chaos.faults import Fault, Rounds, rounds
 from tests.chaos.load import Load, Searches
 from tests.chaos.system import ChaosSystem, small_disk
@@ -33,6 +40,10 @@ from tests.integration.running import COLLECTION
 
 CACHE = Path(os.environ.get("STORMPETREL_CACHE", Path(__file__).resolve().parents[2] / ".stormpetrel" / "cache"))
 RECOVERED_WITHIN_S = 120.0
+GROUPS = {
+    "worker": (POSTS_RAW, ANNOTATIONS),
+    "index": (POSTS_ENRICHED, PATCHES_DESCRIBED, ITEMS_LABELLED, PRODUCTS_ANNOUNCED),
+}
 DRAINED_WITHIN_S = 300.0
 SHORTEST_REASON = 15  # characters
 ANSWERS = {"200", "503", "no answer"}  # what a search may get while faults hold
@@ -127,16 +138,7 @@ def _is_in_both_stores(system: ChaosSystem, post_id: str) -> bool:
 
 def _lags(system: ChaosSystem) -> dict[str, int]:
     """Records that a consumer group has still to work on, by group and topic."""
-    kafka = system.kafka
-    lags = consumer_lags(kafka)
-    return {
-        "posts.raw": lags["worker"],
-        "posts.enriched": lags["index"],
-        "patches.described": lags["patches"],
-        "annotations": group_lag(kafka, "worker", ANNOTATIONS),
-        "items.labelled": group_lag(kafka, "index", ITEMS_LABELLED),
-        "products.announced": group_lag(kafka, "index", PRODUCTS_ANNOUNCED),
-    }
+    return {f"{group} {topic.name}": system.lag(group, topic) for group, topics in GROUPS.items() for topic in topics}
 
 
 def _drain(system: ChaosSystem) -> float:

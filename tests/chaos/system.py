@@ -18,7 +18,9 @@ from functools import cached_property
 from pathlib import Path
 
 import httpx
+from confluent_kafka import Consumer, TopicPartition
 
+from stormpetrel.core.topics import Topic
 from stormpetrel.local.stack import Part, free_port
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
@@ -155,6 +157,19 @@ class ChaosSystem(RunningSystem):
         """The status of one search at the API."""
         query = {"text": "water in the streets", "limit": 5}
         return httpx.post(self.url("/v1/search"), json=query, timeout=20).status_code
+
+    def lag(self, group: str, topic: Topic) -> int:
+        """How many records of a topic a consumer group has not committed, as the broker says."""
+        consumer = Consumer({"bootstrap.servers": self.kafka.bootstrap, "group.id": f"stormpetrel-{group}"})
+        try:
+            partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+            lag = 0
+            for committed in consumer.committed(partitions, 30):
+                first, end = consumer.get_watermark_offsets(committed, 30)
+                lag += end - (committed.offset if committed.offset >= 0 else first)
+            return lag
+        finally:
+            consumer.close()
 
     def fill_disk(self) -> None:
         """Leaves no byte on the disk of broker and stores."""
