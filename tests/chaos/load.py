@@ -9,11 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import httpx
+from confluent_kafka import KafkaError, Message, Producer
 
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.events import Post, PostDeleted
+from stormpetrel.core.settings import Kafka
 from stormpetrel.core.topics import POSTS_RAW
 from stormpetrel.log import OutgoingRecord, record_of_event
 from stormpetrel.log.producer import KafkaProducer
@@ -29,8 +32,11 @@ class Load:
     it was deleted, `markers` of those that a run sends itself; `poison` holds what was acknowledged, by its place on
     the log."""
 
-    def __init__(self, producer: KafkaProducer, seed: int, posts_per_s: float, poison_share: float) -> None:
-        self._producer, self._random = producer, random.Random(seed)
+    def __init__(self, kafka: Kafka, seed: int, posts_per_s: float, poison_share: float) -> None:
+        self._producer, self._random = KafkaProducer(kafka), random.Random(seed)
+        # Poison comes from strangers: our own producer would refuse some of it.
+        self._strangers = Producer({"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random"})
+        self._is_done = False
         self._posts_per_s, self._poison_share = posts_per_s, poison_share
         self.expected: dict[str, str | None] = {}
         self.markers: dict[str, str | None] = {}
@@ -48,7 +54,8 @@ class Load:
         """Returns when everything that was sent is acknowledged."""
         self._stopping.set()
         self._thread.join(180)
-        assert not self._thread.is_alive(), "the last posts are not acknowledged after 180 s"
+        assert self._is_done, "the last posts are not acknowledged after 180 s, or the load has failed: see above"
+        self._strangers.flush(60)
 
     def publish_marker(self, name: str) -> str:
         """One post more, from another thread; its id."""
@@ -58,27 +65,43 @@ class Load:
         return post_id
 
     def _run(self) -> None:
-        due = 0.0
-        while not self._stopping.wait(BATCH_S):
-            due += self._posts_per_s * BATCH_S
-            self._publish([self._next_post() for _ in range(int(due))])
-            due -= int(due)
+        try:
+            due = 0.0
+            while not self._stopping.wait(BATCH_S):
+                due += self._posts_per_s * BATCH_S
+                self._publish([self._next_post() for _ in range(int(due))])
+                due -= int(due)
+            self._is_done = True
+        finally:
+            self._stopping.set()
 
     def _publish(self, posts: list[tuple[str, str | None]]) -> None:
         """Publishes the newest state of each post, in order, and the poison that is due."""
-        records = [self._record(*post) for post in posts]
-        poison = [next(self._poison) for _ in records if self._random.random() < self._poison_share]
-        positions = self._deliver([*records, *(one.record for one in poison)])
+        self._deliver([self._record(*post) for post in posts])
         self.expected.update(posts)
-        self.counts.update(posts=len(posts), poison=len(poison))
-        for one, position in zip(poison, positions[len(records) :], strict=True):
-            self.poison[f"{one.record.topic}/{position.partition}/{position.offset}"] = one
+        self.counts["posts"] += len(posts)
+        for poison in [next(self._poison) for _ in posts if self._random.random() < self._poison_share]:
+            record = poison.record
+            self._strangers.produce(
+                record.topic,
+                record.value,
+                record.key,
+                headers=list(record.headers.items()),
+                on_delivery=partial(self._note_poison, poison),
+            )
+        self._strangers.poll(0)
 
-    def _deliver(self, records: list[OutgoingRecord]) -> list:
+    def _note_poison(self, poison: Poison, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self.poison[f"{message.topic()}/{message.partition()}/{message.offset()}"] = poison
+            self.counts["poison"] += 1
+
+    def _deliver(self, records: list[OutgoingRecord]) -> None:
         """As a source does it: what the broker has not acknowledged is sent again, in the same order."""
         while True:
             try:
-                return self._producer.deliver(records)
+                self._producer.deliver(records)
+                return
             except StoreUnavailable:
                 self.counts["sent_again"] += len(records)
                 time.sleep(0.5)

@@ -82,7 +82,7 @@ BYTES: dict[str, Callable[[bytes], bytes]] = {
     "number_of_400_digits": lambda right: right[:-1] + b',"x":' + b"9" * 400 + b"}",
     "nested_5000_deep": lambda right: right[:-1] + b',"x":' + _nested(5000) + b"}",
     "array_100000_deep": lambda right: b"[" * 100_000,
-    "value_of_900_kb": lambda right: right[:-1] + b',"x":"' + b"A" * 900_000 + b'"}',
+    "value_of_990_kb": lambda right: right[:-1] + b',"x":"' + b"A" * 990_000 + b'"}',
     "fields_20000": lambda right: orjson.dumps({f"field{n}": n for n in range(20_000)}),
     "gzip": gzip.compress,
     "html_page": lambda right: b"<!doctype html><html><body>502 Bad Gateway</body></html>",

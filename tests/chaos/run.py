@@ -78,7 +78,7 @@ def run(plan: Plan, cache: Path = CACHE) -> dict[str, Any]:
 
 
 def _run(plan: Plan, system: ChaosSystem) -> dict[str, Any]:
-    load = Load(system.producer(), plan.seed, plan.posts_per_s, plan.poison_share)
+    load = Load(system.kafka, plan.seed, plan.posts_per_s, plan.poison_share)
     load.start()
     with Searches(system.search_status) as searches:
         try:
