@@ -35,7 +35,9 @@ class Load:
     def __init__(self, kafka: Kafka, seed: int, posts_per_s: float, poison_share: float) -> None:
         self._producer, self._random = KafkaProducer(kafka), random.Random(seed)
         # Poison comes from strangers: our own producer would refuse some of it.
-        self._strangers = Producer({"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random"})
+        self._strangers = Producer(
+            {"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random", "log_level": 0}
+        )
         self._is_done = False
         self._posts_per_s, self._poison_share = posts_per_s, poison_share
         self.expected: dict[str, str | None] = {}
