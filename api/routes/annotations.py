@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import Field
 
 from api.dependencies import AnnotationsDependency
+from api.errors import content
 from api.security import WhoDependency
 from stormpetrel.access.principals import Principal
-from stormpetrel.core.events import CollectionId, LabelId, Sign
+from stormpetrel.core.events import AnnotationId, Annotator, CollectionId, Count, Id, LabelId, Sign
 from stormpetrel.core.ids import Collection, ItemKind
 from stormpetrel.learning.annotations import annotate, review
 from stormpetrel.learning.annotations.annotate import AnnotationDraft
@@ -19,7 +20,7 @@ from stormpetrel.search.request import Request, Words
 
 router = APIRouter(prefix="/v1", tags=["annotation"])
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "coco": "application/json", "stac": "application/geo+json"}
-Person = Annotated[Words, Field(min_length=1, max_length=120)]
+Form = Annotated[str, Path(json_schema_extra={"enum": list(MEDIA_TYPES)})]
 
 
 class LabelRequest(Request):
@@ -28,16 +29,16 @@ class LabelRequest(Request):
     label: LabelId
     title: Annotated[Words, Field(min_length=1, max_length=120)]
     description: Annotated[Words, Field(max_length=2000)] = ""
-    annotator: Person | None = None
+    annotator: Annotator | None = None
 
 
 class NewAnnotation(Request):
     """A label of one item. With an `annotation_id` of one's own, sending it again is harmless."""
 
-    item_id: Annotated[Words, Field(min_length=3, max_length=512)]
+    item_id: Id
     label: LabelId
     sign: Sign
-    annotation_id: Annotated[Words, Field(min_length=3, max_length=80)] | None = None
+    annotation_id: AnnotationId | None = None
 
 
 class AnnotationRequest(Request):
@@ -45,7 +46,7 @@ class AnnotationRequest(Request):
     the last feedback named; if left out, the label's last round."""
 
     collection: CollectionId
-    annotator: Person | None = None
+    annotator: Annotator | None = None
     round: Annotated[int, Field(ge=1, le=10_000)] | None = None
     annotations: Annotated[list[NewAnnotation], Field(min_length=1, max_length=1000)]
 
@@ -87,9 +88,9 @@ def list_annotations(
     annotations: AnnotationsDependency,
     collection: CollectionId,
     label: LabelId | None = None,
-    annotator: str | None = None,
-    item_id: str | None = None,
-    after: Annotated[int, Query(ge=0)] = 0,
+    annotator: Annotator | None = None,
+    item_id: Id | None = None,
+    after: Count = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
     """The annotations that stand, the oldest first. `after` is how many to skip; `next` is the next page's."""
@@ -106,15 +107,15 @@ def agreement(annotations: AnnotationsDependency, collection: CollectionId, labe
 def undo(
     annotations: AnnotationsDependency,
     who: WhoDependency,
-    annotation_id: str,
-    given: Annotated[str | None, Query(alias="annotator", min_length=1)] = None,
+    annotation_id: AnnotationId,
+    given: Annotated[Annotator | None, Query(alias="annotator")] = None,
 ) -> dict[str, str]:
     """Undoes an annotation; it stays on the log, and its annotator's earlier annotation of the item holds again."""
     return annotate.undo(annotations, annotation_id, annotator(who, given))
 
 
-@router.get("/exchange/{form}")
-def export_annotations(annotations: AnnotationsDependency, form: str, collection: CollectionId) -> Response:
+@router.get("/exchange/{form}", response_class=Response, responses=content(*MEDIA_TYPES.values()))
+def export_annotations(annotations: AnnotationsDependency, form: Form, collection: CollectionId) -> Response:
     """All annotations of a collection, the undone ones too: `csv`, `coco` (JSON) or `stac` (items with the label
     extension)."""
     name = review.exchange_format(form)
@@ -124,7 +125,7 @@ def export_annotations(annotations: AnnotationsDependency, form: str, collection
 
 @router.post("/exchange/{form}", status_code=201)
 def import_annotations(
-    annotations: AnnotationsDependency, form: str, body: Annotated[bytes, Body(media_type="text/plain")]
+    annotations: AnnotationsDependency, form: Form, body: Annotated[bytes, Body(media_type="text/plain")]
 ) -> dict[str, Any]:
     """Imports an export, of this system or of another. Annotations whose annotation_id is known change nothing; at the
     first fault nothing is imported."""

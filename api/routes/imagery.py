@@ -8,15 +8,17 @@ from fastapi import APIRouter, Body, Depends, HTTPException, Query, Response
 from fastapi.responses import FileResponse, JSONResponse
 
 from api.dependencies import ImageryDependency
+from api.errors import content
 from api.security import WhoDependency
 from stormpetrel.core.clock import now
+from stormpetrel.core.events import Id, Key
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
 
 router = APIRouter(prefix="/v1", tags=["imagery"])
 Kind = Literal["s1", "s2", "change"]
-SceneId = Annotated[str, Query(min_length=3, description="the products' names, as in a patch's scene_id")]
-PatchId = Annotated[str, Query(min_length=3)]
+SceneId = Annotated[Id, Query(description="the products' names, as in a patch's scene_id")]
+GEOTIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
 Limit = Annotated[int, Query(ge=1, le=100)]
 
 
@@ -26,7 +28,7 @@ def scenes(imagery: ImageryDependency, limit: Limit = 20) -> dict[str, Any]:
     return {"scenes": imagery.catalogue.newest_scenes(limit)}
 
 
-@router.get("/scenes/pictures/{kind}.png")
+@router.get("/scenes/pictures/{kind}.png", response_class=Response, responses=content("image/png"))
 def scene_picture(kind: Kind, scene_id: SceneId, imagery: ImageryDependency) -> Response:
     """A whole scene as a picture: radar in grey, optical in true colour, or land, water (blue) and new water (red)."""
     from stormpetrel.imagery.quicklook import scene_png
@@ -34,21 +36,21 @@ def scene_picture(kind: Kind, scene_id: SceneId, imagery: ImageryDependency) -> 
     return Response(scene_png(imagery.catalogue.picture(scene_id, kind)), media_type="image/png")
 
 
-@router.get("/scenes/pictures/{kind}.tif")
+@router.get("/scenes/pictures/{kind}.tif", response_class=FileResponse, responses=content(GEOTIFF))
 def scene_cog(kind: Kind, scene_id: SceneId, imagery: ImageryDependency) -> FileResponse:
     """The same as a cloud-optimised GeoTIFF at 10 m, with range requests."""
     path = imagery.catalogue.picture(scene_id, kind)
-    return FileResponse(path, media_type="image/tiff; application=geotiff; profile=cloud-optimized")
+    return FileResponse(path, media_type=GEOTIFF)
 
 
-@router.get("/scenes/new_water.geojson")
+@router.get("/scenes/new_water.geojson", responses=content("application/geo+json"))
 def new_water(scene_id: SceneId, imagery: ImageryDependency) -> JSONResponse:
     """The polygons of a scene's new water, with their areas; 404 where it has no reference image."""
     return JSONResponse(imagery.catalogue.new_water(scene_id), media_type="application/geo+json")
 
 
-@router.get("/patches/pictures/{kind}.png")
-def patch_picture(kind: Kind, patch_id: PatchId, imagery: ImageryDependency) -> Response:
+@router.get("/patches/pictures/{kind}.png", response_class=Response, responses=content("image/png"))
+def patch_picture(kind: Kind, patch_id: Id, imagery: ImageryDependency) -> Response:
     """A patch's part of a scene's picture."""
     from stormpetrel.imagery.quicklook import patch_png
 
@@ -58,7 +60,7 @@ def patch_picture(kind: Kind, patch_id: PatchId, imagery: ImageryDependency) -> 
 @router.get("/patches")
 def patches(
     imagery: ImageryDependency,
-    scene_id: Annotated[str | None, Query(min_length=3)] = None,
+    scene_id: Id | None = None,
     scale_level: Literal["120", "240", "480"] = "120",
     limit: Limit = 20,
 ) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def patches(
 
 
 @router.get("/patches/{patch_id:path}")
-def patch(patch_id: str, imagery: ImageryDependency) -> dict[str, Any]:
+def patch(patch_id: Key, imagery: ImageryDependency) -> dict[str, Any]:
     """A patch's document; its vectors are not shown."""
     return imagery.catalogue.patch(patch_id)
 

@@ -26,6 +26,7 @@ def build_app() -> typer.Typer:
         places,
         processes,
         search,
+        stores,
         topics,
         training,
     )
@@ -39,7 +40,7 @@ def build_app() -> typer.Typer:
     )
     _add(app, demo=demo.demo, up=processes.up, down=processes.down, worker=processes.worker, serve=processes.serve)
     _add(app, bench=processes.bench, search=search.search, verify=checks.verify, lag=checks.lag, doctor=checks.doctor)
-    _add(app, pictures=pictures.pictures)
+    _add(app, pictures=pictures.pictures, rebuild=stores.rebuild)
     groups = {
         "consume": _group(
             "Consumers that write in bulk.", index=processes.consume_index, scenes=processes.consume_scenes

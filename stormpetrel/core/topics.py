@@ -21,10 +21,15 @@ class Topic:
     retention_ms: int
     events: tuple[type[Event], ...]
     compacted: bool = False
+    min_insync_replicas: int = 1
 
     def configuration(self) -> dict[str, str]:
-        """Cleanup policy and retention, by the broker's own names."""
-        return {"cleanup.policy": "compact" if self.compacted else "delete", "retention.ms": str(self.retention_ms)}
+        """Cleanup policy, retention and how many replicas must hold a record, by the broker's own names."""
+        return {
+            "cleanup.policy": "compact" if self.compacted else "delete",
+            "retention.ms": str(self.retention_ms),
+            "min.insync.replicas": str(self.min_insync_replicas),
+        }
 
     def dead(self) -> Topic:
         """The dead-letter topic: raw bytes of records that could not be processed, with the reason in their headers."""
@@ -38,6 +43,7 @@ def dead_letter_name(topic: str) -> str:
 SCENE_EVENTS = (events.PatchDescribed, events.PatchWithdrawn, events.SceneDescribed, events.SceneWithdrawn)
 ANNOTATION_EVENTS = (events.Annotation, events.AnnotationUndone, events.LabelDefined)
 POSTS_RAW = Topic("posts.raw", "post_id", 12, 7 * DAY_MS, (events.Post, events.PostDeleted))
+POSTS_BACKFILL = Topic("posts.backfill", "post_id", 12, 7 * DAY_MS, (events.Post, events.PostDeleted))
 POSTS_ENRICHED = Topic("posts.enriched", "post_id", 12, 30 * DAY_MS, (events.EnrichedPost, events.PostDeleted))
 SAVED_SEARCHES = Topic(
     "saved_searches", "saved_search_id", 3, FOR_EVER, (events.SavedSearch, events.SavedSearchDeleted), compacted=True
@@ -53,6 +59,7 @@ KEYS = Topic("keys", "key_id", 1, FOR_EVER, (events.ApiKeyAdded, events.ApiKeyRe
 AUDIT = Topic("audit", "actor", 3, 365 * DAY_MS, (events.Audited,))
 LIVE_TOPICS = (
     POSTS_RAW,
+    POSTS_BACKFILL,
     POSTS_ENRICHED,
     SAVED_SEARCHES,
     PRODUCTS_ANNOUNCED,

@@ -16,6 +16,7 @@ from stormpetrel.core.events.annotations import (
     ModelUpdated,
     Sign,
 )
+from stormpetrel.core.events.bounds import Count, Id, Integer, JsonObject, Key, Latitude, Longitude, Moment
 from stormpetrel.core.events.codec import EVENTS, UPGRADES, Upgrade, decode, encode, headers_of
 from stormpetrel.core.events.imagery import (
     Checksum,
@@ -49,4 +50,4 @@ from stormpetrel.core.events.posts import (
     UnresolvedName,
     is_area,
 )
-from stormpetrel.core.events.values import Event, Frozen, Latitude, Longitude, Moment, TermWeights, Vector
+from stormpetrel.core.events.values import Event, Frozen, TermWeights, Vector

@@ -6,7 +6,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from stormpetrel.core.events.values import Event, Moment
+from stormpetrel.core.events.bounds import Moment
+from stormpetrel.core.events.values import Event
 
 Scope = Literal["read", "annotate", "operate", "ingest"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
