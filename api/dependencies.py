@@ -30,7 +30,7 @@ from stormpetrel.core.events import LabelDefined
 from stormpetrel.core.ids import ItemKind
 from stormpetrel.core.ports import DocumentReader, EventProducer, VectorReader, VectorScanner
 from stormpetrel.core.settings import Settings
-from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, SAVED_SEARCHES
+from stormpetrel.core.topics import ANNOTATIONS, KEYS, MODELS_UPDATED, SAVED_SEARCHES
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache
 from stormpetrel.learning.active.label_models import LabelModels
 from stormpetrel.learning.annotations.annotate import Annotations
@@ -151,7 +151,8 @@ class ApiResources:
     def views(self) -> dict[str, TopicView]:
         """The topics that this process follows, by name."""
         followed = ((SAVED_SEARCHES, self.saved_search_view), (ANNOTATIONS, self.annotation_view))
-        return {topic.name: view for topic, view in (*followed, (MODELS_UPDATED, self.model_view))}
+        more = ((MODELS_UPDATED, self.model_view), (KEYS, self.access_resources.view))
+        return {topic.name: view for topic, view in (*followed, *more)}
 
     def _write_annotations(self, events: Sequence[AnnotationEvent]) -> None:
         keys = [CATALOGUE_KEY if isinstance(event, LabelDefined) else event.collection for event in events]
