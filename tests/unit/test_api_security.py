@@ -259,6 +259,10 @@ def test_no_secret_is_in_a_log_or_in_what_settings_show(capfd: pytest.CaptureFix
         catalogue={"password": secret, "token": secret, "secret": secret},
         access={"session_secret": secret},
         x={"bearer_token": secret},
+        qdrant={"api_key": secret},
+        mongo={"password": secret},
+        imagery={"token": secret},
+        api_key=secret,
     )
     shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
     assert secret not in shown
