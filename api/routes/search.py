@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from api.dependencies import SearchDependency
-from stormpetrel.core.events import MAX_TEXT
+from stormpetrel.core.events import MAX_TEXT, Key
 from stormpetrel.search.answer import PostPage, SearchAnswer
 from stormpetrel.search.listing_request import ListingRequest
 from stormpetrel.search.place_resolution import PlacesAnswer
@@ -30,7 +30,7 @@ def posts(request: Annotated[ListingRequest, Query()], search: SearchDependency)
 
 
 @router.get("/posts/{post_id:path}", tags=["search", "posts"])
-def post(post_id: str, search: SearchDependency) -> dict[str, Any]:
+def post(post_id: Key, search: SearchDependency) -> dict[str, Any]:
     """One post with its document, and the posts that repeat it (the newest 100)."""
     return search.searcher.post(post_id)
 
