@@ -50,6 +50,8 @@ def build_app(settings: Settings, data: Path) -> Any:
         # A dead worker's partitions move to the others after this long.
         broker_session_timeout=6.0,
         broker_heartbeat_interval=2.0,
+        # A connection that swallows bytes is given up after this long; longer than the session, as Faust asks.
+        broker_request_timeout=10.0,
         broker_commit_interval=0.5,
         # What is read ahead is bounded: records of one poll, and a buffer a topic. Where the buffer is full, Faust
         # pauses the topic's partitions, and resumes them when it has emptied.
@@ -58,7 +60,7 @@ def build_app(settings: Settings, data: Path) -> Any:
         producer_acks=-1,
         producer_linger=0.005,
         producer_compression_type="lz4",
-        producer_request_timeout=60.0,
+        producer_request_timeout=15.0,
         producer_max_request_size=1_000_000,
         stream_buffer_maxsize=settings.worker.batch * 2,
         loghandlers=[],

@@ -16,7 +16,9 @@ def _ignore(_: Any) -> None:
 def client_configuration(kafka: Kafka, **more: Any) -> dict[str, Any]:
     """librdkafka's configuration for the configured broker, with `more` of its properties (`_` stands for `.`)."""
     properties = {name.replace("_", "."): value for name, value in more.items()}
-    return {"bootstrap.servers": kafka.bootstrap, "error_cb": _ignore, "log_level": 2, **properties}
+    # A connection that swallows bytes is given up after 10 s; librdkafka waits for 60.
+    patience = {"socket.timeout.ms": 10_000, "socket.keepalive.enable": True}
+    return {"bootstrap.servers": kafka.bootstrap, "error_cb": _ignore, "log_level": 2, **patience, **properties}
 
 
 def faust_brokers(kafka: Kafka) -> list[str]:
