@@ -79,7 +79,11 @@ def warm_window(enricher: Enricher, reader: TopicReader, capacity: int) -> int:
         if isinstance(event, EnrichedPost) and event.duplicate_of is None:
             originals.append(event)
     for event in sorted(originals, key=lambda event: event.enriched_at):
-        enricher.remember(event)
+        try:
+            enricher.remember(event)
+        except Exception as error:
+            # It was enriched once; that it is no memory now must not keep the worker from starting.
+            log.warning("an original is not remembered", post=event.post.post_id, reason=repr(error))
     return len(enricher.window)
 
 
