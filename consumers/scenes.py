@@ -30,6 +30,7 @@ from stormpetrel.imagery.types import Scene
 from stormpetrel.log import BatchConsumer, Record, Rejected, TopicReader, TopicView
 from stormpetrel.log.batch_consumer import LONGEST_WORK_S
 from stormpetrel.log.consumer import KafkaConsumer
+from stormpetrel.log.lag import GroupOffsets, LagMonitor
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.process.metrics import SCENE_SECONDS, SCENES
@@ -264,10 +265,12 @@ def run(settings: Settings) -> None:
     serve_probes(settings.imagery.probe_port, readiness, settings.probe_host)
     if settings.imagery.earth_model is not None:
         read_earth_manifest(settings.imagery.earth_model)
-    documents = MongoStore(settings.mongo.url, settings.mongo.database)
+    documents = MongoStore.of(settings.mongo)
     known_products = KnownProducts(KafkaTopicReader(settings.kafka))
     producer = KafkaProducer(settings.kafka)
-    consumer = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S)
+    consumer, offsets = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S), GroupOffsets(settings.kafka, STAGE)
+    patience_s = LONGEST_WORK_S + settings.kafka.stalled_after_s  # a scene takes minutes
+    LagMonitor(offsets, [PRODUCTS_ANNOUNCED], consumer.assigned, readiness, patience_s).start()
     with EgressProxy(Gate.of(settings.imagery)) as proxy:
         point_gdal_to(settings.imagery.s3_endpoint, proxy.url)
         work = SceneWork(settings.imagery, producer, known_products, documents, Downloads(settings.imagery, proxy))

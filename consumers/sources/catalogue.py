@@ -208,7 +208,7 @@ def run(settings: Settings, name: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
     catalogue, publisher = settings.catalogue, ProductPublisher(KafkaProducer(settings.kafka), name)
-    documents = MongoStore(settings.mongo.url, settings.mongo.database)
+    documents = MongoStore.of(settings.mongo)
     if name != "folder":
         look = getattr(CataloguePoller(catalogue, settings.imagery, publisher, documents, Tokens(catalogue)), name)
     elif catalogue.folder is None:

@@ -28,6 +28,7 @@ from stormpetrel.posts.vision.model import VisualModel
 from stormpetrel.posts.vision.pictures import Picture
 
 log = structlog.get_logger()
+MOST_MENTIONS = 50  # of places in a post; whoever names more lists places, and says nothing of any one
 
 
 class Encoder(Protocol):
@@ -121,7 +122,7 @@ class Enricher:
         language, probability = detected
         try:
             places, unresolved = self._geoparser.resolve(
-                post.text, mentions, post.native_place, post.author_place, language
+                post.text, mentions[:MOST_MENTIONS], post.native_place, post.author_place, language
             )
             terms = document_terms(text, language)
             duplicate = self._near_duplicate(post)
@@ -138,6 +139,7 @@ class Enricher:
             similarity=duplicate.similarity if duplicate else None,
             places=places,
             unresolved_names=unresolved,
+            mentions_left_out=max(0, len(mentions) - MOST_MENTIONS) or None,
             terms=None if duplicate else terms,
             enriched_at=self._clock(),
         )
