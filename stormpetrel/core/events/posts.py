@@ -140,11 +140,12 @@ class EnrichedPost(Event):
 
     A near-duplicate names its original in `duplicate_of`; it is counted there and has no vectors. `relevance` has the
     predictions of the annotated collections' models at enrichment. `visual_vector` and `concepts` describe the first
-    photo; `photo_problem` is the reason where a photo could not be described.
+    photo; `photo_problem` is the reason where a photo could not be described. `limits` says by what the search for
+    places was cut short: the post's length, the time, the number of places.
     """
 
-    version: ClassVar[int] = 5
-    schema_version: int = 5
+    version: ClassVar[int] = 6
+    schema_version: int = 6
     post: Post
     clean_text: str
     language: str
@@ -161,6 +162,7 @@ class EnrichedPost(Event):
     photo_problem: str | None = None
     relevance: tuple[Relevance, ...] = ()
     enriched_at: Moment
+    limits: tuple[str, ...] = ()
 
 
 class SavedSearch(Event):
