@@ -13,7 +13,10 @@ import structlog
 
 from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import ModelUnavailable
+from stormpetrel.core.ids import ItemKind
+from stormpetrel.core.ports import DocumentStore, VectorWriter
 from stormpetrel.core.settings import CONFIG_DIRECTORY, Imagery, Settings
+from stormpetrel.core.topics import ITEMS_LABELLED, PATCHES_DESCRIBED, POSTS_ENRICHED, PRODUCTS_ANNOUNCED, Topic
 from stormpetrel.fusion import LearnedFusion
 from stormpetrel.imagery.patches import descriptors
 from stormpetrel.imagery.patches.earth_model import read_earth_manifest
@@ -32,8 +35,10 @@ from stormpetrel.posts.vision.clip import ClipModel, read_clip_manifest
 from stormpetrel.posts.vision.concepts import ConceptList, read_concepts
 from stormpetrel.posts.vision.descriptor import DIMENSIONS, VERSION
 from stormpetrel.posts.vision.model import DESCRIPTOR, DescriptorModel, VisualModel
+from stormpetrel.projections import PatchProjection, PostProjection, PredictionProjection, ProductProjection, Projection
 from stormpetrel.search.query_encoder import QueryEncoder
-from stormpetrel.stores.collections import Compression, VectorCollection, patches_collection, posts_collection
+from stormpetrel.stores.collections import VectorCollection, patches_collection, posts_collection
+from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
 
 log = structlog.get_logger()
@@ -77,9 +82,7 @@ def open_visual_model(settings: Settings) -> VisualModel:
 
 def open_index(settings: Settings) -> QdrantIndex:
     """The vector index; it need not answer yet."""
-    chosen = settings.qdrant.compression
-    compression = Compression(chosen.kind, chosen.rescore, chosen.oversampling, chosen.ef)
-    return QdrantIndex(settings.qdrant.url, settings.qdrant.api_key, settings.qdrant.timeout_s, compression)
+    return QdrantIndex.of(settings.qdrant)
 
 
 def post_embeddings(settings: Settings) -> tuple[EmbeddingSpec, EmbeddingSpec]:
@@ -140,6 +143,17 @@ def patch_embeddings(settings: Settings) -> dict[str, EmbeddingSpec]:
     return {**PATCH_DESCRIPTORS, "earth": EmbeddingSpec(earth.version, earth.dimensions)}
 
 
+def vector_dimensions(settings: Settings, kind: ItemKind) -> dict[str, int]:
+    """The dimensions of the vectors that posts or patches are annotated with, by their names; empty where a configured
+    model is not in the cache."""
+    try:
+        if kind == "posts":
+            return {"text": post_embeddings(settings)[0].dimensions}
+        return {name: spec.dimensions for name, spec in patch_embeddings(settings).items()}
+    except ModelUnavailable:
+        return {}
+
+
 def patch_collection(settings: Settings) -> VectorCollection:
     """The patches' collection of what describes them. Raises ModelUnavailable as `patch_embeddings` does."""
     specs = patch_embeddings(settings)
@@ -149,6 +163,24 @@ def patch_collection(settings: Settings) -> VectorCollection:
 def picture_folder(settings: Imagery, scene_id: str) -> Path:
     """Where a scene's pictures lie; its id has characters that no folder should."""
     return settings.directory / "scenes" / hashlib.sha256(scene_id.encode()).hexdigest()[:24]
+
+
+def migrate_stores(settings: Settings, documents: MongoStore, vectors: QdrantIndex) -> None:
+    """Makes the collections and indexes that are missing in both stores; safe to repeat, and by several at once."""
+    documents.migrate()
+    vectors.migrate(post_collection(settings))
+    vectors.migrate(patch_collection(settings))
+
+
+def index_projections(settings: Settings, documents: DocumentStore, vectors: VectorWriter) -> dict[Topic, Projection]:
+    """What becomes of each topic in the stores. Raises ModelUnavailable where a configured model is missing."""
+    posts, patches = post_collection(settings).name, patch_collection(settings).name
+    return {
+        POSTS_ENRICHED: PostProjection(documents, vectors, posts, *post_embeddings(settings)),
+        ITEMS_LABELLED: PredictionProjection(documents),
+        PRODUCTS_ANNOUNCED: ProductProjection(documents),
+        PATCHES_DESCRIBED: PatchProjection(documents, vectors, patches, patch_embeddings(settings)),
+    }
 
 
 class IndexCollections:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from stormpetrel.core.events import PostDeleted
 from stormpetrel.core.ports import DocumentReader, VectorScanner
-from stormpetrel.core.topics import POSTS_ENRICHED, POSTS_RAW
+from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW
 from stormpetrel.log import TopicReader, read_dead_letters
+
+TOPICS = (POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED)
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def log_state(reader: TopicReader) -> LogState:
     written: set[str] = set()
     enriched: set[str] = set()
     deleted: set[str] = set()
-    for topic in (POSTS_RAW, POSTS_ENRICHED):
+    for topic in TOPICS:
         for record in reader.read(topic):
             entity = (record.key or b"").decode(errors="replace")
             # Within a topic the events of a key are in order: the last one holds.
@@ -54,7 +56,7 @@ def log_state(reader: TopicReader) -> LogState:
             written.add(entity)
             if topic is POSTS_ENRICHED:
                 enriched.add(entity)
-    letters = [letter for topic in (POSTS_RAW, POSTS_ENRICHED) for letter in read_dead_letters(reader, topic)]
+    letters = [letter for topic in TOPICS for letter in read_dead_letters(reader, topic)]
     dead = {letter.record.key.decode(errors="replace") for letter in letters if letter.record.key}
     return LogState(written - deleted - (dead - enriched), deleted, dead, len(letters))
 

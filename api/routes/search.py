@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from api.dependencies import SearchDependency
-from stormpetrel.core.events import MAX_TEXT
+from stormpetrel.core.events import MAX_TEXT, Key
 from stormpetrel.search.answer import SearchAnswer
 from stormpetrel.search.place_resolution import PlacesAnswer
 from stormpetrel.search.request import SearchRequest
@@ -23,7 +23,7 @@ def search(request: SearchRequest, search: SearchDependency) -> Response:
 
 
 @router.get("/posts/{post_id:path}", tags=["search", "posts"])
-def post(post_id: str, search: SearchDependency) -> dict[str, Any]:
+def post(post_id: Key, search: SearchDependency) -> dict[str, Any]:
     """One post with its document, and the posts that repeat it (the newest 100)."""
     return search.searcher.post(post_id)
 

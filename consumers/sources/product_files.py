@@ -12,15 +12,17 @@ from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue import stac_api as stac
 from stormpetrel.imagery.catalogue.product_publisher import ProductEvent, ProductPublisher
+from stormpetrel.imagery.readers.gdal import require_gdal
 
 SUFFIXES = (".jsonl", ".ndjson")
 
 
 def announce(path: Path, publisher: ProductPublisher, root: Path | None = None) -> None:
     """Publishes the product at a path, or every notice of a file of notices."""
-    from stormpetrel.imagery.catalogue.folder import product_at
-
     if path.suffix not in SUFFIXES:
+        require_gdal()
+        from stormpetrel.imagery.catalogue.folder import product_at
+
         publisher.take(str(path), lambda name: product_at(Path(name), now()), path.name)
         return
     with path.open("rb") as opened:
@@ -30,7 +32,8 @@ def announce(path: Path, publisher: ProductPublisher, root: Path | None = None) 
 
 
 def notice(raw: bytes, root: Path | None = None) -> ProductEvent | None:
-    """One notice: a CDSE notification (bare, or under `notification`), or a STAC item. Raises MalformedRecord."""
+    """One notice: a CDSE notification (bare, or under `notification`), or a STAC item. Paths that it names lie below
+    `root`; without one it may name none. Raises MalformedRecord."""
     try:
         record: Any = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -38,8 +41,5 @@ def notice(raw: bytes, root: Path | None = None) -> ProductEvent | None:
     if not isinstance(record, dict):
         raise MalformedRecord("a notice is a JSON object: CDSE's notification or a STAC item")
     if record.get("type") == "Feature":
-        return stac.item(record, now())
-    record = record.get("notification", record)
-    if root is not None and record.get("x-local-path"):
-        record = {**record, "x-local-path": str((root / str(record["x-local-path"])).resolve())}
-    return cdse.notification(record, now())
+        return stac.item(record, now(), root=root)
+    return cdse.notification(record.get("notification", record), now(), root)

@@ -68,7 +68,7 @@ def replay_dead(
     """Send dead letters through again, once their cause is mended."""
     from consumers.sources.post_publisher import PostPublisher
     from consumers.sources.product_files import notice
-    from stormpetrel.core.topics import POSTS_RAW, PRODUCTS_ANNOUNCED
+    from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_RAW, PRODUCTS_ANNOUNCED
     from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
     from stormpetrel.log import read_dead_letters
     from stormpetrel.log.producer import KafkaProducer
@@ -76,11 +76,14 @@ def replay_dead(
 
     kafka, live_topic = load_settings().kafka, _live_topic(topic)
     producer = KafkaProducer(kafka)
-    post_publisher = PostPublisher(producer, "dead letters")
+    post_publisher = PostPublisher(producer, "dead letters", live_topic)
     product_publisher = ProductPublisher(producer, "dead letters")
-    count = 0
+    count = cut = 0
     for letter in read_dead_letters(KafkaTopicReader(kafka), live_topic):
-        if topic == POSTS_RAW.name and letter.stage.startswith("source"):
+        if letter.is_cut:
+            cut += 1
+            continue
+        if live_topic in (POSTS_RAW, POSTS_BACKFILL) and letter.stage.startswith("source"):
             # A network's own form: through the normaliser once more.
             post_publisher.take(letter.record.value, letter.provenance)
         elif topic == PRODUCTS_ANNOUNCED.name and letter.stage.startswith("source"):
@@ -90,7 +93,8 @@ def replay_dead(
         count += 1
     producer.flush()
     text = f"{count} dead letters of {topic} sent again; what fails again is dead-lettered again with its reason"
-    print_result({"topic": topic, "replayed": count}, text, as_json)
+    text += f"\n{cut} were too large to be kept whole: send smaller ones from where they came from" if cut else ""
+    print_result({"topic": topic, "replayed": count, "cut": cut}, text, as_json)
 
 
 def _live_topic(name: str) -> Topic:

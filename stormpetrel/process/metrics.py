@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import Counter, Gauge, Histogram
 
 POSTS_TAKEN = Counter("stormpetrel_posts_taken_total", "Posts read from a source", ["source", "outcome"])
@@ -20,10 +22,29 @@ SCENE_SECONDS = Histogram(
     "Time of one scene, from its files to its events",
     buckets=(1, 2, 5, 10, 20, 40, 80, 160, 320),
 )
+LAG = Gauge(
+    "stormpetrel_lag_records", "Records of a partition that this process has not worked on yet", ["topic", "partition"]
+)
+FRESHNESS = Gauge(
+    "stormpetrel_freshness_seconds",
+    "How long ago the newest record of the last batch was written to its topic",
+    ["topic"],
+)
+VIEW_RECORDS_PASSED_OVER = Counter(
+    "stormpetrel_view_records_passed_over_total", "Records that could not be applied to a view of a topic", ["topic"]
+)
 LAST_PROGRESS = Gauge("stormpetrel_last_progress_timestamp_seconds", "When this process last finished a batch")
+LISTENERS = Gauge("stormpetrel_listeners", "Clients that listen to saved searches of this process")
 SEARCH_SECONDS = Histogram(
     "stormpetrel_search_seconds",
     "Time of one search, by part",
     ["part"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
+
+
+def note_lags(lags: Mapping[tuple[str, int], int]) -> int:
+    """Shows each (topic, partition)'s lag, and returns their sum."""
+    for (topic, partition), lag in lags.items():
+        LAG.labels(topic, str(partition)).set(lag)
+    return sum(lags.values())

@@ -13,6 +13,14 @@ from qdrant_client import models
 
 from stormpetrel.core.cells import RESOLUTIONS
 
+# The document collections that are read by other fields than `_id`, and pymongo's keys of each index for that. The
+# local server takes the index over two fields only where the first has one of its own.
+DOCUMENT_INDEXES: dict[str, list[list[tuple[str, int]]]] = {
+    "predictions": [[("key", 1)], [("key", 1), ("rank", -1)]],
+    "products": [[("time", -1)]],
+    "scenes": [[("time", -1)]],
+    "patches": [[("time", -1)]],
+}
 CELLS = tuple(f"cells_{resolution}" for resolution in RESOLUTIONS)
 
 
@@ -45,6 +53,17 @@ class Compression:
         """How a dense query is to be searched."""
         compressed = models.QuantizationSearchParams(rescore=self.rescore, oversampling=self.oversampling)
         return models.SearchParams(hnsw_ef=self.ef, quantization=None if self.kind == "none" else compressed)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a collection's points lie on a cluster; none means the server's own default. `write_consistency` is how
+    many replicas must hold a write before it is acknowledged. `on_disk` leaves full vectors on disk."""
+
+    shards: int | None = None
+    replication_factor: int | None = None
+    write_consistency: int | None = None
+    on_disk: bool = False
 
 
 @dataclass(frozen=True)

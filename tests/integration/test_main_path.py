@@ -151,8 +151,9 @@ def _numbered(prefix: str, count: int) -> list[dict[str, object]]:
 
 def test_killing_the_worker_in_the_middle_of_the_stream_loses_nothing(night: RunningSystem, tmp_path: Path) -> None:
     night.replay(write_posts(tmp_path / "kill-worker.jsonl", _numbered("kw", 600)))
-    time.sleep(1.0)
+    night.wait_until_in_work("worker", 600)
     night.kill("worker")
+    assert 0 < night.lag("worker") < 600, "posts were in work when it was killed"
     night.start("worker", "worker")
     night.wait_until_worked_through()
     held = night.documents.get("posts", [f"file:kw-{n}" for n in range(600)])
@@ -163,11 +164,17 @@ def test_killing_the_worker_in_the_middle_of_the_stream_loses_nothing(night: Run
 def test_killing_the_index_consumer_in_the_middle_of_a_batch_loses_nothing(
     night: RunningSystem, tmp_path: Path
 ) -> None:
+    night.stop("index")
     night.replay(write_posts(tmp_path / "kill-index.jsonl", _numbered("ki", 600)))
+    wait_until(lambda: night.lag("worker") == 0, 120, "all is enriched")
+    left = night.lag("index")
+    assert left == 600
     for _ in range(3):
-        time.sleep(0.7)
+        night.start("index", "consume", "index", STORMPETREL_INDEX__BATCH="20")
+        left = night.wait_until_in_work("index", left)
         night.kill("index")
-        night.start("index", "consume", "index")
+        assert night.lag("index") > 0, "events were in work when it was killed"
+    night.start("index", "consume", "index")
     night.wait_until_worked_through()
     assert len(night.documents.get("posts", [f"file:ki-{n}" for n in range(600)])) == 600
     assert night.verify().whole

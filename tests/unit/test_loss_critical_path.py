@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from consumers.index import IndexWork
 from stormpetrel.core.embedding_spec import EmbeddingSpec
-from stormpetrel.core.errors import StoreUnavailable
-from stormpetrel.core.events import EnrichedPost, Post, PostDeleted, Vector
+from stormpetrel.core.errors import StoreRefused, StoreUnavailable
+from stormpetrel.core.events import EnrichedPost, Post, PostDeleted, Vector, encode
+from stormpetrel.core.ports import Point
 from stormpetrel.core.topics import POSTS_ENRICHED
 from stormpetrel.log import BatchConsumer, OutgoingRecord, Record, Rejected, record_of_event
 from stormpetrel.log.memory import MemoryConsumer, MemoryLog, MemoryProducer
@@ -167,6 +168,65 @@ def test_a_batch_whose_dead_letters_the_broker_does_not_take_is_not_committed() 
     index.restart()
     index.work_through()
     assert len(dead_letters(index.log)) == 1
+
+
+class Choosy(MemoryVectors):
+    """A store that refuses, breaks at, or does not answer for, some points."""
+
+    def __init__(self, fault: Exception, *bad_ids: str) -> None:
+        super().__init__()
+        self.fault, self.bad_ids = fault, bad_ids
+
+    def upsert(self, collection: str, points: Sequence[Point]) -> None:
+        if any(point.id in self.bad_ids for point in points):
+            raise self.fault
+        super().upsert(collection, points)
+
+
+@pytest.mark.parametrize(
+    "fault", [StoreRefused("its indices are no indices"), OverflowError("date value out of range")]
+)
+def test_what_a_store_refuses_is_dead_lettered_with_its_reason_and_its_neighbours_are_written(fault: Exception) -> None:
+    index = Index(MemoryLog(partitions=1))
+    index.vectors = Choosy(fault, "x:3", "x:7", "x:8")
+    index.restart()
+    append(index.log, *(enriched(f"x:{number}") for number in range(10)))
+    index.batches.take(10, 0)
+    assert index.committed == 10
+    assert set(index.vectors.points) == {f"x:{number}" for number in range(10)} - {"x:3", "x:7", "x:8"}
+    assert [letter.key for letter in dead_letters(index.log)] == [b"x:3", b"x:7", b"x:8"]
+    assert all(str(fault) in str(letter.header("reason")) for letter in dead_letters(index.log))
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_a_moment_beyond_the_calendar_is_dead_lettered(moment: str) -> None:
+    index = Index(MemoryLog(partitions=1))
+    raw = encode(enriched("x:1")).replace(b'"2026-01-01T00:00:00Z"', f'"{moment}"'.encode(), 1)
+    index.log.append(OutgoingRecord(POSTS_ENRICHED.name, b"x:1", raw, {"schema": b"EnrichedPost"}))
+    # A null header, as the client gives it: as good as none.
+    index.log.append(OutgoingRecord(POSTS_ENRICHED.name, b"x:2", encode(enriched("x:2")), {"schema": b""}))
+    index.batches.take(10, 0)
+    assert (index.committed, index.stored) == (2, ({"x:2"}, {"x:2"}))
+    assert [letter.key for letter in dead_letters(index.log)] == [b"x:1"]
+
+
+def test_dead_letters_that_the_broker_does_not_take_are_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    index = Index(MemoryLog(partitions=1))
+    index.log.append(OutgoingRecord(POSTS_ENRICHED.name, b"x:2", b"{", {"schema": b"EnrichedPost"}))
+    flushes = []
+
+    class Producer(MemoryProducer):
+        def flush(self, timeout_s: float = 60) -> None:
+            flushes.append(len(self.queued))
+            if len(flushes) < 3:
+                self.queued.clear()
+                raise StoreUnavailable("the broker did not answer in time")
+            super().flush(timeout_s)
+
+    index.batches._producer = Producer(index.log)
+    monkeypatch.setattr(index.batches, "_sleep", lambda _: True)
+    index.batches.take(10, 0)
+    assert flushes == [1, 1, 1] and len(dead_letters(index.log)) == 1 and index.committed == 1
 
 
 def test_a_later_deletion_in_one_batch_leaves_neither_document_nor_point() -> None:
