@@ -35,6 +35,7 @@ from stormpetrel.posts.vision.clip import ClipModel, read_clip_manifest
 from stormpetrel.posts.vision.concepts import ConceptList, read_concepts
 from stormpetrel.posts.vision.descriptor import DIMENSIONS, VERSION
 from stormpetrel.posts.vision.model import DESCRIPTOR, DescriptorModel, VisualModel
+from stormpetrel.process.metrics import model_in_use
 from stormpetrel.projections import PatchProjection, PostProjection, PredictionProjection, ProductProjection, Projection
 from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.stores.collections import VectorCollection, patches_collection, posts_collection
@@ -70,14 +71,19 @@ def relevance_prior(settings: Settings) -> Prior | None:
 def open_text_encoder(settings: Settings) -> TextEncoder:
     """Raises ModelUnavailable where the configured model is not in the cache."""
     directory = model_directory(settings.models, settings.text_model.name)
-    return TextEncoder(directory, settings.text_model.batch_size, settings.text_model.threads)
+    encoder = TextEncoder(directory, settings.text_model.batch_size, settings.text_model.threads)
+    model_in_use("text", encoder.version)
+    return encoder
 
 
 def open_visual_model(settings: Settings) -> VisualModel:
     """Raises ModelUnavailable where the configured model is CLIP and not in the cache."""
     if settings.visual_model.name == DESCRIPTOR:
-        return DescriptorModel(concept_list())
-    return ClipModel(model_directory(settings.models, settings.visual_model.name))
+        model: VisualModel = DescriptorModel(concept_list())
+    else:
+        model = ClipModel(model_directory(settings.models, settings.visual_model.name))
+    model_in_use("visual", model.version)
+    return model
 
 
 def open_index(settings: Settings) -> QdrantIndex:
@@ -119,7 +125,9 @@ PATCH_DESCRIPTORS = {
 
 def open_gazetteer(settings: Settings) -> Gazetteer:
     """The gazetteer of the settings; made first, in a process of its own, where it is not there yet."""
-    return Gazetteer(ensure_gazetteer(settings.cache, settings.places.gazetteer))
+    gazetteer = Gazetteer(ensure_gazetteer(settings.cache, settings.places.gazetteer))
+    model_in_use("gazetteer", gazetteer.version)
+    return gazetteer
 
 
 def open_geoparser(settings: Settings, *, learns: bool = False) -> Geoparser:

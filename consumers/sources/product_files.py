@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from stormpetrel.core.clock import now
-from stormpetrel.core.errors import MalformedRecord
-from stormpetrel.imagery.catalogue import cdse
-from stormpetrel.imagery.catalogue import stac_api as stac
-from stormpetrel.imagery.catalogue.product_publisher import ProductEvent, ProductPublisher
+from stormpetrel.imagery.catalogue.notice import notice
+from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
 from stormpetrel.imagery.readers.gdal import require_gdal
 
 SUFFIXES = (".jsonl", ".ndjson")
@@ -29,17 +24,3 @@ def announce(path: Path, publisher: ProductPublisher, root: Path | None = None) 
         for number, raw in enumerate(opened, start=1):
             if raw.strip():
                 publisher.take(raw, lambda line: notice(line, root), f"{path.name}:{number}")
-
-
-def notice(raw: bytes, root: Path | None = None) -> ProductEvent | None:
-    """One notice: a CDSE notification (bare, or under `notification`), or a STAC item. Paths that it names lie below
-    `root`; without one it may name none. Raises MalformedRecord."""
-    try:
-        record: Any = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise MalformedRecord(f"it is not JSON: {error}") from error
-    if not isinstance(record, dict):
-        raise MalformedRecord("a notice is a JSON object: CDSE's notification or a STAC item")
-    if record.get("type") == "Feature":
-        return stac.item(record, now(), root=root)
-    return cdse.notification(record.get("notification", record), now(), root)

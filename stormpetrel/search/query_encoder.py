@@ -16,10 +16,10 @@ from stormpetrel.core.errors import BadPicture, BadQuery, ModelUnavailable
 from stormpetrel.core.events import TermWeights
 from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.posts.vision.concepts import ConceptList, terms_of
-from stormpetrel.posts.vision.model import VisualModel
+from stormpetrel.posts.vision.model import DescriptorModel, VisualModel
 from stormpetrel.posts.vision.pictures import from_base64, read_picture
 from stormpetrel.process.metrics import SEARCH_SECONDS
-from stormpetrel.search.cross_source import DESCRIPTORS
+from stormpetrel.search.patch_lists import DESCRIPTORS
 
 # What makes the scores of the modalities that have no model.
 RULE_VERSIONS = {
@@ -51,6 +51,11 @@ class QueryEncoder:
     # One query at a time in each model: it uses all its threads for one.
     _text_lock: threading.Lock = field(default_factory=threading.Lock)
     _visual_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def understands_photos(self) -> bool:
+        """Whether a visual model is there, and not the rules of colour alone."""
+        return not isinstance(self.visual_model, DescriptorModel)
 
     @property
     def has_text_model(self) -> bool:

@@ -11,13 +11,13 @@ from unittest.mock import Mock, call
 import pytest
 import shapely
 
-from consumers.sources.product_files import notice
 from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn
 from stormpetrel.core.ports import EventProducer
 from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue import stac_api as stac
+from stormpetrel.imagery.catalogue.notice import notice
 from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
 from stormpetrel.imagery.pairing import Rules, footprint_of, scenes_of
 from stormpetrel.imagery.product_names import parse_name, plain_name

@@ -268,7 +268,7 @@ def test_the_real_samples_of_every_format_are_read(data: Path) -> None:
 
 
 def test_every_local_image_of_the_catalogue_is_described(data: Path) -> None:
-    from consumers.sources.product_files import notice
+    from stormpetrel.imagery.catalogue.notice import notice
 
     lines = (data / "sentinel_catalogue" / "notifications_for_local_images.jsonl").read_bytes().splitlines()
     products = [product for line in lines if (product := notice(line, data)) is not None]

@@ -72,6 +72,7 @@ class PostDeleted(Event):
 
 
 PlaceKind = Literal["point", "city", "admin2", "admin1", "country", "region"]
+TOWN_RADIUS_KM = 25.0  # a division of a larger radius is wider than a town
 AREA_RADIUS_KM = 100.0  # a place with a larger radius is an area: its point says little about the event's location
 
 
@@ -125,6 +126,11 @@ class Place(Frozen):
     @property
     def is_area(self) -> bool:
         return is_area(self.kind, self.radius_km)
+
+    @property
+    def is_town(self) -> bool:
+        """Whether its point tells where it is: a point, a town, or a division no wider than one."""
+        return self.kind in ("point", "city") or (not self.is_area and (self.radius_km or 0) <= TOWN_RADIUS_KM)
 
 
 def is_area(kind: str, radius_km: float | None) -> bool:

@@ -29,7 +29,8 @@ class FirstExample:
 
 def feedback(models: LabelModels, scope: Scope, label: str, batch_size: int, first: FirstExample) -> dict[str, Any]:
     """Trains the label's model on all annotations and ranks everything in scope. Returns what to look at next: the
-    `top`, the `boundary` (where a label teaches most) and a `coverage` sample, and whether to go on (`advice`)."""
+    `top`, the `boundary` (where a label teaches most) and a `coverage` sample, and whether to go on (`advice`). `saved`
+    is the share of the collection and scale level that the scope leaves out: nobody need look at it."""
     models.annotations.check_label(label, scope.collection)
     learning = models.active_learning(scope)
     start, items = _first_examples(models, learning, first), learning.some_items()
@@ -43,6 +44,7 @@ def feedback(models: LabelModels, scope: Scope, label: str, batch_size: int, fir
         "round": learning.store.last_round(label) + 1,
         "model": model_summary(trained, scope),
         "scored": len(items),
+        "saved": round(1 - len(items) / max(1, len(learning.everything())), 6),
         "positive_share": round(float((ranking.scores > 0).mean()), 6) if ranking.ranker.separates else None,
         "top": summaries(ranking.top),
         "boundary": summaries(ranking.boundary),
