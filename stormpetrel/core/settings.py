@@ -122,11 +122,14 @@ class X(Section):
 
 class Places(Section):
     """How names of places are found and resolved. `gazetteer` is a folder with a dump of GeoNames, beside the installed
-    one; `tagger` a spaCy pipeline of your own; `recent_h` how long the posts before speak for those after."""
+    one; `tagger` a spaCy pipeline of your own; `recent_h` how long the posts before speak for those after;
+    `searched_characters` and `within_s` what the places of one post may cost."""
 
     gazetteer: Path | None = None
     tagger: Path | None = None
     recent_h: float = Field(24.0, gt=0)
+    searched_characters: int = Field(5000, ge=1, le=20_000)
+    within_s: float = Field(1.0, gt=0)
 
 
 class Imagery(Section):
