@@ -2,45 +2,65 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
+from shapely import Polygon, points
 
 from stormpetrel.core.cells import distance_km
+from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.ports import Document, Filter, IndexQuery, NearestQuery, OrderQuery, Point, ScannedPage, Scored
 
 
 class MemoryIndex:
-    """A VectorReader and VectorScanner over the points of each collection; `asked` are the queries so far."""
+    """A VectorReader, VectorWriter and VectorScanner over the points of each collection; `asked` are the queries so
+    far. While `available` is False it does not answer."""
 
     def __init__(self, **collections: Sequence[Point]) -> None:
-        self.collections = {name: {point.id: point for point in points} for name, points in collections.items()}
+        self.available = True
+        self.collections: defaultdict[str, dict[str, Point]] = defaultdict(dict)
         self.asked: list[IndexQuery] = []
+        for name, members in collections.items():
+            self.upsert(name, members)
+
+    def upsert(self, collection: str, members: Sequence[Point]) -> None:
+        self.collections[collection].update({point.id: point for point in members})
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        for item in ids:
+            self.collections[collection].pop(item, None)
 
     def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
+        for query in queries:  # as on the wire: what no JSON can hold is an error here too
+            orjson.dumps(
+                vars(query), default=lambda part: part.tolist() if isinstance(part, np.ndarray) else vars(part)
+            )
         self.asked += queries
         return [self._answer(self._inside(collection, query.filter), query) for query in queries]
 
     def vectors(
         self, collection: str, ids: Sequence[str], names: Sequence[str]
     ) -> dict[str, dict[str, NDArray[np.float32]]]:
-        points = self.collections[collection]
-        return {item: {n: v for n, v in points[item].dense.items() if n in names} for item in ids if item in points}
+        held = self.collections[collection]
+        return {item: {n: v for n, v in held[item].dense.items() if n in names} for item in ids if item in held}
 
     def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
         counts = Counter(point.payload.get(field) for point in self.collections[collection].values())
         return {value: counts[value] for value in values if counts[value]}
 
     def scan(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterable[ScannedPage]:
-        points = self._inside(collection, within)
+        inside = self._inside(collection, within)
+        described = [point for point in inside if vector in point.dense]
         payloads = [
             {"id": point.id} | {key: value for key, value in point.payload.items() if key in payload}
-            for point in points
+            for point in described
         ]
-        yield ScannedPage(payloads, np.array([point.dense[vector] for point in points], dtype=np.float32), [])
+        others = [{"id": point.id} | point.payload for point in inside if vector not in point.dense]
+        yield ScannedPage(payloads, np.array([point.dense[vector] for point in described], dtype=np.float32), others)
 
     def count(self, collection: str, within: Filter | None = None) -> int:
         return len(self._inside(collection, within or Filter()))
@@ -48,18 +68,26 @@ class MemoryIndex:
     def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
         return [point.id for point in self._inside(collection, within or Filter())]
 
+    def ping(self) -> None:
+        if not self.available:
+            raise StoreUnavailable("the vector index does not answer")
+
+    def close(self) -> None:
+        pass
+
     def _inside(self, collection: str, within: Filter) -> list[Point]:
+        self.ping()
         return [point for point in self.collections[collection].values() if _meets(point.payload, within)]
 
     @staticmethod
-    def _answer(points: Sequence[Point], query: IndexQuery) -> list[Scored]:
+    def _answer(inside: Sequence[Point], query: IndexQuery) -> list[Scored]:
         if isinstance(query, OrderQuery):
             sign = 1 if query.direction == "asc" else -1
-            values = [(sign * point.payload[query.key], point) for point in points if query.key in point.payload]
+            values = [(sign * point.payload[query.key], point) for point in inside if query.key in point.payload]
             kept = [pair for pair in values if query.start is None or pair[0] >= sign * query.start]
             scored = [(point, 0.0) for _, point in sorted(kept, key=lambda pair: pair[0])]
         else:
-            scores = [(point, _similarity(point, query)) for point in points]
+            scores = [(point, _similarity(point, query)) for point in inside]
             scored = sorted([(p, s) for p, s in scores if s is not None], key=lambda pair: -pair[1])
         return [
             Scored({"id": point.id} | {k: v for k, v in point.payload.items() if k in query.payload}, score)
@@ -89,6 +117,7 @@ def _meets(payload: Document, within: Filter) -> bool:
         and not any(values(field) & set(unwanted) for field, unwanted in within.none_of.items())
         and all(_in_range(payload.get(field), limits) for field, limits in within.ranges.items())
         and all(any(_in_box(place, box) for place in places) for box in within.boxes)
+        and (within.polygon is None or any(Polygon(within.polygon).covers(points(*place)) for place in places))
         and all(any(distance_km(*circle[:2], *place) <= circle[2] for place in places) for circle in within.circles)
     )
 
