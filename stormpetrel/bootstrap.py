@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +23,7 @@ from stormpetrel.imagery.patches.earth_model import read_earth_manifest
 from stormpetrel.learning.annotations.label_catalogue import Catalogue, read_catalogue
 from stormpetrel.learning.training.relevance_model import Prior
 from stormpetrel.models.model_store import model_directory
+from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
@@ -135,7 +136,8 @@ def open_geoparser(settings: Settings, *, learns: bool = False) -> Geoparser:
     gazetteer = open_gazetteer(settings)
     tagger = load_tagger(settings.places.tagger or TAGGER, gazetteer)
     recent = RecentPlaces(timedelta(hours=settings.places.recent_h)) if learns else None
-    return Geoparser(gazetteer, PlaceRecogniser(gazetteer, tagger), recent)
+    budget = partial(Budget, settings.places.searched_characters, settings.places.within_s)
+    return Geoparser(gazetteer, PlaceRecogniser(gazetteer, tagger), recent, budget)
 
 
 def patch_embeddings(settings: Settings) -> dict[str, EmbeddingSpec]:

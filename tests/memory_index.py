@@ -150,7 +150,7 @@ def passes(point: Point, within: Filter) -> bool:
         )
         and all(any(in_box(place, box) for place in places) for box in within.boxes)
         and (within.polygon is None or any(Polygon(within.polygon).covers(points(*place)) for place in places))
-        and (within.circle is None or any(in_circle(place, within.circle) for place in places))
+        and all(any(in_circle(place, circle) for place in places) for circle in within.circles)
     )
 
 

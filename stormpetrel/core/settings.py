@@ -122,11 +122,14 @@ class X(Section):
 
 class Places(Section):
     """How names of places are found and resolved. `gazetteer` is a folder with a dump of GeoNames, beside the installed
-    one; `tagger` a spaCy pipeline of your own; `recent_h` how long the posts before speak for those after."""
+    one; `tagger` a spaCy pipeline of your own; `recent_h` how long the posts before speak for those after;
+    `searched_characters` and `within_s` what the places of one post may cost."""
 
     gazetteer: Path | None = None
     tagger: Path | None = None
     recent_h: float = Field(24.0, gt=0)
+    searched_characters: int = Field(5000, ge=1, le=20_000)
+    within_s: float = Field(1.0, gt=0)
 
 
 class Imagery(Section):
@@ -153,7 +156,7 @@ class Imagery(Section):
     )
     private_hosts: tuple[str, ...] = ()
     roots: tuple[Path, ...] = ()
-    token: str | None = None
+    token: SecretStr | None = None
     token_host: str = "download.dataspace.copernicus.eu"
     s3_endpoint: str | None = "https://eodata.dataspace.copernicus.eu"
     probe_port: int = Field(6069, ge=0)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import structlog
 
 from stormpetrel.core.clock import now_ms
-from stormpetrel.core.errors import StoreUnavailable, StormpetrelError
+from stormpetrel.core.errors import SetupError, StoreUnavailable, StormpetrelError
 from stormpetrel.log.dead_letters import dead_letter_of
 from stormpetrel.log.producer import RecordProducer
 from stormpetrel.log.record import Record
@@ -112,7 +112,7 @@ class BatchConsumer:
         try:
             return self._work(records)
         except StormpetrelError as error:
-            if error.is_temporary:
+            if error.is_temporary or isinstance(error, SetupError):  # no record is at fault for what is not set up
                 raise
             reason = str(error)
         except Exception as error:

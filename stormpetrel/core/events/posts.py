@@ -161,8 +161,8 @@ class EnrichedPost(Event):
 
     A near-duplicate names its original in `duplicate_of`; it is counted there and has no vectors. `relevance` has the
     predictions of the annotated collections' models at enrichment. `visual_vector` and `concepts` describe the first
-    photo; `photo_problem` is the reason where a photo could not be described. The first 50 mentions of places are
-    resolved; `mentions_left_out` counts the others.
+    photo; `photo_problem` is the reason where a photo could not be described. `limits` says by what the search for
+    places was cut short: the post's length, the time, the number of places.
     """
 
     version: ClassVar[int] = 6
@@ -175,7 +175,6 @@ class EnrichedPost(Event):
     similarity: Share | None = None
     places: Several[Place] = ()
     unresolved_names: Several[UnresolvedName] = ()
-    mentions_left_out: Annotated[Count, Field(ge=1)] | None = None
     text_vector: Vector | None = None
     terms: TermWeights | None = None
     visual_vector: Vector | None = None
@@ -184,6 +183,7 @@ class EnrichedPost(Event):
     photo_problem: Note | None = None
     relevance: Several[Relevance] = ()
     enriched_at: Moment
+    limits: Several[Note] = ()
 
 
 SavedSearchId = Annotated[Key, Field(min_length=3, max_length=64)]
