@@ -48,7 +48,9 @@ def log_state(reader: TopicReader) -> LogState:
     deleted: set[str] = set()
     for topic in (POSTS_RAW, POSTS_ENRICHED):
         for record in reader.read(topic):
-            entity = (record.key or b"").decode(errors="replace")
+            if record.key is None:
+                continue  # no post of ours: it goes to the dead letters
+            entity = record.key.decode(errors="replace")
             # Within a topic the events of a key are in order: the last one holds.
             (deleted.add if record.header("schema") == PostDeleted.name() else deleted.discard)(entity)
             written.add(entity)
