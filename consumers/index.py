@@ -15,6 +15,7 @@ from stormpetrel.core.topics import POSTS_ENRICHED, Topic
 from stormpetrel.log import BatchConsumer, Record, Rejected
 from stormpetrel.log.batch_consumer import LONGEST_WORK_S
 from stormpetrel.log.consumer import KafkaConsumer
+from stormpetrel.log.lag import GroupOffsets, LagMonitor
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.process.metrics import INDEX_SECONDS, POSTS_INDEXED
 from stormpetrel.process.probes import Readiness, serve_probes
@@ -54,6 +55,7 @@ def run(settings: Settings) -> None:
     migrate_stores(settings, documents, vectors)
     projections = index_projections(settings, documents, vectors)
     log.info("index consumer is set up", topics=[topic.name for topic in projections])
-    consumer = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S)
+    consumer, offsets = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S), GroupOffsets(settings.kafka, STAGE)
+    LagMonitor(offsets, list(projections), consumer.assigned, readiness, settings.kafka.stalled_after_s).start()
     work = BatchConsumer(consumer, KafkaProducer(settings.kafka), STAGE, IndexWork(projections), readiness)
     work.run([topic.name for topic in projections], settings.index.batch, settings.index.batch_within_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ import structlog
 
 from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import ModelUnavailable
+from stormpetrel.core.ids import ItemKind
 from stormpetrel.core.ports import DocumentStore, VectorWriter
 from stormpetrel.core.settings import CONFIG_DIRECTORY, Imagery, Settings
 from stormpetrel.core.topics import ITEMS_LABELLED, PATCHES_DESCRIBED, POSTS_ENRICHED, PRODUCTS_ANNOUNCED, Topic
@@ -22,6 +23,7 @@ from stormpetrel.imagery.patches.earth_model import read_earth_manifest
 from stormpetrel.learning.annotations.label_catalogue import Catalogue, read_catalogue
 from stormpetrel.learning.training.relevance_model import Prior
 from stormpetrel.models.model_store import model_directory
+from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
@@ -33,6 +35,7 @@ from stormpetrel.posts.vision.clip import ClipModel, read_clip_manifest
 from stormpetrel.posts.vision.concepts import ConceptList, read_concepts
 from stormpetrel.posts.vision.descriptor import DIMENSIONS, VERSION
 from stormpetrel.posts.vision.model import DESCRIPTOR, DescriptorModel, VisualModel
+from stormpetrel.process.metrics import model_in_use
 from stormpetrel.projections import PatchProjection, PostProjection, PredictionProjection, ProductProjection, Projection
 from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.stores.collections import VectorCollection, patches_collection, posts_collection
@@ -68,14 +71,19 @@ def relevance_prior(settings: Settings) -> Prior | None:
 def open_text_encoder(settings: Settings) -> TextEncoder:
     """Raises ModelUnavailable where the configured model is not in the cache."""
     directory = model_directory(settings.models, settings.text_model.name)
-    return TextEncoder(directory, settings.text_model.batch_size, settings.text_model.threads)
+    encoder = TextEncoder(directory, settings.text_model.batch_size, settings.text_model.threads)
+    model_in_use("text", encoder.version)
+    return encoder
 
 
 def open_visual_model(settings: Settings) -> VisualModel:
     """Raises ModelUnavailable where the configured model is CLIP and not in the cache."""
     if settings.visual_model.name == DESCRIPTOR:
-        return DescriptorModel(concept_list())
-    return ClipModel(model_directory(settings.models, settings.visual_model.name))
+        model: VisualModel = DescriptorModel(concept_list())
+    else:
+        model = ClipModel(model_directory(settings.models, settings.visual_model.name))
+    model_in_use("visual", model.version)
+    return model
 
 
 def open_index(settings: Settings) -> QdrantIndex:
@@ -117,7 +125,9 @@ PATCH_DESCRIPTORS = {
 
 def open_gazetteer(settings: Settings) -> Gazetteer:
     """The gazetteer of the settings; made first, in a process of its own, where it is not there yet."""
-    return Gazetteer(ensure_gazetteer(settings.cache, settings.places.gazetteer))
+    gazetteer = Gazetteer(ensure_gazetteer(settings.cache, settings.places.gazetteer))
+    model_in_use("gazetteer", gazetteer.version)
+    return gazetteer
 
 
 def open_geoparser(settings: Settings, *, learns: bool = False) -> Geoparser:
@@ -126,7 +136,8 @@ def open_geoparser(settings: Settings, *, learns: bool = False) -> Geoparser:
     gazetteer = open_gazetteer(settings)
     tagger = load_tagger(settings.places.tagger or TAGGER, gazetteer)
     recent = RecentPlaces(timedelta(hours=settings.places.recent_h)) if learns else None
-    return Geoparser(gazetteer, PlaceRecogniser(gazetteer, tagger), recent)
+    budget = partial(Budget, settings.places.searched_characters, settings.places.within_s)
+    return Geoparser(gazetteer, PlaceRecogniser(gazetteer, tagger), recent, budget)
 
 
 def patch_embeddings(settings: Settings) -> dict[str, EmbeddingSpec]:
@@ -138,6 +149,17 @@ def patch_embeddings(settings: Settings) -> dict[str, EmbeddingSpec]:
         return PATCH_DESCRIPTORS
     earth = read_earth_manifest(settings.imagery.earth_model)
     return {**PATCH_DESCRIPTORS, "earth": EmbeddingSpec(earth.version, earth.dimensions)}
+
+
+def vector_dimensions(settings: Settings, kind: ItemKind) -> dict[str, int]:
+    """The dimensions of the vectors that posts or patches are annotated with, by their names; empty where a configured
+    model is not in the cache."""
+    try:
+        if kind == "posts":
+            return {"text": post_embeddings(settings)[0].dimensions}
+        return {name: spec.dimensions for name, spec in patch_embeddings(settings).items()}
+    except ModelUnavailable:
+        return {}
 
 
 def patch_collection(settings: Settings) -> VectorCollection:

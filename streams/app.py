@@ -9,13 +9,14 @@ from typing import Any
 import structlog
 
 from stormpetrel.bootstrap import open_geoparser, open_text_encoder, open_visual_model, relevance_prior
-from stormpetrel.core.errors import ModelUnavailable, StormpetrelError
+from stormpetrel.core.errors import ModelUnavailable, SetupError, StormpetrelError
 from stormpetrel.core.events import EnrichedPost
 from stormpetrel.core.settings import Settings
-from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, POSTS_ENRICHED, POSTS_RAW
+from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW, Topic
 from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.log import TopicReader, TopicView
-from stormpetrel.log.connection import faust_brokers
+from stormpetrel.log.connection import faust_brokers, faust_credentials
+from stormpetrel.log.lag import GroupOffsets, LagMonitor
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.posts.enrichment import Enricher, PhotoFeatures
 from stormpetrel.posts.text.duplicates import DuplicateWindow
@@ -23,11 +24,13 @@ from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 from streams.batch_agent import attach, sender
 from streams.enrich import EnrichBatch
+from streams.header_names import accept_any_header_name
 from streams.photos import PhotoReader
 from streams.train import TrainBatch
 
 log = structlog.get_logger()
-BEAT_S = 5.0
+BEAT_S = 1.0
+BACKFILL_BATCH = 16  # posts; a new post waits for no more than this
 
 
 def build_app(settings: Settings, data: Path) -> Any:
@@ -37,6 +40,7 @@ def build_app(settings: Settings, data: Path) -> Any:
     return faust.App(
         f"{settings.kafka.group_prefix}-worker",
         broker=faust_brokers(settings.kafka),
+        broker_credentials=faust_credentials(settings.kafka),
         datadir=data,
         store="memory://",
         topic_disable_leader=True,
@@ -47,12 +51,18 @@ def build_app(settings: Settings, data: Path) -> Any:
         # A dead worker's partitions move to the others after this long.
         broker_session_timeout=6.0,
         broker_heartbeat_interval=2.0,
-        broker_commit_interval=1.0,
+        # A connection that swallows bytes is given up after this long; longer than the session, as Faust asks.
+        broker_request_timeout=10.0,
+        broker_commit_interval=0.5,
+        # What is read ahead is bounded: records of one poll, and a buffer a topic. Where the buffer is full, Faust
+        # pauses the topic's partitions, and resumes them when it has emptied.
         broker_max_poll_records=200,
+        consumer_max_fetch_size=256 * 1024,
         producer_acks=-1,
         producer_linger=0.005,
         producer_compression_type="lz4",
-        producer_request_timeout=60.0,
+        producer_request_timeout=15.0,
+        producer_max_request_size=1_000_000,
         stream_buffer_maxsize=settings.worker.batch * 2,
         loghandlers=[],
     )
@@ -70,7 +80,11 @@ def warm_window(enricher: Enricher, reader: TopicReader, capacity: int) -> int:
         if isinstance(event, EnrichedPost) and event.duplicate_of is None:
             originals.append(event)
     for event in sorted(originals, key=lambda event: event.enriched_at):
-        enricher.remember(event)
+        try:
+            enricher.remember(event)
+        except Exception as error:
+            # It was enriched once; that it is no memory now must not keep the worker from starting.
+            log.warning("an original is not remembered", post=event.post.post_id, reason=repr(error))
     return len(enricher.window)
 
 
@@ -97,21 +111,65 @@ def run(settings: Settings) -> None:
     window = DuplicateWindow(worker.duplicate_window, worker.duplicate_similarity)
     enricher = Enricher(encoder, geoparser, window, _photo_features(settings), relevance_scorer=scorer.score)
     known_originals = warm_window(enricher, reader, worker.duplicate_window)
-    app = build_app(settings, settings.local.directory / "faust")
-    send = sender(app, [POSTS_RAW, POSTS_ENRICHED, ANNOTATIONS, MODELS_UPDATED])
-    batch, within_s = worker.batch, worker.batch_within_s
-    attach(app, "enrich", POSTS_RAW, EnrichBatch(enricher), send, batch, within_s)
-    attach(app, "train", ANNOTATIONS, TrainBatch(reader, relevance_prior(settings)), send, batch, within_s)
+    accept_any_header_name()
+    app = build_app(settings, data_folder(settings.local.directory))
+    send = sender(app, [POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED, ANNOTATIONS, MODELS_UPDATED])
+    enrich, train = EnrichBatch(enricher), TrainBatch(reader, relevance_prior(settings))
+    attach(app, "enrich", POSTS_RAW, enrich, send, worker.batch, worker.batch_within_s)
+    attach(app, "backfill", POSTS_BACKFILL, enrich, send, min(worker.batch, BACKFILL_BATCH), worker.batch_within_s)
+    attach(app, "train", ANNOTATIONS, train, send, worker.batch, worker.batch_within_s)
+    offsets, topics = GroupOffsets(settings.kafka, "worker"), [POSTS_RAW, POSTS_BACKFILL, ANNOTATIONS]
+    patience_s = settings.kafka.stalled_after_s
+    lag = LagMonitor(offsets, topics, lambda: app.consumer.assignment(), readiness, patience_s)
 
     async def beat() -> None:
-        readiness.beat()
+        if readiness.waiting_for is None:
+            readiness.beat()
+            hold_back(app.consumer, POSTS_BACKFILL, lag, worker.batch)
 
     async def become_ready(*_: Any, **__: Any) -> None:
         readiness.ready()
+        lag.start()
+
+    async def wait_for_partitions(*_: Any, **__: Any) -> None:
+        # A rebalance that does not end is not taken for life.
+        readiness.waits_for("its partitions")
+        readiness.beat(patience_s)
 
     app.timer(interval=BEAT_S)(beat)
     app.on_partitions_assigned.connect(become_ready)
+    app.on_partitions_revoked.connect(wait_for_partitions)
     # The first post after a start is scored by the models that stood before it.
     models.wait_until_caught_up()
     log.info("worker is set up", model=encoder.version, known_originals=known_originals)
+    readiness.beat(patience_s)
     mode.Worker(app, loglevel=logging.WARNING, override_logging=False).execute_from_commandline()
+
+
+def data_folder(directory: Path) -> Path:
+    """Faust's folder, made where it is missing. Raises SetupError where that cannot be done."""
+    folder = directory / "faust"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(
+            f"the worker cannot make {folder}: {error}; set local.directory to a folder of yours"
+        ) from error
+    return folder
+
+
+def hold_back(consumer: Any, topic: Topic, lag: LagMonitor, most_waiting: int) -> None:
+    """Pauses this member's partitions of a topic while more new posts wait than that, or while it is not known.
+
+    What was read of them already is worked on.
+    """
+    held = lag.group_lags.get(POSTS_RAW.name, most_waiting + 1) > most_waiting
+    places = {place for place in consumer.assignment() if place.topic == topic.name}
+    if held:
+        # Each time: a rebalance, or a buffer that has emptied, resumes them.
+        consumer.pause_partitions(places)
+    elif topic.name in lag.held_back:
+        consumer.resume_partitions(places)
+    if held != (topic.name in lag.held_back):
+        (lag.held_back.add if held else lag.held_back.discard)(topic.name)
+        log.info("a topic is held back" if held else "a topic is read", topic=topic.name)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from stormpetrel.core.errors import StormpetrelError
+from stormpetrel.core.errors import RecordTooLarge, StormpetrelError
 from stormpetrel.core.events import EnrichedPost, Post, PostDeleted
 from stormpetrel.core.topics import POSTS_ENRICHED
 from stormpetrel.log import OutgoingRecord, Record, dead_letter_of, record_of_event
@@ -34,9 +34,7 @@ class EnrichBatch:
         with metrics.ENRICH_SECONDS.time():
             decoded = [self._decode(record) for record in records]
             posts = [event for event in decoded if isinstance(event, Post)]
-            enriched = iter(
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._enricher.enrich, posts)
-            )
+            enriched = iter(await asyncio.get_running_loop().run_in_executor(self._thread, self._enrich, posts))
             results = [next(enriched) if isinstance(event, Post) else event for event in decoded]
             metrics.LAST_PROGRESS.set_to_current_time()
             return [_outgoing(record, result) for record, result in zip(records, results, strict=True)]
@@ -50,15 +48,32 @@ class EnrichBatch:
             self._enricher.window.forget(event.post_id)
         return event
 
+    def _enrich(self, posts: Sequence[Post]) -> list[EnrichedPost | EnrichmentFailure]:
+        """A fault that the enricher did not expect is the fault of one post: the batch is halved until it is found."""
+        try:
+            return self._enricher.enrich(posts)
+        except Exception as error:
+            log.exception("a fault of ours, or of a post", first=posts[0].post_id)
+            if len(posts) == 1:
+                self._enricher.window.forget(posts[0].post_id)
+                return [EnrichmentFailure(f"{type(error).__name__}: {error}")]
+        middle = len(posts) // 2
+        return self._enrich(posts[:middle]) + self._enrich(posts[middle:])
+
 
 def _outgoing(record: Record, result: EnrichedPost | PostDeleted | EnrichmentFailure) -> OutgoingRecord:
-    if isinstance(result, EnrichmentFailure):
-        metrics.POSTS_ENRICHED.labels("dead").inc()
-        log.warning("post goes to the dead letters", provenance=record.provenance, reason=result.reason)
-        return dead_letter_of(record, result.reason, STAGE)
-    metrics.POSTS_ENRICHED.labels(_outcome(result)).inc()
-    post_id = result.post.post_id if isinstance(result, EnrichedPost) else result.post_id
-    return record_of_event(POSTS_ENRICHED, post_id, result, record.header("trace"))
+    if not isinstance(result, EnrichmentFailure):
+        post_id = result.post.post_id if isinstance(result, EnrichedPost) else result.post_id
+        try:
+            outgoing = record_of_event(POSTS_ENRICHED, post_id, result, record.header("trace")).checked()
+        except RecordTooLarge as error:
+            result = EnrichmentFailure(f"enriched, it is too large: {error}")
+        else:
+            metrics.POSTS_ENRICHED.labels(_outcome(result)).inc()
+            return outgoing
+    metrics.POSTS_ENRICHED.labels("dead").inc()
+    log.warning("post goes to the dead letters", provenance=record.provenance, reason=result.reason)
+    return dead_letter_of(record, result.reason, STAGE)
 
 
 def _outcome(result: EnrichedPost | PostDeleted) -> str:

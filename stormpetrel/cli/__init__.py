@@ -20,6 +20,7 @@ def build_app() -> typer.Typer:
         checks,
         demo,
         evaluations,
+        keys,
         models,
         pictures,
         places,
@@ -51,7 +52,13 @@ def build_app() -> typer.Typer:
             announce=processes.announce_products,
         ),
         "topics": _group("The topics.", apply=topics.apply, list=topics.list_topics),
-        "dead": _group("Records that could not be processed.", list=topics.list_dead, replay=topics.replay_dead),
+        "dead": _group(
+            "Records that could not be processed.",
+            list=topics.list_dead,
+            replay=topics.replay_dead,
+            purge=topics.purge_dead,
+        ),
+        "keys": _group("Who may use the API.", add=keys.add, list=keys.list_keys, revoke=keys.revoke),
         "schemas": _group("The published contract of the topics.", export=topics.export_schemas),
         "model": _group(
             "The models: export them once, check them.", export=models.export, check=models.check, earth=models.earth

@@ -90,8 +90,11 @@ def doctor(
     only: str = typer.Option("all", help="tests: what `make test` needs; all: the demo too."), as_json: AsJson = False
 ) -> None:
     """Say what is missing on this machine, and how to get it: exit 2 where something is."""
+    from stormpetrel.imagery.readers.gdal import require_gdal
     from stormpetrel.local.broker import require_java
 
+    gdal = require_gdal()
     require_java()
     if as_json or only == "all":
-        print_result({"python": True, "java": True, "maven": True}, "Python, Java and Maven are here", as_json)
+        result = {"python": True, "java": True, "maven": True, "gdal": gdal}
+        print_result(result, f"Python, GDAL {gdal}, Java and Maven are here", as_json)

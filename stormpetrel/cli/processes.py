@@ -98,15 +98,18 @@ def announce_products(
 def replay_posts(
     path: Path = typer.Argument(exists=True, help="A file, or a folder of JSON-lines files."),
     speed: float | None = typer.Option(None, min=0.001, help="1: real time; 60: an hour a minute; none: flat out."),
+    backfill: bool = typer.Option(False, help="To posts.backfill: worked on only while no new post waits."),
     as_json: AsJson = False,
 ) -> None:
-    """Publish files of posts on posts.raw."""
+    """Publish files of posts on posts.raw, or on posts.backfill."""
     from consumers.sources.files import files_in, replay
     from consumers.sources.post_publisher import PostPublisher
     from stormpetrel.cli.console import ERROR
+    from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_RAW
     from stormpetrel.log.producer import KafkaProducer
 
-    publisher = PostPublisher(KafkaProducer(load_settings().kafka), "files")
+    topic = POSTS_BACKFILL if backfill else POSTS_RAW
+    publisher = PostPublisher(KafkaProducer(load_settings().kafka), "files", topic)
     with ERROR.status("replaying") as status:
         replay(files_in(path), publisher, speed, lambda count: status.update(f"replaying: {count} records"))
     print_counts(publisher.counts, as_json)

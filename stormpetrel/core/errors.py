@@ -17,6 +17,10 @@ class MalformedRecord(StormpetrelError):
     """A record of a source or a topic does not have the form that it should have."""
 
 
+class RecordTooLarge(MalformedRecord):
+    """A record is larger than what the broker takes."""
+
+
 class UnknownSchema(StormpetrelError):
     """An event names a schema, or a version of it, that this release cannot read."""
 

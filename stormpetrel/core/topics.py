@@ -21,10 +21,15 @@ class Topic:
     retention_ms: int
     events: tuple[type[Event], ...]
     compacted: bool = False
+    min_insync_replicas: int = 1
 
     def configuration(self) -> dict[str, str]:
-        """Cleanup policy and retention, by the broker's own names."""
-        return {"cleanup.policy": "compact" if self.compacted else "delete", "retention.ms": str(self.retention_ms)}
+        """Cleanup policy, retention and how many replicas must hold a record, by the broker's own names."""
+        return {
+            "cleanup.policy": "compact" if self.compacted else "delete",
+            "retention.ms": str(self.retention_ms),
+            "min.insync.replicas": str(self.min_insync_replicas),
+        }
 
     def dead(self) -> Topic:
         """The dead-letter topic: raw bytes of records that could not be processed, with the reason in their headers."""
@@ -38,6 +43,7 @@ def dead_letter_name(topic: str) -> str:
 SCENE_EVENTS = (events.PatchDescribed, events.PatchWithdrawn, events.SceneDescribed, events.SceneWithdrawn)
 ANNOTATION_EVENTS = (events.Annotation, events.AnnotationUndone, events.LabelDefined)
 POSTS_RAW = Topic("posts.raw", "post_id", 12, 7 * DAY_MS, (events.Post, events.PostDeleted))
+POSTS_BACKFILL = Topic("posts.backfill", "post_id", 12, 7 * DAY_MS, (events.Post, events.PostDeleted))
 POSTS_ENRICHED = Topic("posts.enriched", "post_id", 12, 30 * DAY_MS, (events.EnrichedPost, events.PostDeleted))
 SAVED_SEARCHES = Topic(
     "saved_searches", "saved_search_id", 3, FOR_EVER, (events.SavedSearch, events.SavedSearchDeleted), compacted=True
@@ -49,8 +55,11 @@ PATCHES_DESCRIBED = Topic("patches.described", "scene_id", 12, 30 * DAY_MS, SCEN
 ANNOTATIONS = Topic("annotations", "collection", 6, FOR_EVER, ANNOTATION_EVENTS)
 ITEMS_LABELLED = Topic("items.labelled", "collection:label", 6, FOR_EVER, (events.ItemsLabelled,))
 MODELS_UPDATED = Topic("models.updated", "model_id", 1, FOR_EVER, (events.ModelUpdated,), compacted=True)
+KEYS = Topic("keys", "key_id", 1, FOR_EVER, (events.ApiKeyAdded, events.ApiKeyRevoked), compacted=True)
+AUDIT = Topic("audit", "actor", 3, 365 * DAY_MS, (events.Audited,))
 LIVE_TOPICS = (
     POSTS_RAW,
+    POSTS_BACKFILL,
     POSTS_ENRICHED,
     SAVED_SEARCHES,
     PRODUCTS_ANNOUNCED,
@@ -58,6 +67,8 @@ LIVE_TOPICS = (
     ANNOTATIONS,
     ITEMS_LABELLED,
     MODELS_UPDATED,
+    KEYS,
+    AUDIT,
 )
 
 

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from stormpetrel.core.errors import SetupError, StoreUnavailable
-from stormpetrel.core.settings import Kafka
-from stormpetrel.core.topics import PATCHES_DESCRIBED, POSTS_ENRICHED, POSTS_RAW, PRODUCTS_ANNOUNCED, Topic
+from stormpetrel.core.settings import Kafka, TopicSettings
+from stormpetrel.core.topics import (
+    DAY_MS,
+    FOR_EVER,
+    PATCHES_DESCRIBED,
+    POSTS_BACKFILL,
+    POSTS_ENRICHED,
+    POSTS_RAW,
+    PRODUCTS_ANNOUNCED,
+    Topic,
+)
 from stormpetrel.log.connection import TIMEOUT_S, client_configuration
-from stormpetrel.log.topic_reader import partition_bounds
+from stormpetrel.log.lag import GroupOffsets
 
 
 def broker_answers(kafka: Kafka, timeout_s: float = 2.0) -> bool:
@@ -23,12 +34,25 @@ def broker_answers(kafka: Kafka, timeout_s: float = 2.0) -> bool:
     return True
 
 
+def topic_as_set(kafka: Kafka, topic: Topic) -> Topic:
+    """The topic with the partitions, the retention and the replicas in sync that the settings ask for."""
+    chosen = kafka.topics.get(topic.name, TopicSettings())
+    days = chosen.retention_days
+    return replace(
+        topic,
+        partitions=chosen.partitions or topic.partitions,
+        retention_ms=topic.retention_ms if days is None else round(days * DAY_MS) if days >= 0 else FOR_EVER,
+        min_insync_replicas=kafka.min_insync_replicas,
+    )
+
+
 def apply_topics(kafka: Kafka, topics: Sequence[Topic]) -> dict[str, str]:
     """Makes the topics stand as described: topic -> "created", "changed" or "unchanged".
 
     Raises SetupError where a topic has another number of partitions: changing it would move keys. Raises
     StoreUnavailable where no broker answers.
     """
+    topics = [topic_as_set(kafka, topic) for topic in topics]
     admin = AdminClient(client_configuration(kafka))
     try:
         existing = admin.list_topics(timeout=TIMEOUT_S).topics
@@ -67,23 +91,6 @@ def _apply_configuration(admin: AdminClient, topic: Topic) -> str:
     return "changed"
 
 
-def group_lag(kafka: Kafka, group: str, topic: Topic) -> int:
-    """How many records of the topic the group (named without the prefix) has not committed yet."""
-    consumer = Consumer(client_configuration(kafka, group_id=f"{kafka.group_prefix}-{group}"))
-    try:
-        bounds = partition_bounds(consumer, topic.name)
-        committed = consumer.committed([TopicPartition(topic.name, start.partition) for start, _ in bounds], TIMEOUT_S)
-        next_offsets = {position.partition: position.offset for position in committed}
-        return sum(
-            end - (next_offsets[start.partition] if next_offsets[start.partition] >= 0 else start.offset)
-            for start, end in bounds
-        )
-    except KafkaException as error:
-        raise StoreUnavailable(f"the lag of {group} is not known: {error.args[0].str()}") from error
-    finally:
-        consumer.close()
-
-
 def group_members(kafka: Kafka, group: str) -> int:
     """How many members a group (named without the prefix) has now. Raises StoreUnavailable."""
     name = f"{kafka.group_prefix}-{group}"
@@ -102,10 +109,14 @@ POST_GROUPS = ("worker", "index")  # what posts go through
 
 def consumer_lags(kafka: Kafka) -> dict[str, int]:
     """Records that are left to do: posts for the worker and the index, products for the scenes consumer, patches for
-    the index."""
-    return {
-        "worker": group_lag(kafka, "worker", POSTS_RAW),
-        "index": group_lag(kafka, "index", POSTS_ENRICHED),
-        "scenes": group_lag(kafka, "scenes", PRODUCTS_ANNOUNCED),
-        "patches": group_lag(kafka, "index", PATCHES_DESCRIBED),
-    }
+    the index. Raises StoreUnavailable."""
+    lags = {}
+    for name, group, topics in (
+        ("worker", "worker", (POSTS_RAW, POSTS_BACKFILL)),
+        ("index", "index", (POSTS_ENRICHED,)),
+        ("scenes", "scenes", (PRODUCTS_ANNOUNCED,)),
+        ("patches", "index", (PATCHES_DESCRIBED,)),
+    ):
+        with closing(GroupOffsets(kafka, group)) as offsets:
+            lags[name] = sum(left.lag for topic in topics for left in offsets.remaining(topic).values())
+    return lags

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from stormpetrel.core.settings import Kafka
 from stormpetrel.log.connection import client_configuration
 from stormpetrel.log.record import Record
 
 log = structlog.get_logger()
+LARGEST_QUEUE_KB = 16_384  # of records that were fetched and not consumed yet
 
 
 class KafkaConsumer:
@@ -27,9 +29,12 @@ class KafkaConsumer:
                 enable_auto_commit=False,
                 session_timeout_ms=6000,
                 heartbeat_interval_ms=2000,
-                # A store may be down for long, and a scene takes minutes; the group must not take that for death.
+                # A scene takes minutes; the group must not take that for death.
                 max_poll_interval_ms=int(longest_work_s * 1000),
-                partition_assignment_strategy="cooperative-sticky",
+                # Spreads the partitions of every topic over all members. cooperative-sticky evens out their number
+                # alone, and gave one of two members all partitions of one topic, the other those of another.
+                partition_assignment_strategy="roundrobin",
+                queued_max_messages_kbytes=LARGEST_QUEUE_KB,
             )
         )
 
@@ -37,19 +42,39 @@ class KafkaConsumer:
         self._consumer.subscribe(list(topics), on_assign=lambda *_: on_assigned())
 
     def consume(self, limit: int, timeout_s: float) -> list[Record]:
-        records = []
-        for message in self._consumer.consume(limit, timeout=timeout_s):
-            error = message.error()
-            if error is None:
-                records.append(Record.of_message(message))
-            elif error.code() not in (KafkaError._PARTITION_EOF, KafkaError._ALL_BROKERS_DOWN):
-                log.warning("Kafka", error=error.str())
-        return records
+        return [Record.of_message(message) for message in self._messages(limit, timeout_s)]
+
+    def pause(self, seconds: float) -> None:
+        self._consumer.pause(self._consumer.assignment())
+        for message in self._messages(1, seconds):
+            # Of a partition that has come to this member just now: it is read again later.
+            self._consumer.seek(TopicPartition(message.topic(), message.partition(), message.offset()))
+        self._consumer.resume(self._consumer.assignment())
+
+    def assigned(self) -> list[tuple[str, int]]:
+        """The (topic, partition)s of this member."""
+        return [(place.topic, place.partition) for place in self._consumer.assignment()]
 
     def commit(self, records: Sequence[Record]) -> None:
         last = {(record.topic, record.partition): record.offset for record in sorted(records, key=lambda r: r.offset)}
         offsets = [TopicPartition(topic, partition, offset + 1) for (topic, partition), offset in last.items()]
-        self._consumer.commit(offsets=offsets, asynchronous=False)
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            # The group took this member for dead, or no broker answers. Either way the committed offsets have not
+            # moved: the batch comes again, to whoever has its partitions then, and all writes are by id. librdkafka
+            # joins the group again by itself.
+            log.warning("the batch is not committed and comes again", error=error.args[0].str())
+
+    def _messages(self, limit: int, timeout_s: float) -> list[Any]:
+        messages = []
+        for message in self._consumer.consume(limit, timeout=timeout_s):
+            error = message.error()
+            if error is None:
+                messages.append(message)
+            elif error.code() not in (KafkaError._PARTITION_EOF, KafkaError._ALL_BROKERS_DOWN):
+                log.warning("Kafka", error=error.str())
+        return messages
 
     def close(self) -> None:
         self._consumer.close()

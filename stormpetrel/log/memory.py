@@ -7,6 +7,7 @@ begins where the group committed; what was taken and not committed comes again a
 from __future__ import annotations
 
 import threading
+import time
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -67,7 +68,7 @@ class MemoryProducer(RecordProducer):
         self.queued: list[OutgoingRecord] = []
 
     def send(self, record: OutgoingRecord) -> None:
-        self.queued.append(record)
+        self.queued.append(record.checked())
 
     def flush(self, timeout_s: float = 60.0) -> None:
         self._log.check()
@@ -75,7 +76,7 @@ class MemoryProducer(RecordProducer):
             self._log.append(self.queued.pop(0))
 
     def deliver(self, records: Sequence[OutgoingRecord], timeout_s: float = 60.0) -> list[Position]:
-        return [self._log.append(record) for record in records]
+        return [self._log.append(record) for record in [record.checked() for record in records]]
 
 
 class MemoryConsumer:
@@ -108,6 +109,9 @@ class MemoryConsumer:
             records += taken
         return records
 
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+
     def commit(self, records: Sequence[Record]) -> None:
         self._log.check()
         for record in records:
@@ -138,7 +142,7 @@ class MemoryTopicReader:
                     self._log._changed.wait(0.05)
                 fresh = [record for partition in offsets for record in partitions[partition][offsets[partition] :]]
                 offsets = {partition: len(partitions[partition]) for partition in offsets}
-            yield Progress(fresh, offsets)
+            yield Progress(fresh, offsets, offsets)
 
     def end_offsets(self, topic: Topic) -> Offsets:
         self._log.check()

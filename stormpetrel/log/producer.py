@@ -31,7 +31,10 @@ class RecordProducer(ABC):
 
     @abstractmethod
     def send(self, record: OutgoingRecord) -> None:
-        """Queues a record, and waits only where the queue is full; it is safe only after `flush`."""
+        """Queues a record, and waits only where the queue is full; it is safe only after `flush`.
+
+        Raises RecordTooLarge.
+        """
 
     @abstractmethod
     def flush(self, timeout_s: float = DELIVERY_TIMEOUT_S) -> None:
@@ -39,7 +42,10 @@ class RecordProducer(ABC):
 
     @abstractmethod
     def deliver(self, records: Sequence[OutgoingRecord], timeout_s: float = DELIVERY_TIMEOUT_S) -> list[Position]:
-        """Writes records and returns where each one stands. Raises StoreUnavailable where the broker lacks one."""
+        """Writes records and returns where each one stands.
+
+        Raises StoreUnavailable where the broker lacks one, and RecordTooLarge, before any is written.
+        """
 
 
 class _Failures(threading.local):
@@ -69,7 +75,7 @@ class KafkaProducer(RecordProducer):
         )
 
     def send(self, record: OutgoingRecord) -> None:
-        self._queue(record, {}, 0)
+        self._queue(record.checked(), {}, 0)
 
     def flush(self, timeout_s: float = DELIVERY_TIMEOUT_S) -> None:
         unacknowledged = self._producer.flush(timeout_s)
@@ -81,7 +87,7 @@ class KafkaProducer(RecordProducer):
 
     def deliver(self, records: Sequence[OutgoingRecord], timeout_s: float = DELIVERY_TIMEOUT_S) -> list[Position]:
         positions: dict[int, Position] = {}
-        for number, record in enumerate(records):
+        for number, record in enumerate([record.checked() for record in records]):
             self._queue(record, positions, number)
         self.flush(timeout_s)
         return [positions[number] for number in range(len(records))]

@@ -6,8 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import structlog
+
+from stormpetrel.core.errors import MalformedRecord, RecordTooLarge, StormpetrelError
 from stormpetrel.core.events import Event, decode, encode, headers_of
 from stormpetrel.core.topics import Topic
+
+log = structlog.get_logger()
+LARGEST_RECORD = 900_000  # bytes; a broker takes 1 MiB with all that it adds, unless it was set up otherwise
 
 
 class Position(NamedTuple):
@@ -32,7 +38,10 @@ class Record:
     @classmethod
     def of_message(cls, message: Any) -> Record:
         """From a message of the Kafka client."""
-        headers = {name: value or b"" for name, value in message.headers() or ()}
+        try:
+            headers = {name: value or b"" for name, value in message.headers() or ()}
+        except Exception as error:  # the client raises where a header's name is no UTF-8
+            headers = {"unreadable_headers": f"{type(error).__name__}: {error.__cause__ or error}".encode()}
         place = message.topic(), message.partition(), message.offset()
         return cls(*place, message.key(), message.value() or b"", headers, message.timestamp()[1])
 
@@ -53,9 +62,17 @@ class Record:
     def decode(self, *accepted: type[Event], default: type[Event] | None = None) -> Any:
         """The event in the record, by its `schema` header; `default` is the event where there is no such header.
 
-        Raises MalformedRecord or UnknownSchema.
+        A null header is as good as none. Raises MalformedRecord or UnknownSchema, and nothing else whatever the bytes
+        are: no record may stop its reader.
         """
-        return decode(self.value, *accepted, schema=self.header("schema") or (default.name() if default else None))
+        schema = self.header("schema") or (default.name() if default else None)
+        try:
+            return decode(self.value, *accepted, schema=schema)
+        except StormpetrelError:
+            raise
+        except Exception as error:
+            log.exception("a record cannot be decoded", provenance=self.provenance)
+            raise MalformedRecord(f"{schema} cannot be read: {type(error).__name__}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -66,6 +83,21 @@ class OutgoingRecord:
     key: bytes | None
     value: bytes
     headers: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, value and headers."""
+        headers = sum(len(name.encode()) + len(value or b"") for name, value in self.headers.items())
+        return len(self.key or b"") + len(self.value) + headers
+
+    def checked(self) -> OutgoingRecord:
+        """The record itself. Raises RecordTooLarge where no broker would take it."""
+        if self.size > LARGEST_RECORD:
+            key = (self.key or b"")[:100].decode(errors="replace")
+            raise RecordTooLarge(
+                f"{key!r} has {self.size:,} bytes as a record of {self.topic}; at most {LARGEST_RECORD:,} are taken"
+            )
+        return self
 
 
 def record_of_event(topic: Topic, key: str, event: Event, trace: str | None = None) -> OutgoingRecord:

@@ -18,10 +18,12 @@ Offsets = Mapping[int, int]  # by partition
 
 
 class Progress(NamedTuple):
-    """What came of a followed topic since the last look, and the next offset of each partition."""
+    """What came of a followed topic since the last look, the next offset of each partition, and where each one ends as
+    far as is known."""
 
     records: Sequence[Record]
     next_offsets: Offsets
+    ends: Offsets
 
 
 class TopicReader(Protocol):
@@ -77,12 +79,12 @@ class KafkaTopicReader:
                     messages = consumer.consume(1, timeout=0.5)
                     messages += consumer.consume(500, timeout=0) if messages else []
                     next_offsets = _next_offsets(consumer, partitions)
+                    ends = _known_ends(consumer, topic.name, next_offsets)
                 except (KafkaException, KeyError):
                     time.sleep(0.5)
                     continue
-                yield Progress(
-                    [Record.of_message(message) for message in messages if not message.error()], next_offsets
-                )
+                records = [Record.of_message(message) for message in messages if not message.error()]
+                yield Progress(records, next_offsets, ends)
         finally:
             consumer.close()
 
@@ -134,3 +136,12 @@ def _next_offsets(consumer: Consumer, partitions: Sequence[Any]) -> dict[int, in
     first = {partition.partition: max(0, partition.offset) for partition in partitions}
     positions = consumer.position([TopicPartition(partition.topic, partition.partition) for partition in partitions])
     return {position.partition: max(position.offset, first[position.partition]) for position in positions}
+
+
+def _known_ends(consumer: Consumer, topic: str, next_offsets: Offsets) -> Offsets:
+    """Where each partition ended at the last fetch; asks nobody."""
+    ends = {}
+    for partition, offset in next_offsets.items():
+        _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
+        ends[partition] = max(end, offset)
+    return ends

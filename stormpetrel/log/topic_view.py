@@ -16,20 +16,25 @@ import structlog
 from stormpetrel.core.errors import StoreUnavailable, StormpetrelError
 from stormpetrel.core.events import Event
 from stormpetrel.core.topics import Topic
+from stormpetrel.log.dead_letters import dead_letter_of, read_dead_letters
 from stormpetrel.log.producer import RecordProducer
 from stormpetrel.log.record import Record, record_of_event
 from stormpetrel.log.topic_reader import Offsets, TopicReader
+from stormpetrel.process.metrics import VIEW_RECORDS_PASSED_OVER, note_lags
 
 log = structlog.get_logger()
 CATCH_UP_S = 30.0
 WRITE_S = 10.0
+PAUSE_S = 1.0
+STAGE = "view"
 
 
 class TopicView:
     """Gives every event of a topic to `apply`, in a thread of its own, from `start` until `close`.
 
-    `apply` is called by that thread alone. A record that cannot be read, or that `apply` refuses, is logged and passed
-    over: one record must not end the view. `producer` is needed by views that are written through.
+    `apply` is called by that thread alone. A record that cannot be read, or that `apply` refuses, is logged, counted
+    and passed over: one record must not end the view. With a `producer` the view can be written through, and what it
+    passes over goes to the dead letters, once however many processes and restarts read it.
     """
 
     def __init__(
@@ -40,11 +45,24 @@ class TopicView:
         self._progress = threading.Condition()
         self._closed = threading.Event()
         self._first_end: Offsets | None = None
+        self._lag = 0
+        self._dead: set[str] | None = None  # provenances; read when the first record is passed over
+        self._thread = threading.Thread(target=self._follow, daemon=True, name=f"view of {topic.name}")
 
     def start(self) -> TopicView:
         """Begins to follow the topic; returns the view itself."""
-        threading.Thread(target=self._follow, daemon=True, name=f"view of {self._topic.name}").start()
+        self._thread.start()
         return self
+
+    @property
+    def alive(self) -> bool:
+        """Whether the topic is followed. A view that is not alive never answers again: restart its process."""
+        return self._thread.is_alive()
+
+    @property
+    def lag(self) -> int:
+        """How many records stood on the topic and were not applied yet when the broker last told."""
+        return self._lag
 
     def close(self) -> None:
         self._closed.set()
@@ -76,21 +94,52 @@ class TopicView:
         with self._progress:
             while any(self._next_offsets.get(partition, 0) < end for partition, end in ends.items()):
                 remaining = deadline - time.monotonic()
+                if not self.alive and self._thread.ident is not None:
+                    raise StoreUnavailable(f"{self._topic.name} is followed no more; restart this process")
                 if remaining <= 0 or not self._progress.wait(remaining):
                     raise StoreUnavailable(f"{self._topic.name} is kept by the broker, but cannot be read at present")
 
     def _follow(self) -> None:
+        while not self._closed.is_set():
+            try:
+                self._follow_on()
+            except Exception:
+                # The reader retries what a broker can mend. Whatever else it raises, the topic is read again: what was
+                # applied before is skipped.
+                log.exception("following a topic failed; it is read again", topic=self._topic.name)
+                self._closed.wait(PAUSE_S)
+
+    def _follow_on(self) -> None:
         for progress in self._reader.follow(self._topic, self._closed.is_set):
             for record in progress.records:
-                self._apply_record(record)
+                if record.offset >= self._next_offsets.get(record.partition, 0):
+                    self._apply_record(record)
             with self._progress:
                 self._next_offsets = progress.next_offsets
                 self._progress.notify_all()
+            lags = {partition: end - progress.next_offsets[partition] for partition, end in progress.ends.items()}
+            self._lag = note_lags({(self._topic.name, partition): lag for partition, lag in lags.items()})
 
     def _apply_record(self, record: Record) -> None:
         try:
             self._apply(record.decode(*self._topic.events))
         except StormpetrelError as error:
             log.warning("a record is passed over", provenance=record.provenance, reason=str(error))
-        except Exception:
+            self._pass_over(record, str(error))
+        except Exception as error:
             log.exception("a record is passed over", provenance=record.provenance)
+            self._pass_over(record, f"{type(error).__name__}: {error}")
+
+    def _pass_over(self, record: Record, reason: str) -> None:
+        VIEW_RECORDS_PASSED_OVER.labels(self._topic.name).inc()
+        if self._producer is None:
+            return
+        try:
+            if self._dead is None:
+                self._dead = {letter.provenance for letter in read_dead_letters(self._reader, self._topic)}
+            if record.provenance not in self._dead:
+                self._producer.deliver([dead_letter_of(record, reason, STAGE)], WRITE_S)
+                self._dead.add(record.provenance)
+        except Exception as error:
+            # The record itself is kept on its topic; the next process to read it tries again.
+            log.warning("a dead letter is not written", provenance=record.provenance, reason=str(error))

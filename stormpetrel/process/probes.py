@@ -15,6 +15,7 @@ class Readiness:
 
     def __init__(self, waiting_for: str) -> None:
         self.waiting_for: str | None = waiting_for
+        self.stalled: str | None = None  # what has not moved, though there is work; /healthz fails meanwhile
         self._beat = time.monotonic()
         self._patience_s: float | None = None
 
@@ -47,8 +48,8 @@ def serve_probes(port: int, readiness: Readiness, host: str) -> ThreadingHTTPSer
                 self._answer(200, generate_latest(), CONTENT_TYPE_LATEST)
             elif path == "/healthz":
                 silence = readiness.silent_for()
-                state = {"status": "ok"} if silence is None else {"status": f"silent for {silence:.0f} s"}
-                self._answer(200 if silence is None else 503, orjson.dumps(state), "application/json")
+                problem = readiness.stalled if silence is None else f"silent for {silence:.0f} s"
+                self._answer(503 if problem else 200, orjson.dumps({"status": problem or "ok"}), "application/json")
             elif path == "/readyz":
                 waiting_for = readiness.waiting_for
                 state = {"status": "ready"} if waiting_for is None else {"status": "waiting", "for": waiting_for}

@@ -89,8 +89,9 @@ def posts_collection(prefix: str, text: tuple[str, int], visual: tuple[str, int]
         _name(f"{prefix}posts", text, visual),
         {"text": text[1], "visual": visual[1]},
         {"lexical": True, "concepts": False},
-        ("source", "language", "kind", "duplicate_of", "labels", "unsure", *CELLS),
+        ("source", "language", "kind", "duplicate_of", "countries", "divisions", "labels", "unsure", *CELLS),
         ("event_time", "ingested_at", "indexed_at"),
+        ("location", "towns"),
     )
 
 

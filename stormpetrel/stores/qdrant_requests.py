@@ -33,14 +33,13 @@ def filter_condition(filter: Filter | None) -> models.Filter | None:
         must.append(models.FieldCondition(key=key, range=models.Range(gte=low, lte=high)))
     for west, south, east, north in filter.boxes:
         box = models.GeoBoundingBox(top_left=_point(west, north), bottom_right=_point(east, south))
-        must.append(models.FieldCondition(key="location", geo_bounding_box=box))
+        must.append(models.FieldCondition(key=filter.place_field, geo_bounding_box=box))
     if filter.polygon:
         ring = models.GeoLineString(points=[_point(lon, lat) for lon, lat in filter.polygon])
-        must.append(models.FieldCondition(key="location", geo_polygon=models.GeoPolygon(exterior=ring)))
-    if filter.circle:
-        lon, lat, km = filter.circle
+        must.append(models.FieldCondition(key=filter.place_field, geo_polygon=models.GeoPolygon(exterior=ring)))
+    for lon, lat, km in filter.circles:
         circle = models.GeoRadius(center=_point(lon, lat), radius=km * 1000)
-        must.append(models.FieldCondition(key="location", geo_radius=circle))
+        must.append(models.FieldCondition(key=filter.place_field, geo_radius=circle))
     must_not = _among(filter.none_of)
     return models.Filter(must=must, must_not=must_not) if must or must_not else None
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import httpx
 
 from stormpetrel.cli.console import say
 from stormpetrel.core.settings import Settings
-from stormpetrel.core.topics import all_topics
+from stormpetrel.core.topics import ANNOTATIONS, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW, all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
-from stormpetrel.local.stack import SPARING, Stack, free_port, this_python
+from stormpetrel.local.stack import SPARING, Part, Stack, free_port, this_python
 from stormpetrel.log.admin import POST_GROUPS, apply_topics, consumer_lags
+from stormpetrel.log.lag import GroupOffsets, Remaining
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.stores.collections import posts_collection
@@ -28,11 +30,11 @@ from stormpetrel.verification import Verification, verify
 COLLECTION = posts_collection("", ("all-MiniLM-L6-v2", 384), ("descriptor", 128)).name
 
 
-def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
-    """Returns as soon as `holds`; fails the test where it does not within the time."""
+def wait_until(holds: Callable[[], bool], seconds: float, what: str | Callable[[], object]) -> None:
+    """Returns as soon as `holds`; fails the test where it does not within the time, and says `what` it waited for."""
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what() if callable(what) else what}"
         time.sleep(0.1)
 
 
@@ -55,7 +57,7 @@ class RunningSystem:
     def __enter__(self) -> RunningSystem:
         self.stack.__enter__()
         try:
-            for part in server_parts(self.settings):
+            for part in self.servers():
                 self.stack.start(part)
             apply_topics(self.kafka, all_topics())
         except BaseException:
@@ -67,6 +69,10 @@ class RunningSystem:
         for name in list(self.ours):
             self.stop(name)
         self.stack.stop()
+
+    def servers(self) -> list[Part]:
+        """Broker and stores, in the order in which they start."""
+        return server_parts(self.settings)
 
     def producer(self) -> KafkaProducer:
         return KafkaProducer(self.kafka)
@@ -127,14 +133,12 @@ class RunningSystem:
         process.kill()
         process.wait(10)
 
-    def stop(self, name: str) -> float:
-        """SIGTERM; the seconds until the process was gone."""
+    def stop(self, name: str) -> int:
+        """SIGTERM; the exit code. Fails the test where the process does not end."""
         process = self.ours.pop(name)
-        started = time.monotonic()
         if process.poll() is None:
             process.terminate()
-            process.wait(15)
-        return time.monotonic() - started
+        return process.wait(15)
 
     def log(self, name: str) -> str:
         return self.stack.log_end(name)
@@ -166,11 +170,36 @@ class RunningSystem:
 
     def wait_until_worked_through(self, seconds: float = 120) -> None:
         """Both consumer groups have committed everything that stands on their topics."""
-        wait_until(self._nothing_left, seconds, f"no lag: {consumer_lags(self.kafka)}")
+        wait_until(self._nothing_left, seconds, lambda: f"no lag: {self._remaining()}")
+
+    def _remaining(self) -> dict[tuple[str, int], Remaining]:
+        """Of the partitions that have lag."""
+        left: dict[tuple[str, int], Remaining] = {}
+        for group, topics in (("worker", (POSTS_RAW, POSTS_BACKFILL, ANNOTATIONS)), ("index", (POSTS_ENRICHED,))):
+            with closing(GroupOffsets(self.kafka, group)) as offsets:
+                for topic in topics:
+                    left |= {place: span for place, span in offsets.remaining(topic).items() if span.lag}
+        return left
 
     def _nothing_left(self) -> bool:
         # Twice: between the two looks the worker's last results reach the index consumer.
         return not any(lag for _ in range(2) for lag in self._lags(*POST_GROUPS))
+
+    def lag(self, name: str) -> int:
+        """Records that a consumer group has not committed yet."""
+        return consumer_lags(self.kafka)[name]
+
+    def wait_until_in_work(self, name: str, below: int, seconds: float = 60) -> int:
+        """Returns as soon as a group has committed some of `below` records and not all; its lag at that moment."""
+        lags = [below]
+
+        def in_work() -> bool:
+            lags.append(self.lag(name))
+            return lags[-1] < below
+
+        wait_until(in_work, seconds, f"{name} is at work")
+        assert 0 < lags[-1] < below, f"{name} has nothing left to do: lag {lags}"
+        return lags[-1]
 
     def wait_until_seen(self, seconds: float = 120) -> None:
         """Every announced product is described or dead, and its patches are in both stores."""

@@ -199,7 +199,7 @@ def test_filters_hold_together(index: QdrantIndex, collection: str) -> None:
     assert ask(Filter(ranges={"event_time": (1, 2)})) == {"x:savona", "x:suva"}
     assert ask(Filter(boxes=[(8.4, 44, 9, 45)], ranges={"event_time": (None, 0)})) == {"x:genoa"}
     assert ask(Filter(boxes=[(177, -20, -170, -10)])) == {"x:suva", "x:samoa"}, "a box over the 180th meridian"
-    assert ask(Filter(circle=(8.9, 44.4, 10))) == {"x:genoa"}
+    assert ask(Filter(circles=[(8.9, 44.4, 10)])) == {"x:genoa"}
     assert ask(Filter(polygon=[(8, 44), (8.6, 44), (8.6, 45), (8, 45), (8, 44)])) == {"x:savona"}
     assert index.count_by(collection, "duplicate_of", ["x:0", "x:9"]) == {"x:0": 2}
     assert index.count_by(collection, "duplicate_of", []) == {}

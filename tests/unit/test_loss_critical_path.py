@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from consumers.index import IndexWork
 from stormpetrel.core.embedding_spec import EmbeddingSpec
-from stormpetrel.core.errors import StoreUnavailable
-from stormpetrel.core.events import EnrichedPost, Post, PostDeleted, Vector
-from stormpetrel.core.topics import POSTS_ENRICHED
-from stormpetrel.log import BatchConsumer, OutgoingRecord, Record, Rejected, record_of_event
-from stormpetrel.log.memory import MemoryConsumer, MemoryLog, MemoryProducer
+from stormpetrel.core.errors import StoreRefused, StoreUnavailable
+from stormpetrel.core.events import EnrichedPost, Post, PostDeleted, Vector, encode
+from stormpetrel.core.ports import Point
+from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW
+from stormpetrel.log import BatchConsumer, OutgoingRecord, Record, Rejected, dead_letter_of, record_of_event
+from stormpetrel.log.memory import MemoryConsumer, MemoryLog, MemoryProducer, MemoryTopicReader
 from stormpetrel.process.probes import Readiness
 from stormpetrel.projections import PostProjection
+from stormpetrel.verification import log_state
 from tests.unit.memory_stores import MemoryDocuments, MemoryVectors
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -169,6 +171,65 @@ def test_a_batch_whose_dead_letters_the_broker_does_not_take_is_not_committed() 
     assert len(dead_letters(index.log)) == 1
 
 
+class Choosy(MemoryVectors):
+    """A store that refuses, breaks at, or does not answer for, some points."""
+
+    def __init__(self, fault: Exception, *bad_ids: str) -> None:
+        super().__init__()
+        self.fault, self.bad_ids = fault, bad_ids
+
+    def upsert(self, collection: str, points: Sequence[Point]) -> None:
+        if any(point.id in self.bad_ids for point in points):
+            raise self.fault
+        super().upsert(collection, points)
+
+
+@pytest.mark.parametrize(
+    "fault", [StoreRefused("its indices are no indices"), OverflowError("date value out of range")]
+)
+def test_what_a_store_refuses_is_dead_lettered_with_its_reason_and_its_neighbours_are_written(fault: Exception) -> None:
+    index = Index(MemoryLog(partitions=1))
+    index.vectors = Choosy(fault, "x:3", "x:7", "x:8")
+    index.restart()
+    append(index.log, *(enriched(f"x:{number}") for number in range(10)))
+    index.batches.take(10, 0)
+    assert index.committed == 10
+    assert set(index.vectors.points) == {f"x:{number}" for number in range(10)} - {"x:3", "x:7", "x:8"}
+    assert [letter.key for letter in dead_letters(index.log)] == [b"x:3", b"x:7", b"x:8"]
+    assert all(str(fault) in str(letter.header("reason")) for letter in dead_letters(index.log))
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_a_moment_beyond_the_calendar_is_dead_lettered(moment: str) -> None:
+    index = Index(MemoryLog(partitions=1))
+    raw = encode(enriched("x:1")).replace(b'"2026-01-01T00:00:00Z"', f'"{moment}"'.encode(), 1)
+    index.log.append(OutgoingRecord(POSTS_ENRICHED.name, b"x:1", raw, {"schema": b"EnrichedPost"}))
+    # A null header, as the client gives it: as good as none.
+    index.log.append(OutgoingRecord(POSTS_ENRICHED.name, b"x:2", encode(enriched("x:2")), {"schema": b""}))
+    index.batches.take(10, 0)
+    assert (index.committed, index.stored) == (2, ({"x:2"}, {"x:2"}))
+    assert [letter.key for letter in dead_letters(index.log)] == [b"x:1"]
+
+
+def test_dead_letters_that_the_broker_does_not_take_are_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    index = Index(MemoryLog(partitions=1))
+    index.log.append(OutgoingRecord(POSTS_ENRICHED.name, b"x:2", b"{", {"schema": b"EnrichedPost"}))
+    flushes = []
+
+    class Producer(MemoryProducer):
+        def flush(self, timeout_s: float = 60) -> None:
+            flushes.append(len(self.queued))
+            if len(flushes) < 3:
+                self.queued.clear()
+                raise StoreUnavailable("the broker did not answer in time")
+            super().flush(timeout_s)
+
+    index.batches._producer = Producer(index.log)
+    monkeypatch.setattr(index.batches, "_sleep", lambda _: True)
+    index.batches.take(10, 0)
+    assert flushes == [1, 1, 1] and len(dead_letters(index.log)) == 1 and index.committed == 1
+
+
 def test_a_later_deletion_in_one_batch_leaves_neither_document_nor_point() -> None:
     index = Index(MemoryLog())
     append(index.log, enriched("x:1"), PostDeleted(post_id="x:1", source="file", deleted_at=AT), enriched("x:2"))
@@ -203,3 +264,19 @@ def test_whatever_crashes_or_rebalances_every_post_is_in_both_stores_once(
     index.work_through(batch)
     assert index.stored == (set(newest), set(newest))
     assert {key: document["text"] for key, document in index.documents.collections.get("posts", {}).items()} == newest
+
+
+def test_what_is_dead_lettered_or_has_no_key_is_not_lost_and_what_is_missing_is() -> None:
+    log = MemoryLog(partitions=1)
+    post = Post(post_id="x:1", source="file", text="flood", created_at=AT, ingested_at=AT)
+    for post_id in ("x:1", "x:2", "x:3", "x:4"):
+        log.append(record_of_event(POSTS_RAW, post_id, post.model_copy(update={"post_id": post_id})))
+    log.append(OutgoingRecord(POSTS_RAW.name, None, b""))
+    log.append(OutgoingRecord(POSTS_RAW.name, b"x:raw", b"{"))
+    append(log, enriched("x:1"), enriched("x:2"))
+    log.append(OutgoingRecord(POSTS_ENRICHED.name, b"x:3", b"{"))
+    for letter in (log.records(POSTS_RAW.name)[5], log.records(POSTS_ENRICHED.name)[2]):
+        log.append(dead_letter_of(letter, "it is poison", "test"))
+    log.append(record_of_event(POSTS_BACKFILL, "x:5", post.model_copy(update={"post_id": "x:5"})))
+    state = log_state(MemoryTopicReader(log))
+    assert state.expected == {"x:1", "x:2", "x:4", "x:5"} and state.dead == {"x:raw", "x:3"}

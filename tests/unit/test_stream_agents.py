@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+import base64
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
+from aiokafka.errors import KafkaTimeoutError
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from numpy.typing import NDArray
 
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.events import Annotation, EnrichedPost, ModelUpdated, Post, PostDeleted, Vector
 from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, POSTS_ENRICHED, POSTS_RAW, Topic
+from stormpetrel.learning.training.trainer import Trainer
 from stormpetrel.log import OutgoingRecord, Record, record_of_event
 from stormpetrel.log.memory import MemoryLog, MemoryTopicReader
+from stormpetrel.posts.enrichment import Enricher
+from stormpetrel.posts.places.geoparser.geoparser import Geoparser
+from stormpetrel.posts.text.duplicates import DuplicateWindow
 from streams.batch_agent import process_batch
 from streams.enrich import EnrichBatch
+from streams.header_names import _Records
 from streams.train import TrainBatch
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,7 +37,8 @@ class FaustEvent:
     """A record as Faust hands it over."""
 
     def __init__(self, record: Record) -> None:
-        self.message = SimpleNamespace(topic=record.topic, partition=record.partition, offset=record.offset)
+        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        self.message = SimpleNamespace(**place, timestamp=record.timestamp_ms / 1000)
         self.key, self.value, self.headers = record.key, record.value, dict(record.headers)
         self.acknowledged = False
 
@@ -88,6 +99,25 @@ def test_a_batch_that_the_broker_does_not_take_is_not_acknowledged() -> None:
     assert [event.acknowledged for event in events] == [False, False]
 
 
+def test_results_that_the_broker_was_too_slow_to_take_are_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.batch_agent.RETRY_S", 0)
+    log, attempts = MemoryLog(), list[bytes | None]()
+    events = raw_events(log, "flood", "rain")
+    deliver = sender_to(log, events)
+
+    async def send(record: OutgoingRecord) -> Awaitable[None]:
+        attempts.append(record.key)
+
+        async def too_slow() -> None:
+            raise KafkaTimeoutError
+
+        return too_slow() if len(attempts) in (2, 3) else await deliver(record)
+
+    asyncio.run(process_batch(events, EnrichBatch(TinyEnricher()), send))  # type: ignore[arg-type]
+    assert [attempts.count(key) for key in (b"x:0", b"x:1")] in ([1, 3], [3, 1])
+    assert len(log.records(POSTS_ENRICHED.name)) == 2 and all(event.acknowledged for event in events)
+
+
 def test_poison_among_posts_is_dead_lettered_and_its_neighbours_are_enriched() -> None:
     log = MemoryLog(partitions=1)
     log.append(OutgoingRecord(POSTS_RAW.name, b"x:bad", b"{", {"schema": b"Post"}))
@@ -102,6 +132,74 @@ def test_poison_among_posts_is_dead_lettered_and_its_neighbours_are_enriched() -
     assert [record.header("schema") for record in log.records(POSTS_ENRICHED.name)] == ["PostDeleted", "EnrichedPost"]
     assert enricher.forgotten == ["x:9"]
     assert [event.acknowledged for event in events] == [True] * 4
+
+
+class Faulty(TinyEnricher):
+    """Fails as a whole at a post of a certain text."""
+
+    def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost]:
+        if any("fault" in post.text for post in posts):
+            raise ZeroDivisionError("a fault of ours")
+        return super().enrich(posts)
+
+
+def test_a_fault_at_one_post_costs_that_post_alone() -> None:
+    log = MemoryLog(partitions=1)
+    events, enricher = raw_events(log, "flood", "rain", "fault", "storm", "hail"), Faulty()
+    asyncio.run(process_batch(events, EnrichBatch(enricher), sender_to(log, events)))  # type: ignore[arg-type]
+    texts = [record.decode(EnrichedPost).post.text for record in log.records(POSTS_ENRICHED.name)]
+    assert texts == ["flood", "rain", "storm", "hail"]
+    (letter,) = log.records(POSTS_RAW.dead().name)
+    assert (letter.key, letter.header("reason")) == (b"x:2", "ZeroDivisionError: a fault of ours")
+    assert enricher.forgotten == ["x:2"]
+
+
+class Verbose(TinyEnricher):
+    """Makes more of a post than a broker takes."""
+
+    def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost]:
+        return [event.model_copy(update={"clean_text": event.clean_text * 60}) for event in super().enrich(posts)]
+
+
+def test_an_enriched_post_that_is_too_large_is_dead_lettered_with_the_post_itself() -> None:
+    log = MemoryLog(partitions=1)
+    events = raw_events(log, "flood", "Genova, " * 2500)
+    asyncio.run(process_batch(events, EnrichBatch(Verbose()), sender_to(log, events)))  # type: ignore[arg-type]
+    assert [record.key for record in log.records(POSTS_ENRICHED.name)] == [b"x:0"]
+    (letter,) = log.records(POSTS_RAW.dead().name)
+    assert letter.key == b"x:1" and letter.value == log.records(POSTS_RAW.name)[1].value
+    assert "at most 900,000 are taken" in str(letter.header("reason"))
+
+
+class TinyEncoder:
+    version = "tiny"
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.full((len(texts), 4), 0.5, dtype=np.float32)
+
+
+def test_a_post_that_lists_thousands_of_places_becomes_an_event_that_the_log_takes(geoparser: Geoparser) -> None:
+    enricher = Enricher(TinyEncoder(), geoparser, DuplicateWindow(10, 0.8))
+    post = Post(post_id="x:1", source="file", text="Genova, " * 2500, created_at=AT, ingested_at=AT)
+    (event,) = enricher.enrich([post])
+    assert isinstance(event, EnrichedPost)
+    assert len(event.places) == 1 and "5,000 of 20,000" in event.limits[0]
+    assert record_of_event(POSTS_ENRICHED, "x:1", event).checked().size < 200_000
+    (short,) = enricher.enrich([post.model_copy(update={"post_id": "x:2", "text": "Acqua alta a Genova"})])
+    assert isinstance(short, EnrichedPost) and short.limits == ()
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+@pytest.mark.parametrize("schema", [b"Post", b""])
+def test_a_moment_beyond_the_calendar_or_a_null_schema_stops_no_agent(moment: str, schema: bytes) -> None:
+    log = MemoryLog(partitions=1)
+    (event,) = raw_events(log, "flood")
+    raw = event.value.replace(b"2026-01-01T00:00:00Z", moment.encode(), 1)
+    log.append(OutgoingRecord(POSTS_RAW.name, b"x:bad", raw, {"schema": schema}))
+    events = [FaustEvent(record) for record in log.records(POSTS_RAW.name)]
+    asyncio.run(process_batch(events, EnrichBatch(TinyEnricher()), sender_to(log, events)))  # type: ignore[arg-type]
+    assert [record.key for record in log.records(POSTS_ENRICHED.name)] == [b"x:0"]
+    assert [letter.key for letter in log.records(POSTS_RAW.dead().name)] == [b"x:bad"]
 
 
 def annotate(log: MemoryLog, numbers: Sequence[int]) -> None:
@@ -157,3 +255,79 @@ def test_the_same_annotations_twice_publish_nothing_new() -> None:
     records, trainer = log.records(ANNOTATIONS.name), TrainBatch(MemoryTopicReader(log), None)
     assert len(models(trainer.train(records))) == 1
     assert trainer.train(records) == []
+
+
+def poisoned(log: MemoryLog, change: Callable[[dict[str, Any]], None]) -> None:
+    """Appends an annotation whose JSON was changed."""
+    fields = orjson.loads(log.records(ANNOTATIONS.name)[0].value)
+    fields["annotation_id"] = "ann-poison"
+    fields["item_id"] = "x:poison"
+    change(fields)
+    log.append(OutgoingRecord(ANNOTATIONS.name, b"posts/genova", orjson.dumps(fields), {"schema": b"Annotation"}))
+
+
+def with_vector(values: Sequence[float]) -> Callable[[dict[str, Any]], None]:
+    data = base64.b64encode(np.array(values, dtype="<f4").tobytes()).decode()
+    vector = {"model": "tiny", "dimensions": len(values), "data": data}
+    return lambda fields: fields.update(vectors={"text": vector})
+
+
+POISON = {
+    "NaN": with_vector([float("nan")] * 8),
+    "infinite": with_vector([float("inf")] * 8),
+    "huge": with_vector([3e38] * 8),
+    "wrong dimension": with_vector([0.5] * 7),
+    "no base64": lambda fields: fields["vectors"]["text"].update(data="%%%"),
+    "cut base64": lambda fields: fields["vectors"]["text"].update(data="AAAA"),
+    "late": lambda fields: fields.update(annotated_at="9999-12-31T23:59:59-14:00"),
+    "early": lambda fields: fields.update(annotated_at="0001-01-01T00:00:00+14:00"),
+}
+
+
+@pytest.mark.parametrize("change", POISON.values(), ids=POISON)
+def test_what_no_learner_can_take_is_dead_lettered_and_does_not_come_back_at_a_restart(
+    change: Callable[[dict[str, Any]], None],
+) -> None:
+    log = MemoryLog(partitions=1)
+    annotate(log, range(3))
+    poisoned(log, change)
+    annotate(log, [3])
+    records = log.records(ANNOTATIONS.name)
+    for _ in range(2):  # the second is a new process: it reads the whole log
+        outgoing = TrainBatch(MemoryTopicReader(log), None).train(records)
+        (model,) = models(outgoing)
+        assert model.annotations == 4
+        (letter,) = [sent for sent in outgoing if sent.topic == ANNOTATIONS.dead().name]
+        assert letter.headers["provenance"] == b"annotations/0/3" and len(letter.headers["reason"]) > 20
+
+
+def test_a_label_that_cannot_be_learned_does_not_keep_the_others_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = MemoryLog(partitions=1)
+    annotate(log, range(2))
+    poisoned(log, lambda fields: fields.update(label="cursed"))
+    model_of = Trainer.model
+
+    def model(trainer: Trainer, key: tuple[str, str], now: datetime) -> ModelUpdated:
+        if key[1] == "cursed":
+            raise ValueError("Input X contains NaN")
+        return model_of(trainer, key, now)
+
+    monkeypatch.setattr(Trainer, "model", model)
+    outgoing = TrainBatch(MemoryTopicReader(log), None).train(log.records(ANNOTATIONS.name))
+    assert [model.label for model in models(outgoing)] == ["related"]
+    (letter,) = [sent for sent in outgoing if sent.topic == ANNOTATIONS.dead().name]
+    assert b"Input X contains NaN" in letter.headers["reason"]
+
+
+def test_a_header_whose_name_is_no_utf8_is_read_with_question_marks() -> None:
+    class Name(str):
+        def encode(self, *_: Any) -> bytes:
+            return b"\xff\xfe-name"
+
+    builder = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, -1, 10_000)
+    builder.append(0, 1000, b"x:1", b"first", [("schema", b"Post"), (Name("x"), b"\xff"), ("trace", None)])
+    builder.append(1, 1000, None, b"second", [])
+    batch = _Records(bytes(builder.build())).next_batch()
+    first, second = list(batch)
+    assert first.headers == [("schema", b"Post"), ("??-name", b"\xff"), ("trace", None)]
+    assert (first.key, first.value, second.value) == (b"x:1", b"first", b"second")

@@ -1,0 +1,137 @@
+"""How far a consumer group is behind, as the broker tells it, and whether a member of it stands still.
+
+The member's own client is not asked: a consumer that has silently stopped believes that it has read everything.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from stormpetrel.core.errors import StoreUnavailable
+from stormpetrel.core.settings import Kafka
+from stormpetrel.core.topics import Topic
+from stormpetrel.log.connection import TIMEOUT_S, client_configuration
+from stormpetrel.log.topic_reader import partition_bounds
+from stormpetrel.process.metrics import note_lags
+from stormpetrel.process.probes import Readiness
+
+log = structlog.get_logger()
+LOOK_EVERY_S = 2.0
+Place = tuple[str, int]  # topic, partition
+
+
+class Remaining(NamedTuple):
+    """What a group has still to do on a partition: from the first record that it has not committed to the end."""
+
+    next_offset: int
+    end: int
+
+    @property
+    def lag(self) -> int:
+        return max(0, self.end - self.next_offset)
+
+
+class GroupOffsets:
+    """Asks the broker where a group (named without the prefix) stands. Joins no group and fetches nothing."""
+
+    def __init__(self, kafka: Kafka, group: str) -> None:
+        self._group = group
+        self._consumer = Consumer(client_configuration(kafka, group_id=f"{kafka.group_prefix}-{group}"))
+
+    def remaining(self, topic: Topic) -> dict[Place, Remaining]:
+        """By partition. Raises StoreUnavailable where the broker does not answer."""
+        try:
+            bounds = partition_bounds(self._consumer, topic.name)
+            places = [TopicPartition(topic.name, start.partition) for start, _ in bounds]
+            committed = {place.partition: place.offset for place in self._consumer.committed(places, TIMEOUT_S)}
+        except (KafkaException, KeyError) as error:
+            raise StoreUnavailable(f"the lag of {self._group} on {topic.name} is not known: {error}") from error
+        return {
+            # What was deleted by age before it was read is lost to the group, and no lag.
+            (topic.name, start.partition): Remaining(max(start.offset, committed[start.partition]), end)
+            for start, end in bounds
+        }
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+class StallWatch:
+    """Notices a topic with lag whose committed offsets have not moved for `patience_s`."""
+
+    def __init__(self, patience_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._patience_s, self._clock = patience_s, clock
+        self._offsets: dict[str, Mapping[Place, int]] = {}
+        self._moved_at: dict[str, float] = {}
+
+    def look(self, topic: str, remaining: Mapping[Place, Remaining], held_back: bool) -> str | None:
+        """What is wrong with the topic, or None. A topic that is `held_back` on purpose stands still rightly."""
+        offsets, lag = {place: left.next_offset for place, left in remaining.items()}, _lag(remaining)
+        now = self._clock()
+        if held_back or not lag or offsets != self._offsets.get(topic):
+            self._offsets[topic], self._moved_at[topic] = offsets, now
+        silence = now - self._moved_at[topic]
+        return (
+            f"{topic}: {lag} records wait, and none was done for {silence:.0f} s"
+            if silence > self._patience_s
+            else None
+        )
+
+
+class LagMonitor:
+    """Shows the lag of this member's partitions, in a thread of its own, and says in `readiness` where it stands still.
+
+    `assigned` are the member's partitions. While the process waits for something that it names, it does not stand
+    still. `held_back` are topics that wait for others.
+    """
+
+    def __init__(
+        self,
+        offsets: GroupOffsets,
+        topics: Sequence[Topic],
+        assigned: Callable[[], Collection[Place]],
+        readiness: Readiness,
+        stalled_after_s: float,
+    ) -> None:
+        self._offsets, self._topics, self._assigned, self._readiness = offsets, topics, assigned, readiness
+        self._watch = StallWatch(stalled_after_s)
+        self.group_lags: dict[str, int] = {}  # of the whole group, by topic
+        self.held_back: set[str] = set()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="lag")
+
+    def start(self) -> None:
+        """Once; to call it again changes nothing."""
+        if self._thread.ident is None:
+            self._thread.start()
+
+    def look(self) -> None:
+        """One look. Raises StoreUnavailable."""
+        assigned, problems = set(self._assigned()), []
+        for topic in self._topics:
+            remaining = self._offsets.remaining(topic)
+            self.group_lags[topic.name] = _lag(remaining)
+            own = {place: left for place, left in remaining.items() if place in assigned}
+            note_lags({place: left.lag for place, left in own.items()})
+            held_back = topic.name in self.held_back or self._readiness.waiting_for is not None
+            problems.append(self._watch.look(topic.name, own, held_back))
+        self._readiness.stalled = next((problem for problem in problems if problem), None)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.look()
+            except StoreUnavailable as error:
+                log.warning("the lag is not known", error=str(error))
+            except Exception:
+                log.exception("the lag is not known")
+            time.sleep(LOOK_EVERY_S)
+
+
+def _lag(remaining: Mapping[Place, Remaining]) -> int:
+    return sum(left.lag for left in remaining.values())

@@ -1,0 +1,168 @@
+"""What once stopped the system: records that no code expected, frozen processes, a group that does not balance."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+
+from stormpetrel.core.clock import now
+from stormpetrel.core.events import Post, encode
+from stormpetrel.core.topics import ANNOTATIONS, POSTS_ENRICHED, POSTS_RAW
+from stormpetrel.log import OutgoingRecord, read_dead_letters
+from stormpetrel.log.consumer import KafkaConsumer
+from tests.integration.running import RunningSystem, wait_until, write_posts
+
+pytestmark = pytest.mark.integration
+
+# aiokafka's own Python code builds the record: the compiled one takes no name that is not text.
+SEND_WITH_ODD_HEADER_NAME = """
+import asyncio, os, sys
+os.environ["AIOKAFKA_NO_EXTENSIONS"] = "1"
+import aiokafka
+
+class Name(str):
+    def encode(self, *_):
+        return bytes([255, 254])
+
+async def send():
+    producer = aiokafka.AIOKafkaProducer(bootstrap_servers=sys.argv[1])
+    await producer.start()
+    headers = [(Name("x"), b"y"), ("schema", sys.argv[5].encode())]
+    await producer.send_and_wait(sys.argv[2], sys.argv[4].encode(), sys.argv[3].encode(), headers=headers)
+    await producer.stop()
+
+asyncio.run(send())
+"""
+
+
+def post(post_id: str, text: str = "Acqua alta a Genova") -> bytes:
+    return encode(Post(post_id=post_id, source="file", text=text, created_at=now(), ingested_at=now()))
+
+
+def send_with_odd_header_name(system: RunningSystem, topic: str, key: str, value: bytes, schema: str) -> None:
+    arguments = [sys.executable, "-c", SEND_WITH_ODD_HEADER_NAME, system.kafka.bootstrap, topic, key, value, schema]
+    subprocess.run(arguments, check=True, timeout=60, capture_output=True)
+
+
+def test_no_record_stops_the_worker_or_the_index_consumer(night: RunningSystem) -> None:
+    pids = {name: night.ours[name].pid for name in ("worker", "index", "serve")}
+    producer = night.producer()
+    late = orjson.dumps({**orjson.loads(post("file:late")), "created_at": "9999-12-31T23:59:59-14:00"})
+    annotation = {"schema_version": 2, "annotation_id": "a", "annotated_at": "9999-12-31T23:59:59-14:00"}
+    for topic, key, value, headers in (
+        (POSTS_RAW, b"file:many", post("file:many", "Genova, " * 2500), {"schema": b"Post"}),
+        (POSTS_RAW, b"file:brackets", post("file:brackets", "(" * 20_000), {"schema": b"Post"}),
+        (POSTS_RAW, b"file:late", late, {"schema": b"Post"}),
+        (POSTS_RAW, b"file:null", post("file:null"), {"schema": None}),
+        (POSTS_RAW, b"file:bytes", post("file:bytes"), {"schema": b"\xff\xfe"}),
+        (POSTS_RAW, None, b"", {}),
+        (POSTS_RAW, b"file:nest", b"[" * 100_000, {"schema": b"Post"}),
+        (POSTS_ENRICHED, b"file:tomb", b"", {"schema": b"EnrichedPost"}),
+        (POSTS_ENRICHED, b"file:tomb", b"\x00" * 800_000, {"schema": b"EnrichedPost"}),
+        (ANNOTATIONS, b"posts/x", orjson.dumps(annotation), {"schema": b"Annotation"}),
+        (ANNOTATIONS, b"posts/x", b"", {"schema": None}),
+    ):
+        producer.send(OutgoingRecord(topic.name, key, value, headers))  # type: ignore[arg-type]
+    producer.flush()
+    send_with_odd_header_name(night, POSTS_RAW.name, "file:odd-raw", post("file:odd-raw"), "Post")
+    send_with_odd_header_name(night, POSTS_ENRICHED.name, "file:odd-enriched", b"{}", "EnrichedPost")
+    send_with_odd_header_name(night, ANNOTATIONS.name, "posts/x", b"{}", "Annotation")
+    producer.send(OutgoingRecord(POSTS_RAW.name, b"file:last", post("file:last"), {"schema": b"Post"}))
+    producer.flush()
+    night.wait_until_worked_through(30)
+    wait_until(lambda: len(list(read_dead_letters(night.reader, ANNOTATIONS))) >= 3, 60, "the annotations are refused")
+    assert {name: night.ours[name].pid for name in pids} == pids
+    assert all(night.ours[name].poll() is None for name in pids)
+    kept = night.documents.get("posts", [f"file:{name}" for name in ("many", "null", "odd-raw", "last")])
+    assert len(kept["file:many"]["places"]) == 1 and "5,000 of 20,000" in kept["file:many"]["limits"][0]
+    assert kept.keys() == {"file:many", "file:null", "file:odd-raw", "file:last"}
+    letters = {letter.record.key: letter for letter in read_dead_letters(night.reader, POSTS_RAW)}
+    assert {b"file:late", b"file:bytes", b"file:nest", None} <= letters.keys()
+    assert all(letter.reason and letter.provenance for letter in letters.values())
+    assert night.api("GET", "/v1/labels").status_code == 200, "the view of annotations goes on"
+    # A new worker reads the same topics.
+    night.stop("worker")
+    night.start("worker", "worker")
+
+
+def numbered(path: Path, prefix: str, count: int) -> Path:
+    posts = [
+        {"id": f"{prefix}-{n}", "text": f"{prefix} {n} on gauge {n * 7}", "created_at": "2026-02-01T00:00:00Z"}
+        for n in range(count)
+    ]
+    return write_posts(path / f"{prefix}.jsonl", posts)
+
+
+def test_frozen_processes_join_their_groups_again_and_lose_nothing(night: RunningSystem, tmp_path: Path) -> None:
+    night.replay(numbered(tmp_path, "ice", 500))
+    night.wait_until_in_work("worker", 500)
+    for name in ("worker", "index"):
+        os.killpg(night.ours[name].pid, signal.SIGSTOP)
+    assert night.lag("worker") > 0, "posts were in work when it was frozen"
+    time.sleep(9)  # the group gives the partitions away after 6 s
+    for name in ("worker", "index"):
+        os.killpg(night.ours[name].pid, signal.SIGCONT)
+    index = night.ours["index"].pid
+
+    def worked_through() -> bool:
+        night.start_pipeline()  # as a supervisor does, where a process has ended
+        return not any(night.lag(name) for name in ("worker", "index", "worker", "index"))
+
+    wait_until(worked_through, 120, "all is worked through")
+    assert night.ours["index"].pid == index and night.ours["index"].poll() is None
+    assert len(night.documents.get("posts", [f"file:ice-{n}" for n in range(500)])) == 500
+    assert night.verify().whole
+
+
+def test_two_members_share_the_partitions_of_every_topic(system: RunningSystem) -> None:
+    topics = {"posts.enriched": 12, "items.labelled": 6, "products.announced": 6, "patches.described": 12}
+    members = [KafkaConsumer(system.kafka, "sharing", 60) for _ in range(2)]
+    for member in members:
+        member.subscribe(list(topics), lambda: None)
+
+    def shares() -> list[Counter[str]]:
+        for member in members:
+            member.consume(1, 0.2)
+        return [Counter(topic for topic, _ in member.assigned()) for member in members]
+
+    half = {topic: partitions // 2 for topic, partitions in topics.items()}
+    wait_until(lambda: shares() == [half, half], 30, "both members have half of each topic")
+    for member in members:
+        member.close()
+
+
+def test_old_posts_wait_for_new_ones(night: RunningSystem, tmp_path: Path) -> None:
+    night.stop("worker")
+    night.replay(numbered(tmp_path, "archive", 800), "--backfill")
+    night.replay(numbered(tmp_path, "fresh", 300))
+    night.start("worker", "worker")
+    night.wait_until_worked_through()
+    enriched = sorted(
+        (record.timestamp_ms, record.key)
+        for record in night.reader.read(POSTS_ENRICHED)
+        if record.key and record.key.startswith((b"file:archive", b"file:fresh"))
+    )
+    assert len(enriched) == 1100
+    last_fresh = max(place for place, (_, key) in enumerate(enriched) if key.startswith(b"file:fresh"))
+    ahead = sum(key.startswith(b"file:archive") for _, key in enriched[:last_fresh])
+    assert ahead < 400, f"{ahead} old posts were enriched before the last new one"
+    assert night.verify().whole
+
+
+def test_the_lag_and_the_age_of_the_newest_record_are_metrics(night: RunningSystem) -> None:
+    for name, topic in (("worker", "posts.raw"), ("index", "posts.enriched")):
+        text = httpx.get(f"http://127.0.0.1:{night.ports[name]}/metrics").text
+        assert (
+            sum(line.startswith('stormpetrel_lag_records{partition="') and topic in line for line in text.splitlines())
+            == 12
+        )
+        assert f'stormpetrel_freshness_seconds{{topic="{topic}"}}' in text

@@ -1,0 +1,179 @@
+"""Lag, stalls and held-back topics, without a broker."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
+
+import httpx
+import pytest
+
+from stormpetrel.core.errors import SetupError
+from stormpetrel.core.events import EnrichedPost, Post
+from stormpetrel.core.settings import Kafka, Settings
+from stormpetrel.core.topics import DAY_MS, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW, Topic
+from stormpetrel.log import OutgoingRecord, record_of_event
+from stormpetrel.log.admin import topic_as_set
+from stormpetrel.log.lag import GroupOffsets, LagMonitor, Place, Remaining, StallWatch
+from stormpetrel.log.memory import MemoryLog, MemoryTopicReader
+from stormpetrel.posts.enrichment import Enricher
+from stormpetrel.process.metrics import LAG
+from stormpetrel.process.probes import Readiness, serve_probes
+from streams.app import data_folder, hold_back, warm_window
+
+
+def remaining(topic: str, *spans: tuple[int, int]) -> dict[Place, Remaining]:
+    return {(topic, partition): Remaining(*span) for partition, span in enumerate(spans)}
+
+
+def test_a_topic_that_has_lag_and_does_not_move_is_a_stall_and_any_progress_ends_it() -> None:
+    now = 0.0
+    watch = StallWatch(60, lambda: now)
+    assert watch.look("t", remaining("t", (5, 5)), False) is None
+    now = 1000
+    assert watch.look("t", remaining("t", (5, 9), (0, 1)), False) is None, "the records have only just come"
+    now = 1050
+    assert watch.look("t", remaining("t", (5, 99), (0, 1)), False) is None
+    now = 1061
+    assert watch.look("t", remaining("t", (5, 99), (0, 1)), False) == "t: 95 records wait, and none was done for 61 s"
+    assert watch.look("t", remaining("t", (5, 99), (1, 1)), False) is None, "it moved"
+    now = 2000
+    assert watch.look("t", remaining("t", (5, 99), (1, 1)), True) is None, "it is held back"
+    now = 2061
+    assert watch.look("t", remaining("t", (99, 99), (1, 1)), False) is None, "there is nothing to do"
+
+
+class Offsets:
+    def __init__(self) -> None:
+        self.by_topic: dict[str, dict[Place, Remaining]] = {}
+
+    def remaining(self, topic: Topic) -> dict[Place, Remaining]:
+        return self.by_topic[topic.name]
+
+
+def monitor(offsets: Offsets, readiness: Readiness, patience_s: float = 0) -> LagMonitor:
+    topics = [POSTS_RAW, POSTS_BACKFILL]
+    own = [(POSTS_RAW.name, 0), (POSTS_BACKFILL.name, 0)]
+    return LagMonitor(cast(GroupOffsets, offsets), topics, lambda: own, readiness, patience_s)
+
+
+def test_liveness_follows_progress_against_the_lag_of_the_members_own_partitions() -> None:
+    offsets, readiness = Offsets(), Readiness("the test")
+    readiness.ready()
+    server = serve_probes(0, readiness, "127.0.0.1")
+    health = f"http://127.0.0.1:{server.server_address[1]}/healthz"
+    offsets.by_topic = {
+        POSTS_RAW.name: remaining(POSTS_RAW.name, (3, 3), (0, 70)),
+        POSTS_BACKFILL.name: remaining(POSTS_BACKFILL.name, (0, 10)),
+    }
+    lag = monitor(offsets, readiness)
+    lag.held_back.add(POSTS_BACKFILL.name)
+    for _ in range(2):
+        lag.look()
+        assert httpx.get(health).status_code == 200, "the lag is another member's, or held back"
+    assert lag.group_lags == {POSTS_RAW.name: 70, POSTS_BACKFILL.name: 10}
+    lag.held_back.clear()
+    lag.look()
+    lag.look()
+    answer = httpx.get(health)
+    assert answer.status_code == 503 and answer.json()["status"].startswith("posts.backfill: 10 records wait")
+    assert LAG.labels(POSTS_BACKFILL.name, "0")._value.get() == 10
+    offsets.by_topic[POSTS_BACKFILL.name] = remaining(POSTS_BACKFILL.name, (4, 10))
+    lag.look()
+    assert httpx.get(health).status_code == 200
+    server.shutdown()
+
+
+def test_a_process_that_waits_for_a_store_is_not_taken_for_dead() -> None:
+    offsets, readiness = Offsets(), Readiness("a store: MongoDB does not answer")
+    offsets.by_topic = {t.name: remaining(t.name, (0, 10)) for t in (POSTS_RAW, POSTS_BACKFILL)}
+    lag = monitor(offsets, readiness)
+    for _ in range(3):
+        lag.look()
+    assert readiness.stalled is None
+    readiness.ready()
+    for _ in range(3):
+        lag.look()
+    assert readiness.stalled is not None
+
+
+class FaustPlace(NamedTuple):
+    topic: str
+    partition: int
+
+
+class FaustConsumer:
+    def __init__(self) -> None:
+        self.paused: set[Any] = set()
+        self.places = {FaustPlace(topic.name, n) for topic in (POSTS_RAW, POSTS_BACKFILL) for n in range(2)}
+
+    def assignment(self) -> set[Any]:
+        return self.places
+
+    def pause_partitions(self, places: set[Any]) -> None:
+        self.paused |= places
+
+    def resume_partitions(self, places: set[Any]) -> None:
+        self.paused -= places
+
+
+def test_old_posts_are_read_only_while_few_new_ones_wait() -> None:
+    consumer, lag = FaustConsumer(), monitor(Offsets(), Readiness("the test"))
+
+    def paused() -> set[str]:
+        hold_back(consumer, POSTS_BACKFILL, lag, 64)
+        return {place.topic for place in consumer.paused}
+
+    assert paused() == {POSTS_BACKFILL.name}, "before the lag is known"
+    lag.group_lags[POSTS_RAW.name] = 3
+    assert paused() == set() and lag.held_back == set()
+    lag.group_lags[POSTS_RAW.name] = 65
+    assert paused() == {POSTS_BACKFILL.name} and lag.held_back == {POSTS_BACKFILL.name}
+    consumer.paused.clear()  # as a rebalance does
+    assert paused() == {POSTS_BACKFILL.name}
+
+
+def test_topics_are_made_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORMPETREL_KAFKA__TOPICS", '{"posts.raw": {"partitions": 24, "retention_days": 0.5}}')
+    monkeypatch.setenv("STORMPETREL_KAFKA__MIN_INSYNC_REPLICAS", "2")
+    kafka = Settings().kafka
+    topic = topic_as_set(kafka, POSTS_RAW)
+    assert topic.partitions == 24
+    assert topic.configuration() == {
+        "cleanup.policy": "delete",
+        "retention.ms": str(DAY_MS // 2),
+        "min.insync.replicas": "2",
+    }
+    assert topic_as_set(kafka, POSTS_ENRICHED).partitions == 12
+    for_ever = Kafka.model_validate({"topics": {"posts.raw": {"retention_days": -1}}})
+    assert topic_as_set(for_ever, POSTS_RAW).retention_ms == -1
+    with pytest.raises(ValueError, match="partitions"):
+        Kafka.model_validate({"topics": {"posts.raw": {"partitions": 0}}})
+
+
+def test_the_workers_folder_is_made_or_its_absence_explained(tmp_path: Path) -> None:
+    assert data_folder(tmp_path / "not" / "there").is_dir()
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(SetupError, match=r"set local\.directory"):
+        data_folder(tmp_path / "file")
+
+
+def test_no_record_keeps_a_worker_from_starting() -> None:
+    log, remembered = MemoryLog(partitions=1), list[str]()
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    for post_id in ("x:1", "x:2", "x:3"):
+        post = Post(post_id=post_id, source="file", text="flood", created_at=at, ingested_at=at)
+        event = EnrichedPost(post=post, clean_text="flood", language="en", language_confidence=1, enriched_at=at)
+        log.append(record_of_event(POSTS_ENRICHED, post_id, event))
+    log.append(OutgoingRecord(POSTS_ENRICHED.name, b"x:4", b"{", {"schema": b"\xff", "\ufffd": b""}))
+
+    def remember(event: EnrichedPost) -> None:
+        if event.post.post_id == "x:2":
+            raise OverflowError("date value out of range")
+        remembered.append(event.post.post_id)
+
+    enricher = SimpleNamespace(remember=remember, window=remembered)
+    assert warm_window(cast(Enricher, enricher), MemoryTopicReader(log), 100) == 2
+    assert remembered == ["x:1", "x:3"]
