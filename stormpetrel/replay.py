@@ -155,7 +155,10 @@ def repair(
     collection: str,
 ) -> Repair:
     """Mends what a verification found: lost posts are indexed again from `posts.enriched`, or sent through the worker
-    again where only `posts.raw` or `posts.backfill` has them; deleted ones that a store still has are deleted. Raises StoreUnavailable."""
+    again where only `posts.raw` or `posts.backfill` has them; deleted ones that a store still has are deleted.
+
+    Raises StoreUnavailable.
+    """
     lost = set(found.lost)
     enriched = _newest(reader, POSTS_ENRICHED, lost)
     raw = _newest(reader, POSTS_BACKFILL, lost) | _newest(reader, POSTS_RAW, lost)
