@@ -95,8 +95,8 @@ def group_members(kafka: Kafka, group: str) -> int:
     """How many members a group (named without the prefix) has now. Raises StoreUnavailable."""
     name = f"{kafka.group_prefix}-{group}"
     try:
-        asked = AdminClient(client_configuration(kafka)).describe_consumer_groups([name], request_timeout=TIMEOUT_S)
-        described = asked[name].result(TIMEOUT_S + 1)
+        admin = AdminClient(client_configuration(kafka))  # held: no answer comes to a client that is gone
+        described = admin.describe_consumer_groups([name], request_timeout=TIMEOUT_S)[name].result(TIMEOUT_S + 1)
     except (KafkaException, TimeoutError) as error:
         if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
             return 0
