@@ -1,25 +1,36 @@
-"""Refuses bodies over a limit with 413, whether they declare their length or come in chunks."""
+"""Refuses bodies that are too large (413) or too slow (408), whether they declare their length or come in chunks."""
 
 from __future__ import annotations
 
-from fastapi.responses import JSONResponse
+import asyncio
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import error_answer
+
+CLOSE = {"Connection": "close"}  # the rest of such a body is not read
 
 
 class BodyLimit:
-    """ASGI middleware: reads a whole body of at most `max_bytes` before the application sees it."""
+    """ASGI middleware: reads a whole body of at most `max_bytes` within `within_s` before the application sees it."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        self._app, self._max_bytes = app, max_bytes
+    def __init__(self, app: ASGIApp, max_bytes: int, within_s: float) -> None:
+        self._app, self._max_bytes, self._within_s = app, max_bytes, within_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = await self._body(receive)
+        try:
+            async with asyncio.timeout(self._within_s):
+                body = await self._body(receive)
+        except TimeoutError:
+            answer = error_answer(408, f"the body did not come within {self._within_s:g} s", headers=CLOSE)
+            await answer(scope, receive, send)
+            return
         if body is None:
-            problem = {"error": "too_large", "detail": f"the body is too large; send at most {self._max_bytes} bytes"}
-            await JSONResponse(problem, 413)(scope, receive, send)
+            detail = f"the body is too large; send at most {self._max_bytes} bytes"
+            await error_answer(413, detail, "too_large", CLOSE)(scope, receive, send)
             return
         unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, Protocol
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api.access import AccessResources
 from api.listening import Listeners
+from stormpetrel.access.access import Access
 from stormpetrel.bootstrap import (
     IndexCollections,
     label_catalogue,
@@ -22,28 +24,51 @@ from stormpetrel.bootstrap import (
     open_query_encoder,
     picture_folder,
     relevance_prior,
+    vector_dimensions,
 )
 from stormpetrel.core.events import LabelDefined
 from stormpetrel.core.ids import ItemKind
-from stormpetrel.core.ports import EventProducer
+from stormpetrel.core.ports import DocumentReader, EventProducer, VectorReader, VectorScanner
 from stormpetrel.core.settings import Settings
-from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, SAVED_SEARCHES
+from stormpetrel.core.topics import ANNOTATIONS, KEYS, MODELS_UPDATED, SAVED_SEARCHES
+from stormpetrel.dead_letter_queue import DeadLetterQueue
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache
 from stormpetrel.learning.active.label_models import LabelModels
 from stormpetrel.learning.annotations.annotate import Annotations
 from stormpetrel.learning.annotations.annotation_journal import AnnotationEvent, AnnotationJournal
 from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.log import TopicView
-from stormpetrel.log.producer import KafkaProducer
-from stormpetrel.log.topic_reader import KafkaTopicReader
+from stormpetrel.log.deletion import delete_records
+from stormpetrel.log.producer import KafkaProducer, RecordProducer
+from stormpetrel.log.topic_reader import KafkaTopicReader, TopicReader
+from stormpetrel.search.documents import CollectionNames
 from stormpetrel.search.imagery import ImageryCatalogue
+from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.place_resolution import PlaceResolution
+from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.search.request import SearchRequest
 from stormpetrel.search.saved_search_register import SavedSearchRegister
 from stormpetrel.search.searcher import Searcher
 from stormpetrel.stores.mongo import MongoStore
 
 CATALOGUE_KEY = "catalogue"  # of users' labels, on the topic of annotations
+
+
+class Connected(Protocol):
+    """A store's connection."""
+
+    def ping(self) -> None:
+        """Raises StoreUnavailable."""
+
+    def close(self) -> None: ...
+
+
+class Documents(DocumentReader, Connected, Protocol):
+    """Documents, and their server's connection."""
+
+
+class Vectors(VectorReader, VectorScanner, Connected, Protocol):
+    """The vector index, and its server's connection."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +87,21 @@ class Imagery:
 
     catalogue: ImageryCatalogue
     producer: EventProducer
-    push_secret: str | None
+
+
+class Log(NamedTuple):
+    """The log as this process reads and writes it."""
+
+    reader: TopicReader
+    producer: RecordProducer
+
+
+class Stores(NamedTuple):
+    """Both stores; `collections` names what is searched of the index."""
+
+    documents: Documents
+    vectors: Vectors
+    collections: CollectionNames
 
 
 class ApiResources:
@@ -71,13 +110,31 @@ class ApiResources:
     None of the stores needs to answer yet (`/readyz` tells); a model that is missing costs its modalities only.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        reader, self.producer = KafkaTopicReader(settings.kafka), KafkaProducer(settings.kafka)
+    @classmethod
+    def open(cls, settings: Settings) -> ApiResources:
+        """On the broker, the stores and the models that the settings name."""
+        vectors = open_index(settings)
+        stores = Stores(MongoStore.of(settings.mongo), vectors, IndexCollections(settings, vectors))
+        log = Log(KafkaTopicReader(settings.kafka), KafkaProducer(settings.kafka))
+        places = PlaceResolution(lambda: (open_geoparser(settings), open_gazetteer(settings).version))
+        return cls(
+            settings, log, stores, open_query_encoder(settings), places, PlaceNames(partial(open_gazetteer, settings))
+        )
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        stores: Stores,
+        encoder: QueryEncoder,
+        places: PlaceResolution,
+        names: PlaceNames,
+    ) -> None:
+        reader, self.producer = log
         self.settings = settings
-        self.documents = MongoStore(settings.mongo.url, settings.mongo.database)
-        self.vectors = open_index(settings)
-        self.collections = IndexCollections(settings, self.vectors)
-        self.encoder = open_query_encoder(settings)
+        self.access_resources = AccessResources(settings, reader, self.producer)
+        self.documents, self.vectors, self.collections = stores
+        self.encoder = encoder
         self.threads = ThreadPoolExecutor(8, thread_name_prefix="search")
         saved_searches = SavedSearchRegister(
             write=lambda event: self.saved_search_view.write([(event.saved_search_id, event)]),
@@ -88,18 +145,29 @@ class ApiResources:
             label_catalogue(), self._write_annotations, lambda: self.annotation_view.wait_until_caught_up()
         )
         self.annotation_view = TopicView(reader, ANNOTATIONS, journal.apply, self.producer).start()
+        self.dead_letters = DeadLetterQueue(reader, self.producer, partial(delete_records, settings.kafka))
         scorer = Scorer()
-        self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take).start()
-        stores = (self.vectors, self.documents, self.collections)
-        searcher = Searcher(*stores, self.encoder, learned_fusion(), settings.api.list_depth, self.threads)
-        places = PlaceResolution(lambda: (open_geoparser(settings), open_gazetteer(settings).version))
+        self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take, self.producer).start()
+        views = (self.vectors, self.documents, self.collections)
+        searcher = Searcher(*views, self.encoder, learned_fusion(), settings.api.list_depth, self.threads, names)
         self.search = Search(searcher, saved_searches, Listeners(), places)
-        catalogue = ImageryCatalogue(*stores, partial(picture_folder, settings.imagery))
-        self.imagery = Imagery(catalogue, self.producer, settings.catalogue.secret)
-        self.annotations = Annotations(journal, self.documents, self.vectors, self._index_of)
+        catalogue = ImageryCatalogue(*views, partial(picture_folder, settings.imagery))
+        self.imagery = Imagery(catalogue, self.producer)
+        dimensions_of = partial(vector_dimensions, settings)
+        self.annotations = Annotations(journal, self.documents, self.vectors, self._index_of, dimensions_of)
         prior, texts = relevance_prior(settings), self.encoder.text
         cache = EmbeddingCache(self.vectors)
         self.models = LabelModels(self.annotations, cache, prior, scorer, self.producer, texts, self._patches_of_text)
+
+    @property
+    def views(self) -> dict[str, TopicView]:
+        """The topics that this process follows, by name."""
+        return {
+            KEYS.name: self.access_resources.view,
+            SAVED_SEARCHES.name: self.saved_search_view,
+            ANNOTATIONS.name: self.annotation_view,
+            MODELS_UPDATED.name: self.model_view,
+        }
 
     def _write_annotations(self, events: Sequence[AnnotationEvent]) -> None:
         keys = [CATALOGUE_KEY if isinstance(event, LabelDefined) else event.collection for event in events]
@@ -113,9 +181,16 @@ class ApiResources:
         answer = self.search.searcher.answer(SearchRequest(text=text, sources=["posts", "patches"], limit=20))
         return [member.id for hit in answer.hits for member in hit.members if member.kind == "patch"]
 
+    @property
+    def access(self) -> Access:
+        """Who may what."""
+        return self.access_resources.access
+
     def close(self) -> None:
-        for view in (self.saved_search_view, self.annotation_view, self.model_view):
+        self.access_resources.close()
+        for view in self.views.values():
             view.close()
+        self.search.listeners.close()
         self.threads.shutdown(wait=False)
         self.documents.close()
         self.vectors.close()
@@ -133,4 +208,5 @@ def _resource(name: str) -> Any:
 SearchDependency = Annotated[Search, _resource("search")]  # searches, saved searches, and places in texts
 ImageryDependency = Annotated[Imagery, _resource("imagery")]  # scenes and patches, and notifications of new products
 AnnotationsDependency = Annotated[Annotations, _resource("annotations")]  # annotations, labels and their exchange
+DeadLettersDependency = Annotated[DeadLetterQueue, _resource("dead_letters")]  # what could not be processed
 ModelsDependency = Annotated[LabelModels, _resource("models")]  # rounds, validation, predictions and maps of labels

@@ -1,58 +1,172 @@
-"""The listeners of saved searches: each polls while its client takes what it is sent, and never runs ahead of it.
+"""The listeners of saved searches: one task polls each saved search once for all its listeners.
 
-Back-pressure is in the form: the next poll begins when the last message is sent. A slow client gets the best matches of
-the time in between, in fewer polls; nothing queues up for it here.
+A listener takes no thread: it waits on the event loop for what the poller puts into its mailbox. The poller has one
+thread of its own, so that searches never wait for it, and rests as long as it polled: at most half of a core's time is
+the listeners'. A mailbox is bounded. The client that does not take its messages in time is caught up from the last one
+that it took, so that nothing is lost and nothing piles up.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
+import structlog
 from fastapi import HTTPException
-from starlette.concurrency import run_in_threadpool
 
+from stormpetrel.core.errors import StormpetrelError
+from stormpetrel.process.metrics import LISTENERS
 from stormpetrel.search.saved_search_feed import Message, SavedSearchFeed
 
+log = structlog.get_logger()
 POLL_S = 0.5
 QUIET_S = 10.0  # without a match a listener still gets a message, so that proxies keep the connection
-MAX_LISTENERS = 200
+MAX_LISTENERS = 1000
+MAILBOX = 100  # messages that wait for a slow client
+
+
+@dataclass(eq=False)
+class _Mailbox:
+    """What waits for one listener; None, or an error, is the end."""
+
+    queue: asyncio.Queue[Message | StormpetrelError | None] = field(default_factory=asyncio.Queue)
+    is_behind: bool = False
+
+    def put(self, message: Message) -> None:
+        if self.queue.qsize() < MAILBOX:
+            self.queue.put_nowait(message)
+        else:
+            self.is_behind = True
+
+
+@dataclass(eq=False)
+class _Broadcast:
+    """One saved search's feed, and the mailboxes of its listeners."""
+
+    feed: SavedSearchFeed
+    exists: Callable[[], bool]
+    mailboxes: set[_Mailbox] = field(default_factory=set)
+    is_polled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def send(self, messages: list[Message]) -> None:
+        for mailbox in self.mailboxes:
+            for message in messages:
+                mailbox.put(message)
+        self.is_polled.set()
+
+    def end(self, reason: StormpetrelError | None = None) -> None:
+        for mailbox in self.mailboxes:
+            mailbox.queue.put_nowait(reason)
+        self.is_polled.set()
 
 
 class Listeners:
-    """All listeners of this process. `stopping` tells when the process is to end."""
+    """All listeners of this process, on its event loop. `stopping` tells when the process is to end."""
 
     def __init__(self) -> None:
         self.stopping: Callable[[], bool] = lambda: False
         self._count = 0
+        self._broadcasts: dict[str, _Broadcast] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="listeners")
+        self._poller: asyncio.Task[None] | None = None
 
-    def check_capacity(self) -> None:
-        """Raises HTTPException where no listener more can be served."""
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """One listener's place, given back on every way out. Raises HTTPException where all are taken."""
         if self._count >= MAX_LISTENERS:
             raise HTTPException(503, f"{MAX_LISTENERS} listen already; try another API process, or later")
-
-    async def messages(self, feed: SavedSearchFeed, exists: Callable[[], bool]) -> AsyncIterator[Message]:
-        """The feed's messages until its saved search is deleted or the process stops."""
         self._count += 1
+        LISTENERS.set(self._count)
         try:
-            # The first poll separates new posts from those before; whoever hears `listening` may then publish.
-            first_matches = await run_in_threadpool(feed.poll)
-            yield feed.message("listening", saved_search_id=feed.saved_search_id)
-            for message in first_matches:
-                yield message
-            last_sent = time.monotonic()
-            while not self.stopping():
-                if not exists():
-                    yield feed.message("deleted")
-                    return
-                started = time.monotonic()
-                for message in await run_in_threadpool(feed.poll):
-                    yield message
-                    last_sent = time.monotonic()
-                if time.monotonic() - last_sent > QUIET_S:
-                    yield feed.message("quiet")
-                    last_sent = time.monotonic()
-                await asyncio.sleep(max(0.0, POLL_S - (time.monotonic() - started)))
+            yield
         finally:
             self._count -= 1
+            LISTENERS.set(self._count)
+
+    async def messages(
+        self, open_feed: Callable[[int | None], SavedSearchFeed], exists: Callable[[], bool], since_ms: int | None
+    ) -> AsyncGenerator[Message]:
+        """One listener's messages until its saved search is deleted or the process stops.
+
+        `open_feed` makes the saved search's feed from a moment on. Raises the StormpetrelError that ended the feed.
+        """
+        broadcast, mailbox = self._joined(open_feed, exists)
+        try:
+            # The first poll separates new posts from those before; whoever hears `listening` may then publish.
+            await broadcast.is_polled.wait()
+            listening = broadcast.feed.message("listening", saved_search_id=broadcast.feed.saved_search_id)
+            last_ms = listening.id if since_ms is None else since_ms
+            mailbox.is_behind |= since_ms is not None
+            yield listening
+            while True:
+                if mailbox.is_behind and mailbox.queue.empty():
+                    mailbox.is_behind = False
+                    for message in await self._poll(open_feed(last_ms)):
+                        yield message
+                try:
+                    item = await asyncio.wait_for(mailbox.queue.get(), QUIET_S)
+                except TimeoutError:
+                    yield broadcast.feed.message("quiet")
+                    continue
+                if not isinstance(item, Message):
+                    if item is not None:
+                        raise item
+                    return
+                yield item
+                last_ms = item.id
+        finally:
+            broadcast.mailboxes.discard(mailbox)
+            if not broadcast.mailboxes:
+                self._forget(broadcast)
+
+    def _joined(
+        self, open_feed: Callable[[int | None], SavedSearchFeed], exists: Callable[[], bool]
+    ) -> tuple[_Broadcast, _Mailbox]:
+        feed, mailbox = open_feed(None), _Mailbox()
+        broadcast = self._broadcasts.setdefault(feed.saved_search_id, _Broadcast(feed, exists))
+        broadcast.mailboxes.add(mailbox)
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.create_task(self._poll_all())
+        return broadcast, mailbox
+
+    def _forget(self, broadcast: _Broadcast) -> None:
+        if self._broadcasts.get(broadcast.feed.saved_search_id) is broadcast:
+            del self._broadcasts[broadcast.feed.saved_search_id]
+
+    async def _poll_all(self) -> None:
+        while self._broadcasts and not self.stopping():
+            started = time.monotonic()
+            for broadcast in list(self._broadcasts.values()):
+                await self._poll_one(broadcast)
+            spent = time.monotonic() - started
+            await asyncio.sleep(max(POLL_S - spent, spent))
+        for broadcast in list(self._broadcasts.values()):
+            self._forget(broadcast)
+            broadcast.end()
+
+    async def _poll_one(self, broadcast: _Broadcast) -> None:
+        """One feed's fault ends its own listeners alone; their clients come back with the last id that they have."""
+        reason: StormpetrelError | None = None
+        try:
+            if broadcast.exists():
+                broadcast.send(await self._poll(broadcast.feed))
+                return
+            broadcast.send([broadcast.feed.message("deleted")])
+        except StormpetrelError as error:
+            reason = error
+        except Exception as error:
+            log.exception("a saved search cannot be polled", saved_search_id=broadcast.feed.saved_search_id)
+            reason = StormpetrelError(f"the saved search cannot be polled: {error}")
+        self._forget(broadcast)
+        broadcast.end(reason)
+
+    def close(self) -> None:
+        """Called when the event loop has ended, and all listeners with it."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _poll(self, feed: SavedSearchFeed) -> list[Message]:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, feed.poll)

@@ -9,7 +9,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import annotation, compression, fusion, main_path, notification, patches, search_latency
+from benchmarks import annotation, compression, fusion, listeners, main_path, notification, patches, search_latency
 
 
 def main() -> None:
@@ -21,6 +21,7 @@ def main() -> None:
         "notification": lambda: notification.run(),
         "main_path": lambda: main_path.run(options.data),
         "search": lambda: search_latency.run(options.data, options.posts),
+        "listeners": lambda: listeners.run(options.data, options.posts),
         "annotation": lambda: annotation.run(),
         "compression": lambda: compression.run(options.data, options.posts),
     }

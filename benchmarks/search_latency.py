@@ -22,7 +22,7 @@ def run(data: Path | None, count: int) -> dict[str, Any]:
     """Puts `count` posts made from real or generated texts into the stores, then searches, one query after another."""
     with fresh_system() as system:
         source, path = post_files(data, system.directory)
-        texts = _texts(records(path))
+        texts = distinct_texts(records(path))
         say(f"{count} posts made from {len(texts)} texts of {source}")
         fill(system, texts, concept_list(), count)
         # The API is restarted: it has the memory of a fresh process, as the index has.
@@ -35,7 +35,7 @@ def run(data: Path | None, count: int) -> dict[str, Any]:
             "text_alone": set[str](),
         }
         latencies = {
-            name: percentiles([_search_s(system, texts, seed, parts, photo) for seed in range(QUERIES)][10:])
+            name: percentiles([search_s(system, texts, seed, parts, photo) for seed in range(QUERIES)][10:])
             for name, parts in kinds.items()
         }
         memory, anonymous = memory_mib(system), anonymous_mib(system)
@@ -49,11 +49,13 @@ def run(data: Path | None, count: int) -> dict[str, Any]:
     }
 
 
-def _texts(posts: list[dict[str, Any]]) -> list[str]:
+def distinct_texts(posts: list[dict[str, Any]]) -> list[str]:
+    """The cleaned texts of posts, each once, without the shortest."""
     return list(dict.fromkeys(text for text in map(clean, texts_of(posts)) if len(text) > 20))
 
 
-def _search_s(system: RunningSystem, texts: list[str], seed: int, parts: set[str], photo: str) -> float:
+def search_s(system: RunningSystem, texts: list[str], seed: int, parts: set[str], photo: str) -> float:
+    """The seconds of one query whose text, place and time the seed gives; its text and these `parts`."""
     chance = random.Random(seed)
     query: dict[str, Any] = {"text": " ".join(chance.choice(texts).split()[:12]), "limit": 20}
     if "place" in parts:

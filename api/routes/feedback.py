@@ -9,14 +9,13 @@ from pydantic import Field
 
 from api.dependencies import ModelsDependency
 from api.scoped_request import ScaleLevel, ScopedRequest
-from stormpetrel.core.events import LabelId
+from stormpetrel.core.events import Id, LabelId
 from stormpetrel.learning.active import feedback
 from stormpetrel.learning.active.feedback import FirstExample
 from stormpetrel.learning.evaluation import validation
 from stormpetrel.search.request import Text, Words
 
 router = APIRouter(prefix="/v1", tags=["annotation"])
-ItemId = Annotated[Words, Field(min_length=3, max_length=512)]
 Limit = Annotated[int, Field(ge=1, le=1000)]
 ClassNames = Annotated[list[Annotated[Words, Field(max_length=200)]], Field(max_length=50)]
 
@@ -27,7 +26,7 @@ class FeedbackRequest(ScopedRequest):
 
     label: LabelId
     batch_size: Annotated[int, Field(ge=1, le=200)] = 10
-    item_id: ItemId | None = None
+    item_id: Id | None = None
     text: Text | None = None
     values: Annotated[list[float], Field(min_length=1, max_length=4096)] | None = None
 
@@ -43,7 +42,7 @@ class DescendRequest(ScopedRequest):
 class StructuredQueryRequest(ScopedRequest):
     """All items that match `within`, ranked by similarity to an item, by a label's model, or by time (newest first)."""
 
-    like: ItemId | None = None
+    like: Id | None = None
     label: LabelId | None = None
     limit: Limit = 50
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Depends, Header, HTTPException, Query, Response
+from fastapi import APIRouter, Body, Depends, HTTPException, Query, Response
 from fastapi.responses import FileResponse, JSONResponse
 
 from api.dependencies import ImageryDependency
+from api.errors import content
+from api.security import WhoDependency
 from stormpetrel.core.clock import now
+from stormpetrel.core.events import Id, Key
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
 
 router = APIRouter(prefix="/v1", tags=["imagery"])
 Kind = Literal["s1", "s2", "change"]
-SceneId = Annotated[str, Query(min_length=3, description="the products' names, as in a patch's scene_id")]
-PatchId = Annotated[str, Query(min_length=3)]
+SceneId = Annotated[Id, Query(description="the products' names, as in a patch's scene_id")]
+GEOTIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
 Limit = Annotated[int, Query(ge=1, le=100)]
 
 
@@ -27,7 +28,7 @@ def scenes(imagery: ImageryDependency, limit: Limit = 20) -> dict[str, Any]:
     return {"scenes": imagery.catalogue.newest_scenes(limit)}
 
 
-@router.get("/scenes/pictures/{kind}.png")
+@router.get("/scenes/pictures/{kind}.png", response_class=Response, responses=content("image/png"))
 def scene_picture(kind: Kind, scene_id: SceneId, imagery: ImageryDependency) -> Response:
     """A whole scene as a picture: radar in grey, optical in true colour, or land, water (blue) and new water (red)."""
     from stormpetrel.imagery.quicklook import scene_png
@@ -35,21 +36,21 @@ def scene_picture(kind: Kind, scene_id: SceneId, imagery: ImageryDependency) -> 
     return Response(scene_png(imagery.catalogue.picture(scene_id, kind)), media_type="image/png")
 
 
-@router.get("/scenes/pictures/{kind}.tif")
+@router.get("/scenes/pictures/{kind}.tif", response_class=FileResponse, responses=content(GEOTIFF))
 def scene_cog(kind: Kind, scene_id: SceneId, imagery: ImageryDependency) -> FileResponse:
     """The same as a cloud-optimised GeoTIFF at 10 m, with range requests."""
     path = imagery.catalogue.picture(scene_id, kind)
-    return FileResponse(path, media_type="image/tiff; application=geotiff; profile=cloud-optimized")
+    return FileResponse(path, media_type=GEOTIFF)
 
 
-@router.get("/scenes/new_water.geojson")
+@router.get("/scenes/new_water.geojson", responses=content("application/geo+json"))
 def new_water(scene_id: SceneId, imagery: ImageryDependency) -> JSONResponse:
     """The polygons of a scene's new water, with their areas; 404 where it has no reference image."""
     return JSONResponse(imagery.catalogue.new_water(scene_id), media_type="application/geo+json")
 
 
-@router.get("/patches/pictures/{kind}.png")
-def patch_picture(kind: Kind, patch_id: PatchId, imagery: ImageryDependency) -> Response:
+@router.get("/patches/pictures/{kind}.png", response_class=Response, responses=content("image/png"))
+def patch_picture(kind: Kind, patch_id: Id, imagery: ImageryDependency) -> Response:
     """A patch's part of a scene's picture."""
     from stormpetrel.imagery.quicklook import patch_png
 
@@ -59,7 +60,7 @@ def patch_picture(kind: Kind, patch_id: PatchId, imagery: ImageryDependency) -> 
 @router.get("/patches")
 def patches(
     imagery: ImageryDependency,
-    scene_id: Annotated[str | None, Query(min_length=3)] = None,
+    scene_id: Id | None = None,
     scale_level: Literal["120", "240", "480"] = "120",
     limit: Limit = 20,
 ) -> dict[str, Any]:
@@ -68,19 +69,19 @@ def patches(
 
 
 @router.get("/patches/{patch_id:path}")
-def patch(patch_id: str, imagery: ImageryDependency) -> dict[str, Any]:
+def patch(patch_id: Key, imagery: ImageryDependency) -> dict[str, Any]:
     """A patch's document; its vectors are not shown."""
     return imagery.catalogue.patch(patch_id)
 
 
-def _check_push_secret(imagery: ImageryDependency, authorization: Annotated[str, Header()] = "") -> None:
-    if imagery.push_secret is None:
-        raise HTTPException(404, "no push is expected here: set catalogue.secret")
-    if not hmac.compare_digest(_password(authorization).encode(), imagery.push_secret.encode()):
-        raise HTTPException(401, "the password is not that of this push subscription", {"WWW-Authenticate": "Basic"})
+def _check_pusher(who: WhoDependency) -> None:
+    """What comes from the internet is never taken from anybody, even where the rest is open."""
+    if not who.name:
+        detail = "a push needs catalogue.secret, or an API key with the scope ingest, as its password"
+        raise HTTPException(401, detail, {"WWW-Authenticate": "Basic"})
 
 
-@router.post("/notifications/cdse", status_code=202, dependencies=[Depends(_check_push_secret)])
+@router.post("/notifications/cdse", status_code=202, dependencies=[Depends(_check_pusher)])
 def push(record: Annotated[dict[str, Any], Body()], imagery: ImageryDependency) -> dict[str, str]:
     """Where a push subscription of the Copernicus Data Space sends its notifications, with `catalogue.secret` as its
     password. 202 after Kafka holds the event (or the dead letter): the sender repeats everything else."""
@@ -88,14 +89,3 @@ def push(record: Annotated[dict[str, Any], Body()], imagery: ImageryDependency) 
     publisher.take(record, lambda entry: cdse.notification(entry, now()), "push")
     publisher.flush()
     return {"outcome": next(iter(publisher.counts))}
-
-
-def _password(header: str) -> str:
-    """The password of a Basic, or the token of a Bearer header; empty where there is none."""
-    scheme, _, value = header.partition(" ")
-    if scheme.lower() == "bearer":
-        return value
-    try:
-        return base64.b64decode(value, validate=True).decode().partition(":")[2] if scheme.lower() == "basic" else ""
-    except ValueError:
-        return ""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from api.dependencies import ModelsDependency
-from stormpetrel.core.events import CollectionId, LabelId
+from stormpetrel.core.events import CollectionId, Key, LabelId
 from stormpetrel.core.ids import Collection
 from stormpetrel.learning.inference import stream_models
 
@@ -21,7 +21,7 @@ def list_models(models: ModelsDependency, collection: CollectionId | None = None
 
 
 @router.get("/models/{model_id:path}")
-def describe_model(models: ModelsDependency, model_id: str) -> dict[str, Any]:
+def describe_model(models: ModelsDependency, model_id: Key) -> dict[str, Any]:
     """One model (`posts/genova:related`), with the annotations behind it in the order in which it learned them;
     `is_up_to_date` is false for the moment in which the log is ahead of the model."""
     return stream_models.describe_model(models, model_id)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
-from fastapi.responses import JSONResponse
+import orjson
+from fastapi import APIRouter, Path, Query, Response
 
 from api.dependencies import ModelsDependency
-from api.scoped_request import Descriptor, ScaleLevel, ScopedRequest
+from api.errors import content
+from api.scoped_request import ScopedRequest
 from stormpetrel.core.errors import NotFound
-from stormpetrel.core.events import CollectionId, LabelId
+from stormpetrel.core.events import CollectionId, Id, Integer, LabelId
 from stormpetrel.core.ids import Collection
 from stormpetrel.imagery.patches.geobox import PatchFootprint
+from stormpetrel.learning.active.rounds import Scope
 from stormpetrel.learning.active.structured_query import Predicate
 from stormpetrel.learning.inference import predictions
 from stormpetrel.learning.inference.predictions import SceneClasses, classify_scene
 
 router = APIRouter(prefix="/v1", tags=["annotation"])
-MAP_FORMATS = ("tif", "geojson", "png")
+MAP_MEDIA_TYPES = {"tif": "image/tiff; application=geotiff", "geojson": "application/geo+json", "png": "image/png"}
 
 
 class StoreRequest(ScopedRequest):
@@ -39,7 +41,7 @@ def stored_predictions(
     collection: CollectionId,
     label: LabelId,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    before: int | None = None,
+    before: Integer | None = None,
 ) -> dict[str, Any]:
     """The stored predictions of a label, the surest first; `before` is the `rank` of the last one of the page
     before."""
@@ -47,31 +49,28 @@ def stored_predictions(
     return predictions.stored_predictions(documents, Collection.parse(collection), label, limit, before)
 
 
-@router.get("/maps/{form}")
+@router.get("/maps/{form}", response_class=Response, responses=content(*MAP_MEDIA_TYPES.values()))
 def classification_map(
     models: ModelsDependency,
-    form: str,
-    scene_id: Annotated[str, Query(min_length=3)],
+    form: Annotated[str, Path(json_schema_extra={"enum": list(MAP_MEDIA_TYPES)})],
+    scene_id: Annotated[Id, Query(max_length=420)],
     labels: Annotated[list[LabelId], Query(max_length=12)],
-    collection: CollectionId = "patches",
-    scale_level: ScaleLevel = 120,
-    vector: Descriptor = "fused",
+    collection: Annotated[CollectionId, Query(pattern="^patches")] = "patches",
+    scale_level: Literal["120", "240", "480"] = "120",
+    vector: Literal["sar", "ms", "fused"] = "fused",
 ) -> Response:
     """A scene's patches by the label whose model is surest: `tif` (GeoTIFF), `geojson`, or `png` with its legend."""
-    if form not in MAP_FORMATS:
-        raise NotFound(f"there is no map of format {form!r}; there are {', '.join(MAP_FORMATS)}")
-    within = Predicate(scene_id=scene_id)
-    request = ScopedRequest(collection=collection, vector=vector, scale_level=scale_level, within=within)
-    return _rendered(classify_scene(models, request.scope, labels), form)
+    if form not in MAP_MEDIA_TYPES:
+        raise NotFound(f"there is no map of format {form!r}; there are {', '.join(MAP_MEDIA_TYPES)}")
+    scope = Scope(Collection.parse(collection), vector, int(scale_level), Predicate(scene_id=scene_id))
+    return Response(_rendered(classify_scene(models, scope, labels), form), media_type=MAP_MEDIA_TYPES[form])
 
 
-def _rendered(scene: SceneClasses, form: str) -> Response:
+def _rendered(scene: SceneClasses, form: str) -> bytes:
     from stormpetrel.imagery.classmap import ClassMap
 
     footprints = (PatchFootprint(patch.epsg, patch.scale_level, patch.row, patch.column) for patch in scene.patches)
     classification = ClassMap(scene.labels, tuple(footprints), scene.classes, scene.scores)
     if form == "geojson":
-        return JSONResponse(classification.geojson(), media_type="application/geo+json")
-    if form == "png":
-        return Response(classification.png(scene.titles), media_type="image/png")
-    return Response(classification.geotiff(), media_type="image/tiff; application=geotiff")
+        return orjson.dumps(classification.geojson())
+    return classification.png(scene.titles) if form == "png" else classification.geotiff()

@@ -8,24 +8,31 @@ itself keeps what it has heard: the id of each message is the moment up to which
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Self
 
 import orjson
-from fastapi import APIRouter, Header, HTTPException, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Header, HTTPException, Query, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from api.dependencies import Search, SearchDependency
-from api.listening import QUIET_S
+from api.errors import content, error_answer
+from api.listening import QUIET_S, Listeners
 from stormpetrel.core.errors import BadQuery, NotFound, StormpetrelError
-from stormpetrel.core.events import SavedSearch
+from stormpetrel.core.events import Key, SavedSearch
 from stormpetrel.search.request import SavedSearchRequest
 from stormpetrel.search.saved_search_feed import Message, SavedSearchFeed
 
 router = APIRouter(prefix="/v1/saved-searches", tags=["saved_searches"])
+MESSAGE_ID = "^[0-9]{0,15}$"
 STOP_GRACE_S = 2.0  # a stream ends by itself within a poll when the process stops; then it is cut
 
 
@@ -60,63 +67,104 @@ def list_all(search: SearchDependency) -> list[SavedSearchResponse]:
 
 
 @router.get("/{saved_search_id}")
-def get(saved_search_id: str, search: SearchDependency) -> SavedSearchResponse:
+def get(saved_search_id: Key, search: SearchDependency) -> SavedSearchResponse:
     """One saved search."""
     return SavedSearchResponse.of(search.saved_searches.get(saved_search_id))
 
 
 @router.delete("/{saved_search_id}", status_code=204)
-def delete(saved_search_id: str, search: SearchDependency) -> None:
+def delete(saved_search_id: Key, search: SearchDependency) -> None:
     """Deletes a saved search; its listeners get the event `deleted`."""
     search.saved_searches.delete(saved_search_id)
 
 
-@router.get("/{saved_search_id}/events")
-def events(
-    saved_search_id: str,
+class MatchStream(EventSourceResponse):
+    """Server-sent events of one listener; 503 where all places are taken."""
+
+    def __init__(self, listeners: Listeners, messages: AsyncGenerator[Message]) -> None:
+        super().__init__(_server_sent(messages), ping=QUIET_S, shutdown_grace_period=STOP_GRACE_S)
+        self._listeners, self._messages = listeners, messages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            with self._listeners.place():
+                await super().__call__(scope, receive, send)
+        except HTTPException as refusal:
+            await error_answer(refusal.status_code, refusal.detail)(scope, receive, send)
+        finally:
+            await self._messages.aclose()
+
+
+async def _server_sent(messages: AsyncIterator[Message]) -> AsyncIterator[ServerSentEvent]:
+    try:
+        async for message in messages:
+            if message.event != "quiet":  # the response sends pings of its own
+                yield ServerSentEvent(orjson.dumps(message.data).decode(), event=message.event, id=str(message.id))
+    except StormpetrelError as error:
+        yield ServerSentEvent(orjson.dumps({"reason": str(error)}).decode(), event="failed")
+
+
+@router.get("/{saved_search_id}/events", response_class=EventSourceResponse, responses=content("text/event-stream"))
+async def events(
+    saved_search_id: Key,
     search: SearchDependency,
-    since: str | None = None,
-    last_event_id: Annotated[str | None, Header()] = None,
-) -> EventSourceResponse:
+    since: Annotated[str, Query(pattern=MESSAGE_ID)] = "",
+    last_event_id: Annotated[str, Header(pattern=MESSAGE_ID)] = "",
+) -> MatchStream:
     """Server-sent events: `match`, a hit as a search gives it, within two seconds of the post; where patches are
     searched too, `ranked`, a place and day whose rank has changed since posts or a product came, with its
     `previous_rank`. After a break the browser sends Last-Event-ID by itself; other clients may send `since`. At least
-    once: know posts by their id."""
-    server_sent_events = (
-        ServerSentEvent(orjson.dumps(message.data).decode(), event=message.event, id=str(message.id))
-        async for message in _messages(saved_search_id, last_event_id or since, search)
-        if message.event != "quiet"  # the response sends pings of its own
-    )
-    return EventSourceResponse(server_sent_events, ping=QUIET_S, shutdown_grace_period=STOP_GRACE_S)
+    once: know posts by their id. `failed` is the last event where the search cannot be polled any more."""
+    messages = await _messages(saved_search_id, last_event_id or since, search)
+    return MatchStream(search.listeners, messages)
 
 
 @router.websocket("/{saved_search_id}/ws")
-async def websocket(
-    socket: WebSocket, saved_search_id: str, search: SearchDependency, since: str | None = None
-) -> None:
+async def websocket(socket: WebSocket, saved_search_id: Key, search: SearchDependency, since: str = "") -> None:
     """The same over WebSocket: JSON messages with `id`, `event` and `data`."""
     await socket.accept()
     try:
-        messages = await run_in_threadpool(_messages, saved_search_id, since, search)
+        with search.listeners.place():
+            async with aclosing(await _messages(saved_search_id, since, search)) as messages:
+                await _send_until_gone(socket, messages)
+            await socket.close()
     except (NotFound, BadQuery, HTTPException) as error:
         await socket.send_json({"event": "refused", "data": {"reason": str(error)}})
         await socket.close(1008)
-        return
-    try:
-        async for message in messages:
-            await socket.send_text(orjson.dumps(message).decode())
-        await socket.close()
     except (WebSocketDisconnect, RuntimeError):
         return  # the client went; it comes back with the last id that it has
     except StormpetrelError as error:
         await socket.close(1011, str(error)[:100])
 
 
-def _messages(saved_search_id: str, since: str | None, search: Search) -> AsyncIterator[Message]:
-    """What one listener gets. Raises NotFound, BadQuery, and HTTPException where too many listen."""
-    search.listeners.check_capacity()
-    if since is not None and not (since.isdecimal() and len(since) <= 15):
+async def _send_until_gone(socket: WebSocket, messages: AsyncIterator[Message]) -> None:
+    """Also hears the client go while there is nothing to send, so that its place is free at once."""
+
+    async def send() -> None:
+        async for message in messages:
+            await socket.send_text(orjson.dumps(message).decode())
+
+    async def hear() -> None:
+        while (await socket.receive())["type"] != "websocket.disconnect":
+            pass
+        raise WebSocketDisconnect
+
+    tasks = [asyncio.create_task(send()), asyncio.create_task(hear())]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _messages(saved_search_id: str, since: str, search: Search) -> AsyncGenerator[Message]:
+    """What one listener gets. Raises NotFound and BadQuery."""
+    if not re.fullmatch(MESSAGE_ID, since):
         raise BadQuery("since", "it is no id of a message", "Send the id of the last message that you have, or none")
-    saved_search = search.saved_searches.get(saved_search_id)
-    feed = SavedSearchFeed(search.searcher, saved_search, int(since) if since else None)
-    return search.listeners.messages(feed, lambda: search.saved_searches.exists(saved_search_id))
+    saved_search = await run_in_threadpool(search.saved_searches.get, saved_search_id)
+    open_feed = partial(SavedSearchFeed, search.searcher, saved_search)
+    exists = partial(search.saved_searches.exists, saved_search_id)
+    return search.listeners.messages(open_feed, exists, int(since) if since else None)

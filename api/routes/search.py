@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from api.dependencies import SearchDependency
-from stormpetrel.core.events import MAX_TEXT
-from stormpetrel.search.answer import SearchAnswer
+from stormpetrel.core.events import MAX_TEXT, Key
+from stormpetrel.search.answer import PostPage, SearchAnswer
+from stormpetrel.search.listing_request import ListingRequest
 from stormpetrel.search.place_resolution import PlacesAnswer
 from stormpetrel.search.request import SearchRequest
 
@@ -22,8 +23,14 @@ def search(request: SearchRequest, search: SearchDependency) -> Response:
     return Response(search.searcher.answer(request).model_dump_json(), media_type="application/json")
 
 
+@router.get("/posts", tags=["search", "posts"])
+def posts(request: Annotated[ListingRequest, Query()], search: SearchDependency) -> PostPage:
+    """The posts that meet all parameters, the newest first. Pages neither repeat nor skip a post."""
+    return search.searcher.listing(request)
+
+
 @router.get("/posts/{post_id:path}", tags=["search", "posts"])
-def post(post_id: str, search: SearchDependency) -> dict[str, Any]:
+def post(post_id: Key, search: SearchDependency) -> dict[str, Any]:
     """One post with its document, and the posts that repeat it (the newest 100)."""
     return search.searcher.post(post_id)
 

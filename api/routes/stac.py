@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse
 
 from api.dependencies import ImageryDependency
+from api.errors import content
 from stormpetrel.core.errors import NotFound
+from stormpetrel.core.events import Integer, Key
 from stormpetrel.core.ports import Document
 from stormpetrel.imagery import stac_items as stac
 
@@ -22,14 +24,14 @@ CONFORMS = [
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
 ]
 GEOJSON = "application/geo+json"
-Before = Annotated[int | None, Query(description="milliseconds since 1970: where the last page ended")]
+Before = Annotated[Integer | None, Query(description="milliseconds since 1970: where the last page ended")]
 
 
-def _server(request: Request) -> str:
+async def _server(request: Request) -> str:
     return str(request.base_url).rstrip("/")
 
 
-def _collection_name(name: str) -> str:
+async def _collection_name(name: Annotated[str, Path(json_schema_extra={"enum": list(stac.COLLECTIONS)})]) -> str:
     if name not in stac.COLLECTIONS:
         raise NotFound(f"there is no collection {name!r}; there are {', '.join(stac.COLLECTIONS)}")
     return name
@@ -79,7 +81,7 @@ def collection(name: Name, server: Server) -> dict[str, Any]:
     return {**stac.collection(name).to_dict(include_self_link=False), "links": links}
 
 
-@router.get("/collections/{name}/items")
+@router.get("/collections/{name}/items", response_class=JSONResponse, responses=content(GEOJSON))
 def items(
     name: Name,
     server: Server,
@@ -98,8 +100,8 @@ def items(
     return JSONResponse(body, media_type=GEOJSON)
 
 
-@router.get("/collections/{name}/items/{item_id:path}")
-def item(name: Name, item_id: str, server: Server, imagery: ImageryDependency) -> JSONResponse:
+@router.get("/collections/{name}/items/{item_id:path}", response_class=JSONResponse, responses=content(GEOJSON))
+def item(name: Name, item_id: Key, server: Server, imagery: ImageryDependency) -> JSONResponse:
     document = imagery.catalogue.documents.get(name, [item_id]).get(item_id)
     if document is None:
         raise NotFound(f"there is no item {item_id!r} in {name}")

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
+from stormpetrel.core.security_settings import Access, KafkaSecurity, Section
+
 CONFIG_DIRECTORY = Path(__file__).resolve().parents[2] / "config"
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class TopicSettings(Section):
@@ -33,14 +31,24 @@ class Kafka(Section):
     bootstrap: str = "127.0.0.1:9092"
     replication_factor: int = Field(1, ge=1)
     min_insync_replicas: int = Field(1, ge=1)
-    topics: dict[str, TopicSettings] = {}
+    topics: dict[str, TopicSettings] = Field(default_factory=dict)
     group_prefix: str = "stormpetrel"
     stalled_after_s: float = Field(120, gt=0)
+    security: KafkaSecurity = KafkaSecurity()
 
 
 class Mongo(Section):
+    """The document store. With `tls` its certificate is checked against `ca_file`, or the system's. `write_concern` is
+    how many members must hold a write, or "majority"."""
+
     url: str = "mongodb://127.0.0.1:27017"
     database: str = "stormpetrel"
+    user: str | None = None
+    password: SecretStr | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    write_concern: Annotated[int, Field(ge=1)] | Literal["majority"] = "majority"
+    timeout_s: float = Field(30, gt=0, le=600)
 
 
 class Compressed(Section):
@@ -53,11 +61,20 @@ class Compressed(Section):
 
 
 class Qdrant(Section):
+    """The vector index. The certificate of an `https` URL is checked against `ca_file`, or the system's. `shards`,
+    `replication_factor`, `write_consistency` and `on_disk` hold for collections that are made from then on; none means
+    the server's own."""
+
     url: str = "http://127.0.0.1:6333"
-    api_key: str | None = None
+    api_key: SecretStr | None = None
+    ca_file: Path | None = None
     collection_prefix: str = ""
-    timeout_s: float = Field(30, gt=0)
+    timeout_s: float = Field(30, gt=0, le=600)
     compression: Compressed = Compressed()
+    shards: int | None = Field(None, ge=1)
+    replication_factor: int | None = Field(None, ge=1)
+    write_consistency: int | None = Field(None, ge=1)
+    on_disk: bool = False
 
 
 class VisualModel(Section):
@@ -98,23 +115,27 @@ class Api(Section):
 
 
 class X(Section):
-    bearer_token: str | None = None
+    bearer_token: SecretStr | None = None
     stream_url: str = "https://api.x.com/2/tweets/search/stream"
     probe_port: int = Field(6068, ge=0)
 
 
 class Places(Section):
     """How names of places are found and resolved. `gazetteer` is a folder with a dump of GeoNames, beside the installed
-    one; `tagger` a spaCy pipeline of your own; `recent_h` how long the posts before speak for those after."""
+    one; `tagger` a spaCy pipeline of your own; `recent_h` how long the posts before speak for those after;
+    `searched_characters` and `within_s` what the places of one post may cost."""
 
     gazetteer: Path | None = None
     tagger: Path | None = None
     recent_h: float = Field(24.0, gt=0)
+    searched_characters: int = Field(5000, ge=1, le=20_000)
+    within_s: float = Field(1.0, gt=0)
 
 
 class Imagery(Section):
     """Which Sentinel products are worked on, and how. `area` is west, south, east, north in degrees; none: everywhere.
-    `earth_model` is the folder of a model whose embedding every patch gets too."""
+    `earth_model` is the folder of a model whose embedding every patch gets too. Products are read from `allowed_hosts`
+    and `private_hosts` alone (host or host:port), and `token` is sent to `token_host` alone."""
 
     area: tuple[float, float, float, float] | None = None
     most_cloud: float = Field(80.0, ge=0, le=100)
@@ -126,7 +147,17 @@ class Imagery(Section):
     slope: Path | None = None
     earth_model: Path | None = None
     largest_download_gb: float = Field(12.0, gt=0)
-    token: str | None = None
+    allowed_hosts: tuple[str, ...] = (
+        "*.dataspace.copernicus.eu",
+        "sentinel-cogs.s3.us-west-2.amazonaws.com",
+        "sentinel2l2a01.blob.core.windows.net",
+        "sentinel1euwest.blob.core.windows.net",
+        "sentinel1euwestrtc.blob.core.windows.net",
+    )
+    private_hosts: tuple[str, ...] = ()
+    roots: tuple[Path, ...] = ()
+    token: SecretStr | None = None
+    token_host: str = "download.dataspace.copernicus.eu"
     s3_endpoint: str | None = "https://eodata.dataspace.copernicus.eu"
     probe_port: int = Field(6069, ge=0)
 
@@ -142,9 +173,9 @@ class Catalogue(Section):
     identity_url: str = "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token"
     subscription_id: str | None = None
     user: str | None = None
-    password: str | None = None
-    token: str | None = None
-    secret: str | None = None
+    password: SecretStr | None = None
+    token: SecretStr | None = None
+    secret: SecretStr | None = None
     folder: Path | None = None
     every_s: float = Field(60.0, gt=0)
     since_h: float = Field(24.0, gt=0)
@@ -163,7 +194,11 @@ class Settings(BaseSettings):
     """Everything that can be set, with what holds if nothing is."""
 
     model_config = SettingsConfigDict(
-        env_prefix="STORMPETREL_", env_nested_delimiter="__", extra="ignore", nested_model_default_partial_update=True
+        env_prefix="STORMPETREL_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        nested_model_default_partial_update=True,
+        hide_input_in_errors=True,  # it may be a secret
     )
 
     kafka: Kafka = Kafka()
@@ -175,6 +210,8 @@ class Settings(BaseSettings):
     worker: Worker = Worker()
     index: Index = Index()
     api: Api = Api()
+    access: Access = Access()
+    api_key: SecretStr | None = None
     x: X = X()
     places: Places = Places()
     imagery: Imagery = Imagery()
@@ -186,7 +223,8 @@ class Settings(BaseSettings):
     @property
     def local_kafka(self) -> Kafka:
         """The broker of the local stack."""
-        return self.kafka.model_copy(update={"bootstrap": f"127.0.0.1:{self.local.kafka_port}"})
+        address = f"127.0.0.1:{self.local.kafka_port}"
+        return self.kafka.model_copy(update={"bootstrap": address, "security": KafkaSecurity()})
 
     @property
     def models(self) -> Path:

@@ -178,15 +178,15 @@ class TinyEncoder:
         return np.full((len(texts), 4), 0.5, dtype=np.float32)
 
 
-def test_a_post_that_lists_thousands_of_places_keeps_the_first_and_counts_the_others(geoparser: Geoparser) -> None:
+def test_a_post_that_lists_thousands_of_places_becomes_an_event_that_the_log_takes(geoparser: Geoparser) -> None:
     enricher = Enricher(TinyEncoder(), geoparser, DuplicateWindow(10, 0.8))
     post = Post(post_id="x:1", source="file", text="Genova, " * 2500, created_at=AT, ingested_at=AT)
     (event,) = enricher.enrich([post])
     assert isinstance(event, EnrichedPost)
-    assert len(event.places) + len(event.unresolved_names) <= 50 and (event.mentions_left_out or 0) > 2000
+    assert len(event.places) == 1 and "5,000 of 20,000" in event.limits[0]
     assert record_of_event(POSTS_ENRICHED, "x:1", event).checked().size < 200_000
     (short,) = enricher.enrich([post.model_copy(update={"post_id": "x:2", "text": "Acqua alta a Genova"})])
-    assert isinstance(short, EnrichedPost) and short.mentions_left_out is None
+    assert isinstance(short, EnrichedPost) and short.limits == ()
 
 
 @pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])

@@ -3,6 +3,7 @@
 # mypy: implicit-reexport
 # ruff: noqa: F401
 
+from stormpetrel.core.events.access import SCOPES, ApiKeyAdded, ApiKeyRevoked, Audited, PrincipalName, Scope
 from stormpetrel.core.events.annotations import (
     Annotation,
     AnnotationId,
@@ -15,6 +16,7 @@ from stormpetrel.core.events.annotations import (
     ModelUpdated,
     Sign,
 )
+from stormpetrel.core.events.bounds import Count, Id, Integer, JsonObject, Key, Latitude, Longitude, Moment
 from stormpetrel.core.events.codec import EVENTS, UPGRADES, Upgrade, decode, encode, headers_of
 from stormpetrel.core.events.imagery import (
     Checksum,
@@ -48,4 +50,4 @@ from stormpetrel.core.events.posts import (
     UnresolvedName,
     is_area,
 )
-from stormpetrel.core.events.values import Event, Frozen, Latitude, Longitude, Moment, TermWeights, Vector
+from stormpetrel.core.events.values import Event, Frozen, TermWeights, Vector

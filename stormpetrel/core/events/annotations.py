@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from stormpetrel.core.events.values import Event, Moment, Vector
+from stormpetrel.core.events.bounds import Count, FieldName, Id, JsonObject, Key, Moment
+from stormpetrel.core.events.values import Event, Vector
 
 CollectionId = Annotated[str, Field(max_length=80, pattern=r"^(posts|patches)(/[a-z0-9][a-z0-9_.-]*)?$")]
 LabelId = Annotated[str, Field(max_length=120, pattern=r"^[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)*$")]
-AnnotationId = Annotated[str, Field(min_length=3, max_length=80)]
-Annotator = Annotated[str, Field(min_length=1, max_length=120)]
+AnnotationId = Annotated[Key, Field(min_length=3, max_length=80)]
+Annotator = Annotated[Key, Field(min_length=1, max_length=120)]
 Sign = Literal["positive", "negative", "skip"]
 
 
@@ -27,14 +28,14 @@ class Annotation(Event):
     schema_version: int = 2
     annotation_id: AnnotationId
     collection: CollectionId
-    item_id: Annotated[str, Field(min_length=3, max_length=512)]
+    item_id: Id
     label: LabelId
     sign: Sign
     annotator: Annotator
-    scale_level: int | None = None
+    scale_level: Count | None = None
     round: Annotated[int, Field(ge=1, le=10_000)] = 1
-    vectors: dict[str, Vector] = Field(default_factory=dict)
-    catalogue_version: str | None = None
+    vectors: Annotated[dict[FieldName, Vector], Field(max_length=16)] = Field(default_factory=dict)
+    catalogue_version: Key | None = None
     annotated_at: Moment
 
 
@@ -68,14 +69,14 @@ class ItemsLabelled(Event):
     schema_version: int = 2
     collection: CollectionId
     label: LabelId
-    vector: str
-    scale_level: int | None = None
-    model_version: str
-    annotations: int
-    item_ids: Annotated[tuple[str, ...], Field(min_length=1, max_length=5000)]
+    vector: Key
+    scale_level: Count | None = None
+    model_version: Key
+    annotations: Count
+    item_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=5000)]
     scores: Vector
-    part: int
-    parts: int
+    part: Count
+    parts: Count
     labelled_at: Moment
 
 
@@ -91,18 +92,18 @@ class ModelUpdated(Event):
 
     version: ClassVar[int] = 2
     schema_version: int = 2
-    model_id: Annotated[str, Field(min_length=3, max_length=240)]
-    model_version: str
+    model_id: Annotated[Key, Field(min_length=3, max_length=240)]
+    model_version: Key
     collection: CollectionId
     label: LabelId
-    vector: str
-    vector_model: str
-    annotations: Annotated[int, Field(ge=0)]
-    last_annotation_id: str
+    vector: Key
+    vector_model: Key
+    annotations: Count
+    last_annotation_id: Key
     serving: Literal["logistic", "refitted", "incremental", "none"]
-    weights: dict[str, Any]
-    prequential: dict[str, Any]
-    drifts: int = 0
-    state: dict[str, Any]
-    position: tuple[int, int]
+    weights: JsonObject
+    prequential: JsonObject
+    drifts: Count = 0
+    state: JsonObject
+    position: tuple[Count, Count]
     updated_at: Moment

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from stormpetrel.core.events.values import Event, Frozen, Latitude, Longitude, Moment, Vector
+from stormpetrel.core.events.bounds import (
+    Count,
+    FieldName,
+    Id,
+    Integer,
+    JsonObject,
+    Key,
+    Latitude,
+    Longitude,
+    Moment,
+    Name,
+    Several,
+    Share,
+)
+from stormpetrel.core.events.values import Event, Frozen, Vector
 
 ProductName = Annotated[str, Field(min_length=3, max_length=200, pattern=r"^[A-Za-z0-9_.-]+$")]
 Platform = Literal["sentinel-1", "sentinel-2"]
+Epsg = Annotated[int, Field(gt=0, le=1_000_000)]
+Location = Annotated[str, Field(max_length=8_192)]
+Files = Annotated[dict[FieldName, Location], Field(max_length=10_000)]
+Degrees = Annotated[float, Field(ge=-540, le=540)]  # a ring across the antimeridian goes beyond 180
 
 
 class Checksum(Frozen):
     """The hash that a product's file must have."""
 
     algorithm: Literal["md5", "sha256", "blake3"]
-    value: str
+    value: Key
 
 
 class ProductAnnounced(Event):
@@ -30,21 +48,21 @@ class ProductAnnounced(Event):
 
     product_name: ProductName
     platform: Platform
-    product_type: str
+    product_type: Key
     sensed_from: Moment
     sensed_until: Moment
-    footprint: dict[str, Any]
+    footprint: JsonObject
     published_at: Moment | None = None
     cloud_cover: Annotated[float, Field(ge=0, le=100)] | None = None
-    relative_orbit: int | None = None
+    relative_orbit: Count | None = None
     orbit_direction: Literal["ascending", "descending"] | None = None
-    location: str | None = None
-    assets: dict[str, str] = Field(default_factory=dict)
-    reflectance_offset: int | None = None
+    location: Location | None = None
+    assets: Files = Field(default_factory=dict)
+    reflectance_offset: Integer | None = None
     checksum: Checksum | None = None
-    size: int | None = None
-    revision: str = ""
-    source: str
+    size: Count | None = None
+    revision: Key = ""
+    source: Key
     announced_at: Moment
 
 
@@ -52,15 +70,15 @@ class ProductWithdrawn(Event):
     """A product was withdrawn: its patches leave every projection (topic `products.announced`)."""
 
     product_name: ProductName
-    source: str
+    source: Key
     withdrawn_at: Moment
 
 
 class NewWater(Frozen):
     """Water that the reference image does not show: its share of the valid pixels, and its confidence (0 to 1)."""
 
-    share: Annotated[float, Field(ge=0, le=1)]
-    confidence: Annotated[float, Field(ge=0, le=1)]
+    share: Share
+    confidence: Share
     sensor: Platform
     reference: ProductName
 
@@ -77,23 +95,23 @@ class PatchDescribed(Event):
 
     version: ClassVar[int] = 3
     schema_version: int = 3
-    patch_id: Annotated[str, Field(min_length=3, max_length=512)]
-    scene_id: str
+    patch_id: Id
+    scene_id: Id
     s1_product: ProductName | None = None
     s2_product: ProductName | None = None
     sensed_at: Moment
-    epsg: int
-    scale_level: Annotated[int, Field(gt=0)]
-    row: int
-    column: int
+    epsg: Epsg
+    scale_level: Annotated[Count, Field(gt=0)]
+    row: Integer
+    column: Integer
     longitude: Longitude
     latitude: Latitude
-    ring: tuple[tuple[float, float], ...]
-    nodata_share: Annotated[float, Field(ge=0, le=1)]
-    cloud_share: Annotated[float, Field(ge=0, le=1)] | None = None
-    water_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    ring: Several[tuple[Degrees, Degrees]]
+    nodata_share: Share
+    cloud_share: Share | None = None
+    water_share: Share | None = None
     new_water: NewWater | None = None
-    statistics: dict[str, float] = Field(default_factory=dict)
+    statistics: Annotated[dict[FieldName, float], Field(max_length=1_000)] = Field(default_factory=dict)
     sar_vector: Vector | None = None
     ms_vector: Vector | None = None
     fused_vector: Vector | None = None
@@ -104,7 +122,7 @@ class PatchDescribed(Event):
 class PatchWithdrawn(Event):
     """A patch is gone, or one of a pair has replaced it (topic `patches.described`)."""
 
-    patch_id: Annotated[str, Field(min_length=3, max_length=512)]
+    patch_id: Id
     withdrawn_at: Moment
 
 
@@ -118,28 +136,28 @@ class SceneDescribed(Event):
 
     version: ClassVar[int] = 2
     schema_version: int = 2
-    scene_id: str
+    scene_id: Id
     s1_product: ProductName | None = None
     s2_product: ProductName | None = None
     reference: ProductName | None = None
     sensed_at: Moment
-    epsg: int
+    epsg: Epsg
     bounds: tuple[float, float, float, float]
-    footprint: dict[str, Any]
-    patches: dict[str, int]
+    footprint: JsonObject
+    patches: Annotated[dict[FieldName, Count], Field(max_length=1_000)]
     shift_m: tuple[float, float] | None = None
     shift_certainty: float | None = None
-    problems: tuple[str, ...] = ()
-    new_water: dict[str, Any] | None = None
+    problems: Several[Name] = ()
+    new_water: JsonObject | None = None
     new_water_confidence: float | None = None
-    pictures: dict[str, str] = Field(default_factory=dict)
-    descriptors: tuple[str, ...] = ()
-    revisions: dict[str, str] = Field(default_factory=dict)
+    pictures: Files = Field(default_factory=dict)
+    descriptors: Several[Key] = ()
+    revisions: Annotated[dict[FieldName, Key], Field(max_length=1_000)] = Field(default_factory=dict)
     described_at: Moment
 
 
 class SceneWithdrawn(Event):
     """A scene is gone with its product (topic `patches.described`)."""
 
-    scene_id: str
+    scene_id: Id
     withdrawn_at: Moment

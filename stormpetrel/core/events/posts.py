@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from stormpetrel.core.events.values import Event, Frozen, Latitude, Longitude, Moment, TermWeights, Vector
+from stormpetrel.core.events.bounds import (
+    Count,
+    Integer,
+    JsonObject,
+    Key,
+    Latitude,
+    Longitude,
+    Moment,
+    Name,
+    Note,
+    Several,
+    Share,
+    Url,
+)
+from stormpetrel.core.events.values import Event, Frozen, TermWeights, Vector
 
 Source = Literal["x", "bluesky", "mastodon", "file"]
 MAX_TEXT = 20_000  # characters; the longest form of any network is shorter
+PostId = Annotated[Key, Field(min_length=3, pattern="^[a-z]+:[^\\x00-\\x1f\\x7f]+$")]
 
 
 class Media(Frozen):
     """A photo or video of a post, by its URL."""
 
     kind: Literal["photo", "video", "other"]
-    url: str | None = None
-    alt_text: str | None = None
+    url: Url | None = None
+    alt_text: Note | None = None
 
 
 class NativePlace(Frozen):
@@ -25,62 +40,63 @@ class NativePlace(Frozen):
 
     longitude: Longitude
     latitude: Latitude
-    name: str | None = None
+    name: Name | None = None
     precise: bool = True
 
 
 class Post(Event):
     """A social post, in the same form for every network (topic `posts.raw`, key `post_id`)."""
 
-    post_id: Annotated[str, Field(min_length=3, max_length=512, pattern=r"^[a-z]+:.+$")]
+    post_id: PostId
     source: Source
     text: Annotated[str, Field(max_length=MAX_TEXT)]
     created_at: Moment
     ingested_at: Moment
-    author_id: str | None = None
-    author_place: str | None = None
-    declared_language: str | None = None
+    author_id: Key | None = None
+    author_place: Note | None = None
+    declared_language: Name | None = None
     native_place: NativePlace | None = None
-    media: tuple[Media, ...] = ()
-    repost_of: str | None = None
-    reply_to: str | None = None
-    url: str | None = None
-    rule_tags: tuple[str, ...] = ()
+    media: Several[Media] = ()
+    repost_of: Key | None = None
+    reply_to: Key | None = None
+    url: Url | None = None
+    rule_tags: Several[Name] = ()
 
 
 class PostDeleted(Event):
     """The author deleted a post: it leaves every projection (topics `posts.raw` and `posts.enriched`)."""
 
-    post_id: Annotated[str, Field(min_length=3, max_length=512, pattern=r"^[a-z]+:.+$")]
+    post_id: PostId
     source: Source
     deleted_at: Moment
 
 
 PlaceKind = Literal["point", "city", "admin2", "admin1", "country", "region"]
+TOWN_RADIUS_KM = 25.0  # a division of a larger radius is wider than a town
 AREA_RADIUS_KM = 100.0  # a place with a larger radius is an area: its point says little about the event's location
 
 
 class PlaceAlternative(Frozen):
     """Another place that a name may stand for."""
 
-    name: str
+    name: Name
     longitude: Longitude
     latitude: Latitude
-    confidence: Annotated[float, Field(ge=0, le=1)]
+    confidence: Share
     kind: PlaceKind
-    country_code: str | None = None
-    admin1_code: str | None = None
-    geonames_id: int | None = None
+    country_code: Key | None = None
+    admin1_code: Key | None = None
+    geonames_id: Integer | None = None
 
 
 class UnresolvedName(Frozen):
     """A place name in a post, `text[start:end]`, that was not resolved to a point, with the places it may stand for."""
 
-    name: str
-    start: int
-    end: int
-    alternatives: tuple[PlaceAlternative, ...] = ()
-    why: tuple[str, ...] = ()
+    name: Name
+    start: Count
+    end: Count
+    alternatives: Several[PlaceAlternative] = ()
+    why: Several[Name] = ()
 
 
 class Place(Frozen):
@@ -90,26 +106,31 @@ class Place(Frozen):
     own geotag, the gazetteer, or the context of a name that the gazetteer lacks. `why` is the evidence, for people.
     """
 
-    name: str
+    name: Name
     longitude: Longitude
     latitude: Latitude
-    country_code: str | None = None
-    admin1_code: str | None = None
-    admin2_code: str | None = None
-    geonames_id: int | None = None
-    start: int | None = None
-    end: int | None = None
-    confidence: Annotated[float, Field(ge=0, le=1)]
+    country_code: Key | None = None
+    admin1_code: Key | None = None
+    admin2_code: Key | None = None
+    geonames_id: Integer | None = None
+    start: Count | None = None
+    end: Count | None = None
+    confidence: Share
     kind: PlaceKind
     resolution_method: Literal["native", "gazetteer", "context"]
     found_by: Literal["tagger", "gazetteer", "hashtag"] | None = None
-    radius_km: Annotated[float, Field(ge=0)] | None = None
-    alternatives: tuple[PlaceAlternative, ...] = ()
-    why: tuple[str, ...] = ()
+    radius_km: Annotated[float, Field(ge=0, le=20_040)] | None = None
+    alternatives: Several[PlaceAlternative] = ()
+    why: Several[Name] = ()
 
     @property
     def is_area(self) -> bool:
         return is_area(self.kind, self.radius_km)
+
+    @property
+    def is_town(self) -> bool:
+        """Whether its point tells where it is: a point, a town, or a division no wider than one."""
+        return self.kind in ("point", "city") or (not self.is_area and (self.radius_km or 0) <= TOWN_RADIUS_KM)
 
 
 def is_area(kind: str, radius_km: float | None) -> bool:
@@ -120,7 +141,7 @@ def is_area(kind: str, radius_km: float | None) -> bool:
 class ConceptScore(Frozen):
     """The score of a concept in a photo."""
 
-    name: str
+    name: Name
     score: Annotated[float, Field(gt=0, le=1)]
 
 
@@ -128,11 +149,11 @@ class Relevance(Frozen):
     """The prediction of a trained model for a post: a label's probability, and whether it is too uncertain to stand
     without a person's label."""
 
-    collection: str
-    label: str
-    probability: Annotated[float, Field(ge=0, le=1)]
+    collection: Key
+    label: Key
+    probability: Share
     unsure: bool
-    model_version: str
+    model_version: Key
 
 
 class EnrichedPost(Event):
@@ -140,37 +161,40 @@ class EnrichedPost(Event):
 
     A near-duplicate names its original in `duplicate_of`; it is counted there and has no vectors. `relevance` has the
     predictions of the annotated collections' models at enrichment. `visual_vector` and `concepts` describe the first
-    photo; `photo_problem` is the reason where a photo could not be described. The first 50 mentions of places are
-    resolved; `mentions_left_out` counts the others.
+    photo; `photo_problem` is the reason where a photo could not be described. `limits` says by what the search for
+    places was cut short: the post's length, the time, the number of places.
     """
 
     version: ClassVar[int] = 6
     schema_version: int = 6
     post: Post
-    clean_text: str
-    language: str
-    language_confidence: Annotated[float, Field(ge=0, le=1)]
-    duplicate_of: str | None = None
-    similarity: Annotated[float, Field(ge=0, le=1)] | None = None
-    places: tuple[Place, ...] = ()
-    unresolved_names: tuple[UnresolvedName, ...] = ()
-    mentions_left_out: Annotated[int, Field(ge=1)] | None = None
+    clean_text: Annotated[str, Field(max_length=4 * MAX_TEXT)]  # NFC makes at most three characters of one
+    language: Key
+    language_confidence: Share
+    duplicate_of: Key | None = None
+    similarity: Share | None = None
+    places: Several[Place] = ()
+    unresolved_names: Several[UnresolvedName] = ()
     text_vector: Vector | None = None
     terms: TermWeights | None = None
     visual_vector: Vector | None = None
-    concepts: tuple[ConceptScore, ...] = ()
-    concept_model: str | None = None
-    photo_problem: str | None = None
-    relevance: tuple[Relevance, ...] = ()
+    concepts: Several[ConceptScore] = ()
+    concept_model: Key | None = None
+    photo_problem: Note | None = None
+    relevance: Several[Relevance] = ()
     enriched_at: Moment
+    limits: Several[Note] = ()
+
+
+SavedSearchId = Annotated[Key, Field(min_length=3, max_length=64)]
 
 
 class SavedSearch(Event):
     """A saved search (topic `saved_searches`, key `saved_search_id`). `request` is the body of a search request; a new
     post matches if it is among its first `within` hits."""
 
-    saved_search_id: Annotated[str, Field(min_length=3, max_length=64)]
-    request: dict[str, Any]
+    saved_search_id: SavedSearchId
+    request: JsonObject
     within: Annotated[int, Field(ge=1, le=100)]
     created_at: Moment
 
@@ -178,7 +202,7 @@ class SavedSearch(Event):
 class SavedSearchDeleted(Event):
     """A saved search was deleted (topic `saved_searches`)."""
 
-    saved_search_id: Annotated[str, Field(min_length=3, max_length=64)]
+    saved_search_id: SavedSearchId
     deleted_at: Moment
 
 

@@ -1,4 +1,4 @@
-"""The value types of all events: frozen models, moments, coordinates, vectors.
+"""The value types of all events: frozen models, dense and sparse vectors.
 
 Times are UTC. Coordinates are GeoJSON order (longitude, latitude), WGS 84 degrees. Vectors are base64 of
 little-endian float32.
@@ -7,29 +7,19 @@ little-endian float32.
 from __future__ import annotations
 
 import base64
-from datetime import UTC, datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stormpetrel.core.errors import MalformedRecord
 
 
-def _as_utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_as_utc)]
-Longitude = Annotated[float, Field(ge=-180, le=180)]
-Latitude = Annotated[float, Field(ge=-90, le=90)]
-
-
 class Frozen(BaseModel):
-    """A value object: immutable, equal by content; unknown fields are refused."""
+    """A value object: immutable, equal by content; unknown fields and numbers that are not finite are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Event(Frozen):
@@ -43,17 +33,33 @@ class Event(Frozen):
         return cls.__name__
 
 
-class Vector(Frozen):
-    """A dense vector with the version of its model; `data` is base64 of little-endian float32."""
+MOST_DIMENSIONS = 65_536  # as many as Qdrant takes
+LARGEST_NORM = 1e6  # products of two such vectors stay far below what float32 holds
 
-    model: str
-    dimensions: Annotated[int, Field(gt=0)]
-    data: str
+
+class Vector(Frozen):
+    """A dense vector with the version of its model; `data` is base64 of little-endian float32. Its values are finite,
+    and its norm is at most 10^6: what lies beyond, no store can index and no learner can learn from."""
+
+    model: Annotated[str, Field(max_length=512)]
+    dimensions: Annotated[int, Field(gt=0, le=MOST_DIMENSIONS)]
+    data: Annotated[str, Field(max_length=MOST_DIMENSIONS * 6)]
 
     @classmethod
     def of(cls, values: NDArray[np.float32], model: str) -> Vector:
         data = base64.b64encode(np.ascontiguousarray(values, dtype="<f4").tobytes()).decode("ascii")
         return cls(model=model, dimensions=len(values), data=data)
+
+    @model_validator(mode="after")
+    def check(self) -> Self:
+        try:
+            values = self.values()
+        except MalformedRecord as error:
+            raise ValueError(str(error)) from error
+        norm = float(np.linalg.norm(values.astype(np.float64)))
+        if not norm <= LARGEST_NORM:  # NaN is not
+            raise ValueError(f"vector of {self.model} has the norm {norm}; it must be finite and at most 10^6")
+        return self
 
     def values(self) -> NDArray[np.float32]:
         """The values, float32, shape (dimensions,). Raises MalformedRecord where `data` has another size or form."""
@@ -67,7 +73,14 @@ class Vector(Frozen):
 
 
 class TermWeights(Frozen):
-    """A sparse vector: hashed terms and their weights (for texts BM25 weights; the index multiplies by the IDF)."""
+    """A sparse vector: hashed terms (32 bits, each once) and their weights, in one order (for texts BM25 weights; the
+    index multiplies by the IDF)."""
 
-    indices: tuple[int, ...]
-    values: tuple[float, ...]
+    indices: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(max_length=20_000)]
+    values: Annotated[tuple[Annotated[float, Field(ge=-1e6, le=1e6)], ...], Field(max_length=20_000)]
+
+    @model_validator(mode="after")
+    def pairs_up(self) -> Self:
+        if not len(set(self.indices)) == len(self.indices) == len(self.values):
+            raise ValueError("each term needs one weight, and stands once")
+        return self

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any
-
-import orjson
 
 from stormpetrel.core.errors import StormpetrelError
 from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn
@@ -15,6 +14,7 @@ from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
 from stormpetrel.process.metrics import CATALOGUE_NOTIFICATIONS
 
 REMEMBERED_PRODUCTS = 50_000
+COMPACT = json.JSONEncoder(default=str, separators=(",", ":"))
 ProductEvent = ProductAnnounced | ProductWithdrawn
 
 
@@ -37,7 +37,8 @@ class ProductPublisher:
         except StormpetrelError as error:
             if error.is_temporary:
                 raise
-            raw = record if isinstance(record, bytes) else orjson.dumps(record, default=str)
+            # Not orjson: it refuses the very integers and texts that a record may be refused for.
+            raw = record if isinstance(record, bytes) else COMPACT.encode(record).encode()
             self._producer.dead_letter(PRODUCTS_ANNOUNCED, raw, str(error), f"source {self._source}", provenance)
             self._count("dead")
             return None

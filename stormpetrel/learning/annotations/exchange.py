@@ -26,6 +26,7 @@ COLUMNS = (
     *("annotation_id", "collection", "item_id", "label", "sign", "annotator", "scale_level", "round"),
     *("annotated_at", "catalogue_version", "undone_by", "undone_at", "vectors"),
 )
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 STAC_PROPERTY = "stormpetrel:annotations"
 
 
@@ -78,8 +79,19 @@ def to_csv(records: Records, _: Contexts) -> str:
     writer.writeheader()
     for record in records:
         fields = record.fields()
-        writer.writerow({**fields, "vectors": json.dumps(fields["vectors"], sort_keys=True)})
+        cells = {**fields, "vectors": json.dumps(fields["vectors"], sort_keys=True)}
+        writer.writerow({name: _neutralised(value) for name, value in cells.items()})
     return out.getvalue()
+
+
+def _neutralised(value: Any) -> Any:
+    """A cell that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, CSV injection); so does
+    one that begins with apostrophes and goes on like one, so that `_restored` gives back what was there."""
+    return f"'{value}" if isinstance(value, str) and value.lstrip("'").startswith(FORMULA_STARTS) else value
+
+
+def _restored(value: str) -> str:
+    return value[1:] if value.startswith("'") and value.lstrip("'").startswith(FORMULA_STARTS) else value
 
 
 def from_csv(text: str) -> list[dict[str, Any]]:
@@ -87,7 +99,7 @@ def from_csv(text: str) -> list[dict[str, Any]]:
     missing = {"annotation_id", "item_id", "label", "sign"} - set(reader.fieldnames or ())
     if missing:
         raise BadQuery("body", f"the CSV has no column {', '.join(sorted(missing))}", f"Columns: {', '.join(COLUMNS)}")
-    rows = [{name: value for name, value in row.items() if value not in ("", None)} for row in reader]
+    rows = [{name: _restored(value) for name, value in row.items() if name and value} for row in reader]
     return [{**fields, "vectors": json.loads(fields.get("vectors", "{}"))} for fields in rows]
 
 
@@ -167,13 +179,13 @@ def read_records(text: str, form: Format) -> list[AnnotationRecord]:
     """The annotations of an export, in the order of their time. Raises BadQuery, with the place of the first fault."""
     try:
         rows = READERS[form](text)
-    except (ValueError, KeyError, TypeError, csv.Error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         raise BadQuery("body", f"it is no {form} of annotations ({error!r})", "Send what the export gave") from error
     records = []
     for number, fields in enumerate(rows, 1):
         try:
             records.append(AnnotationRecord.from_fields(fields))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             problem = repr(error)
             if isinstance(error, ValidationError):
                 fault = error.errors(include_url=False)[0]
