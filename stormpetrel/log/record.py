@@ -14,8 +14,8 @@ from stormpetrel.core.events import Event, decode, encode, headers_of
 from stormpetrel.core.topics import Topic
 
 log = structlog.get_logger()
-# Not `message.headers()`: where a header's name is no UTF-8, the client's C code returns a broken list with an error
-# set. A call through C raises that error; the interpreter's own fast calls do not look at it, and reading the list kills
+# Not `message.headers()`: where a header name is no UTF-8, the client returns a broken list with an error set. A call
+# through C raises that error; the fast calls of the interpreter do not look at it, and reading the list kills
 # the process.
 _headers_of = methodcaller("headers")
 LARGEST_RECORD = 900_000  # bytes; a broker takes 1 MiB with all that it adds, unless it was set up otherwise
