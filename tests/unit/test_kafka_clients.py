@@ -99,3 +99,24 @@ def test_a_paused_member_takes_nothing_and_loses_nothing(kafka: Kafka) -> None:
         taken += consumer.consume(20, 0.5)
     assert sorted(record.key or b"" for record in taken) == sorted(f"x:{number}".encode() for number in range(20))
     consumer.close()
+
+
+def test_a_member_that_is_paused_when_its_partitions_go_reads_on_when_they_come_back(kafka: Kafka) -> None:
+    write(kafka, "posts.enriched", 20)
+    member = KafkaConsumer(kafka, "index", 60)
+    member.subscribe(["posts.enriched"], lambda: None)
+    while not member.assigned():
+        member.pause(0.2)
+    other = KafkaConsumer(kafka, "index", 60)
+    other.subscribe(["posts.enriched"], lambda: None)
+    deadline = time.monotonic() + 20
+    while member.assigned() and time.monotonic() < deadline:
+        other.pause(0.02)
+        member.pause(0.02)
+    assert member.assigned() == [], "the group took its partitions away while it was paused"
+    other.close()
+    taken = set[bytes | None]()
+    while len(taken) < 20 and time.monotonic() < deadline + 20:
+        taken |= {record.key for record in member.consume(20, 0.5)}
+    assert taken == {f"x:{number}".encode() for number in range(20)}
+    member.close()
