@@ -59,6 +59,8 @@ def fold(name: str) -> str:
     >>> fold("São-Tomé"), fold("St. John’s"), fold("ΑΘΉΝΑ")
     ('sao tome', 'st john s', 'αθηνα')
     """
+    if name.isascii():  # most names: nothing to decompose
+        return SPACES.sub(" ", name.lower()).strip()
     decomposed = unicodedata.normalize("NFKD", name).casefold()
     plain = "".join(letter for letter in decomposed if unicodedata.category(letter) not in ("Mn", "Cf"))
     return SPACES.sub(" ", plain).strip()
