@@ -80,8 +80,8 @@ class AccessResources:
         print(f"\nThe operator's API key, shown this once:\n\n    {key}\n", flush=True)
 
     def close(self) -> None:
-        """Ends the audit trail; the view is closed with those of the other topics."""
         self.access.audit.close()
+        self.view.close()
 
 
 class IssuerKeys:

@@ -52,8 +52,8 @@ class TextModel:
 class MemoryApi:
     """`log`, `documents` and `index` can be made unavailable; `resources` is there once the application has started."""
 
-    def __init__(self, **settings: Any) -> None:
-        self.log, self.documents, self.index = MemoryLog(), PagedDocuments(), MemoryIndex()
+    def __init__(self, log: MemoryLog | None = None, **settings: Any) -> None:
+        self.log, self.documents, self.index = log or MemoryLog(), PagedDocuments(), MemoryIndex()
         self.producer, self.reader = MemoryProducer(self.log), MemoryTopicReader(self.log)
         self.settings = Settings(catalogue={"secret": "push"}, **settings)
         self.resources: ApiResources

@@ -156,7 +156,7 @@ class Imagery(Section):
     )
     private_hosts: tuple[str, ...] = ()
     roots: tuple[Path, ...] = ()
-    token: str | None = None
+    token: SecretStr | None = None
     token_host: str = "download.dataspace.copernicus.eu"
     s3_endpoint: str | None = "https://eodata.dataspace.copernicus.eu"
     probe_port: int = Field(6069, ge=0)

@@ -67,6 +67,7 @@ def local_addresses(settings: Settings) -> dict[str, str]:
     local = settings.local
     return {
         "STORMPETREL_KAFKA__BOOTSTRAP": f"127.0.0.1:{local.kafka_port}",
+        "STORMPETREL_KAFKA__SECURITY__PROTOCOL": "PLAINTEXT",  # the local broker asks for nothing
         "STORMPETREL_MONGO__URL": f"mongodb://127.0.0.1:{local.mongo_port}",
         "STORMPETREL_QDRANT__URL": f"http://127.0.0.1:{local.qdrant_port}",
         "STORMPETREL_CACHE": str(settings.cache.resolve()),

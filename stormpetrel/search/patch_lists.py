@@ -127,7 +127,9 @@ class PatchSearch:
             if name in patch.vectors and _searched(name, query)
         }
         over = _over(query.area, within) if query.area else within
-        if _searched(OVERHEAD, query) and over != patch_filter(Filter(), patch.scale_level):
+        over_a_place = bool(over.boxes or over.polygon or over.circles)
+        filters_alone = reports is None and not queries and bool(over.ranges)
+        if _searched(OVERHEAD, query) and (over_a_place or filters_alone):
             queries[OVERHEAD] = OrderQuery("event_time", "desc", None, over, query.depth)
         if any(_searched(name, query) for name in (REPORTED, NEW_WATER, LABELLED)):
             if reports:

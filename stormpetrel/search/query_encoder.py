@@ -19,15 +19,18 @@ from stormpetrel.posts.vision.concepts import ConceptList, terms_of
 from stormpetrel.posts.vision.model import DescriptorModel, VisualModel
 from stormpetrel.posts.vision.pictures import from_base64, read_picture
 from stormpetrel.process.metrics import SEARCH_SECONDS
-from stormpetrel.search.patch_lists import DESCRIPTORS
+from stormpetrel.search.patch_lists import DESCRIPTORS, WATER_MODEL
 
 # What makes the scores of the modalities that have no model.
 RULE_VERSIONS = {
     "lexical": "bm25-snowball@1",
-    "space": "great-circle-h3@1",
-    "time": "clock@1",
-    "spatiotemporal": "great-circle-h3-and-clock@1",
+    "space": "great-circle-1km@2",
+    "time": "clock-10min@2",
+    "spatiotemporal": "great-circle-and-clock@2",
     "overhead": "clock@1",
+    "reported": "best-rank-there@1",
+    "new_water": "share-by-confidence@1",
+    "labelled": f"predictions-of-{WATER_MODEL}@1",
 }
 
 Model = TypeVar("Model")

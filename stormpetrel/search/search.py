@@ -114,9 +114,15 @@ class PostSearch:
 
 
 def with_a_say(lists: Sequence[RankList], depth: int) -> list[RankList]:
-    """The lists that inform: those that rank an item above another, and whole lists of words or concepts, whose items
-    share with the query what no other item shares. All of them where none informs."""
-    informing = [
-        ranked for ranked in lists if ranked.tells_apart or (ranked.modality in SPARSE and len(ranked) < depth)
-    ]
-    return informing or list(lists)
+    """The lists that inform; all of them where none does.
+
+    A list informs if it ranks an item above another. If all its items are equal, it may still tell them from the items
+    that it lacks: a list of words or concepts does, since these share no term with the query; another one does if it is
+    whole, since a list that is cut has left out items that are as good.
+    """
+
+    def informs(ranked: RankList) -> bool:
+        lacks = any(item not in ranked.ranks for other in lists for item in other.items)
+        return ranked.tells_apart or (lacks and (ranked.modality in SPARSE or len(ranked) < depth))
+
+    return [ranked for ranked in lists if informs(ranked)] or list(lists)

@@ -121,7 +121,9 @@ class Downloads:
         # In the clear only to a server of the operator's own.
         is_safe = parts.scheme == "https" or self._gate.is_private_allowed(str(parts.hostname), parts.port or 80)
         is_own = parts.netloc.lower() == self._token_host.lower()
-        return {"Authorization": f"Bearer {self._token}"} if self._token and is_own and is_safe else {}
+        return (
+            {"Authorization": f"Bearer {self._token.get_secret_value()}"} if self._token and is_own and is_safe else {}
+        )
 
     def _receive(self, response: httpx.Response, address: str, part: Path, size: int) -> None:
         if response.status_code == 416:

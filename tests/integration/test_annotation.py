@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import rasterio
 from PIL import Image
 
 from stormpetrel.core.events import Annotation
+from stormpetrel.core.ids import PatchId
 from stormpetrel.core.topics import ANNOTATIONS
 from stormpetrel.demo.scenes import MUD, WATER
 from stormpetrel.learning.training.linear_model import LinearModel
@@ -275,6 +277,22 @@ def test_an_analyst_labels_a_scene_descends_the_grids_and_gets_a_map(
     ).json()
     assert known["items"][0]["item_id"] == dry and known["ranked_by"] == "similarity"
     assert 0 < known["found"] < 144
+    assert_limited_to_accepted_cells(system, scope, truth)
+
+
+def assert_limited_to_accepted_cells(system: RunningSystem, scope: dict[str, Any], truth: dict[str, bool]) -> None:
+    coarse: dict[str, bool] = {}
+    for own, is_wet in truth.items():
+        patch = PatchId.parse(own)
+        assert patch is not None
+        coarse[str(patch.parent(480))] = coarse.get(str(patch.parent(480)), False) or is_wet
+    signs = [(own, "positive" if is_wet else "negative") for own, is_wet in coarse.items()]
+    annotate(system, signs, "water-bodies", "patches/flood", round=4)
+    asked = {**scope, "label": "water-bodies", "within": {**scope["within"], "inside": "water-bodies@480"}}
+    limited = system.api("POST", "/v1/feedback", json=asked).json()
+    assert limited["scored"] == round(144 * (1 - limited["saved"])) > 0
+    reply = system.api("POST", "/v1/feedback", json={**asked, "within": {"inside": "water-bodies@120"}})
+    assert reply.status_code == 422 and "coarser" in reply.json()["detail"][0]["remedy"]
 
 
 def assert_maps(system: RunningSystem, pair: str) -> None:

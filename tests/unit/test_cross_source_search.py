@@ -198,6 +198,18 @@ def test_patches_over_a_place_come_newest_first_and_of_one_moment_by_new_water()
     assert all(query.filter.circles == ((*HERE, 10.0),) for query in world.index.asked if isinstance(query, OrderQuery))
 
 
+def test_a_text_with_a_time_window_brings_no_patches_from_elsewhere() -> None:
+    world = World()
+    world.post("x:1", HERE)
+    world.patch("here", HERE, 0.4)
+    world.patch("elsewhere", (2.35, 48.85), 0.9)
+    window = Filter(ranges={"event_time": (0.0, None)})
+    result = world.search.run(Query(text=FLOOD, filter=window), PatchQuery(), ("patches",))
+    assert [item.id for item in result.items] == ["here"]
+    by_filter = world.search.run(Query(filter=window), PatchQuery(), ("patches",))
+    assert [item.id for item in by_filter.items] == ["elsewhere", "here"], "filters alone: by new water and newness"
+
+
 def test_filters_of_posts_alone_do_not_hide_patches() -> None:
     within = Filter(
         any_of={"language": ["it"]},

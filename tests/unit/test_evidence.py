@@ -101,6 +101,20 @@ def test_a_list_of_equal_hits_has_no_say() -> None:
     assert [item.id for item in result.items] == ["b: flood", "c: near it", "a: other"]
 
 
+def test_a_whole_list_of_equal_hits_tells_them_from_those_that_it_lacks() -> None:
+    points = [post("a: far", 2000, 0), post("b: near", 0.1, 0, (1, 0.1)), post("c: near", 0.2, 0, (1, 0.2))]
+    result = PostSearch(MemoryIndex(posts=points), "posts").run(Query(text=TEXT, area=Area(*GENOA)))
+    assert result.uninformative == ()
+    assert [item.id for item in result.items] == ["b: near", "c: near", "a: far"]
+
+
+def test_a_list_of_equal_hits_that_was_cut_has_no_say() -> None:
+    points = [post(f"{n}", 0.1, 0, (1, 0.1 * n)) for n in range(6)] + [post("far", 2000, 0, (1, 0.15))]
+    result = PostSearch(MemoryIndex(posts=points), "posts").run(Query(text=TEXT, area=Area(*GENOA), depth=3))
+    assert result.uninformative == ("space",)
+    assert [item.id for item in result.items] == ["0", "1", "far"]
+
+
 def test_if_all_lists_are_of_equal_hits_these_are_the_answer() -> None:
     points = [post("a", 0, 0), post("b", 0, 1)]
     result = PostSearch(MemoryIndex(posts=points), "posts").run(Query(at=AT))

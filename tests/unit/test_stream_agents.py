@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from aiokafka.errors import KafkaTimeoutError
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from numpy.typing import NDArray
 
@@ -36,7 +37,8 @@ class FaustEvent:
     """A record as Faust hands it over."""
 
     def __init__(self, record: Record) -> None:
-        self.message = SimpleNamespace(topic=record.topic, partition=record.partition, offset=record.offset)
+        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        self.message = SimpleNamespace(**place, timestamp=record.timestamp_ms / 1000)
         self.key, self.value, self.headers = record.key, record.value, dict(record.headers)
         self.acknowledged = False
 
@@ -95,6 +97,25 @@ def test_a_batch_that_the_broker_does_not_take_is_not_acknowledged() -> None:
     with pytest.raises(StoreUnavailable):
         asyncio.run(process_batch(events, EnrichBatch(TinyEnricher()), sender_to(log, events)))  # type: ignore[arg-type]
     assert [event.acknowledged for event in events] == [False, False]
+
+
+def test_results_that_the_broker_was_too_slow_to_take_are_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.batch_agent.RETRY_S", 0)
+    log, attempts = MemoryLog(), list[bytes | None]()
+    events = raw_events(log, "flood", "rain")
+    deliver = sender_to(log, events)
+
+    async def send(record: OutgoingRecord) -> Awaitable[None]:
+        attempts.append(record.key)
+
+        async def too_slow() -> None:
+            raise KafkaTimeoutError
+
+        return too_slow() if len(attempts) in (2, 3) else await deliver(record)
+
+    asyncio.run(process_batch(events, EnrichBatch(TinyEnricher()), send))  # type: ignore[arg-type]
+    assert [attempts.count(key) for key in (b"x:0", b"x:1")] in ([1, 3], [3, 1])
+    assert len(log.records(POSTS_ENRICHED.name)) == 2 and all(event.acknowledged for event in events)
 
 
 def test_poison_among_posts_is_dead_lettered_and_its_neighbours_are_enriched() -> None:

@@ -1,7 +1,7 @@
 """The files of a product: in a folder, a zip archive, at a web address, or listed one by one.
 
 GDAL opens rasters through its virtual file systems, so that only the needed parts are read. It takes credentials from
-the environment (AWS_ACCESS_KEY_ID, AWS_S3_ENDPOINT, GDAL_HTTP_HEADERS).
+the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY). What may be opened is said in `locations.py`.
 """
 
 from __future__ import annotations
