@@ -56,6 +56,8 @@ HOSTILE = {
     "ligatures": filled("\ufdfa"),
     "marks of reposts": filled('RT "'),
     "entities": filled("&amp"),
+    "one entity": "&#" + filled("9")[2:],
+    "one hexadecimal entity": "&#x" + filled("f")[3:],
     "tags": filled("<"),
     "line breaks": filled("\n"),
 }
