@@ -77,13 +77,14 @@ class PlaceRecogniser:
         if self._tagger is None or not texts:
             return [[] for _ in texts]
         started = budgets[0].clock()
-        # On its small matrices several threads of BLAS take three times the processor time (on two busy cores).
-        with self._blas.limit(limits=1):
-            docs = list(self._tagger.pipe((LONG_RUN.sub(r"\1 ", text) for text in texts), batch_size=BATCH))
-        tagged = [
-            [_with_street_word(text, entity) for entity in doc.ents if entity.text.strip()]
-            for text, doc in zip(texts, docs, strict=True)
-        ]
+        # On its small matrices several threads of BLAS take three times the processor time (on two busy cores). Without
+        # the zone, spaCy keeps every word that it ever read: 80 MB after 4,000 posts of new words.
+        with self._blas.limit(limits=1), self._tagger.memory_zone():
+            docs = self._tagger.pipe((LONG_RUN.sub(r"\1 ", text) for text in texts), batch_size=BATCH)
+            tagged = [
+                [_with_street_word(text, entity) for entity in doc.ents if entity.text.strip()]
+                for text, doc in zip(texts, docs, strict=True)
+            ]
         characters = max(1, sum(map(len, texts)))
         seconds = budgets[0].clock() - started
         for text, budget in zip(texts, budgets, strict=True):
