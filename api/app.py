@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 import stormpetrel
 from api import probes
@@ -16,21 +17,26 @@ from api.body_limit import BodyLimit
 from api.dependencies import ApiResources
 from api.errors import EVERYWHERE, add_error_handlers, documented
 from api.routes import annotations as annotation_routes
-from api.routes import feedback, imagery, models, predictions, saved_searches, search, stac
+from api.routes import feedback, imagery, models, predictions, saved_searches, search, session, stac
+from api.security import Gate
+from api.security_document import describe_security
 from stormpetrel.core.settings import Settings
 from stormpetrel.process.process_log import set_up_log
 
 MAX_BODY = 15_000_000  # bytes; a picture of 10 MB in base64
+METHODS = ("GET", "POST", "DELETE")
+HEADERS = ("Authorization", "X-API-Key", "X-CSRF-Token", "Content-Type", "Last-Event-ID")
 LONGEST_HEAD = 262_144  # bytes; 20,000 characters of four bytes each, percent-encoded
 BODY_WITHIN_S = 60.0  # the largest body over 2 Mbit/s
 
 
-def create_app(open_resources: Callable[[], ApiResources]) -> FastAPI:
-    """The application; `open_resources` is called once, when it starts."""
+def create_app(open_resources: Callable[[], ApiResources], cors_origins: Sequence[str] = ()) -> FastAPI:
+    """The application; `open_resources` is called once, when it starts. Pages of `cors_origins` may use it."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.resources = await asyncio.to_thread(open_resources)
+        app.state.access = app.state.resources.access
         yield
         app.state.resources.close()
 
@@ -41,10 +47,14 @@ def create_app(open_resources: Callable[[], ApiResources]) -> FastAPI:
         lifespan=lifespan,
     )
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY, within_s=BODY_WITHIN_S)
-    for routes in (search, saved_searches, imagery, stac, annotation_routes, feedback, predictions, models):
+    app.add_middleware(Gate)
+    if cors_origins:  # outermost: a browser asks first whether it may ask, and sends no key with that
+        app.add_middleware(CORSMiddleware, allow_origins=cors_origins, allow_methods=METHODS, allow_headers=HEADERS)
+    for routes in (search, saved_searches, imagery, stac, annotation_routes, feedback, predictions, models, session):
         app.include_router(routes.router, responses=documented(*EVERYWHERE))
     app.include_router(probes.router)
     add_error_handlers(app)
+    describe_security(app)
     return app
 
 
@@ -58,7 +68,8 @@ def run(settings: Settings) -> None:
         gc.freeze()  # models and code stay for good: the collector need not walk through them while a query waits
         return resources
 
-    server = uvicorn.Server(server_configuration(create_app(open_resources), settings.api.host, settings.api.port))
+    app = create_app(open_resources, settings.access.cors_origins)
+    server = uvicorn.Server(server_configuration(app, settings.api.host, settings.api.port))
     server.run()
 
 

@@ -11,7 +11,9 @@ from typing import Annotated, Any, NamedTuple, Protocol
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api.access import AccessResources
 from api.listening import Listeners
+from stormpetrel.access.access import Access
 from stormpetrel.bootstrap import (
     IndexCollections,
     label_catalogue,
@@ -22,6 +24,7 @@ from stormpetrel.bootstrap import (
     open_query_encoder,
     picture_folder,
     relevance_prior,
+    vector_dimensions,
 )
 from stormpetrel.core.events import LabelDefined
 from stormpetrel.core.ids import ItemKind
@@ -81,7 +84,6 @@ class Imagery:
 
     catalogue: ImageryCatalogue
     producer: EventProducer
-    push_secret: str | None
 
 
 class Log(NamedTuple):
@@ -119,6 +121,7 @@ class ApiResources:
         self, settings: Settings, log: Log, stores: Stores, encoder: QueryEncoder, places: PlaceResolution
     ) -> None:
         reader, self.producer = log
+        self.access_resources = AccessResources(settings, reader, self.producer)
         self.documents, self.vectors, self.collections = stores
         self.encoder = encoder
         self.threads = ThreadPoolExecutor(8, thread_name_prefix="search")
@@ -137,8 +140,9 @@ class ApiResources:
         searcher = Searcher(*views, self.encoder, learned_fusion(), settings.api.list_depth, self.threads)
         self.search = Search(searcher, saved_searches, Listeners(), places)
         catalogue = ImageryCatalogue(*views, partial(picture_folder, settings.imagery))
-        self.imagery = Imagery(catalogue, self.producer, settings.catalogue.secret)
-        self.annotations = Annotations(journal, self.documents, self.vectors, self._index_of)
+        self.imagery = Imagery(catalogue, self.producer)
+        dimensions_of = partial(vector_dimensions, settings)
+        self.annotations = Annotations(journal, self.documents, self.vectors, self._index_of, dimensions_of)
         prior, texts = relevance_prior(settings), self.encoder.text
         cache = EmbeddingCache(self.vectors)
         self.models = LabelModels(self.annotations, cache, prior, scorer, self.producer, texts, self._patches_of_text)
@@ -161,7 +165,13 @@ class ApiResources:
         answer = self.search.searcher.answer(SearchRequest(text=text, sources=["posts", "patches"], limit=20))
         return [member.id for hit in answer.hits for member in hit.members if member.kind == "patch"]
 
+    @property
+    def access(self) -> Access:
+        """Who may what."""
+        return self.access_resources.access
+
     def close(self) -> None:
+        self.access_resources.close()
         for view in self.views.values():
             view.close()
         self.search.listeners.close()

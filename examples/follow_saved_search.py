@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,7 +67,9 @@ def main() -> None:
     parser.add_argument("--since", help="ms since 1970 from which to start; 0: posts that are already indexed too")
     parser.add_argument("--api", default="http://127.0.0.1:8000")
     arguments = parser.parse_args()
-    with httpx.Client(base_url=arguments.api, timeout=60) as client:
+    key = os.environ.get("STORMPETREL_API_KEY")  # where the API asks for one: stormpetrel keys add
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    with httpx.Client(base_url=arguments.api, headers=headers, timeout=60) as client:
         request = {"text": arguments.text, "within": 20}
         saved_search = client.post("/v1/saved-searches", json=request).raise_for_status().json()
         address = f"/v1/saved-searches/{saved_search['saved_search_id']}"

@@ -13,6 +13,7 @@ import structlog
 
 from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import ModelUnavailable
+from stormpetrel.core.ids import ItemKind
 from stormpetrel.core.settings import CONFIG_DIRECTORY, Imagery, Settings
 from stormpetrel.fusion import LearnedFusion
 from stormpetrel.imagery.patches import descriptors
@@ -136,6 +137,17 @@ def patch_embeddings(settings: Settings) -> dict[str, EmbeddingSpec]:
         return PATCH_DESCRIPTORS
     earth = read_earth_manifest(settings.imagery.earth_model)
     return {**PATCH_DESCRIPTORS, "earth": EmbeddingSpec(earth.version, earth.dimensions)}
+
+
+def vector_dimensions(settings: Settings, kind: ItemKind) -> dict[str, int]:
+    """The dimensions of the vectors that posts or patches are annotated with, by their names; empty where a configured
+    model is not in the cache."""
+    try:
+        if kind == "posts":
+            return {"text": post_embeddings(settings)[0].dimensions}
+        return {name: spec.dimensions for name, spec in patch_embeddings(settings).items()}
+    except ModelUnavailable:
+        return {}
 
 
 def patch_collection(settings: Settings) -> VectorCollection:

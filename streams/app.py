@@ -15,7 +15,7 @@ from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW, Topic
 from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.log import TopicReader, TopicView
-from stormpetrel.log.connection import faust_brokers
+from stormpetrel.log.connection import faust_brokers, faust_credentials
 from stormpetrel.log.lag import GroupOffsets, LagMonitor
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.posts.enrichment import Enricher, PhotoFeatures
@@ -40,6 +40,7 @@ def build_app(settings: Settings, data: Path) -> Any:
     return faust.App(
         f"{settings.kafka.group_prefix}-worker",
         broker=faust_brokers(settings.kafka),
+        broker_credentials=faust_credentials(settings.kafka),
         datadir=data,
         store="memory://",
         topic_disable_leader=True,

@@ -10,6 +10,8 @@ from pydantic import Field
 
 from api.dependencies import AnnotationsDependency
 from api.errors import content
+from api.security import WhoDependency
+from stormpetrel.access.principals import Principal
 from stormpetrel.core.events import AnnotationId, Annotator, CollectionId, Count, Id, LabelId, Sign
 from stormpetrel.core.ids import Collection, ItemKind
 from stormpetrel.learning.annotations import annotate, review
@@ -27,7 +29,7 @@ class LabelRequest(Request):
     label: LabelId
     title: Annotated[Words, Field(min_length=1, max_length=120)]
     description: Annotated[Words, Field(max_length=2000)] = ""
-    annotator: Annotator
+    annotator: Annotator | None = None
 
 
 class NewAnnotation(Request):
@@ -40,13 +42,18 @@ class NewAnnotation(Request):
 
 
 class AnnotationRequest(Request):
-    """Annotations of one person. `round` is the one that the last feedback named; if left out, the label's last
-    round."""
+    """Annotations of one person: whoever the API key belongs to; without keys, the `annotator`. `round` is the one that
+    the last feedback named; if left out, the label's last round."""
 
     collection: CollectionId
-    annotator: Annotator
+    annotator: Annotator | None = None
     round: Annotated[int, Field(ge=1, le=10_000)] | None = None
     annotations: Annotated[list[NewAnnotation], Field(min_length=1, max_length=1000)]
+
+
+def annotator(who: Principal, given: str | None) -> str:
+    """Annotators are who they are, not who they say. Where nobody is asked for a key, they may say it."""
+    return who.name or given or "anybody"
 
 
 @router.get("/labels")
@@ -58,18 +65,22 @@ def list_labels(
 
 
 @router.post("/labels", status_code=201)
-def define_label(request: LabelRequest, annotations: AnnotationsDependency) -> dict[str, Any]:
+def define_label(request: LabelRequest, annotations: AnnotationsDependency, who: WhoDependency) -> dict[str, Any]:
     """Defines a label of one's own, or changes its title; it is an event that every process reads."""
-    return review.define_label(annotations, request.label, request.title, request.description, request.annotator)
+    return review.define_label(
+        annotations, request.label, request.title, request.description, annotator(who, request.annotator)
+    )
 
 
 @router.post("/annotations", status_code=201)
-def post_annotations(request: AnnotationRequest, annotations: AnnotationsDependency) -> dict[str, Any]:
+def post_annotations(
+    request: AnnotationRequest, annotations: AnnotationsDependency, who: WhoDependency
+) -> dict[str, Any]:
     """Keeps annotations. Those that cannot be kept are refused item by item, and the rest is kept; 422 where none can
     be."""
     drafts = [AnnotationDraft(**draft.model_dump()) for draft in request.annotations]
     collection = Collection.parse(request.collection)
-    return annotate.annotate(annotations, collection, request.annotator, drafts, request.round)
+    return annotate.annotate(annotations, collection, annotator(who, request.annotator), drafts, request.round)
 
 
 @router.get("/annotations")
@@ -93,9 +104,14 @@ def agreement(annotations: AnnotationsDependency, collection: CollectionId, labe
 
 
 @router.delete("/annotations/{annotation_id}")
-def undo(annotations: AnnotationsDependency, annotation_id: AnnotationId, annotator: Annotator) -> dict[str, str]:
+def undo(
+    annotations: AnnotationsDependency,
+    who: WhoDependency,
+    annotation_id: AnnotationId,
+    given: Annotated[Annotator | None, Query(alias="annotator")] = None,
+) -> dict[str, str]:
     """Undoes an annotation; it stays on the log, and its annotator's earlier annotation of the item holds again."""
-    return annotate.undo(annotations, annotation_id, annotator)
+    return annotate.undo(annotations, annotation_id, annotator(who, given))
 
 
 @router.get("/exchange/{form}", response_class=Response, responses=content(*MEDIA_TYPES.values()))

@@ -96,7 +96,7 @@ def run(settings: Settings) -> None:
     readiness = Readiness("the connection to X")
     serve_probes(settings.x.probe_port, readiness, settings.probe_host)
     publisher = PostPublisher(KafkaProducer(settings.kafka), "x")
-    client = XStream(settings.x.stream_url, settings.x.bearer_token, publisher, readiness)
+    client = XStream(settings.x.stream_url, settings.x.bearer_token.get_secret_value(), publisher, readiness)
 
     async def until_signal() -> None:
         streaming = asyncio.ensure_future(stream(client, publisher))

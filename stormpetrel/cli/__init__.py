@@ -16,7 +16,19 @@ from stormpetrel.core.errors import StormpetrelError
 
 def build_app() -> typer.Typer:
     """The command line with all its commands."""
-    from stormpetrel.cli import checks, demo, evaluations, models, pictures, places, processes, search, topics, training
+    from stormpetrel.cli import (
+        checks,
+        demo,
+        evaluations,
+        keys,
+        models,
+        pictures,
+        places,
+        processes,
+        search,
+        topics,
+        training,
+    )
 
     app = typer.Typer(
         name="stormpetrel",
@@ -40,6 +52,7 @@ def build_app() -> typer.Typer:
         ),
         "topics": _group("The topics.", apply=topics.apply, list=topics.list_topics),
         "dead": _group("Records that could not be processed.", list=topics.list_dead, replay=topics.replay_dead),
+        "keys": _group("Who may use the API.", add=keys.add, list=keys.list_keys, revoke=keys.revoke),
         "schemas": _group("The published contract of the topics.", export=topics.export_schemas),
         "model": _group(
             "The models: export them once, check them.", export=models.export, check=models.check, earth=models.earth

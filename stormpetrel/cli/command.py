@@ -21,6 +21,11 @@ def load_settings() -> Settings:
     return Settings()
 
 
+def api_headers(settings: Settings) -> dict[str, str]:
+    """What a request to the API carries: the key of STORMPETREL_API_KEY, where there is one."""
+    return {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"} if settings.api_key else {}
+
+
 def print_json(value: Any) -> None:
     """The result as JSON, for a program."""
     typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())

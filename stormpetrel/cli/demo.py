@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from stormpetrel.cli.command import load_settings
+from stormpetrel.cli.command import api_headers, load_settings
 
 
 def demo(
@@ -40,7 +40,7 @@ def demo(
         say(f"replaying {stream}")
         replay_and_wait(stream, settings)
         truth = {} if data else json.loads((directory / "demo" / "truth.json").read_text(encoding="utf-8"))
-        with httpx.Client(base_url=address, timeout=60) as client:
+        with httpx.Client(base_url=address, headers=api_headers(settings), timeout=60) as client:
             search_posts(client, truth)
             if data is None:
                 scene = show_scenes(settings, client, directory / "demo" / "scenes")

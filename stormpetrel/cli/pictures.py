@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from stormpetrel.cli.command import AsJson, print_result
+from stormpetrel.cli.command import AsJson, api_headers, load_settings, print_result
 from stormpetrel.core.errors import SetupError
 
 QUERY = "people trapped by flood water"
@@ -28,7 +28,7 @@ def pictures(
     directory.mkdir(parents=True, exist_ok=True)
     files = [directory / "change_map.png", directory / "explained_hit.svg"]
     try:
-        with httpx.Client(base_url=api, timeout=30) as client:
+        with httpx.Client(base_url=api, headers=api_headers(load_settings()), timeout=30) as client:
             files[0].write_bytes(_change_map(client))
             query = {"text": QUERY, "place": GENOA, "time": "2025-11-04T20:00:00Z", "limit": 20}
             answer: dict[str, Any] = client.post("/v1/search", json=query).raise_for_status().json()

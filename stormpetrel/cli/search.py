@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from stormpetrel.cli.command import AsJson, load_settings, print_json, print_result
+from stormpetrel.cli.command import AsJson, api_headers, load_settings, print_json, print_result
 from stormpetrel.core.errors import NotFound, SetupError, StoreUnavailable, StormpetrelError
 
 
@@ -39,7 +39,7 @@ def search(
     query = {"limit": max(limit, why or 0), "fusion": fusion, **{key: part for key, part in example.items() if part}}
     address = f"http://{settings.api.host}:{settings.api.port}/v1/search"
     try:
-        reply = httpx.post(address, json=query, timeout=30)
+        reply = httpx.post(address, json=query, headers=api_headers(settings), timeout=30)
     except httpx.HTTPError as error:
         raise StoreUnavailable(f"no API answers at {address} ({error}); start it: stormpetrel up") from error
     if reply.status_code != 200:

@@ -10,14 +10,12 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
+from stormpetrel.core.security_settings import Access, KafkaSecurity, Section
+
 CONFIG_DIRECTORY = Path(__file__).resolve().parents[2] / "config"
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class TopicSettings(Section):
@@ -33,9 +31,10 @@ class Kafka(Section):
     bootstrap: str = "127.0.0.1:9092"
     replication_factor: int = Field(1, ge=1)
     min_insync_replicas: int = Field(1, ge=1)
-    topics: dict[str, TopicSettings] = {}
+    topics: dict[str, TopicSettings] = Field({})
     group_prefix: str = "stormpetrel"
     stalled_after_s: float = Field(120, gt=0)
+    security: KafkaSecurity = KafkaSecurity()
 
 
 class Mongo(Section):
@@ -98,7 +97,7 @@ class Api(Section):
 
 
 class X(Section):
-    bearer_token: str | None = None
+    bearer_token: SecretStr | None = None
     stream_url: str = "https://api.x.com/2/tweets/search/stream"
     probe_port: int = Field(6068, ge=0)
 
@@ -142,9 +141,9 @@ class Catalogue(Section):
     identity_url: str = "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token"
     subscription_id: str | None = None
     user: str | None = None
-    password: str | None = None
-    token: str | None = None
-    secret: str | None = None
+    password: SecretStr | None = None
+    token: SecretStr | None = None
+    secret: SecretStr | None = None
     folder: Path | None = None
     every_s: float = Field(60.0, gt=0)
     since_h: float = Field(24.0, gt=0)
@@ -163,7 +162,11 @@ class Settings(BaseSettings):
     """Everything that can be set, with what holds if nothing is."""
 
     model_config = SettingsConfigDict(
-        env_prefix="STORMPETREL_", env_nested_delimiter="__", extra="ignore", nested_model_default_partial_update=True
+        env_prefix="STORMPETREL_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        nested_model_default_partial_update=True,
+        hide_input_in_errors=True,  # it may be a secret
     )
 
     kafka: Kafka = Kafka()
@@ -175,6 +178,8 @@ class Settings(BaseSettings):
     worker: Worker = Worker()
     index: Index = Index()
     api: Api = Api()
+    access: Access = Access()
+    api_key: SecretStr | None = None
     x: X = X()
     places: Places = Places()
     imagery: Imagery = Imagery()
@@ -186,7 +191,8 @@ class Settings(BaseSettings):
     @property
     def local_kafka(self) -> Kafka:
         """The broker of the local stack."""
-        return self.kafka.model_copy(update={"bootstrap": f"127.0.0.1:{self.local.kafka_port}"})
+        address = f"127.0.0.1:{self.local.kafka_port}"
+        return self.kafka.model_copy(update={"bootstrap": address, "security": KafkaSecurity()})
 
     @property
     def models(self) -> Path:

@@ -55,6 +55,8 @@ PATCHES_DESCRIBED = Topic("patches.described", "scene_id", 12, 30 * DAY_MS, SCEN
 ANNOTATIONS = Topic("annotations", "collection", 6, FOR_EVER, ANNOTATION_EVENTS)
 ITEMS_LABELLED = Topic("items.labelled", "collection:label", 6, FOR_EVER, (events.ItemsLabelled,))
 MODELS_UPDATED = Topic("models.updated", "model_id", 1, FOR_EVER, (events.ModelUpdated,), compacted=True)
+KEYS = Topic("keys", "key_id", 1, FOR_EVER, (events.ApiKeyAdded, events.ApiKeyRevoked), compacted=True)
+AUDIT = Topic("audit", "actor", 3, 365 * DAY_MS, (events.Audited,))
 LIVE_TOPICS = (
     POSTS_RAW,
     POSTS_BACKFILL,
@@ -65,6 +67,8 @@ LIVE_TOPICS = (
     ANNOTATIONS,
     ITEMS_LABELLED,
     MODELS_UPDATED,
+    KEYS,
+    AUDIT,
 )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
+from stormpetrel.core.errors import SetupError
+from stormpetrel.core.security_settings import KafkaSecurity
 from stormpetrel.core.settings import Kafka
 
 TIMEOUT_S = 30  # for an answer of the broker to a question about topics, offsets or groups
@@ -14,9 +17,60 @@ def _ignore(_: Any) -> None:
 
 
 def client_configuration(kafka: Kafka, **more: Any) -> dict[str, Any]:
-    """librdkafka's configuration for the configured broker, with `more` of its properties (`_` stands for `.`)."""
+    """librdkafka's configuration for the configured broker, with `more` of its properties (`_` stands for `.`).
+
+    Raises SetupError where the settings of its security do not fit together.
+    """
     properties = {name.replace("_", "."): value for name, value in more.items()}
-    return {"bootstrap.servers": kafka.bootstrap, "error_cb": _ignore, "log_level": 2, **properties}
+    security = _security_properties(_checked(kafka.security))
+    return {"bootstrap.servers": kafka.bootstrap, "error_cb": _ignore, "log_level": 2, **security, **properties}
+
+
+def _checked(security: KafkaSecurity) -> KafkaSecurity:
+    """Raises SetupError, saying what to set, where something is missing."""
+    if security.authenticates and not (security.user and security.password):
+        raise SetupError(f"{security.protocol} needs a user: set kafka.security.user and kafka.security.password")
+    if not security.encrypts and security.ca_file:
+        raise SetupError(
+            f"kafka.security.ca_file is of no use with {security.protocol}: set protocol to SASL_SSL or SSL"
+        )
+    for name in ("ca_file", "certificate_file", "key_file"):
+        if (file := getattr(security, name)) and not file.is_file():
+            raise SetupError(f"kafka.security.{name}: there is no file {file}")
+    return security
+
+
+def _security_properties(security: KafkaSecurity) -> dict[str, Any]:
+    properties: dict[str, Any] = {"security.protocol": security.protocol}
+    if security.authenticates and security.password:
+        properties |= {"sasl.mechanism": security.mechanism, "sasl.username": security.user}
+        properties["sasl.password"] = security.password.get_secret_value()
+    files = {
+        "ssl.ca.location": security.ca_file,
+        "ssl.certificate.location": security.certificate_file,
+        "ssl.key.location": security.key_file,
+    }
+    properties |= {name: str(file) for name, file in files.items() if file and security.encrypts}
+    if security.key_password and security.encrypts:
+        properties["ssl.key.password"] = security.key_password.get_secret_value()
+    return properties
+
+
+def faust_credentials(kafka: Kafka) -> Any:
+    """The same for Faust's clients; None where the broker asks for nothing. Raises SetupError as above."""
+    import faust
+
+    security = _checked(kafka.security)
+    context = None
+    if security.encrypts:
+        context = ssl.create_default_context(cafile=str(security.ca_file) if security.ca_file else None)
+        if security.certificate_file:
+            password = security.key_password.get_secret_value() if security.key_password else None
+            context.load_cert_chain(security.certificate_file, security.key_file, password)
+    if security.authenticates and security.password:
+        own = {"username": security.user, "password": security.password.get_secret_value()}
+        return faust.SASLCredentials(**own, ssl_context=context, mechanism=security.mechanism)
+    return faust.SSLCredentials(context) if context else None
 
 
 def faust_brokers(kafka: Kafka) -> list[str]:

@@ -25,12 +25,13 @@ class Tokens:
         where the identity server does not answer."""
         if self._settings.user and not self._settings.token and time.monotonic() >= self._expires_at:
             self._fetch()
-        token = self._settings.token or self._token
+        token = self._settings.token.get_secret_value() if self._settings.token else self._token
         return {"Authorization": f"Bearer {token}"} if token else {}
 
     def _fetch(self) -> None:
+        password = self._settings.password.get_secret_value() if self._settings.password else ""
         form = {"client_id": "cdse-public", "grant_type": "password"}
-        form |= {"username": self._settings.user or "", "password": self._settings.password or ""}
+        form |= {"username": self._settings.user or "", "password": password}
         try:
             response = httpx.post(self._settings.identity_url, data=form, timeout=TIMEOUT_S)
         except httpx.HTTPError as error:

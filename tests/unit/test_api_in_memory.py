@@ -21,6 +21,7 @@ from stormpetrel.log.topic_reader import Progress
 from tests.fuzzing import served
 from tests.memory_api import SCENE, MemoryApi
 
+JSON = {"content-type": "application/json"}
 PUSH = {"authorization": "Bearer push"}
 BEYOND = 10**20
 
@@ -113,8 +114,9 @@ def test_every_error_has_the_documented_form(client: TestClient, memory_api: Mem
         404: client.get("/v1/nothing"),
         405: client.put("/v1/saved-searches"),
         401: client.post("/v1/notifications/cdse", json={}),
-        413: client.post("/v1/search", content=b" " * 15_000_001),
-        422: client.post("/v1/search", content=b"{"),
+        413: client.post("/v1/search", content=b" " * 15_000_001, headers=JSON),
+        415: client.post("/v1/search", content=b"{}", headers={"content-type": "text/plain"}),
+        422: client.post("/v1/search", content=b"{", headers=JSON),
         503: client.get("/v1/scenes"),
     }
     for status, reply in replies.items():

@@ -3,6 +3,7 @@
 # mypy: implicit-reexport
 # ruff: noqa: F401
 
+from stormpetrel.core.events.access import SCOPES, ApiKeyAdded, ApiKeyRevoked, Audited, PrincipalName, Scope
 from stormpetrel.core.events.annotations import (
     Annotation,
     AnnotationId,

@@ -33,17 +33,33 @@ class Event(Frozen):
         return cls.__name__
 
 
-class Vector(Frozen):
-    """A dense vector with the version of its model; `data` is base64 of little-endian float32."""
+MOST_DIMENSIONS = 65_536  # as many as Qdrant takes
+LARGEST_NORM = 1e6  # products of two such vectors stay far below what float32 holds
 
-    model: str
-    dimensions: Annotated[int, Field(gt=0)]
-    data: str
+
+class Vector(Frozen):
+    """A dense vector with the version of its model; `data` is base64 of little-endian float32. Its values are finite,
+    and its norm is at most 10^6: what lies beyond, no store can index and no learner can learn from."""
+
+    model: Annotated[str, Field(max_length=512)]
+    dimensions: Annotated[int, Field(gt=0, le=MOST_DIMENSIONS)]
+    data: Annotated[str, Field(max_length=MOST_DIMENSIONS * 6)]
 
     @classmethod
     def of(cls, values: NDArray[np.float32], model: str) -> Vector:
         data = base64.b64encode(np.ascontiguousarray(values, dtype="<f4").tobytes()).decode("ascii")
         return cls(model=model, dimensions=len(values), data=data)
+
+    @model_validator(mode="after")
+    def check(self) -> Self:
+        try:
+            values = self.values()
+        except MalformedRecord as error:
+            raise ValueError(str(error)) from error
+        norm = float(np.linalg.norm(values.astype(np.float64)))
+        if not norm <= LARGEST_NORM:  # NaN is not
+            raise ValueError(f"vector of {self.model} has the norm {norm}; it must be finite and at most 10^6")
+        return self
 
     def values(self) -> NDArray[np.float32]:
         """The values, float32, shape (dimensions,). Raises MalformedRecord where `data` has another size or form."""

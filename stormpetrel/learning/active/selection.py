@@ -126,11 +126,13 @@ def examples_from(
 ) -> Examples:
     """(item, sign, its vector as it was annotated) as examples. An item of the collection teaches with the vector that
     it has there; an item that is gone teaches with its own, where it has the same dimensions."""
-    kept = []
+    own_dimensions = (len(vector) for _, _, vector in labelled if vector is not None)
+    dimensions = matrix.shape[1] if len(matrix) else next(own_dimensions, 0)
+    kept: list[tuple[int, Float32, int]] = []
     for item_id, sign, own_vector in labelled:
         row = rows_of.get(item_id, -1)
         vector = matrix[row] if row >= 0 else own_vector
-        if vector is not None and (not len(matrix) or len(vector) == matrix.shape[1]):
+        if vector is not None and len(vector) == dimensions:
             kept.append((row, vector, sign))
     if not kept:
         return Examples(np.empty(0, np.int64), np.empty((0, matrix.shape[1]), np.float32), np.empty(0, np.int8))

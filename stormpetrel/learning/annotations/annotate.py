@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +22,14 @@ VECTORS = {"posts": ("text",), "patches": ("sar", "ms", "fused")}
 @dataclass(frozen=True)
 class Annotations:
     """What annotating needs: the annotations, and the items with their vectors. `index_of` names the vector index's
-    collection of a kind of items."""
+    collection of a kind of items; `dimensions_of` gives the dimensions of the vectors of such items, by name, where
+    they are known."""
 
     journal: AnnotationJournal
     documents: DocumentReader
     vectors: VectorReader
     index_of: Callable[[ItemKind], str]
+    dimensions_of: Callable[[ItemKind], Mapping[str, int]] = lambda kind: {}
 
     def check_label(self, label: str, collection: Collection) -> None:
         """Raises BadQuery where the catalogue has no such label of the collection's kind of items."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import Annotation, AnnotationUndone
 from stormpetrel.core.ids import Collection
 
@@ -42,9 +43,14 @@ class AnnotationStore:
     _undone: dict[str, AnnotationUndone] = field(default_factory=dict)
     # label -> item -> annotator -> annotation ids in order
     _ids: dict[str, dict[str, dict[str, list[str]]]] = field(default_factory=dict)
+    _dimensions: dict[tuple[str, str], int] = field(default_factory=dict)  # by the vector's name and model
 
     def take(self, event: Annotation | AnnotationUndone) -> bool:
-        """Whether anything has changed. An event that comes again (at least once) changes nothing."""
+        """Whether anything has changed. An event that comes again (at least once) changes nothing.
+
+        Raises MalformedRecord where a vector has other dimensions than those of its model that came before: nothing
+        could be learned from both.
+        """
         annotation_id = event.annotation_id
         if isinstance(event, AnnotationUndone):
             if annotation_id not in self._annotations or annotation_id in self._undone:
@@ -53,6 +59,8 @@ class AnnotationStore:
             return True
         if annotation_id in self._annotations:
             return False
+        self.check_dimensions(event)
+        self._dimensions |= {(name, vector.model): vector.dimensions for name, vector in event.vectors.items()}
         self._annotations[annotation_id] = event
         annotators = self._ids.setdefault(event.label, {}).setdefault(event.item_id, {})
         annotators.setdefault(event.annotator, []).append(annotation_id)
@@ -64,7 +72,16 @@ class AnnotationStore:
             label: {item: {name: list(own) for name, own in names.items()} for item, names in items.items()}
             for label, items in self._ids.items()
         }
-        return AnnotationStore(self.collection, dict(self._annotations), dict(self._undone), ids)
+        undone, dimensions = dict(self._undone), dict(self._dimensions)
+        return AnnotationStore(self.collection, dict(self._annotations), undone, ids, dimensions)
+
+    def check_dimensions(self, annotation: Annotation) -> None:
+        """Raises MalformedRecord where a vector has other dimensions than those of its model that came before."""
+        for name, vector in annotation.vectors.items():
+            known = self._dimensions.get((name, vector.model), vector.dimensions)
+            if known != vector.dimensions:
+                others = f"those of {vector.model} in {self.collection} have {known}"
+                raise MalformedRecord(f"the vector {name!r} has {vector.dimensions} values, {others}")
 
     def get(self, annotation_id: str) -> Annotation | None:
         return self._annotations.get(annotation_id)

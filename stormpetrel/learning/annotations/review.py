@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from stormpetrel.core.clock import now
-from stormpetrel.core.errors import BadQuery, NotFound
-from stormpetrel.core.events import LabelDefined
+from stormpetrel.core.errors import BadQuery, MalformedRecord, NotFound
+from stormpetrel.core.events import Annotation, LabelDefined
 from stormpetrel.core.ids import Collection
 from stormpetrel.learning.annotations.annotate import Annotations
 from stormpetrel.learning.annotations.exchange import (
@@ -90,14 +91,31 @@ def import_annotations(annotations: Annotations, body: bytes, format_name: Forma
         records = read_records(body.decode("utf-8"), format_name)
     except UnicodeDecodeError as error:
         raise BadQuery("body", f"it is not UTF-8: {error}", "Send what the export gave") from error
-    for record in records:
-        annotations.check_label(record.annotation.label, Collection.parse(record.annotation.collection))
     imported = [record.annotation for record in records]
+    for number, annotation in enumerate(imported, 1):
+        collection = Collection.parse(annotation.collection)
+        annotations.check_label(annotation.label, collection)
+        _check_dimensions(annotations.dimensions_of(collection.kind), annotation, number)
     new = [annotation for annotation in imported if annotations.journal.find(annotation.annotation_id) is None]
+    names = {annotation.collection for annotation in new}
+    stores = {name: annotations.journal.store(Collection.parse(name)) for name in names}
+    try:
+        for annotation in new:
+            stores[annotation.collection].take(annotation)
+    except MalformedRecord as error:
+        raise BadQuery("body", str(error), "Leave `vectors` out, or send those of the same model") from error
     undone = [record.undone for record in records if record.undone is not None]
     annotations.journal.write(new)
     annotations.journal.write(undone)
     return {"imported": len(new), "known": len(records) - len(new), "undone": len(undone)}
+
+
+def _check_dimensions(dimensions: Mapping[str, int], annotation: Annotation, number: int) -> None:
+    for name, vector in annotation.vectors.items():
+        if vector.dimensions != dimensions.get(name, vector.dimensions):
+            problem = f"annotation {number}: its vector {name!r} has {vector.dimensions} values, those here have"
+            remedy = "Leave `vectors` out, or export where the same model is configured"
+            raise BadQuery("body", f"{problem} {dimensions[name]}", f"{remedy}. Nothing was imported")
 
 
 def _contexts(
