@@ -5,12 +5,13 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS = never
 export UV_LINK_MODE = copy
 
-.PHONY: help demo fuzz test test-newest lint bench docs pictures locks down clean
+.PHONY: help demo fuzz chaos test test-newest lint bench docs pictures locks down clean
 help:   ; @grep -oE '^[a-z-]+:.*## .*' Makefile | grep -v sed | sed -E 's|:.*## |\t|'
 demo: .venv/run.stamp   ; @$(BIN)/stormpetrel demo $(if $(DATA),--data "$(DATA)") ## the whole system on this machine, with a generated flood night (DATA=path: real posts)
 test: .venv/dev.stamp   ; @$(BIN)/stormpetrel doctor --only tests && $(BIN)/python -m pytest $(ARGS) ## all tests, the ones against real servers included
 test-newest: $(UV) ; @tests/newest_python.sh $(UV) ## imports and unit tests on Python 3.13, where it is installed
 fuzz: .venv/dev.stamp   ; @$(BIN)/python -m tests.fuzzing --cases $(or $(CASES),20000) ## requests of all kinds to the API in memory (CASES=20000)
+chaos: .venv/dev.stamp  ; @$(BIN)/python -m tests.chaos.run $(if $(SEED),--seed $(SEED)) --seconds $(or $(SECONDS),600) --faults $(or $(FAULTS),200) ## random faults under load; prints its seed and, as JSON, what came out (SEED=7 SECONDS=600 FAULTS=200)
 lint: .venv/dev.stamp   ; @$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports ## style, types and import rules
 bench: .venv/dev.stamp  ; @$(BIN)/stormpetrel bench $(if $(DATA),--data "$(DATA)") ## the figures of the README, as JSON
 docs: .venv/dev.stamp   ; @NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict ## the documentation as a site, in site/

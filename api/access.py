@@ -28,9 +28,8 @@ from stormpetrel.log import TopicReader, TopicView
 from stormpetrel.log.producer import RecordProducer
 
 log = structlog.get_logger()
-SETTLE_S = (
-    10.0  # for which a start waits; where the broker is down for longer, requests are answered 503 until it is up
-)
+# A start waits so long for the keys; where the broker is down for longer, requests are answered 503 until it is up.
+SETTLE_S = 10.0
 RETRY_S = 1.0
 TIMEOUT_S = 5.0
 COOLDOWN_S = 30.0  # between two fetches of the issuer's keys: tokens of keys that are not there must not cause more
@@ -41,7 +40,7 @@ class AccessResources:
 
     def __init__(self, settings: Settings, reader: TopicReader, producer: RecordProducer) -> None:
         self._host, keys = settings.api.host, KeyRegister()
-        self._view = TopicView(reader, KEYS, keys.apply, producer).start()
+        self.view = TopicView(reader, KEYS, keys.apply, producer).start()
         own, secret = settings.access, settings.catalogue.secret
         session_secret = own.session_secret.get_secret_value() if own.session_secret else None
         self.access = Access(
@@ -60,7 +59,7 @@ class AccessResources:
         """Reads the keys; where there is none, opens the door to this machine, or makes an operator's key."""
         while not self.access.is_settled:
             try:
-                self._view.wait_until_caught_up()
+                self.view.wait_until_caught_up()
                 if not self.access.keys.was_used and self.access.bearer_tokens is None:
                     self._without_keys()
                 self.access.settled.set()
@@ -73,7 +72,7 @@ class AccessResources:
             log.warning("no API key: everybody on this machine may do everything", host=self._host)
             return
         key, event = new_key("operator", SCOPES)
-        self._view.write([(event.key_id, event)])
+        self.view.write([(event.key_id, event)])
         own = f"{event.key_id} {event.principal}"
         self.access.audit.note(Audited(actor="first start", action="keys add", object=own, outcome="done", at=now()))
         log.warning("no API key, and not on a loopback address: an operator's key was made", host=self._host)
@@ -82,7 +81,7 @@ class AccessResources:
 
     def close(self) -> None:
         self.access.audit.close()
-        self._view.close()
+        self.view.close()
 
 
 class IssuerKeys:

@@ -30,17 +30,20 @@ from stormpetrel.core.events import LabelDefined
 from stormpetrel.core.ids import ItemKind
 from stormpetrel.core.ports import DocumentReader, EventProducer, VectorReader, VectorScanner
 from stormpetrel.core.settings import Settings
-from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, SAVED_SEARCHES
+from stormpetrel.core.topics import ANNOTATIONS, KEYS, MODELS_UPDATED, SAVED_SEARCHES
+from stormpetrel.dead_letter_queue import DeadLetterQueue
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache
 from stormpetrel.learning.active.label_models import LabelModels
 from stormpetrel.learning.annotations.annotate import Annotations
 from stormpetrel.learning.annotations.annotation_journal import AnnotationEvent, AnnotationJournal
 from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.log import TopicView
+from stormpetrel.log.deletion import delete_records
 from stormpetrel.log.producer import KafkaProducer, RecordProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader, TopicReader
 from stormpetrel.search.documents import CollectionNames
 from stormpetrel.search.imagery import ImageryCatalogue
+from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.place_resolution import PlaceResolution
 from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.search.request import SearchRequest
@@ -111,16 +114,24 @@ class ApiResources:
     def open(cls, settings: Settings) -> ApiResources:
         """On the broker, the stores and the models that the settings name."""
         vectors = open_index(settings)
-        documents = MongoStore(settings.mongo.url, settings.mongo.database)
-        stores = Stores(documents, vectors, IndexCollections(settings, vectors))
+        stores = Stores(MongoStore.of(settings.mongo), vectors, IndexCollections(settings, vectors))
         log = Log(KafkaTopicReader(settings.kafka), KafkaProducer(settings.kafka))
         places = PlaceResolution(lambda: (open_geoparser(settings), open_gazetteer(settings).version))
-        return cls(settings, log, stores, open_query_encoder(settings), places)
+        return cls(
+            settings, log, stores, open_query_encoder(settings), places, PlaceNames(partial(open_gazetteer, settings))
+        )
 
     def __init__(
-        self, settings: Settings, log: Log, stores: Stores, encoder: QueryEncoder, places: PlaceResolution
+        self,
+        settings: Settings,
+        log: Log,
+        stores: Stores,
+        encoder: QueryEncoder,
+        places: PlaceResolution,
+        names: PlaceNames,
     ) -> None:
         reader, self.producer = log
+        self.settings = settings
         self.access_resources = AccessResources(settings, reader, self.producer)
         self.documents, self.vectors, self.collections = stores
         self.encoder = encoder
@@ -134,10 +145,11 @@ class ApiResources:
             label_catalogue(), self._write_annotations, lambda: self.annotation_view.wait_until_caught_up()
         )
         self.annotation_view = TopicView(reader, ANNOTATIONS, journal.apply, self.producer).start()
+        self.dead_letters = DeadLetterQueue(reader, self.producer, partial(delete_records, settings.kafka))
         scorer = Scorer()
-        self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take).start()
+        self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take, self.producer).start()
         views = (self.vectors, self.documents, self.collections)
-        searcher = Searcher(*views, self.encoder, learned_fusion(), settings.api.list_depth, self.threads)
+        searcher = Searcher(*views, self.encoder, learned_fusion(), settings.api.list_depth, self.threads, names)
         self.search = Search(searcher, saved_searches, Listeners(), places)
         catalogue = ImageryCatalogue(*views, partial(picture_folder, settings.imagery))
         self.imagery = Imagery(catalogue, self.producer)
@@ -150,8 +162,12 @@ class ApiResources:
     @property
     def views(self) -> dict[str, TopicView]:
         """The topics that this process follows, by name."""
-        followed = ((SAVED_SEARCHES, self.saved_search_view), (ANNOTATIONS, self.annotation_view))
-        return {topic.name: view for topic, view in (*followed, (MODELS_UPDATED, self.model_view))}
+        return {
+            KEYS.name: self.access_resources.view,
+            SAVED_SEARCHES.name: self.saved_search_view,
+            ANNOTATIONS.name: self.annotation_view,
+            MODELS_UPDATED.name: self.model_view,
+        }
 
     def _write_annotations(self, events: Sequence[AnnotationEvent]) -> None:
         keys = [CATALOGUE_KEY if isinstance(event, LabelDefined) else event.collection for event in events]
@@ -192,4 +208,5 @@ def _resource(name: str) -> Any:
 SearchDependency = Annotated[Search, _resource("search")]  # searches, saved searches, and places in texts
 ImageryDependency = Annotated[Imagery, _resource("imagery")]  # scenes and patches, and notifications of new products
 AnnotationsDependency = Annotated[Annotations, _resource("annotations")]  # annotations, labels and their exchange
+DeadLettersDependency = Annotated[DeadLetterQueue, _resource("dead_letters")]  # what could not be processed
 ModelsDependency = Annotated[LabelModels, _resource("models")]  # rounds, validation, predictions and maps of labels

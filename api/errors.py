@@ -62,7 +62,7 @@ def error_answer(status: int, detail: str | list[Fault], error: str | None = Non
 
 def _fault(error: Any) -> Fault:
     """From pydantic's error: the field, what is wrong with it, and what to send instead."""
-    field = ".".join(map(str, error["loc"][1:])) or "body"
+    field = ".".join(map(str, error["loc"][1:])) or str(error["loc"][0])
     message = error["msg"].removeprefix("Value error, ")
     match error["type"]:
         case "missing":

@@ -27,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     # Probes are asked by what watches the process; the documentation holds no data.
     *(Rule(READING, path, "nothing") for path in ("/healthz", "/readyz", "/docs", "/redoc", "/openapi.json")),
     Rule(READING | POST | DELETE, "/v1/session", "a key"),
+    Rule(READING, "/v1/dead-letters", "operate"),  # they hold what was refused, whatever it is
     # Questions whose form is too large for a query string.
     Rule(POST, "/v1/search", "read"),
     Rule(POST, "/v1/feedback/store", "annotate"),

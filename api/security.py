@@ -12,14 +12,13 @@ from ipaddress import ip_address
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-import orjson
 from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.errors import error_answer
 from api.route_scopes import READING, changes_something, need_of
 from stormpetrel.access.access import Access
 from stormpetrel.access.principals import ANYBODY, Principal, Refused
@@ -74,11 +73,7 @@ class Problem(Exception):
 
     def __init__(self, status: int, error: str, detail: str, **headers: str) -> None:
         super().__init__(detail)
-        self.status, self.error, self.detail, self.headers = status, error, detail, headers
-
-    def response(self) -> Response:
-        body = orjson.dumps({"error": self.error, "detail": self.detail})
-        return Response(body, self.status, self.headers, "application/json")
+        self.detail, self.response = detail, error_answer(status, detail, error, headers)
 
 
 class Gate:
@@ -110,7 +105,7 @@ class Gate:
                 await receive()
                 await send({"type": "websocket.close", "code": 1008, "reason": problem.detail[:120]})
             else:
-                await problem.response()(scope, receive, send_with_headers)
+                await problem.response(scope, receive, send_with_headers)
         finally:
             if changes_something(method, path) and status != 401:
                 access.audit.note(_audited(connection, method, path, status))

@@ -19,11 +19,6 @@ REFUSALS = {
     "429": "Too many requests with this key; Retry-After says how long to wait",
 }
 NO_JSON = {"415": "The content type is not one that is read here"}
-FORM: dict[str, Any] = {
-    "type": "object",
-    "properties": {"error": {"type": "string"}, "detail": {"type": "string"}},
-    "required": ["error", "detail"],
-}
 
 
 def describe_security(app: FastAPI) -> None:
@@ -34,7 +29,6 @@ def describe_security(app: FastAPI) -> None:
         document = described()
         if "securitySchemes" not in document.setdefault("components", {}):
             document["components"]["securitySchemes"] = SCHEMES
-            document["components"].setdefault("schemas", {})["Refusal"] = FORM
             for path, operations in document["paths"].items():
                 for method, operation in operations.items():
                     _describe(operation, need_of(method.upper(), path))
@@ -49,6 +43,6 @@ def _describe(operation: dict[str, Any], need: str) -> None:
     operation["security"] = [{scheme: []} for scheme in SCHEMES]
     operation["x-scope"] = need
     refusals = {**REFUSALS, **(NO_JSON if "requestBody" in operation else {})}
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}
     for status, description in refusals.items():
         operation["responses"].setdefault(status, {"description": description, "content": content})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import tempfile
@@ -18,7 +19,8 @@ from stormpetrel.demo.night import flood_night, lines
 from stormpetrel.posts.text.encoder import ensure_text_model
 from tests.integration.running import RunningSystem
 
-CACHE = Path(__file__).resolve().parent.parent / ".stormpetrel" / "cache"
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = Path(os.environ.get("STORMPETREL_CACHE", ROOT / ".stormpetrel" / "cache"))
 MODEL = "all-MiniLM-L6-v2"
 
 

@@ -93,6 +93,7 @@ class GeneratedPosts:
             "event_time": milliseconds(at),
             "ingested_at": milliseconds(at),
             "location": [{"lon": place[0], "lat": place[1]}],
+            "towns": [{"lon": place[0], "lat": place[1]}],
             **{f"cells_{resolution}": [cell_ids[resolution]] for resolution in RESOLUTIONS},
         }
         vectors: dict[str, Any] = {"text": vector.tolist()}

@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from stormpetrel.bootstrap import open_index, patch_collection, patch_embeddings, post_collection, post_embeddings
-from stormpetrel.core.errors import StormpetrelError
+from stormpetrel.bootstrap import index_projections, migrate_stores, open_index
 from stormpetrel.core.settings import Settings
-from stormpetrel.core.topics import ITEMS_LABELLED, PATCHES_DESCRIBED, POSTS_ENRICHED, PRODUCTS_ANNOUNCED, Topic
+from stormpetrel.core.topics import POSTS_ENRICHED, Topic
 from stormpetrel.log import BatchConsumer, Record, Rejected
 from stormpetrel.log.batch_consumer import LONGEST_WORK_S
 from stormpetrel.log.consumer import KafkaConsumer
@@ -21,7 +20,8 @@ from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.process.metrics import INDEX_SECONDS, POSTS_INDEXED
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
-from stormpetrel.projections import PatchProjection, PostProjection, PredictionProjection, ProductProjection, Projection
+from stormpetrel.projections import Projection
+from stormpetrel.replay import project
 from stormpetrel.stores.mongo import MongoStore
 
 log = structlog.get_logger()
@@ -37,26 +37,13 @@ class IndexWork:
     def __call__(self, records: Sequence[Record]) -> list[Rejected]:
         """The records that cannot be read. Raises StoreUnavailable; writing again is harmless."""
         with INDEX_SECONDS.time():
-            return [
-                rejected
+            rejected = [
+                each
                 for topic, projection in self._projections.items()
-                for rejected in _project([record for record in records if record.topic == topic.name], projection)
+                for each in project([record for record in records if record.topic == topic.name], projection)
             ]
-
-
-def _project(records: Sequence[Record], projection: Projection) -> list[Rejected]:
-    events, rejected = [], []
-    for record in records:
-        try:
-            event = record.decode(*projection.event_types, default=projection.default)
-            events.append(projection.checked(event))
-        except StormpetrelError as error:
-            rejected.append(Rejected(record, str(error)))
-    if events:
-        projection.write(events)
-    if rejected and records[0].topic == POSTS_ENRICHED.name:
-        POSTS_INDEXED.labels("dead").inc(len(rejected))
-    return rejected
+        POSTS_INDEXED.labels("dead").inc(sum(each.record.topic == POSTS_ENRICHED.name for each in rejected))
+        return rejected
 
 
 def run(settings: Settings) -> None:
@@ -64,18 +51,10 @@ def run(settings: Settings) -> None:
     set_up_log("index")
     readiness = Readiness("the stores and the broker")
     serve_probes(settings.index.probe_port, readiness, settings.probe_host)
-    documents, vectors = MongoStore(settings.mongo.url, settings.mongo.database), open_index(settings)
-    posts, patches = post_collection(settings), patch_collection(settings)
-    vectors.migrate(posts)
-    vectors.migrate(patches)
-    text, visual = post_embeddings(settings)
-    projections: dict[Topic, Projection] = {
-        POSTS_ENRICHED: PostProjection(documents, vectors, posts.name, text, visual),
-        ITEMS_LABELLED: PredictionProjection(documents),
-        PRODUCTS_ANNOUNCED: ProductProjection(documents),
-        PATCHES_DESCRIBED: PatchProjection(documents, vectors, patches.name, patch_embeddings(settings)),
-    }
-    log.info("index consumer is set up", posts=posts.name, patches=patches.name)
+    documents, vectors = MongoStore.of(settings.mongo), open_index(settings)
+    migrate_stores(settings, documents, vectors)
+    projections = index_projections(settings, documents, vectors)
+    log.info("index consumer is set up", topics=[topic.name for topic in projections])
     consumer, offsets = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S), GroupOffsets(settings.kafka, STAGE)
     LagMonitor(offsets, list(projections), consumer.assigned, readiness, settings.kafka.stalled_after_s).start()
     work = BatchConsumer(consumer, KafkaProducer(settings.kafka), STAGE, IndexWork(projections), readiness)

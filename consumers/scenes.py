@@ -6,21 +6,26 @@ crash before the commit does the scene again, under the same ids.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import errno
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import shapely
 import structlog
 
 from stormpetrel.bootstrap import picture_folder
 from stormpetrel.core.clock import now
-from stormpetrel.core.errors import BadProduct, StormpetrelError
+from stormpetrel.core.errors import BadProduct, SetupError, StoreUnavailable, StormpetrelError
 from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, SceneWithdrawn
 from stormpetrel.core.ports import DocumentReader, EventProducer
 from stormpetrel.core.settings import Imagery, Settings
 from stormpetrel.core.topics import PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED
 from stormpetrel.imagery.pairing import Rules, scenes_of
 from stormpetrel.imagery.patches.earth_model import EarthModel, read_earth_manifest
+from stormpetrel.imagery.readers.gdal import require_gdal
+from stormpetrel.imagery.readers.locations import Gate
 from stormpetrel.imagery.types import Scene
 from stormpetrel.log import BatchConsumer, Record, Rejected, TopicReader, TopicView
 from stormpetrel.log.batch_consumer import LONGEST_WORK_S
@@ -32,11 +37,14 @@ from stormpetrel.process.metrics import SCENE_SECONDS, SCENES
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 from stormpetrel.stores.downloads import Downloads
+from stormpetrel.stores.egress_proxy import EgressProxy
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.objects import point_gdal_to
 
 log = structlog.get_logger()
 STAGE = "scenes"
+MOST_ATTEMPTS = 3
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class KnownProducts:
@@ -64,6 +72,50 @@ class KnownProducts:
             self._products.pop(event.product_name, None)
 
 
+class Attempts:
+    """Counts, in files, how often a record was begun: one that has ended the process each time is given up."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextmanager
+    def counted(self, record: Record) -> Iterator[None]:
+        """Raises BadProduct where this record was begun `MOST_ATTEMPTS` times and never ended, well or badly."""
+        file = self._folder / f"{record.topic}-{record.partition}-{record.offset}"
+        count = len(file.read_bytes()) if file.exists() else 0
+        if count >= MOST_ATTEMPTS:
+            file.unlink()
+            raise BadProduct(
+                f"describing it has ended the process {count} times: is the memory enough, and the product whole? "
+                "Then: stormpetrel dead replay products.announced"
+            )
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with file.open("ab") as out:
+                out.write(b".")
+        except OSError as error:
+            raise StoreUnavailable(f"imagery.directory cannot be written: {error}") from error
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)  # it ended, and the process lives
+
+
+@contextmanager
+def products_fault() -> Iterator[None]:
+    """What a reader stumbles over is the product's fault (BadProduct), so that it does not stop those behind it. A full
+    disk is not: StoreUnavailable."""
+    try:
+        yield
+    except StormpetrelError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISK_IS_FULL:
+            raise StoreUnavailable(f"imagery.directory takes no more: {error}") from error
+        log.exception("a product broke its reader")
+        raise BadProduct(f"its reader broke: {type(error).__name__}: {error}") from error
+
+
 class SceneWork:
     """Works on one product at a time: describes its scenes, or withdraws them."""
 
@@ -81,6 +133,7 @@ class SceneWork:
         self._rules = Rules(timedelta(hours=settings.pair_within_h), reference_within, area)
         self._producer, self._known_products = producer, known_products
         self._documents, self._downloads = documents, downloads
+        self._attempts = Attempts(settings.directory / "attempts")
         self._broken: set[tuple[str, str]] = set()
         self._earth_model: EarthModel | None = None
 
@@ -89,16 +142,17 @@ class SceneWork:
         rejected: list[Rejected] = []
         for record in records:
             try:
-                event = record.decode(ProductAnnounced, ProductWithdrawn)
-                if isinstance(event, ProductAnnounced):
-                    self._describe_product(event)
-                else:
-                    self._withdraw(event)
+                with self._attempts.counted(record), products_fault():
+                    event = record.decode(ProductAnnounced, ProductWithdrawn)
+                    if isinstance(event, ProductAnnounced):
+                        self._describe_product(event)
+                    else:
+                        self._withdraw(event)
             except StormpetrelError as error:
-                if error.is_temporary:
+                if error.is_temporary or isinstance(error, SetupError):
                     raise
-                SCENES.labels("dead").inc()
                 rejected.append(Rejected(record, str(error)))
+        SCENES.labels("dead").inc(len(rejected))
         return rejected
 
     def _describe_product(self, product: ProductAnnounced) -> None:
@@ -156,8 +210,9 @@ class SceneWork:
         with SCENE_SECONDS.time():
             masks = ExclusionMasks(self._settings.permanent_water, self._settings.slope)
             pictures = picture_folder(self._settings, scene.id)
-            local_scene = self._downloads.localise(scene)
-            described = describe_scene(local_scene, pictures, self._settings.scale_levels, masks, model)
+            with products_fault():
+                local_scene = self._downloads.localise(scene)
+                described = describe_scene(local_scene, pictures, self._settings.scale_levels, masks, model)
             described_at = now()
             for event in patch_events(scene, described, described_at, earth):
                 self._producer.publish(PATCHES_DESCRIBED, scene.id, event)
@@ -205,17 +260,19 @@ def _revisions(scene: Scene) -> dict[str, str]:
 def run(settings: Settings) -> None:
     """Runs the scenes consumer until SIGTERM or SIGINT."""
     set_up_log("scenes")
+    require_gdal()
     readiness = Readiness("the broker")
     serve_probes(settings.imagery.probe_port, readiness, settings.probe_host)
-    point_gdal_to(settings.imagery.s3_endpoint)
     if settings.imagery.earth_model is not None:
         read_earth_manifest(settings.imagery.earth_model)
-    documents = MongoStore(settings.mongo.url, settings.mongo.database)
+    documents = MongoStore.of(settings.mongo)
     known_products = KnownProducts(KafkaTopicReader(settings.kafka))
     producer = KafkaProducer(settings.kafka)
-    work = SceneWork(settings.imagery, producer, known_products, documents, Downloads.of(settings.imagery))
     consumer, offsets = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S), GroupOffsets(settings.kafka, STAGE)
     patience_s = LONGEST_WORK_S + settings.kafka.stalled_after_s  # a scene takes minutes
     LagMonitor(offsets, [PRODUCTS_ANNOUNCED], consumer.assigned, readiness, patience_s).start()
-    BatchConsumer(consumer, producer, STAGE, work, readiness).run([PRODUCTS_ANNOUNCED.name], batch=1, within_s=0.5)
+    with EgressProxy(Gate.of(settings.imagery)) as proxy:
+        point_gdal_to(settings.imagery.s3_endpoint, proxy.url)
+        work = SceneWork(settings.imagery, producer, known_products, documents, Downloads(settings.imagery, proxy))
+        BatchConsumer(consumer, producer, STAGE, work, readiness).run([PRODUCTS_ANNOUNCED.name], batch=1, within_s=0.5)
     known_products.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,13 +14,16 @@ import structlog
 from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.core.ids import ItemKind
+from stormpetrel.core.ports import DocumentStore, VectorWriter
 from stormpetrel.core.settings import CONFIG_DIRECTORY, Imagery, Settings
+from stormpetrel.core.topics import ITEMS_LABELLED, PATCHES_DESCRIBED, POSTS_ENRICHED, PRODUCTS_ANNOUNCED, Topic
 from stormpetrel.fusion import LearnedFusion
 from stormpetrel.imagery.patches import descriptors
 from stormpetrel.imagery.patches.earth_model import read_earth_manifest
 from stormpetrel.learning.annotations.label_catalogue import Catalogue, read_catalogue
 from stormpetrel.learning.training.relevance_model import Prior
 from stormpetrel.models.model_store import model_directory
+from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
@@ -32,8 +35,11 @@ from stormpetrel.posts.vision.clip import ClipModel, read_clip_manifest
 from stormpetrel.posts.vision.concepts import ConceptList, read_concepts
 from stormpetrel.posts.vision.descriptor import DIMENSIONS, VERSION
 from stormpetrel.posts.vision.model import DESCRIPTOR, DescriptorModel, VisualModel
+from stormpetrel.process.metrics import model_in_use
+from stormpetrel.projections import PatchProjection, PostProjection, PredictionProjection, ProductProjection, Projection
 from stormpetrel.search.query_encoder import QueryEncoder
-from stormpetrel.stores.collections import Compression, VectorCollection, patches_collection, posts_collection
+from stormpetrel.stores.collections import VectorCollection, patches_collection, posts_collection
+from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
 
 log = structlog.get_logger()
@@ -65,21 +71,24 @@ def relevance_prior(settings: Settings) -> Prior | None:
 def open_text_encoder(settings: Settings) -> TextEncoder:
     """Raises ModelUnavailable where the configured model is not in the cache."""
     directory = model_directory(settings.models, settings.text_model.name)
-    return TextEncoder(directory, settings.text_model.batch_size, settings.text_model.threads)
+    encoder = TextEncoder(directory, settings.text_model.batch_size, settings.text_model.threads)
+    model_in_use("text", encoder.version)
+    return encoder
 
 
 def open_visual_model(settings: Settings) -> VisualModel:
     """Raises ModelUnavailable where the configured model is CLIP and not in the cache."""
     if settings.visual_model.name == DESCRIPTOR:
-        return DescriptorModel(concept_list())
-    return ClipModel(model_directory(settings.models, settings.visual_model.name))
+        model: VisualModel = DescriptorModel(concept_list())
+    else:
+        model = ClipModel(model_directory(settings.models, settings.visual_model.name))
+    model_in_use("visual", model.version)
+    return model
 
 
 def open_index(settings: Settings) -> QdrantIndex:
     """The vector index; it need not answer yet."""
-    chosen = settings.qdrant.compression
-    compression = Compression(chosen.kind, chosen.rescore, chosen.oversampling, chosen.ef)
-    return QdrantIndex(settings.qdrant.url, settings.qdrant.api_key, settings.qdrant.timeout_s, compression)
+    return QdrantIndex.of(settings.qdrant)
 
 
 def post_embeddings(settings: Settings) -> tuple[EmbeddingSpec, EmbeddingSpec]:
@@ -116,7 +125,9 @@ PATCH_DESCRIPTORS = {
 
 def open_gazetteer(settings: Settings) -> Gazetteer:
     """The gazetteer of the settings; made first, in a process of its own, where it is not there yet."""
-    return Gazetteer(ensure_gazetteer(settings.cache, settings.places.gazetteer))
+    gazetteer = Gazetteer(ensure_gazetteer(settings.cache, settings.places.gazetteer))
+    model_in_use("gazetteer", gazetteer.version)
+    return gazetteer
 
 
 def open_geoparser(settings: Settings, *, learns: bool = False) -> Geoparser:
@@ -125,7 +136,8 @@ def open_geoparser(settings: Settings, *, learns: bool = False) -> Geoparser:
     gazetteer = open_gazetteer(settings)
     tagger = load_tagger(settings.places.tagger or TAGGER, gazetteer)
     recent = RecentPlaces(timedelta(hours=settings.places.recent_h)) if learns else None
-    return Geoparser(gazetteer, PlaceRecogniser(gazetteer, tagger), recent)
+    budget = partial(Budget, settings.places.searched_characters, settings.places.within_s)
+    return Geoparser(gazetteer, PlaceRecogniser(gazetteer, tagger), recent, budget)
 
 
 def patch_embeddings(settings: Settings) -> dict[str, EmbeddingSpec]:
@@ -159,6 +171,24 @@ def patch_collection(settings: Settings) -> VectorCollection:
 def picture_folder(settings: Imagery, scene_id: str) -> Path:
     """Where a scene's pictures lie; its id has characters that no folder should."""
     return settings.directory / "scenes" / hashlib.sha256(scene_id.encode()).hexdigest()[:24]
+
+
+def migrate_stores(settings: Settings, documents: MongoStore, vectors: QdrantIndex) -> None:
+    """Makes the collections and indexes that are missing in both stores; safe to repeat, and by several at once."""
+    documents.migrate()
+    vectors.migrate(post_collection(settings))
+    vectors.migrate(patch_collection(settings))
+
+
+def index_projections(settings: Settings, documents: DocumentStore, vectors: VectorWriter) -> dict[Topic, Projection]:
+    """What becomes of each topic in the stores. Raises ModelUnavailable where a configured model is missing."""
+    posts, patches = post_collection(settings).name, patch_collection(settings).name
+    return {
+        POSTS_ENRICHED: PostProjection(documents, vectors, posts, *post_embeddings(settings)),
+        ITEMS_LABELLED: PredictionProjection(documents),
+        PRODUCTS_ANNOUNCED: ProductProjection(documents),
+        PATCHES_DESCRIBED: PatchProjection(documents, vectors, patches, patch_embeddings(settings)),
+    }
 
 
 class IndexCollections:

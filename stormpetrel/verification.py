@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from stormpetrel.core.events import PostDeleted
 from stormpetrel.core.ports import DocumentReader, VectorScanner
-from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW
-from stormpetrel.log import TopicReader, read_dead_letters
+from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW, Topic
+from stormpetrel.log import DeadLetter, TopicReader, read_dead_letters
 
 TOPICS = (POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED)
 
@@ -44,21 +44,26 @@ class LogState:
 
 
 def log_state(reader: TopicReader) -> LogState:
-    """What the topics say should be in the stores."""
-    written: set[str] = set()
-    enriched: set[str] = set()
+    """What the topics say should be in the stores. A record that is dead-lettered, or that has no key, should not."""
+    letters = {topic: list(read_dead_letters(reader, topic)) for topic in TOPICS}
+    buried = {letter.provenance for found in letters.values() for letter in found}
+    written: dict[Topic, set[str]] = {topic: set() for topic in TOPICS}
     deleted: set[str] = set()
     for topic in TOPICS:
         for record in reader.read(topic):
-            entity = (record.key or b"").decode(errors="replace")
-            # Within a topic the events of a key are in order: the last one holds.
-            (deleted.add if record.header("schema") == PostDeleted.name() else deleted.discard)(entity)
-            written.add(entity)
-            if topic is POSTS_ENRICHED:
-                enriched.add(entity)
-    letters = [letter for topic in TOPICS for letter in read_dead_letters(reader, topic)]
-    dead = {letter.record.key.decode(errors="replace") for letter in letters if letter.record.key}
-    return LogState(written - deleted - (dead - enriched), deleted, dead, len(letters))
+            if record.key and record.provenance not in buried:
+                entity = record.key.decode(errors="replace")
+                # Within a topic the events of a key are in order: the last one holds.
+                (deleted.add if record.header("schema") == PostDeleted.name() else deleted.discard)(entity)
+                written[topic].add(entity)
+    dead = {topic: {_entity(letter) for letter in found if letter.record.key} for topic, found in letters.items()}
+    published = written[POSTS_RAW] | written[POSTS_BACKFILL]
+    expected = (written[POSTS_ENRICHED] | (published - dead[POSTS_ENRICHED])) - deleted
+    return LogState(expected, deleted, set().union(*dead.values()), sum(map(len, letters.values())))
+
+
+def _entity(letter: DeadLetter) -> str:
+    return (letter.record.key or b"").decode(errors="replace")
 
 
 def verify(reader: TopicReader, documents: DocumentReader, index: VectorScanner, collection: str) -> Verification:

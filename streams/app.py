@@ -51,6 +51,8 @@ def build_app(settings: Settings, data: Path) -> Any:
         # A dead worker's partitions move to the others after this long.
         broker_session_timeout=6.0,
         broker_heartbeat_interval=2.0,
+        # A connection that swallows bytes is given up after this long; longer than the session, as Faust asks.
+        broker_request_timeout=10.0,
         broker_commit_interval=0.5,
         # What is read ahead is bounded: records of one poll, and a buffer a topic. Where the buffer is full, Faust
         # pauses the topic's partitions, and resumes them when it has emptied.
@@ -59,7 +61,7 @@ def build_app(settings: Settings, data: Path) -> Any:
         producer_acks=-1,
         producer_linger=0.005,
         producer_compression_type="lz4",
-        producer_request_timeout=60.0,
+        producer_request_timeout=15.0,
         producer_max_request_size=1_000_000,
         stream_buffer_maxsize=settings.worker.batch * 2,
         loghandlers=[],
@@ -78,7 +80,11 @@ def warm_window(enricher: Enricher, reader: TopicReader, capacity: int) -> int:
         if isinstance(event, EnrichedPost) and event.duplicate_of is None:
             originals.append(event)
     for event in sorted(originals, key=lambda event: event.enriched_at):
-        enricher.remember(event)
+        try:
+            enricher.remember(event)
+        except Exception as error:
+            # It was enriched once; that it is no memory now must not keep the worker from starting.
+            log.warning("an original is not remembered", post=event.post.post_id, reason=repr(error))
     return len(enricher.window)
 
 

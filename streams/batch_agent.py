@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from stormpetrel.core.topics import Topic
 from stormpetrel.log import OutgoingRecord, Record
+from stormpetrel.process.metrics import FRESHNESS
 
 log = structlog.get_logger()
+RETRY_S = 1.0
 # Works on a batch and returns what is to be on the log before the batch counts as done.
 Work = Callable[[Sequence[Record]], Awaitable[Sequence[OutgoingRecord]]]
 # Queues a record; what it returns is done when the broker holds the record.
@@ -22,18 +26,44 @@ def record_of(event: Any) -> Record:
     """A Faust event as a record of the log."""
     message = event.message
     headers = {name: value or b"" for name, value in dict(event.headers or {}).items()}
-    return Record(message.topic, message.partition, message.offset, event.key, event.value or b"", headers)
+    return Record(
+        message.topic,
+        message.partition,
+        message.offset,
+        event.key,
+        event.value or b"",
+        headers,
+        round(1000 * message.timestamp),
+    )
 
 
 async def process_batch(events: Sequence[Any], work: Work, send: Send) -> None:
     """Works on a batch, waits until the broker holds every result, and only then acknowledges its events."""
-    results = await work([record_of(event) for event in events])
-    deliveries = [await send(result) for result in results]
+    undelivered = list(await work([record_of(event) for event in events]))
+    while undelivered:
+        deliveries = [await send(result) for result in undelivered]
+        outcomes = await asyncio.gather(*deliveries, return_exceptions=True)
+        failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        if not all(_may_pass(failure) for failure in failures):
+            raise failures[0]
+        undelivered = [
+            result for result, outcome in zip(undelivered, outcomes, strict=True) if isinstance(outcome, BaseException)
+        ]
+        if undelivered:
+            # What was written in spite of the error is there twice, under the same id.
+            log.warning("the broker did not take all results; sending them again", error=repr(failures[0]))
+            await asyncio.sleep(RETRY_S)
     # Only when the broker has acknowledged them all may the offsets move: a crash before this line means that the
     # batch comes again.
-    await asyncio.gather(*deliveries)
     for event in events:
         event.ack()
+    newest = max(event.message.timestamp for event in events)
+    FRESHNESS.labels(events[0].message.topic).set(time.time() - newest)
+
+
+def _may_pass(failure: BaseException) -> bool:
+    """Whether the broker may take the same record a moment later."""
+    return isinstance(failure, KafkaTimeoutError) or (isinstance(failure, KafkaError) and failure.retriable)
 
 
 def sender(app: Any, topics: Sequence[Topic]) -> Send:

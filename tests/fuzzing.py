@@ -23,6 +23,8 @@ from typing import Any
 import uvicorn
 
 from api.app import server_configuration
+from stormpetrel.access.keys import new_key
+from stormpetrel.core.events import SCOPES
 from stormpetrel.local.stack import free_port
 from tests.memory_api import MemoryApi
 
@@ -46,6 +48,13 @@ def served(memory_api: MemoryApi, endless: bool = True) -> Iterator[str]:
     thread.join(10)
 
 
+def operators_key(memory_api: MemoryApi) -> str:
+    """A key that opens everything; from then on nothing is open without one."""
+    key, event = new_key("fuzzer", SCOPES)
+    memory_api.resources.access_resources.view.write([(event.key_id, event)])
+    return key
+
+
 @dataclass(frozen=True)
 class Fuzzed:
     """What came of a run; `output` is schemathesis's own."""
@@ -58,9 +67,11 @@ class Fuzzed:
 
 def fuzz(seed: int, cases: int | None = None, seconds: float | None = None, workers: int = 1) -> Fuzzed:
     """Sends about so many cases, or for so long."""
-    with served(MemoryApi(), endless=False) as address, tempfile.TemporaryDirectory() as directory:
+    memory_api = MemoryApi(access={"rate_per_s": 0})
+    with served(memory_api, endless=False) as address, tempfile.TemporaryDirectory() as directory:
         command: list[Any] = [Path(sys.executable).with_name("schemathesis"), "--config-file", CONFIGURATION, "run"]
         command += [f"{address}/openapi.json", "--seed", seed, "--workers", workers, "--continue-on-failure"]
+        command += ["--header", f"Authorization: Bearer {operators_key(memory_api)}"]
         command += ["--max-examples", -(-cases // OPERATIONS)] if cases else []
         command += ["--max-time", seconds] if seconds else []
         done = subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=directory)

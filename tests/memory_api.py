@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from api.app import create_app
 from api.dependencies import ApiResources, Log, Stores
-from stormpetrel.bootstrap import PATCH_DESCRIPTORS, concept_list
+from stormpetrel.bootstrap import PATCH_DESCRIPTORS, concept_list, open_gazetteer
 from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.events import EnrichedPost, PatchDescribed, Place, Post, ProductAnnounced, SceneDescribed, Vector
 from stormpetrel.core.settings import Settings
@@ -22,6 +23,7 @@ from stormpetrel.log.memory import MemoryLog, MemoryProducer, MemoryTopicReader
 from stormpetrel.posts.text.lexical import document_terms
 from stormpetrel.posts.vision.model import DescriptorModel
 from stormpetrel.projections import PatchProjection, PostProjection, ProductProjection
+from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.place_resolution import PlaceResolution
 from stormpetrel.search.query_encoder import QueryEncoder
 from tests.memory_index import MemoryIndex, PagedDocuments
@@ -50,8 +52,8 @@ class TextModel:
 class MemoryApi:
     """`log`, `documents` and `index` can be made unavailable; `resources` is there once the application has started."""
 
-    def __init__(self, **settings: Any) -> None:
-        self.log, self.documents, self.index = MemoryLog(), PagedDocuments(), MemoryIndex()
+    def __init__(self, log: MemoryLog | None = None, **settings: Any) -> None:
+        self.log, self.documents, self.index = log or MemoryLog(), PagedDocuments(), MemoryIndex()
         self.producer, self.reader = MemoryProducer(self.log), MemoryTopicReader(self.log)
         self.settings = Settings(catalogue={"secret": "push"}, **settings)
         self.resources: ApiResources
@@ -65,7 +67,8 @@ class MemoryApi:
         encoder = QueryEncoder(TextModel(), DescriptorModel(concept_list()), concept_list(), PATCH_DESCRIPTORS)
         log = Log(self.reader, self.producer)
         stores = Stores(self.documents, self.index, names)
-        self.resources = ApiResources(self.settings, log, stores, encoder, PlaceResolution(open_geoparser))
+        places, place_names = PlaceResolution(open_geoparser), PlaceNames(partial(open_gazetteer, self.settings))
+        self.resources = ApiResources(self.settings, log, stores, encoder, places, place_names)
         return self.resources
 
     def _fill(self) -> None:

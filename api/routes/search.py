@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query, Response
 
 from api.dependencies import SearchDependency
 from stormpetrel.core.events import MAX_TEXT, Key
-from stormpetrel.search.answer import SearchAnswer
+from stormpetrel.search.answer import PostPage, SearchAnswer
+from stormpetrel.search.listing_request import ListingRequest
 from stormpetrel.search.place_resolution import PlacesAnswer
 from stormpetrel.search.request import SearchRequest
 
@@ -20,6 +21,12 @@ def search(request: SearchRequest, search: SearchDependency) -> Response:
     """Finds the posts (and patches) that match the request. Each part of it is a modality with a list of its own."""
     # Made and checked by the same model: the framework need not check it once more.
     return Response(search.searcher.answer(request).model_dump_json(), media_type="application/json")
+
+
+@router.get("/posts", tags=["search", "posts"])
+def posts(request: Annotated[ListingRequest, Query()], search: SearchDependency) -> PostPage:
+    """The posts that meet all parameters, the newest first. Pages neither repeat nor skip a post."""
+    return search.searcher.listing(request)
 
 
 @router.get("/posts/{post_id:path}", tags=["search", "posts"])

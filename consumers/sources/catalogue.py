@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import httpx
 import orjson
@@ -26,6 +27,7 @@ from stormpetrel.core.settings import Catalogue, Imagery, Settings
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue import stac_api as stac
 from stormpetrel.imagery.catalogue.product_publisher import ProductEvent, ProductPublisher
+from stormpetrel.imagery.readers.gdal import require_gdal
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
@@ -99,7 +101,7 @@ class CataloguePoller:
         from pystac_client.exceptions import APIError
 
         try:
-            client = Client.open(self.settings.stac_url, headers=self.tokens.headers())
+            client = Client.open(self.settings.stac_url, request_modifier=self._authorise)
             yield from client.search(
                 collections=list(self.settings.stac_collections),
                 bbox=list(self.imagery.area) if self.imagery.area else None,
@@ -137,7 +139,7 @@ class CataloguePoller:
         except cdse.MissingProduct as lost:
             if entry.get("SubscriptionEvent") == "deleted":
                 raise
-            address = f"{self.settings.odata_url}/Products({lost.product_id})"
+            address = f"{self.settings.odata_url}/Products({quote(lost.product_id, safe='')})"
             try:
                 return cdse.product(self._get(address, {"$expand": "Attributes"}), now(), "cdse")
             except MalformedRecord:
@@ -146,8 +148,17 @@ class CataloguePoller:
     def _get(self, address: str, query: dict[str, Any] | None) -> Any:
         return orjson.loads(self._send("GET", address, query).content or b"{}")
 
+    def _authorise(self, request: Any) -> None:
+        request.headers = {**(request.headers or {}), **self._authorization(request.url)}
+
+    def _authorization(self, address: str) -> dict[str, str]:
+        """The token, for the configured catalogues alone: an answer may name any host for its next page."""
+        urls = (self.settings.stac_url, self.settings.odata_url, self.settings.subscriptions_url)
+        own = {urlsplit(url)[:2] for url in urls}  # scheme, host and port
+        return self.tokens.headers() if urlsplit(address)[:2] in own else {}
+
     def _send(self, method: str, address: str, query: dict[str, Any] | None) -> httpx.Response:
-        headers = self.tokens.headers()
+        headers = self._authorization(address)
         try:
             reply = httpx.request(method, address, params=query, headers=headers, timeout=60, follow_redirects=True)
             if reply.status_code == 404:
@@ -178,7 +189,7 @@ class WatchedFolder:
             rounds = rounds + 1 if revision == last else 1
             self._seen[path] = (revision, rounds)
             if rounds == ROUNDS_OF_REST:
-                told = self._publisher.take(path, lambda product: product_at(product, now()), path.name)
+                told = self._publisher.take(path, lambda product: product_at(product, now(), self._folder), path.name)
                 if told is not None:
                     self._told[path] = told.product_name
         for path in self._told.keys() - here:
@@ -197,12 +208,13 @@ def run(settings: Settings, name: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
     catalogue, publisher = settings.catalogue, ProductPublisher(KafkaProducer(settings.kafka), name)
-    documents = MongoStore(settings.mongo.url, settings.mongo.database)
+    documents = MongoStore.of(settings.mongo)
     if name != "folder":
         look = getattr(CataloguePoller(catalogue, settings.imagery, publisher, documents, Tokens(catalogue)), name)
     elif catalogue.folder is None:
         raise SetupError("catalogue.folder is not set: name the folder to watch")
     else:
+        require_gdal()
         look = WatchedFolder(catalogue.folder, publisher).look
     every = min(catalogue.every_s, 1.0) if name == "folder" else catalogue.every_s
     while not told.is_set():

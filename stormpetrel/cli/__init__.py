@@ -26,6 +26,7 @@ def build_app() -> typer.Typer:
         places,
         processes,
         search,
+        stores,
         topics,
         training,
     )
@@ -39,7 +40,7 @@ def build_app() -> typer.Typer:
     )
     _add(app, demo=demo.demo, up=processes.up, down=processes.down, worker=processes.worker, serve=processes.serve)
     _add(app, bench=processes.bench, search=search.search, verify=checks.verify, lag=checks.lag, doctor=checks.doctor)
-    _add(app, pictures=pictures.pictures)
+    _add(app, pictures=pictures.pictures, rebuild=stores.rebuild)
     groups = {
         "consume": _group(
             "Consumers that write in bulk.", index=processes.consume_index, scenes=processes.consume_scenes
@@ -51,7 +52,12 @@ def build_app() -> typer.Typer:
             announce=processes.announce_products,
         ),
         "topics": _group("The topics.", apply=topics.apply, list=topics.list_topics),
-        "dead": _group("Records that could not be processed.", list=topics.list_dead, replay=topics.replay_dead),
+        "dead": _group(
+            "Records that could not be processed.",
+            list=topics.list_dead,
+            replay=topics.replay_dead,
+            purge=topics.purge_dead,
+        ),
         "keys": _group("Who may use the API.", add=keys.add, list=keys.list_keys, revoke=keys.revoke),
         "schemas": _group("The published contract of the topics.", export=topics.export_schemas),
         "model": _group(

@@ -2,39 +2,80 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import typer
 
 from stormpetrel.cli.command import AsJson, load_settings, print_result
-from stormpetrel.core.errors import LostOrDoubled
+from stormpetrel.core.errors import LostOrDoubled, SetupError
+
+if TYPE_CHECKING:
+    from stormpetrel.core.settings import Settings
+    from stormpetrel.log import TopicReader
+    from stormpetrel.replay import Repair
+    from stormpetrel.stores.mongo import MongoStore
+    from stormpetrel.stores.qdrant import QdrantIndex
+    from stormpetrel.verification import Verification
 
 
-def verify(as_json: AsJson = False) -> None:
+def verify(
+    mend: bool = typer.Option(False, "--repair", help="Write again what is missing; needs that no group lags."),
+    as_json: AsJson = False,
+) -> None:
     """Compare the log with both stores by id: exit 3 where a post is lost, doubled or unknown."""
     from dataclasses import asdict
 
     from stormpetrel.bootstrap import open_index, post_collection
-    from stormpetrel.cli.console import ERROR
+    from stormpetrel.cli.console import ERROR, say
     from stormpetrel.log.topic_reader import KafkaTopicReader
     from stormpetrel.stores.mongo import MongoStore
     from stormpetrel.verification import verify as compare
 
     settings = load_settings()
+    reader, collection = KafkaTopicReader(settings.kafka), post_collection(settings).name
+    documents, vectors = MongoStore.of(settings.mongo), open_index(settings)
+    done: dict[str, Any] = {}
     with ERROR.status("reading the log and both stores"):
-        result = compare(
-            KafkaTopicReader(settings.kafka),
-            MongoStore(settings.mongo.url, settings.mongo.database),
-            open_index(settings),
-            post_collection(settings).name,
-        )
+        result = compare(reader, documents, vectors, collection)
+        if mend and not result.whole:
+            done = {"repair": asdict(_repaired(result, settings, reader, documents, vectors, collection))}
+            result = compare(reader, documents, vectors, collection)
+    for action, ids in done.get("repair", {}).items():
+        if ids and not as_json:
+            say(f"{action}: {len(ids):,} posts, among them {', '.join(ids[:3])}")
     text = (
         f"{result.expected:,} posts on the log, {result.documents:,} documents, {result.vectors:,} points; "
         f"{len(result.lost)} lost, {len(result.doubled)} doubled, {len(result.extra)} unknown, "
         f"{result.dead} dead letters"
     )
-    print_result({**asdict(result), "whole": result.whole}, text, as_json)
+    print_result({**asdict(result), "whole": result.whole, **done}, text, as_json)
     if not result.whole:
         examples = ", ".join((result.lost + result.extra + result.doubled)[:5])
         raise LostOrDoubled(f"log and stores differ, at {examples}; is a consumer still at work? (stormpetrel lag)")
+
+
+def _repaired(
+    found: Verification,
+    settings: Settings,
+    reader: TopicReader,
+    documents: MongoStore,
+    vectors: QdrantIndex,
+    collection: str,
+) -> Repair:
+    """Raises SetupError where a group still has records to do: what seems lost may only be late."""
+    from stormpetrel.bootstrap import index_projections, migrate_stores
+    from stormpetrel.core.topics import POSTS_ENRICHED
+    from stormpetrel.log.admin import POST_GROUPS, consumer_lags
+    from stormpetrel.log.producer import KafkaProducer
+    from stormpetrel.replay import repair
+
+    lags = consumer_lags(settings.kafka)
+    if late := {group: lags[group] for group in POST_GROUPS if lags[group]}:
+        groups = ", ".join(f"{group} has {count:,} records" for group, count in late.items())
+        raise SetupError(f"{groups} still to do: what seems lost may only be late; repair when they are done")
+    migrate_stores(settings, documents, vectors)
+    projection = index_projections(settings, documents, vectors)[POSTS_ENRICHED]
+    return repair(found, reader, projection, KafkaProducer(settings.kafka), (documents, vectors), collection)
 
 
 def lag(as_json: AsJson = False) -> None:
@@ -49,8 +90,11 @@ def doctor(
     only: str = typer.Option("all", help="tests: what `make test` needs; all: the demo too."), as_json: AsJson = False
 ) -> None:
     """Say what is missing on this machine, and how to get it: exit 2 where something is."""
+    from stormpetrel.imagery.readers.gdal import require_gdal
     from stormpetrel.local.broker import require_java
 
+    gdal = require_gdal()
     require_java()
     if as_json or only == "all":
-        print_result({"python": True, "java": True, "maven": True}, "Python, Java and Maven are here", as_json)
+        result = {"python": True, "java": True, "maven": True, "gdal": gdal}
+        print_result(result, f"Python, GDAL {gdal}, Java and Maven are here", as_json)

@@ -14,7 +14,7 @@ from stormpetrel.demo.scenes import MUD, WATER
 from stormpetrel.evaluation.labelled_scene import LabelledClass, patch_labels
 
 ROUNDS, LABELS_A_ROUND = 3, 10
-SCALE_LEVEL = 120  # px
+SCALE_LEVEL, COARSE_LEVEL = 120, 480  # px
 ANALYST = "demo"
 
 
@@ -28,6 +28,7 @@ def annotate_demo(client: httpx.Client, posts: Mapping[str, bool], scene_id: str
     scope = {"collection": "patches/demo", "within": {"scene_id": scene_id}}
     start = {"item_id": next(patch_id for patch_id, is_water in patches.items() if is_water)}
     _report("patches of water", _run_rounds(client, scope, "water-bodies", patches, start), len(patches))
+    _limit_to_accepted_cells(client, scope, patches)
     query = f"scene_id={scene_id}&labels=water-bodies&collection=patches/demo"
     say(f"its map: {client.base_url}/v1/maps/png?{query}; the models of posts: {client.base_url}/v1/models")
 
@@ -53,6 +54,28 @@ def _run_rounds(
     report = _post(client, "/v1/validation", {**scope, "labels": [label], "truth": rest})["labels"][label]
     curve: list[dict[str, Any]] = report["curve"]
     return curve
+
+
+def _limit_to_accepted_cells(client: httpx.Client, scope: dict[str, Any], patches: Mapping[str, bool]) -> None:
+    """The cascade by hand: coarse patches are labelled (positive where a finer one inside is), and the next round looks
+    only inside those that the model accepts."""
+    coarse: dict[str, bool] = {}
+    for patch_id, is_water in patches.items():
+        if patch := PatchId.parse(patch_id):
+            parent = str(patch.parent(COARSE_LEVEL))
+            coarse[parent] = coarse.get(parent, False) or is_water
+    annotations = [
+        {"item_id": patch_id, "label": "water-bodies", "sign": "positive" if is_water else "negative"}
+        for patch_id, is_water in coarse.items()
+    ]
+    body = {"collection": scope["collection"], "annotator": ANALYST, "annotations": annotations}
+    _post(client, "/v1/annotations", body)
+    within = {**scope["within"], "inside": f"water-bodies@{COARSE_LEVEL}"}
+    batch = _post(client, "/v1/feedback", {**scope, "label": "water-bodies", "within": within})
+    say(
+        f"with {len(coarse)} patches of {COARSE_LEVEL} px labelled, a round at {SCALE_LEVEL} px is limited to the "
+        f"cells that the model accepts: {batch['saved']:.0%} of {len(patches)} patches need not be looked at"
+    )
 
 
 def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from stormpetrel.core.errors import NotFound, SetupError, StoreUnavailable, Stor
 def search(
     text: str = typer.Argument("", help="What to look for."),
     post_id: str | None = typer.Option(None, help="Look for what is like this post."),
-    near: str | None = typer.Option(None, help="longitude,latitude or longitude,latitude,kilometres"),
+    near: str | None = typer.Option(None, help="longitude,latitude or a name such as Genova, with ,kilometres or not."),
     at: str | None = typer.Option(None, help="A moment, ISO 8601."),
     photo: Path | None = typer.Option(None, exists=True, dir_okay=False, help="Look for photos like this one."),
+    modalities: str = typer.Option("", help="The modalities to search, with commas; visual,concepts compare colours."),
     fusion: str = typer.Option("tensor_min", help="How the rank lists are fused; adaptive_feedback is trained."),
     limit: int = typer.Option(10, min=1, max=100, help="The most hits to show."),
     why: int | None = typer.Option(None, min=1, max=100, metavar="RANK", help="Explain the hit of this rank."),
@@ -35,6 +36,7 @@ def search(
         "time": at,
         "picture": photo and base64.b64encode(photo.read_bytes()).decode(),
         "place": near and _place(near),
+        "modalities": modalities.split(",") if modalities else [],
     }
     query = {"limit": max(limit, why or 0), "fusion": fusion, **{key: part for key, part in example.items() if part}}
     address = f"http://{settings.api.host}:{settings.api.port}/v1/search"
@@ -56,10 +58,27 @@ def search(
         print_response(text or post_id or (photo.name if photo else ""), response)
 
 
-def _place(near: str) -> dict[str, float]:
+def _place(near: str) -> dict[str, float | str]:
+    """A point or a name, and the kilometres around it where they are given.
 
+    >>> _place("8.93,44.41,30")
+    {'longitude': 8.93, 'latitude': 44.41, 'radius_km': 30.0}
+    >>> _place("Springfield, Illinois, 20")
+    {'near': 'Springfield, Illinois', 'radius_km': 20.0}
+    """
+    parts = near.split(",")
+    numbers = [_number(part) for part in parts]
+    if numbers[0] is None:
+        name, radius = (near, None) if numbers[-1] is None else (near.rpartition(",")[0], numbers[-1])
+        return {"near": name.strip(), **({"radius_km": radius} if radius is not None else {})}
+    if not 2 <= len(parts) <= 3 or None in numbers:
+        raise SetupError(f"--near takes longitude,latitude[,kilometres] or a name[,kilometres], not {near!r}")
+    fields = dict(zip(("longitude", "latitude", "radius_km"), numbers, strict=False))
+    return {name: number for name, number in fields.items() if number is not None}
+
+
+def _number(text: str) -> float | None:
     try:
-        longitude, latitude, *radius = (float(part) for part in near.split(","))
-    except ValueError as error:
-        raise SetupError(f"--near takes longitude,latitude[,kilometres], not {near!r}") from error
-    return {"longitude": longitude, "latitude": latitude, **({"radius_km": radius[0]} if radius else {})}
+        return float(text)
+    except ValueError:
+        return None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from stormpetrel.cli.command import AsJson, load_settings, print_result
-from stormpetrel.core.errors import SetupError
+from stormpetrel.core.errors import NotFound, SetupError
 
 if TYPE_CHECKING:
-    from stormpetrel.core.topics import Topic
+    from stormpetrel.dead_letter_queue import DeadLetterQueue
 
 
 def apply(as_json: AsJson = False) -> None:
@@ -41,70 +42,46 @@ def list_topics(as_json: AsJson = False) -> None:
 
 
 def list_dead(
-    topic: str = typer.Argument("posts.raw", help="The topic whose dead letters to list."), as_json: AsJson = False
+    topic: str = typer.Argument("posts.raw", help="The topic whose dead letters to list."),
+    limit: int = typer.Option(100, min=1, help="The most letters to list, the newest first."),
+    as_json: AsJson = False,
 ) -> None:
     """List dead letters with their reasons."""
-    from stormpetrel.log import read_dead_letters
-    from stormpetrel.log.topic_reader import KafkaTopicReader
-
-    letters = [
-        {
-            "partition": letter.record.partition,
-            "offset": letter.record.offset,
-            "stage": letter.stage,
-            "provenance": letter.provenance,
-            "reason": letter.reason,
-            "raw": letter.record.value.decode(errors="replace"),
-        }
-        for letter in read_dead_letters(KafkaTopicReader(load_settings().kafka), _live_topic(topic))
-    ]
+    letters = _dead_letter_queue(topic).newest(topic, limit)
     lines = ["{partition}/{offset}  {stage}  {provenance}: {reason}".format_map(letter) for letter in letters]
     print_result(letters, "\n".join([*lines, f"{len(letters)} dead letters of {topic}"]), as_json)
 
 
 def replay_dead(
-    topic: str = typer.Argument(help="The topic whose dead letters go through again."), as_json: AsJson = False
+    topic: str = typer.Argument(help="The topic whose dead letters go through again."),
+    purge: bool = typer.Option(False, help="Delete the letters that were sent."),
+    as_json: AsJson = False,
 ) -> None:
     """Send dead letters through again, once their cause is mended."""
-    from consumers.sources.post_publisher import PostPublisher
-    from consumers.sources.product_files import notice
-    from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_RAW, PRODUCTS_ANNOUNCED
-    from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
-    from stormpetrel.log import read_dead_letters
-    from stormpetrel.log.producer import KafkaProducer
-    from stormpetrel.log.topic_reader import KafkaTopicReader
-
-    kafka, live_topic = load_settings().kafka, _live_topic(topic)
-    producer = KafkaProducer(kafka)
-    post_publisher = PostPublisher(producer, "dead letters", live_topic)
-    product_publisher = ProductPublisher(producer, "dead letters")
-    count = cut = 0
-    for letter in read_dead_letters(KafkaTopicReader(kafka), live_topic):
-        if letter.is_cut:
-            cut += 1
-            continue
-        if live_topic in (POSTS_RAW, POSTS_BACKFILL) and letter.stage.startswith("source"):
-            # A network's own form: through the normaliser once more.
-            post_publisher.take(letter.record.value, letter.provenance)
-        elif topic == PRODUCTS_ANNOUNCED.name and letter.stage.startswith("source"):
-            product_publisher.take(letter.record.value, notice, letter.provenance)
-        else:
-            producer.send(letter.revived(live_topic))
-        count += 1
-    producer.flush()
+    count, cut = _dead_letter_queue(topic).replay(topic, purge)
     text = f"{count} dead letters of {topic} sent again; what fails again is dead-lettered again with its reason"
     text += f"\n{cut} were too large to be kept whole: send smaller ones from where they came from" if cut else ""
     print_result({"topic": topic, "replayed": count, "cut": cut}, text, as_json)
 
 
-def _live_topic(name: str) -> Topic:
-    """Raises SetupError where there is no such topic."""
-    from stormpetrel.core.topics import LIVE_TOPICS
+def purge_dead(
+    topic: str = typer.Argument(help="The topic whose dead letters are deleted."),
+    before: datetime | None = typer.Option(None, help="Only those older than this moment (UTC)."),
+    as_json: AsJson = False,
+) -> None:
+    """Delete dead letters for good."""
+    count = _dead_letter_queue(topic).purge(topic, before)
+    print_result({"topic": topic, "purged": count}, f"{count} dead letters of {topic} deleted", as_json)
 
-    topics = {topic.name: topic for topic in LIVE_TOPICS}
-    if name not in topics:
-        raise SetupError(f"no topic is called {name!r}; there are: {', '.join(topics)}")
-    return topics[name]
+
+def _dead_letter_queue(topic: str) -> DeadLetterQueue:
+    from stormpetrel.dead_letter_queue import DeadLetterQueue, topic_named
+
+    try:
+        topic_named(topic)
+    except NotFound as error:
+        raise SetupError(str(error)) from error
+    return DeadLetterQueue.on_broker(load_settings().kafka)
 
 
 def export_schemas(

@@ -5,14 +5,11 @@ Cells are H3 indexes in hexadecimal (h3geo.org). Distances are kilometres on a s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import h3
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 RESOLUTIONS = (7, 5, 3)  # edges of about 1.4, 9.9 and 69 km
-RINGS = ((7, 2), (5, 1), (5, 3), (3, 2))  # (resolution, cells outwards); each costs a query
 EARTH_RADIUS_KM = 6371.0088
 
 
@@ -23,12 +20,6 @@ def cells(longitude: float, latitude: float) -> dict[int, str]:
     '851f9b0bfffffff'
     """
     return {resolution: h3.latlng_to_cell(latitude, longitude, resolution) for resolution in RESOLUTIONS}
-
-
-def rings(longitude: float, latitude: float) -> Iterator[tuple[int, list[str]]]:
-    """Growing disks of cells around a point, as (resolution, cells): about 7, 25, 60 and 300 km."""
-    for resolution, k in RINGS:
-        yield resolution, sorted(h3.grid_disk(h3.latlng_to_cell(latitude, longitude, resolution), k))
 
 
 def distance_km(longitude: float, latitude: float, longitudes: ArrayLike, latitudes: ArrayLike) -> NDArray[np.float64]:

@@ -61,14 +61,16 @@ class Point:
 @dataclass(frozen=True)
 class Filter:
     """All parts must hold. Ranges are inclusive; a box is (west, south, east, north) in degrees, `polygon`
-    a closed ring of (longitude, latitude), `circle` (longitude, latitude, kilometres)."""
+    a closed ring of (longitude, latitude), a circle (longitude, latitude, kilometres). Of a point with several places
+    one of those in `place_field` must lie inside."""
 
     any_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
     none_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     boxes: Sequence[tuple[float, float, float, float]] = ()
     polygon: Sequence[tuple[float, float]] | None = None
-    circle: tuple[float, float, float] | None = None
+    circles: Sequence[tuple[float, float, float]] = ()
+    place_field: Literal["location", "towns"] = "location"
 
 
 @dataclass(frozen=True)

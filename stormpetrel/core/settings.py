@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
@@ -31,15 +31,24 @@ class Kafka(Section):
     bootstrap: str = "127.0.0.1:9092"
     replication_factor: int = Field(1, ge=1)
     min_insync_replicas: int = Field(1, ge=1)
-    topics: dict[str, TopicSettings] = Field({})
+    topics: dict[str, TopicSettings] = Field(default_factory=dict)
     group_prefix: str = "stormpetrel"
     stalled_after_s: float = Field(120, gt=0)
     security: KafkaSecurity = KafkaSecurity()
 
 
 class Mongo(Section):
+    """The document store. With `tls` its certificate is checked against `ca_file`, or the system's. `write_concern` is
+    how many members must hold a write, or "majority"."""
+
     url: str = "mongodb://127.0.0.1:27017"
     database: str = "stormpetrel"
+    user: str | None = None
+    password: SecretStr | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    write_concern: Annotated[int, Field(ge=1)] | Literal["majority"] = "majority"
+    timeout_s: float = Field(30, gt=0, le=600)
 
 
 class Compressed(Section):
@@ -52,11 +61,20 @@ class Compressed(Section):
 
 
 class Qdrant(Section):
+    """The vector index. The certificate of an `https` URL is checked against `ca_file`, or the system's. `shards`,
+    `replication_factor`, `write_consistency` and `on_disk` hold for collections that are made from then on; none means
+    the server's own."""
+
     url: str = "http://127.0.0.1:6333"
-    api_key: str | None = None
+    api_key: SecretStr | None = None
+    ca_file: Path | None = None
     collection_prefix: str = ""
-    timeout_s: float = Field(30, gt=0)
+    timeout_s: float = Field(30, gt=0, le=600)
     compression: Compressed = Compressed()
+    shards: int | None = Field(None, ge=1)
+    replication_factor: int | None = Field(None, ge=1)
+    write_consistency: int | None = Field(None, ge=1)
+    on_disk: bool = False
 
 
 class VisualModel(Section):
@@ -104,16 +122,20 @@ class X(Section):
 
 class Places(Section):
     """How names of places are found and resolved. `gazetteer` is a folder with a dump of GeoNames, beside the installed
-    one; `tagger` a spaCy pipeline of your own; `recent_h` how long the posts before speak for those after."""
+    one; `tagger` a spaCy pipeline of your own; `recent_h` how long the posts before speak for those after;
+    `searched_characters` and `within_s` what the places of one post may cost."""
 
     gazetteer: Path | None = None
     tagger: Path | None = None
     recent_h: float = Field(24.0, gt=0)
+    searched_characters: int = Field(5000, ge=1, le=20_000)
+    within_s: float = Field(1.0, gt=0)
 
 
 class Imagery(Section):
     """Which Sentinel products are worked on, and how. `area` is west, south, east, north in degrees; none: everywhere.
-    `earth_model` is the folder of a model whose embedding every patch gets too."""
+    `earth_model` is the folder of a model whose embedding every patch gets too. Products are read from `allowed_hosts`
+    and `private_hosts` alone (host or host:port), and `token` is sent to `token_host` alone."""
 
     area: tuple[float, float, float, float] | None = None
     most_cloud: float = Field(80.0, ge=0, le=100)
@@ -125,7 +147,17 @@ class Imagery(Section):
     slope: Path | None = None
     earth_model: Path | None = None
     largest_download_gb: float = Field(12.0, gt=0)
-    token: str | None = None
+    allowed_hosts: tuple[str, ...] = (
+        "*.dataspace.copernicus.eu",
+        "sentinel-cogs.s3.us-west-2.amazonaws.com",
+        "sentinel2l2a01.blob.core.windows.net",
+        "sentinel1euwest.blob.core.windows.net",
+        "sentinel1euwestrtc.blob.core.windows.net",
+    )
+    private_hosts: tuple[str, ...] = ()
+    roots: tuple[Path, ...] = ()
+    token: SecretStr | None = None
+    token_host: str = "download.dataspace.copernicus.eu"
     s3_endpoint: str | None = "https://eodata.dataspace.copernicus.eu"
     probe_port: int = Field(6069, ge=0)
 

@@ -4,11 +4,12 @@ and Social Media Retrieval", Eq. 1 and steps 3 to 5), for any number of modaliti
 The paper puts M lists into a binary tensor with one cell for each item, at its ranks, and merges the tensor's 2-D
 surfaces. It leaves the position function and the merge open; our reading:
 
-- ranks are 1-based, 0 means absent; each list holds an item once; empty lists are dropped;
+- ranks are 1-based, 0 means absent; each list holds an item once; empty lists are dropped; equal items of a list
+  share the rank of the last of them (`RankList.ranks`);
 - surface (i, k), i < k, holds the items that are in both lists; surface (i, i) is list i itself;
 - a cell at ranks (a, b) of a surface has the position a + b (`sum`) or the larger of the two (`max`);
 - merge `min`: items are ordered by (in no pair?, smallest position over the pairs, more lists first, sum of
-  ranks, best rank, id);
+  ranks, best rank, nearness in time or space where the lists know it, id);
 - merge `interleave`: each surface is a ranking by position (ties as in `min`); the first of all surfaces come
   first, then the second of all, and so on; within one round the order is that of `min`;
 - merge `rrf`: the places on the surfaces are summed by reciprocal rank, 1 / (60 + place);
@@ -32,7 +33,7 @@ from numpy.typing import NDArray
 
 from stormpetrel.core.errors import BadQuery
 from stormpetrel.fusion.baselines.sums import RRF_K
-from stormpetrel.fusion.rank_list import FusedItem, RankList
+from stormpetrel.fusion.rank_list import UNKNOWN, FusedItem, Nearness, RankList, nearness_of
 
 Position = Literal["sum", "max"]
 Merge = Literal["min", "interleave", "rrf"]
@@ -76,7 +77,13 @@ def fuse_explained(
         key=lambda ranked: ranked.modality,
     )
     names = [ranked.modality for ranked in present]
-    surfaces = Surfaces.of([ranked.items for ranked in present], "sum", [weight_of.get(name, 1.0) for name in names])
+    surfaces = Surfaces.of(
+        [ranked.items for ranked in present],
+        "sum",
+        [weight_of.get(name, 1.0) for name in names],
+        [tuple(ranked.ranks.values()) for ranked in present],
+        nearness_of(present),
+    )
     ranks, best_pairs, smallest = surfaces.ranks.tolist(), surfaces.best_pair.tolist(), surfaces.smallest.tolist()
     pairs = [(names[first], names[second]) for first, second in surfaces.pairs]
     return [
@@ -110,6 +117,7 @@ class Surfaces:
     """
 
     ids: list[Any]
+    nearness: Mapping[Any, Nearness]
     ranks: NDArray[np.int64]
     weighted: NDArray[np.float64]
     weights: NDArray[np.float64]
@@ -119,8 +127,16 @@ class Surfaces:
     best_pair: NDArray[np.int64]
 
     @classmethod
-    def of(cls, lists: Sequence[Sequence[Hashable]], position: Position, weights: Sequence[float] | None) -> Surfaces:
-        """An item that a list holds twice counts at its first rank. Raises BadQuery as `tensor_fuse` does."""
+    def of(
+        cls,
+        lists: Sequence[Sequence[Hashable]],
+        position: Position,
+        weights: Sequence[float] | None,
+        ranks_of: Sequence[Sequence[int]] | None = None,
+        nearness: Mapping[Any, Nearness] | None = None,
+    ) -> Surfaces:
+        """`ranks_of` are the ranks of each list's items, 1, 2, 3, ... where none are given; an item that a list holds
+        twice counts at its first rank. Raises BadQuery as `tensor_fuse` does."""
         if position not in POSITIONS:
             raise BadQuery("position", f"there is no {position!r}", f"Give one of {', '.join(POSITIONS)}")
         all_weights = _weight_array(weights, len(lists))
@@ -130,7 +146,7 @@ class Surfaces:
         ids = list(row_of)
         ranks = np.zeros((len(kept), len(ids)), dtype=np.int64)
         for column, rows in enumerate(columns):
-            ranks[column, rows] = np.arange(1, len(rows) + 1)
+            ranks[column, rows] = ranks_of[kept[column]] if ranks_of else np.arange(1, len(rows) + 1)
         list_weights = all_weights[kept]
         weighted = np.where(ranks > 0, ranks / list_weights[:, None], np.inf)
         pairs = list(combinations(range(len(kept)), 2))
@@ -140,7 +156,7 @@ class Surfaces:
         for number, position_on_pair in enumerate(positions):
             closer = position_on_pair < smallest
             smallest[closer], best_pair[closer] = position_on_pair[closer], number
-        return cls(ids, ranks.T, weighted.T, list_weights, pairs, positions, smallest, best_pair)
+        return cls(ids, nearness or {}, ranks.T, weighted.T, list_weights, pairs, positions, smallest, best_pair)
 
     def order(self, merge: Merge) -> list[int]:
         """The rows in fused order. Raises BadQuery for an unknown merge."""
@@ -165,7 +181,7 @@ class Surfaces:
         keys = (self.weighted.min(axis=1), finite.sum(axis=1), -present.sum(axis=1), self.smallest)
         order = np.lexsort(keys)
         same = np.all([key[order[1:]] == key[order[:-1]] for key in keys], axis=0)
-        return _ties_by_id(order, same, self.ids)
+        return _ordered_ties(order, same, self.ids, self.nearness)
 
     def _rankings(self, place: NDArray[np.int64]) -> Iterable[tuple[NDArray[np.int64], float]]:
         """Each surface as a ranking of rows with its weight: the pairs by position, then the lists themselves."""
@@ -174,7 +190,7 @@ class Surfaces:
             yield rows[np.lexsort((place[rows], position[rows]))], float(self.weights[i] + self.weights[k]) / 2
         for column, weight in enumerate(self.weights):
             rows = np.flatnonzero(self.ranks[:, column])
-            yield rows[np.argsort(self.ranks[rows, column])], float(weight)
+            yield rows[np.lexsort((place[rows], self.ranks[rows, column]))], float(weight)
 
     def _first_round(self, place: NDArray[np.int64]) -> NDArray[np.float64]:
         rounds = np.full(len(self.ids), np.inf)
@@ -190,8 +206,11 @@ class Surfaces:
         return np.round(scores, 12)
 
 
-def _ties_by_id(order: NDArray[np.int64], same: NDArray[np.bool_], ids: Sequence[Any]) -> list[int]:
-    """`order` with each run of equal keys sorted by id; `same[n]` is true where n and n + 1 have equal keys."""
+def _ordered_ties(
+    order: NDArray[np.int64], same: NDArray[np.bool_], ids: Sequence[Any], nearness: Mapping[Any, Nearness]
+) -> list[int]:
+    """`order` with each run of equal keys sorted by nearness, then by id; `same[n]` is true where n and n + 1 have
+    equal keys."""
     rows: list[int] = order.tolist()
     edges = np.flatnonzero(np.diff(np.concatenate(([False], same, [False])).astype(np.int8)))
     for start, end in edges.reshape(-1, 2).tolist():
@@ -200,5 +219,7 @@ def _ties_by_id(order: NDArray[np.int64], same: NDArray[np.bool_], ids: Sequence
             tied.sort(key=ids.__getitem__)
         except TypeError:  # ids of several types: by the type's name, then by how they are written
             tied.sort(key=lambda row: (type(ids[row]).__name__, repr(ids[row])))
+        if nearness:
+            tied.sort(key=lambda row: nearness.get(ids[row], UNKNOWN))
         rows[start : end + 1] = tied
     return rows

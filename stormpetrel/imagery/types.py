@@ -26,7 +26,7 @@ Mask = NDArray[np.bool_]
 class Scene:
     """One radar and one optical image of a footprint (degrees), or one of them; with their reference images.
 
-    `replaces` are ids of scenes of one image alone that lose this footprint to it.
+    `replaces` are ids of scenes of one image alone that lose this footprint to it; `problems` say what was left out.
     """
 
     radar: ProductAnnounced | None
@@ -35,6 +35,7 @@ class Scene:
     radar_reference: ProductAnnounced | None = None
     optical_reference: ProductAnnounced | None = None
     replaces: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
     @property
     def products(self) -> list[ProductAnnounced]:

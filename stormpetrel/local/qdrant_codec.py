@@ -28,6 +28,14 @@ class MissingCollection(BadRequest):
     """There is no such collection."""
 
 
+class ExistingCollection(BadRequest):
+    """There is such a collection already."""
+
+
+class FailedCollection(Exception):
+    """The engine cannot read this collection, or has panicked at work on it; the others are well."""
+
+
 def require_fields(body: Json, allowed: str, name: str) -> None:
     """Raises BadRequest where the body has other fields than the allowed ones (with spaces between them)."""
     unknown = sorted(key for key, value in body.items() if value is not None and key not in allowed.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -30,17 +31,34 @@ def server_parts(settings: Settings) -> list[Part]:
     vectors = this_python("local", "vectors", "--directory", str(data / "vectors"), "--port", str(local.qdrant_port))
     return [
         Part("kafka", broker, lambda: broker_answers(settings.local_kafka), patience_s=90),
-        Part("mongo", _document_server(data, local.mongo_port), lambda: answers(local.mongo_port)),
+        Part(
+            "mongo",
+            _document_server(data, local.mongo_port, settings.mongo.database),
+            lambda: answers(local.mongo_port),
+        ),
         Part("qdrant", vectors, lambda: answers(local.qdrant_port)),
     ]
 
 
-def _document_server(data: Path, port: int) -> list[str]:
+def documents_folder(data: Path, database: str) -> Path:
+    """The folder with a file for each database: in one file they would see each other's collections. The one file of
+    earlier releases becomes the file of this database."""
+    folder = data / "documents"
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                (data / f"documents.db{suffix}").rename(folder / f"{database}.db{suffix}")
+    return folder
+
+
+def _document_server(data: Path, port: int, database: str) -> list[str]:
     program = Path(sys.executable).with_name("nx-27017")
     if not program.exists():
         raise SetupError("the local document store is not installed: pip install 'stormpetrel[local]'")
     log_file, pid_file = data / "logs/mongo.log", data / "mongo.pid"
-    arguments = {"--db": data / "documents.db", "-p": port, "--log-file": log_file, "--pid-file": pid_file}
+    folder = documents_folder(data, database)
+    arguments = {"--data-dir": folder, "-p": port, "--log-file": log_file, "--pid-file": pid_file}
     return [str(program), *(str(part) for pair in arguments.items() for part in pair)]
 
 
@@ -49,6 +67,7 @@ def local_addresses(settings: Settings) -> dict[str, str]:
     local = settings.local
     return {
         "STORMPETREL_KAFKA__BOOTSTRAP": f"127.0.0.1:{local.kafka_port}",
+        "STORMPETREL_KAFKA__SECURITY__PROTOCOL": "PLAINTEXT",  # the local broker asks for nothing
         "STORMPETREL_MONGO__URL": f"mongodb://127.0.0.1:{local.mongo_port}",
         "STORMPETREL_QDRANT__URL": f"http://127.0.0.1:{local.qdrant_port}",
         "STORMPETREL_CACHE": str(settings.cache.resolve()),

@@ -106,13 +106,19 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         self._write_state()
 
     def restart_dead(self) -> list[str]:
-        """Restarts the parts that have died since the last call, and returns their names."""
-        dead = [part for part in self.parts if self.processes[part.name].poll() is not None]
-        for part in dead:
+        """Restarts the parts that have died since the last call, and returns their names. A part that lacks something
+        on this machine (the exit code of SetupError) would end again at once: it stays down, with its reason."""
+        restarted = []
+        for part in [part for part in self.parts if self.processes[part.name].poll() is not None]:
             code = self.processes[part.name].returncode
+            if code == SetupError.exit_code:
+                self.say(f"{part.name} cannot run here and stays down:\n{self.log_end(part.name)}")
+                self.parts.remove(part)
+                continue
             self.say(f"{part.name} ended with code {code}; starting it again (log: {self.log_file(part.name)})")
             self._spawn(part)
-        return [part.name for part in dead]
+            restarted.append(part.name)
+        return restarted
 
     def stop(self) -> None:
         """Stops all parts, the last started first: SIGTERM, then SIGKILL after 10 s."""

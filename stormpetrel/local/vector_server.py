@@ -17,7 +17,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from stormpetrel.local.qdrant_codec import BadRequest, Json, MissingCollection, require_fields
+from stormpetrel.local.qdrant_codec import (
+    BadRequest,
+    ExistingCollection,
+    FailedCollection,
+    Json,
+    MissingCollection,
+    require_fields,
+)
 from stormpetrel.local.vector_engine import Engine, Shard
 from stormpetrel.local.vector_optimiser import Optimiser
 
@@ -31,6 +38,7 @@ ENGINE_DEFAULTS = {
         "flush_interval_sec": 5,
     },
 }
+STATUS: dict[type[Exception], int] = {MissingCollection: 404, ExistingCollection: 409, FailedCollection: 503}
 COMPLETED = {"operation_id": 0, "status": "completed"}
 
 
@@ -69,6 +77,7 @@ def _describe(shard: Shard, _: Json) -> Json:
 
 
 def _create(engine: Engine, name: str, body: Json) -> bool:
+    require_fields(body, "vectors sparse_vectors", "a collection")
     engine.create(name, {key: body[key] for key in ("vectors", "sparse_vectors") if body.get(key)})
     return True
 
@@ -89,8 +98,8 @@ SHARD_ROUTES: tuple[tuple[str, str, Callable[[Shard, Json], Any]], ...] = (
 # Method, the path below all collections, and what is done with the engine and a collection's name.
 Operation = Callable[[Engine, str, Json], Any]
 ENGINE_ROUTES: tuple[tuple[str, str, Operation], ...] = (
-    ("GET", "", lambda engine, _, __: {"collections": [{"name": name} for name in engine.shards]}),
-    ("GET", "/{name}/exists", lambda engine, name, _: {"exists": name in engine.shards}),
+    ("GET", "", lambda engine, _, __: {"collections": [{"name": name} for name in engine.collections]}),
+    ("GET", "/{name}/exists", lambda engine, name, _: {"exists": name in engine.collections}),
     ("PUT", "/{name}", _create),
     ("DELETE", "/{name}", lambda engine, name, _: engine.drop(name)),
 )
@@ -103,7 +112,7 @@ def _reply(result: Any, started: float, status: int = 200) -> Response:
 
 
 def _on_shard(operation: Callable[[Shard, Json], Any]) -> Operation:
-    return lambda engine, name, body: operation(engine.shard(name), body)
+    return lambda engine, name, body: engine.work(name, operation, body)
 
 
 def _endpoint(engine: Engine, operation: Operation) -> Callable[[Request], Any]:
@@ -113,12 +122,16 @@ def _endpoint(engine: Engine, operation: Operation) -> Callable[[Request], Any]:
         try:
             body = orjson.loads(raw) if raw else {}
             result = await run_in_threadpool(operation, engine, request.path_params.get("name", ""), body)
-        except MissingCollection as error:
-            return _reply(str(error), started, 404)
-        except (BadRequest, KeyError, TypeError, ValueError) as error:
+        except (MissingCollection, ExistingCollection, FailedCollection) as error:
+            return _reply(str(error), started, STATUS[type(error)])
+        except (BadRequest, KeyError, TypeError, ValueError, OverflowError) as error:
             return _reply(f"Wrong input: {error!r}", started, 400)
-        except Exception as error:  # the engine's own errors are plain Exceptions
-            return _reply(f"Service error: {error}", started, 500)
+        except Exception as error:
+            # The engine's own errors are plain Exceptions: of the request, or of the service.
+            of_service = type(error) is not Exception or str(error).startswith("Service")
+            return _reply(
+                f"{'Service error' if of_service else 'Wrong input'}: {error}", started, 500 if of_service else 400
+            )
         return _reply(result, started)
 
     return answer
@@ -130,7 +143,13 @@ def application(directory: Path) -> Starlette:
     engine = Engine(directory, optimiser)
     operations = [*ENGINE_ROUTES, *((way, f"/{{name}}{path}", _on_shard(do)) for way, path, do in SHARD_ROUTES)]
     routes = [Route(f"/collections{path}", _endpoint(engine, do), methods=[way]) for way, path, do in operations]
-    ready = Route("/readyz", lambda _: Response("all shards are ready"), methods=["GET"])
+
+    def readiness(_: Request) -> Response:
+        if engine.failed:
+            return Response(f"some shards are not ready: {', '.join(engine.failed)}", 503)
+        return Response("all shards are ready")
+
+    ready = Route("/readyz", readiness, methods=["GET"])
     app = Starlette(routes=[*routes, ready])
     app.state.engine, app.state.optimiser = engine, optimiser
     return app

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from stormpetrel.core.errors import SetupError, StoreUnavailable
@@ -89,6 +89,18 @@ def _apply_configuration(admin: AdminClient, topic: Topic) -> str:
         resource.add_incremental_config(ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET))
     admin.incremental_alter_configs([resource])[resource].result(TIMEOUT_S)
     return "changed"
+
+
+def group_members(kafka: Kafka, group: str) -> int:
+    """How many members a group (named without the prefix) has now. Raises StoreUnavailable."""
+    name = f"{kafka.group_prefix}-{group}"
+    try:
+        described = AdminClient(client_configuration(kafka)).describe_consumer_groups([name])[name].result(TIMEOUT_S)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+            return 0
+        raise StoreUnavailable(f"the members of {name} are not known: {error.args[0].str()}") from error
+    return len(described.members)
 
 
 POST_GROUPS = ("worker", "index")  # what posts go through

@@ -23,7 +23,10 @@ def client_configuration(kafka: Kafka, **more: Any) -> dict[str, Any]:
     """
     properties = {name.replace("_", "."): value for name, value in more.items()}
     security = _security_properties(_checked(kafka.security))
-    return {"bootstrap.servers": kafka.bootstrap, "error_cb": _ignore, "log_level": 2, **security, **properties}
+    # A connection that swallows bytes is given up after 10 s; librdkafka waits for 60.
+    patience = {"socket.timeout.ms": 10_000, "socket.keepalive.enable": True}
+    fixed = {"bootstrap.servers": kafka.bootstrap, "error_cb": _ignore, "log_level": 2}
+    return {**fixed, **patience, **security, **properties}
 
 
 def _checked(security: KafkaSecurity) -> KafkaSecurity:

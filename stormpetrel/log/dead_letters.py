@@ -14,6 +14,7 @@ from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.topics import Topic, dead_letter_name
 from stormpetrel.log.record import OutgoingRecord, Record
 from stormpetrel.log.topic_reader import TopicReader
+from stormpetrel.process.metrics import DEAD_LETTERS
 
 LONGEST_REASON = 4000  # bytes
 LONGEST_VALUE = 500_000  # bytes of a record that a dead letter keeps; with all else it stays under LARGEST_RECORD
@@ -59,11 +60,14 @@ def dead_letter_of(record: Record, reason: str, stage: str, provenance: str | No
         name[:LONGEST_HEADER]: value[:LONGEST_HEADER] for name, value in islice(record.headers.items(), MOST_HEADERS)
     }
     key = record.key if record.key is None else record.key[:LONGEST_KEY]
+    DEAD_LETTERS.labels(record.topic, stage).inc()
     return OutgoingRecord(dead_letter_name(record.topic), key, record.value[:LONGEST_VALUE], {**kept, **headers})
 
 
-def read_dead_letters(reader: TopicReader, topic: Topic) -> Iterator[DeadLetter]:
-    """The dead letters of a topic, by partition and offset. Raises StoreUnavailable."""
-    for record in reader.read(topic.dead()):
+def read_dead_letters(reader: TopicReader, topic: Topic, tail: int | None = None) -> Iterator[DeadLetter]:
+    """The dead letters of a topic (of each partition the last `tail`, if given), by partition and offset.
+
+    Raises StoreUnavailable."""
+    for record in reader.read(topic.dead(), tail):
         reason, stage, provenance = (record.header(name) or "" for name in HEADERS)
         yield DeadLetter(record, reason, stage, provenance)

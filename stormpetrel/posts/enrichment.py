@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadPicture
 from stormpetrel.core.events import ConceptScore, EnrichedPost, Post, Relevance, Vector
+from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.places.tagger.recogniser import Mention
 from stormpetrel.posts.text.clean import clean
@@ -26,9 +27,9 @@ from stormpetrel.posts.text.language import detect
 from stormpetrel.posts.text.lexical import document_terms
 from stormpetrel.posts.vision.model import VisualModel
 from stormpetrel.posts.vision.pictures import Picture
+from stormpetrel.process.metrics import POSTS_LIMITED
 
 log = structlog.get_logger()
-MOST_MENTIONS = 50  # of places in a post; whoever names more lists places, and says nothing of any one
 
 
 class Encoder(Protocol):
@@ -108,41 +109,44 @@ class Enricher:
         try:
             texts = [clean(post.text) for post in posts]
             languages = [detect(text, post.declared_language) for text, post in zip(texts, posts, strict=True)]
-            mentions = self._geoparser.mentions([post.text for post in posts], [code for code, _ in languages])
+            budgets = [self._geoparser.budget() for _ in posts]
+            mentions = self._geoparser.mentions([post.text for post in posts], [code for code, _ in languages], budgets)
         except Exception as error:
             if len(posts) == 1:
                 return [EnrichmentFailure(f"{type(error).__name__}: {error}")]
             log.warning("place names are recognised post by post", reason=str(error))
             return [result for post in posts for result in self._enrich_texts([post])]
-        return list(map(self._enrich_text, posts, texts, languages, mentions))
+        return list(map(self._enrich_text, posts, texts, languages, mentions, budgets))
 
     def _enrich_text(
-        self, post: Post, text: str, detected: tuple[str, float], mentions: list[Mention]
+        self, post: Post, text: str, detected: tuple[str, float], mentions: list[Mention], budget: Budget
     ) -> EnrichedPost | EnrichmentFailure:
         language, probability = detected
         try:
             places, unresolved = self._geoparser.resolve(
-                post.text, mentions[:MOST_MENTIONS], post.native_place, post.author_place, language
+                post.text, mentions, post.native_place, post.author_place, language, budget
             )
             terms = document_terms(text, language)
             duplicate = self._near_duplicate(post)
             if duplicate is None:
                 self._geoparser.note(post.created_at, places)
+            for limit in budget.cuts:
+                POSTS_LIMITED.labels(limit).inc()
+            return EnrichedPost(
+                post=post,
+                clean_text=text,
+                language=language,
+                language_confidence=probability,
+                duplicate_of=duplicate.original_id if duplicate else None,
+                similarity=duplicate.similarity if duplicate else None,
+                places=places,
+                unresolved_names=unresolved,
+                limits=tuple(budget.cuts.values()),
+                terms=None if duplicate else terms,
+                enriched_at=self._clock(),
+            )
         except Exception as error:
             return EnrichmentFailure(f"{type(error).__name__}: {error}")
-        return EnrichedPost(
-            post=post,
-            clean_text=text,
-            language=language,
-            language_confidence=probability,
-            duplicate_of=duplicate.original_id if duplicate else None,
-            similarity=duplicate.similarity if duplicate else None,
-            places=places,
-            unresolved_names=unresolved,
-            mentions_left_out=max(0, len(mentions) - MOST_MENTIONS) or None,
-            terms=None if duplicate else terms,
-            enriched_at=self._clock(),
-        )
 
     def _near_duplicate(self, post: Post) -> NearDuplicate | None:
         """The original of a post: the known one that it declares to repost, or else a similar one."""

@@ -8,6 +8,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 POSTS_TAKEN = Counter("stormpetrel_posts_taken_total", "Posts read from a source", ["source", "outcome"])
 POSTS_ENRICHED = Counter("stormpetrel_posts_enriched_total", "Posts through the enrich processor", ["outcome"])
+POSTS_LIMITED = Counter("stormpetrel_posts_limited_total", "Posts whose places were cut short", ["limit"])
 ENRICH_SECONDS = Histogram("stormpetrel_enrich_batch_seconds", "Time of one micro-batch of the enrich processor")
 POSTS_INDEXED = Counter("stormpetrel_posts_indexed_total", "Posts written to both stores", ["outcome"])
 INDEX_SECONDS = Histogram("stormpetrel_index_batch_seconds", "Time of one bulk write to both stores")
@@ -32,6 +33,8 @@ FRESHNESS = Gauge(
 VIEW_RECORDS_PASSED_OVER = Counter(
     "stormpetrel_view_records_passed_over_total", "Records that could not be applied to a view of a topic", ["topic"]
 )
+DEAD_LETTERS = Counter("stormpetrel_dead_letters_total", "Records sent to the dead letters", ["topic", "stage"])
+MODEL_VERSIONS = Gauge("stormpetrel_model_version", "1 for the version of each model in use", ["model", "version"])
 LAST_PROGRESS = Gauge("stormpetrel_last_progress_timestamp_seconds", "When this process last finished a batch")
 LISTENERS = Gauge("stormpetrel_listeners", "Clients that listen to saved searches of this process")
 SEARCH_SECONDS = Histogram(
@@ -40,6 +43,7 @@ SEARCH_SECONDS = Histogram(
     ["part"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
+_versions: dict[str, str] = {}
 
 
 def note_lags(lags: Mapping[tuple[str, int], int]) -> int:
@@ -47,3 +51,14 @@ def note_lags(lags: Mapping[tuple[str, int], int]) -> int:
     for (topic, partition), lag in lags.items():
         LAG.labels(topic, str(partition)).set(lag)
     return sum(lags.values())
+
+
+def model_in_use(model: str, version: str) -> None:
+    """This version of the model is in use from now on, in place of an earlier one."""
+    earlier = _versions.get(model)
+    if earlier == version:
+        return
+    if earlier is not None:
+        MODEL_VERSIONS.remove(model, earlier)
+    _versions[model] = version
+    MODEL_VERSIONS.labels(model, version).set(1)

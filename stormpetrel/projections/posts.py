@@ -36,6 +36,10 @@ def located_places(event: EnrichedPost) -> list[Place]:
     return [place for place in event.places if not place.is_area]
 
 
+def _points(places: Sequence[Place]) -> list[dict[str, float]]:
+    return [{"lon": place.longitude, "lat": place.latitude} for place in places]
+
+
 def concept_terms(event: EnrichedPost) -> TermWeights | None:
     """The concepts of the post's photo as a sparse vector."""
     return terms_of({concept.name: concept.score for concept in event.concepts})
@@ -56,7 +60,12 @@ def post_point(event: EnrichedPost, indexed_at: int) -> Point:
         "event_time": milliseconds(event.post.created_at),
         "ingested_at": milliseconds(event.post.ingested_at),
         "indexed_at": indexed_at,
-        "location": [{"lon": place.longitude, "lat": place.latitude} for place in places],
+        "location": _points(places),
+        "towns": _points([place for place in places if place.is_town]),
+        "countries": sorted({place.country_code for place in event.places if place.country_code}),
+        "divisions": sorted(
+            {f"{place.country_code}.{place.admin1_code}" for place in event.places if place.admin1_code}
+        ),
         "labels": [label for label, score in scores.items() if score.probability >= LABEL_FROM],
         "unsure": [label for label, score in scores.items() if score.unsure],
     }

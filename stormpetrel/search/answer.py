@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field
 
 from stormpetrel.core.clock import moment_of
 from stormpetrel.core.ports import Document
 from stormpetrel.fusion import FusedItem, RankList
-from stormpetrel.search.cross_source import PATCH_MEASURES, Member
+from stormpetrel.search.cross_source import Member
 from stormpetrel.search.documents import shown
 from stormpetrel.search.modalities import MEASURES
+from stormpetrel.search.patch_lists import LISTED_REPORTS, PATCH_MEASURES, PatchLists, cell_of
+from stormpetrel.search.place_names import NamedPlace, PlaceNames
 from stormpetrel.search.query_encoder import QueryEncoder
+
+EXCERPT = 120  # characters of a text
 
 
 class ModalityRank(BaseModel):
@@ -30,6 +35,16 @@ class CellMember(BaseModel):
     kind: Literal["post", "patch"]
     id: str
     ranks: dict[str, int]
+    title: str = Field(description="The first words of a post; when a patch was sensed, and its new water")
+    picture: str | None = None
+
+
+class Reporter(BaseModel):
+    """A post that led to a patch: it writes of the patch's place, and of a day about when it was sensed."""
+
+    post_id: str
+    rank: int = Field(description="Among the posts that the query finds")
+    title: str
 
 
 class Hit(BaseModel):
@@ -49,7 +64,10 @@ class Hit(BaseModel):
         default=None,
         description="Where patches are searched: the H3 cell and day that was ranked; this hit stands for it",
     )
+    place: str | None = Field(default=None, description="Of a cell or a patch: the nearest town, with its country")
     members: list[CellMember] = Field(default=[], description="All posts and patches of the cell, the best first")
+    picture: str | None = Field(default=None, description="Of a patch: the address of its picture")
+    reports: list[Reporter] = Field(default=[], description="Of a patch: the posts that led to it, the best first")
 
 
 class Freshness(BaseModel):
@@ -77,8 +95,27 @@ class SearchAnswer(BaseModel):
     fusion: str
     weights: dict[str, float]
     empty_modalities: list[str] = Field(description="Modalities that were searched and have no hits")
+    uninformative: list[str] = Field(
+        default=[], description="Modalities whose hits are all equal: they have no say in the fusion"
+    )
+    near: NamedPlace | None = Field(default=None, description="The place that the name was taken for")
     unavailable: dict[str, str] = Field(description="Modalities that cannot be searched, and why")
     as_of: dict[str, Freshness]
+
+
+class PostPage(BaseModel):
+    """A page of posts, the newest first."""
+
+    posts: list[dict[str, Any]]
+    total: int = Field(description="Posts over all pages")
+    next_cursor: str | None
+    near: NamedPlace | None = Field(default=None, description="The place that the name was taken for")
+
+
+def listed_hit(rank: int, document: Document, duplicate_count: int) -> Hit:
+    """A post of a list as a hit that no modality ranks."""
+    fields = {"post_id": document["_id"], "post": shown(document), "duplicate_count": duplicate_count}
+    return Hit(rank=rank, ranks={}, best_pair=[], score=None, **fields)
 
 
 def post_hit(item: FusedItem, rank: int, lists: Sequence[RankList], document: Document, duplicate_count: int) -> Hit:
@@ -87,21 +124,66 @@ def post_hit(item: FusedItem, rank: int, lists: Sequence[RankList], document: Do
     return Hit(**_explanation(item, rank, lists), **fields)
 
 
-def cell_hit(item: FusedItem, rank: int, lists: Sequence[RankList], members: Sequence[Member]) -> Hit:
+def cell_hit(
+    item: FusedItem, rank: int, lists: Sequence[RankList], members: Sequence[Member], names: PlaceNames
+) -> Hit:
     """A place-and-time cell as a hit: the first of its members stands for it."""
     best = members[0]
     fields = {"kind": best.kind, f"{best.kind}_id": best.id, best.kind: shown(best.document), "cell": item.id}
-    listed = [CellMember(kind=member.kind, id=member.id, ranks=member.ranks) for member in members]
-    return Hit(**_explanation(item, rank, lists), **fields, members=listed)
+    listed = [
+        CellMember(
+            kind=member.kind,
+            id=member.id,
+            ranks=member.ranks,
+            title=_patch_title(member.document) if member.kind == "patch" else _excerpt(member.document["clean_text"]),
+            picture=_picture(member.document) if member.kind == "patch" else None,
+        )
+        for member in members
+    ]
+    h3_cell, _, day = item.id.partition("/")
+    place = names.cell_name(h3_cell) if day and not h3_cell.count(":") else None
+    picture = _picture(best.document) if best.kind == "patch" else None
+    return Hit(**_explanation(item, rank, lists), **fields, members=listed, place=place, picture=picture)
+
+
+def patch_hit(item: FusedItem, rank: int, lists: Sequence[RankList], patches: PatchLists, names: PlaceNames) -> Hit:
+    """A patch as a hit, with the posts that led to it."""
+    patch = patches.documents[item.id]
+    reports = [
+        Reporter(post_id=report.post_id, rank=report.rank, title=_excerpt(report.text))
+        for report in patches.reports.get(item.id, [])[:LISTED_REPORTS]
+    ]
+    place = names.cell_name(cell_of(patch["longitude"], patch["latitude"]))
+    fields = {"kind": "patch", "patch_id": item.id, "patch": shown(patch), "place": place, "picture": _picture(patch)}
+    return Hit(**_explanation(item, rank, lists), **fields, reports=reports)
+
+
+def _excerpt(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= EXCERPT else f"{words[: EXCERPT - 1]}…"
+
+
+def _patch_title(patch: Document) -> str:
+    sensed = f"sensed {datetime.fromisoformat(patch['sensed_at']):%Y-%m-%d %H:%M} UTC"
+    if not (water := patch.get("new_water")):
+        return sensed
+    return f"{sensed}, {water['share']:.0%} new water, {water['confidence']:.0%} sure"
+
+
+def _picture(patch: Document) -> str:
+    """The address of a patch's picture: its change where there is a reference image, else what was sensed."""
+    kind = "change" if patch.get("new_water") else "s2" if patch.get("s2_product") else "s1"
+    return f"/v1/patches/pictures/{kind}.png?{urlencode({'patch_id': patch['_id']})}"
 
 
 def _explanation(item: FusedItem, rank: int, lists: Sequence[RankList]) -> dict[str, Any]:
     """The fields that explain a rank. Lists that are not shown (the feedback of adaptive fusion) give no rank."""
-    list_of = {ranked.modality: ranked for ranked in lists}
     ranks = {
-        modality: ModalityRank(rank=place, score=round(list_of[modality].scores[place - 1], 6))
-        for modality, place in item.ranks.items()
-        if modality in list_of
+        ranked.modality: ModalityRank(
+            rank=ranked.ranks[item.id], score=round(ranked.scores[ranked.items.index(item.id)], 6)
+        )
+        for ranked in lists
+        if ranked.modality in item.ranks
     }
     score = None if item.score is None else round(item.score, 6)
     return {"rank": rank, "ranks": ranks, "best_pair": list(item.best_pair or ()), "score": score}

@@ -1,8 +1,9 @@
-"""Cross-source search: posts and satellite patches in one answer, fused where and when they happened.
+"""Cross-source search: posts and satellite patches in one answer.
 
 A post and a patch are never the same item, so that the tensor fuses place-and-time cells: an H3 cell of resolution 5
 (some 10 km) and a day, UTC. In each modality's list the best-ranked member stands for its cell; after the fusion a cell
-is expanded to all its members. A post without a place is a cell of its own.
+is expanded to all its members. A post without a place is a cell of its own. Where patches alone are asked for, the
+posts lead to them, and the patches themselves are fused.
 """
 
 from __future__ import annotations
@@ -13,32 +14,28 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-import h3
-import numpy as np
-from numpy.typing import NDArray
-
 from stormpetrel.core.events import is_area
-from stormpetrel.core.ports import (
-    Document,
-    DocumentReader,
-    Filter,
-    IndexQuery,
-    NearestQuery,
-    OrderQuery,
-    Scored,
-    VectorReader,
-)
+from stormpetrel.core.ports import Document, DocumentReader, VectorReader
 from stormpetrel.fusion import RankList
-from stormpetrel.search.query import Area, Query
+from stormpetrel.fusion.rank_list import Nearness
+from stormpetrel.search.modalities import MODALITIES
+from stormpetrel.search.patch_lists import (
+    FINEST,
+    MOST_REPORTS,
+    PatchLists,
+    PatchQuery,
+    PatchSearch,
+    Report,
+    cell_of,
+    certain_water,
+)
+from stormpetrel.search.query import Query
 from stormpetrel.search.search import PostSearch, SearchResult
 
-CELL_RESOLUTION = 5
-OVERHEAD_KM = 10.0
-FINEST = "120"  # px: the scale level that is searched where no other is named
+__all__ = ["FINEST", "CrossSourceResult", "CrossSourceSearch", "Member", "PatchQuery"]
+
+MOMENTS = {"post": "created_at", "patch": "sensed_at"}
 LEAST_NEW_WATER = 0.02  # of a patch; below it, a patch is not compared with what people write
-DESCRIPTORS = ("sar", "ms", "fused", "earth")
-OVERHEAD = "overhead"
-PATCH_MEASURES = dict.fromkeys(DESCRIPTORS, "cosine similarity") | {OVERHEAD: "seconds since 1970, the newest first"}
 # What people write where a patch shows new water, in the languages that the words are indexed in.
 WATER_WORDS = (
     "flood flooding flooded water alluvione allagamento esondazione inundación inundado enchente cheia "
@@ -46,16 +43,6 @@ WATER_WORDS = (
 )
 WATER_LANGUAGES = ("en", "it", "es", "pt", "fr", "fi", "de")
 WATER_SENTENCE = "flood water over fields, streets and houses"
-
-
-@dataclass(frozen=True)
-class PatchQuery:
-    """Unit vectors of descriptors, float32, by the descriptor's name; the scale level to search in px; and a patch that
-    is no hit."""
-
-    vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-    scale_level: str = FINEST
-    exclude: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,77 +57,80 @@ class Member:
 
 @dataclass(frozen=True)
 class CrossSourceResult(SearchResult):
-    """A result whose items and lists are of cells, with each cell's members, the best first."""
+    """A result whose items and lists are of cells, with each cell's members, the best first; or of patches, each with
+    its document and the posts that led to it."""
 
     members: Mapping[str, list[Member]] = field(default_factory=dict)
+    patches: PatchLists = field(default_factory=lambda: PatchLists([], {}, {}))
 
 
 class CrossSourceSearch:
     """Searches posts and patches at once."""
 
     def __init__(self, posts: PostSearch, index: VectorReader, patches: str, documents: DocumentReader) -> None:
-        self._posts, self._index, self._patches, self._documents = posts, index, patches, documents
+        self._posts, self._documents = posts, documents
+        self.patches = PatchSearch(index, patches, documents)
 
     def run(self, query: Query, patch: PatchQuery, sources: Sequence[str]) -> CrossSourceResult:
         """Raises StoreUnavailable, or BadQuery where there is no such fusion."""
         post_lists = self._posts.lists(query) if "posts" in sources else []
-        patch_lists = self._patch_lists(query, patch) if "patches" in sources else []
-        lists = [*post_lists, *patch_lists]
-        posts, patches = self._documents_of("posts", post_lists), self._documents_of("patches", patch_lists)
-        cell_of = {post_id: post_cell(post) for post_id, post in posts.items()}
-        cell_of |= {patch_id: patch_cell(patch) for patch_id, patch in patches.items()}
-        cells = [by_cell(ranked, cell_of) for ranked in lists if len(ranked)]
-        members: defaultdict[str, list[Member]] = defaultdict(list)
-        for item, document in {**posts, **patches}.items():
-            ranks = {ranked.modality: ranked.ranks[item] for ranked in lists if item in ranked.ranks}
-            members[cell_of[item]].append(Member("post" if item in posts else "patch", item, ranks, document))
-        for cell_members in members.values():
-            cell_members.sort(key=lambda member: (min(member.ranks.values()), -len(member.ranks), member.id))
-        empty_modalities = tuple(ranked.modality for ranked in lists if not len(ranked))
-        return CrossSourceResult(self._posts.fuse(query, cells), cells, empty_modalities, members=members)
+        reports = self._reports(query, post_lists) if "patches" in sources else None
+        patches = self.patches.run(query, patch, reports) if "patches" in sources else PatchLists([], {}, {})
+        if "posts" not in sources:
+            fused = self._posts.fused(query, patches.lists)
+            return CrossSourceResult(**vars(fused), patches=patches)
+        return self._cells(query, post_lists, patches)
 
-    def _documents_of(self, collection: str, lists: Sequence[RankList]) -> dict[str, Document]:
-        return self._documents.get(collection, sorted({item for ranked in lists for item in ranked.items}))
-
-    def _patch_lists(self, query: Query, patch: PatchQuery) -> list[RankList]:
-        """One list for each descriptor of the query, and the newest patches over its place."""
-        within = patch_filter(query.filter, patch.scale_level)
-        index_queries: dict[str, IndexQuery] = {
-            name: NearestQuery(name, dense=patch.vectors[name], filter=within, limit=query.depth + 1)
-            for name in DESCRIPTORS
-            if name in patch.vectors and (query.only is None or name in query.only)
-        }
-        if query.area is not None and (query.only is None or OVERHEAD in query.only):
-            index_queries[OVERHEAD] = _overhead_query(query.area, within, query.depth)
-        responses = self._index.query(self._patches, list(index_queries.values()))
+    def _reports(self, query: Query, post_lists: Sequence[RankList]) -> list[Report] | None:
+        """The best posts of what the query says, each with the cell of its place; None for a query that says nothing.
+        A query that names modalities of patches alone still finds its posts by all of theirs."""
+        if query.text is None and query.terms is None and query.visual is None:
+            return None
+        names = None if query.only is None or query.only.isdisjoint(MODALITIES) else query.only
+        posts_query = replace(query, only=names)
+        lists = post_lists or self._posts.lists(posts_query)
+        fused = self._posts.fused(posts_query, lists).items[:MOST_REPORTS]
+        posts = self._documents.get("posts", [item.id for item in fused])
         return [
-            _patch_list(name, hits, query, patch.exclude) for name, hits in zip(index_queries, responses, strict=True)
+            Report(item.id, rank, post["clean_text"], cell_of(*point), datetime.fromisoformat(post["created_at"]))
+            for rank, item in enumerate(fused, start=1)
+            if (post := posts.get(item.id)) and (point := most_certain_point(post))
         ]
 
+    def _cells(self, query: Query, post_lists: Sequence[RankList], patches: PatchLists) -> CrossSourceResult:
+        feedback = self._posts.feedback(query, [ranked for ranked in post_lists if len(ranked)])
+        listed = [*post_lists, feedback] if feedback else post_lists
+        posts = self._documents.get("posts", sorted({item for ranked in listed for item in ranked.items}))
+        cells = {post_id: post_cell(post) for post_id, post in posts.items()}
+        cells |= {patch_id: patch_cell(document) for patch_id, document in patches.documents.items()}
+        lists = [*post_lists, *patches.lists]
+        members: defaultdict[str, list[Member]] = defaultdict(list)
+        for item, document in {**posts, **patches.documents}.items():
+            if ranks := {ranked.modality: ranked.ranks[item] for ranked in lists if item in ranked.ranks}:
+                members[cells[item]].append(Member("post" if item in posts else "patch", item, ranks, document))
+        for cell_members in members.values():
+            cell_members.sort(key=_order)
+        nearness = {cell: _nearness(cell_members) for cell, cell_members in members.items()}
+        by_cells = [by_cell(ranked, cells, nearness) for ranked in lists]
+        fused = self._posts.fused(query, by_cells, by_cell(feedback, cells, nearness) if feedback else None)
+        return CrossSourceResult(**vars(fused), members=members, patches=patches)
 
-def _overhead_query(area: Area, within: Filter, depth: int) -> OrderQuery:
-    circle = (area.longitude, area.latitude, area.radius_km or OVERHEAD_KM)
-    over = replace(within, circle=circle)
-    return OrderQuery("event_time", "desc", None, over, depth, ("id", "event_time"))
+
+def _order(member: Member) -> tuple[float, ...]:
+    """The best rank first; of equal ones that with more ranks, with more new water, and the newest."""
+    return min(member.ranks.values()), -len(member.ranks), *_nearness([member])
 
 
-def _patch_list(name: str, hits: Sequence[Scored], query: Query, exclude: str | None) -> RankList:
-    threshold = query.score_threshold.get(name, -np.inf)
-    scores = [(hit.payload["id"], hit.payload["event_time"] / 1000 if name == OVERHEAD else hit.score) for hit in hits]
-    kept = [(item, score) for item, score in scores if item != exclude and score >= threshold]
-    return RankList.of(name, kept).head(query.depth)
+def _nearness(members: Sequence[Member]) -> Nearness:
+    """What orders equal cells: more new water, then the newest member."""
+    moments = [datetime.fromisoformat(member.document[MOMENTS[member.kind]]).timestamp() for member in members]
+    return -max(certain_water(member.document) for member in members), -max(moments)
 
 
-def patch_filter(within: Filter, scale_level: str) -> Filter:
-    """The part of a query's filter that applies to patches: time and place; languages and sources are posts' own."""
-    ranges = {key: limits for key, limits in within.ranges.items() if key in ("event_time", "indexed_at")}
-    return Filter(any_of={"scale_level": [scale_level]}, ranges=ranges, boxes=within.boxes)
-
-
-def by_cell(ranked: RankList, cell_of: Mapping[str, str]) -> RankList:
-    """The list with cells in place of their members: a cell has the rank of its best member."""
-    pairs = zip(ranked.items, ranked.scores, strict=True)
-    return RankList.of(ranked.modality, ((cell_of[item], score) for item, score in pairs if item in cell_of))
+def by_cell(ranked: RankList, cells: Mapping[str, str], nearness: Mapping[str, Nearness] | None = None) -> RankList:
+    """The list with cells in place of their members: a cell has the score of its best member."""
+    pairs = [(cells[item], score) for item, score in zip(ranked.items, ranked.scores, strict=True) if item in cells]
+    return RankList.of(ranked.modality, pairs, nearness, ranked.resolution)
 
 
 def cell_at(longitude: float, latitude: float, moment: datetime) -> str:
@@ -149,7 +139,7 @@ def cell_at(longitude: float, latitude: float, moment: datetime) -> str:
     >>> cell_at(8.93, 44.41, datetime(2025, 11, 4, 20, tzinfo=UTC))
     '851f9b0bfffffff/2025-11-04'
     """
-    return f"{h3.latlng_to_cell(latitude, longitude, CELL_RESOLUTION)}/{moment.astimezone(UTC):%Y-%m-%d}"
+    return f"{cell_of(longitude, latitude)}/{moment.astimezone(UTC):%Y-%m-%d}"
 
 
 def most_certain_point(post: Document) -> tuple[float, float] | None:

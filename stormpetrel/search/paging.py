@@ -11,13 +11,15 @@ import binascii
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 
 import orjson
+from pydantic import BaseModel
 
 from stormpetrel.core.errors import BadQuery
-from stormpetrel.search.request import SearchRequest
 from stormpetrel.search.search import SearchResult
 
 CAPACITY = 64  # searches; each has some hundred hits
@@ -33,26 +35,37 @@ class Cursor:
     offset: int
 
     def encode(self) -> str:
-        return base64.urlsafe_b64encode(orjson.dumps([self.request, self.as_of_ms, self.offset])).decode().rstrip("=")
+        return encoded(self.request, self.as_of_ms, self.offset)
 
     @classmethod
     def decode(cls, text: str, request: str) -> Cursor:
         """Raises BadQuery where the text is no cursor, or belongs to another request."""
-        try:
-            padded = text + "=" * (-len(text) % 4)
-            fingerprint, as_of_ms, offset = orjson.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-            cursor = cls(str(fingerprint), int(as_of_ms), int(offset))
-            if cursor.offset < 0 or not 0 <= cursor.as_of_ms < 2**53:
-                raise ValueError("out of range")
-        except (ValueError, TypeError, binascii.Error) as error:
-            problem = "it is not one of ours"
-            raise BadQuery("cursor", problem, "Send next_cursor of an answer, or none") from error
-        if cursor.request != request:
-            raise BadQuery("cursor", "it belongs to another request", "Send it with the request that it came from")
-        return cursor
+        as_of_ms, offset = decoded(text, request, (int, int))
+        return cls(request, max(0, as_of_ms), max(0, offset))
 
 
-def fingerprint_of(request: SearchRequest) -> str:
+def encoded(request: str, *fields: int | str) -> str:
+    """A cursor of these fields, for the request of this fingerprint."""
+    return base64.urlsafe_b64encode(orjson.dumps([request, *fields])).decode().rstrip("=")
+
+
+def decoded(text: str, request: str, forms: Sequence[type[int] | type[str]]) -> list[Any]:
+    """The fields of a cursor. Raises BadQuery where the text is no cursor, or belongs to another request."""
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        fingerprint, *fields = orjson.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        if [type(value) for value in fields] != list(forms):
+            raise ValueError("it has other fields")
+        if any(isinstance(value, int) and abs(value) >= 2**53 for value in fields):
+            raise ValueError("out of range")
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise BadQuery("cursor", "it is not one of ours", "Send next_cursor of an answer, or none") from error
+    if fingerprint != request:
+        raise BadQuery("cursor", "it belongs to another request", "Send it with the request that it came from")
+    return list(fields)
+
+
+def fingerprint_of(request: BaseModel) -> str:
     """A short hash of a request without its page and page size."""
     fields = request.model_dump(mode="json", exclude={"cursor", "limit"})
     return hashlib.blake2b(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS), digest_size=9).hexdigest()

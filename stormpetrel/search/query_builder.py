@@ -14,26 +14,32 @@ from datetime import datetime
 from typing import Any
 
 from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound, StormpetrelError
-from stormpetrel.core.ports import DocumentReader, Filter, VectorReader
+from stormpetrel.core.ports import DocumentReader, VectorReader
 from stormpetrel.posts.text.clean import clean
 from stormpetrel.posts.text.language import likely
 from stormpetrel.posts.text.lexical import query_terms
 from stormpetrel.posts.vision.concepts import terms_of
 from stormpetrel.search.cross_source import (
-    DESCRIPTORS,
     WATER_LANGUAGES,
     WATER_SENTENCE,
     WATER_WORDS,
-    PatchQuery,
     most_certain_point,
     shows_new_water,
 )
 from stormpetrel.search.documents import CollectionNames, patch_document, post_document
+from stormpetrel.search.limits import area_of, filter_of
+from stormpetrel.search.patch_lists import DESCRIPTORS, PatchQuery
+from stormpetrel.search.place_names import NamedPlace, PlaceNames
 from stormpetrel.search.query import Area, Query
 from stormpetrel.search.query_encoder import QueryEncoder
-from stormpetrel.search.request import FilterRequest, PlaceRequest, PolygonGeometry, SearchRequest
+from stormpetrel.search.request import SearchRequest
 
 TEXT_MODALITIES, PICTURE_MODALITIES = ("text", "lexical"), ("visual", "concepts")
+COLOURS_ALONE = BadQuery(
+    "modalities",
+    "no visual model is configured, and colours alone do not tell what a photo shows",
+    "Set visual_model.name, or name visual or concepts in modalities to compare colours",
+)
 
 
 @dataclass
@@ -42,6 +48,7 @@ class BuiltQuery:
 
     query: Query = field(default_factory=Query)
     patch: PatchQuery = field(default_factory=PatchQuery)
+    near: NamedPlace | None = None
     problems: dict[str, StormpetrelError] = field(default_factory=dict)
 
     def add(self, **parts: Any) -> None:
@@ -72,13 +79,15 @@ class QueryBuilder:
     encoder: QueryEncoder
     depth: int
     threads: Executor
+    names: PlaceNames
 
-    def build(self, request: SearchRequest, plain: Query | None = None) -> BuiltQuery:
+    def build(self, request: SearchRequest, plain: BuiltQuery | None = None) -> BuiltQuery:
         """The whole query; `plain` is the request's plain query where that was built already.
 
         Raises the first problem where no part is left.
         """
-        built = BuiltQuery(plain or self.plain(request))
+        plain = plain or self.plain(request)
+        built = BuiltQuery(plain.query, near=plain.near)
         picture = self.threads.submit(self.encoder.picture, request.picture) if request.picture else None
         if request.post_id:
             with built.problem_of(*TEXT_MODALITIES, *PICTURE_MODALITIES):
@@ -86,7 +95,7 @@ class QueryBuilder:
         if request.patch_id:
             with built.problem_of(*TEXT_MODALITIES, "space", "time", *DESCRIPTORS):
                 self._add_patch(built, request.patch_id)
-        built.add(**_place_and_time(request))  # they replace those of the example
+        built.add(**_replacing(request, plain.query))  # the place and time of the request replace the example's
         if request.text:
             text = clean(request.text) or request.text
             with built.problem_of("text"):
@@ -96,6 +105,7 @@ class QueryBuilder:
         if picture:
             with built.problem_of(*PICTURE_MODALITIES):
                 built.add(**picture.result())
+        self._leave_out_photos(built, request)
         for name, values in request.vectors.items():
             with built.problem_of(name):
                 vector = self.encoder.unit_vector(name, values)
@@ -107,11 +117,13 @@ class QueryBuilder:
             raise next(iter(built.problems.values()))
         return built
 
-    def plain(self, request: SearchRequest, until_ms: int | None = None) -> Query:
-        """The parts that need neither a model nor a document: words, place and time of a request that names no post
-        or patch. It has no part where the request names one."""
+    def plain(self, request: SearchRequest, until_ms: int | None = None) -> BuiltQuery:
+        """The parts that need neither a model nor a document: words, place and time. Of a request that names a post or
+        a patch it has the filter alone. Raises BadQuery where a place or a division has no known name."""
+        area, near = area_of(request.where, self.names) if request.where else (None, None)
+        limit = area if area and area.bounded else None
         plain = Query(
-            filter=filter_of(request.filters, until_ms),
+            filter=filter_of(request.filters, limit, self.names, until_ms),
             depth=self.depth,
             fusion=request.fusion,
             weights={str(name): weight for name, weight in request.weights.items()},
@@ -119,10 +131,20 @@ class QueryBuilder:
             only=frozenset(request.modalities) if request.modalities else None,
         )
         if request.post_id or request.patch_id:
-            return plain
+            return BuiltQuery(replace(plain, area=area, at=request.time), near=near)
         text = (clean(request.text) or request.text) if request.text else None
         terms = query_terms(text, likely(text)) if text else None
-        return replace(plain, terms=terms, **_place_and_time(request))
+        return BuiltQuery(replace(plain, terms=terms, area=area, at=request.time), near=near)
+
+    def _leave_out_photos(self, built: BuiltQuery, request: SearchRequest) -> None:
+        """Without a visual model, photos are compared by their colours: `visual` and `concepts` are then two views of
+        one rule, and no evidence. Who names one of them gets it."""
+        if self.encoder.understands_photos:
+            return
+        for name in PICTURE_MODALITIES:
+            if name not in request.modalities and getattr(built.query, name) is not None:
+                built.problems[name] = COLOURS_ALONE
+                built.add(**{name: None})
 
     def _post_parts(self, post_id: str) -> dict[str, Any]:
         """The example's own vectors, words, place and time; a near-duplicate is replaced by its original."""
@@ -159,34 +181,11 @@ class QueryBuilder:
                 built.add(text=self.encoder.text(WATER_SENTENCE))
 
 
-def _place_and_time(request: SearchRequest) -> dict[str, Any]:
-    parts = {"area": area_of(request.place) if request.place else None, "at": request.time}
-    return {name: part for name, part in parts.items() if part is not None}
-
-
-def area_of(place: PlaceRequest) -> Area:
-    """The area of a place request; a box that crosses the 180th meridian has its west east of its east."""
-    if place.box:
-        west, south, east, north = place.box
-        middle = (west + east) / 2 if west <= east else ((west + east + 360) / 2 + 180) % 360 - 180
-        return Area(middle, (south + north) / 2, box=place.box)
-    if isinstance(place.geojson, PolygonGeometry):
-        ring = place.geojson.coordinates[0]
-        corners = ring[:-1]
-        middle = sum(lon for lon, _ in corners) / len(corners)
-        return Area(middle, sum(lat for _, lat in corners) / len(corners), polygon=tuple(ring))
-    longitude, latitude = place.geojson.coordinates if place.geojson else (place.longitude, place.latitude)
-    return Area(float(longitude or 0.0), float(latitude or 0.0), radius_km=place.radius_km)
-
-
-def filter_of(filters: FilterRequest, until_ms: int | None) -> Filter:
-    """What every hit meets; `until_ms` limits the later pages of an answer to posts that its first page could find."""
-    keywords = {"language": filters.languages, "source": filters.sources, "labels": filters.labels}
-    window = [moment.timestamp() * 1000 if moment else None for moment in (filters.since, filters.until)]
-    ranges = {"event_time": (window[0], window[1]), "ingested_at": (None, until_ms)}
-    return Filter(
-        any_of={name: values for name, values in keywords.items() if values},
-        none_of={"labels": filters.without_labels} if filters.without_labels else {},
-        ranges={name: limits for name, limits in ranges.items() if limits != (None, None)},
-        boxes=(filters.box,) if filters.box else (),
-    )
+def _replacing(request: SearchRequest, plain: Query) -> dict[str, Any]:
+    """The place and time that replace an example's. A place with an end is a filter, and leaves the example's place as
+    evidence."""
+    parts: dict[str, Any] = {} if plain.at is None else {"at": plain.at}
+    example = request.post_id or request.patch_id
+    if plain.area is not None and not (example and plain.area.bounded):
+        parts["area"] = plain.area
+    return parts

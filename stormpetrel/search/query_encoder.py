@@ -16,18 +16,21 @@ from stormpetrel.core.errors import BadPicture, BadQuery, ModelUnavailable
 from stormpetrel.core.events import TermWeights
 from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.posts.vision.concepts import ConceptList, terms_of
-from stormpetrel.posts.vision.model import VisualModel
+from stormpetrel.posts.vision.model import DescriptorModel, VisualModel
 from stormpetrel.posts.vision.pictures import from_base64, read_picture
 from stormpetrel.process.metrics import SEARCH_SECONDS
-from stormpetrel.search.cross_source import DESCRIPTORS
+from stormpetrel.search.patch_lists import DESCRIPTORS, WATER_MODEL
 
 # What makes the scores of the modalities that have no model.
 RULE_VERSIONS = {
     "lexical": "bm25-snowball@1",
-    "space": "great-circle-h3@1",
-    "time": "clock@1",
-    "spatiotemporal": "great-circle-h3-and-clock@1",
+    "space": "great-circle-1km@2",
+    "time": "clock-10min@2",
+    "spatiotemporal": "great-circle-and-clock@2",
     "overhead": "clock@1",
+    "reported": "best-rank-there@1",
+    "new_water": "share-by-confidence@1",
+    "labelled": f"predictions-of-{WATER_MODEL}@1",
 }
 
 Model = TypeVar("Model")
@@ -51,6 +54,11 @@ class QueryEncoder:
     # One query at a time in each model: it uses all its threads for one.
     _text_lock: threading.Lock = field(default_factory=threading.Lock)
     _visual_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def understands_photos(self) -> bool:
+        """Whether a visual model is there, and not the rules of colour alone."""
+        return not isinstance(self.visual_model, DescriptorModel)
 
     @property
     def has_text_model(self) -> bool:

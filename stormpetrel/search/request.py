@@ -5,133 +5,31 @@ A saved search carries its request in an event, so that these forms belong to th
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from stormpetrel.core.events import Latitude, Longitude, Source
 from stormpetrel.fusion import METHOD_NAMES
+from stormpetrel.search.filter_request import FilterRequest, Moment
+from stormpetrel.search.place_request import PlaceName, PlaceRequest, Radius, Request, Words
+
+__all__ = ["MAX_TEXT", "Request", "SavedSearchRequest", "SearchRequest", "Text", "Words"]
 
 MAX_TEXT = 4000
-MAX_CORNERS = 500
-FIRST_YEAR, LAST_YEAR = 1970, 2200
-
-
-def _valid_unicode(text: str) -> str:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValueError("it holds half of a surrogate pair; send whole characters") from error
-    return text
-
-
 PostModality = Literal["text", "lexical", "visual", "concepts", "space", "time", "spatiotemporal"]
-PatchModality = Literal["sar", "ms", "fused", "earth", "overhead"]
+PatchModality = Literal["sar", "ms", "fused", "earth", "overhead", "reported", "new_water", "labelled"]
 ModalityName = Literal[PostModality, PatchModality]
 VectorName = Literal["text", "visual", "sar", "ms", "fused", "earth"]
 SearchSource = Literal["posts", "patches"]
 SOURCES = "posts, patches, or both, fused by place and day. If empty: posts; both for a patch or a patch's vectors"
+MODALITIES = (
+    "The modalities to search. If empty: all, but place and time as one (`spatiotemporal`) where both are evidence, "
+    "and photos only where a visual model understands them"
+)
 MAX_PICTURE = 14_000_000  # characters of base64: a picture of 10 MB
-Words = Annotated[str, AfterValidator(_valid_unicode)]
 Text = Annotated[Words, Field(min_length=1, max_length=MAX_TEXT)]
 ItemId = Annotated[Words, Field(min_length=3, max_length=512)]
 Picture = Annotated[str, Field(max_length=MAX_PICTURE, description="JPEG, PNG, WebP or GIF in base64, at most 10 MB")]
-Corner = tuple[Longitude, Latitude]
-
-
-def _in_utc(moment: datetime) -> datetime:
-    if not FIRST_YEAR <= moment.year < LAST_YEAR:
-        raise ValueError(f"the year must be between {FIRST_YEAR} and {LAST_YEAR - 1}")
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
-
-
-def _valid_box(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    west, south, east, north = box
-    if south > north:
-        raise ValueError("south lies above north; a box is [west, south, east, north]")
-    if west == east and south == north:
-        raise ValueError("the box is a point; give a point and a radius instead")
-    return box
-
-
-Box = Annotated[tuple[Longitude, Latitude, Longitude, Latitude], AfterValidator(_valid_box)]
-
-
-class Request(BaseModel):
-    """A form that takes no other fields than its own, and no infinite numbers."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class PointGeometry(Request):
-    """A GeoJSON Point (RFC 7946)."""
-
-    type: Literal["Point"]
-    coordinates: Corner
-
-
-class PolygonGeometry(Request):
-    """A GeoJSON Polygon (RFC 7946) without holes: one closed ring of [longitude, latitude]."""
-
-    type: Literal["Polygon"]
-    coordinates: Annotated[
-        list[Annotated[list[Corner], Field(min_length=4, max_length=MAX_CORNERS)]], Field(min_length=1, max_length=1)
-    ]
-
-    @model_validator(mode="after")
-    def is_closed(self) -> Self:
-        ring = self.coordinates[0]
-        if ring[0] != ring[-1]:
-            raise ValueError("the ring is open; repeat its first position at the end")
-        return self
-
-
-class PlaceRequest(Request):
-    """Exactly one of: a point with or without a radius, a box, or a GeoJSON geometry."""
-
-    longitude: Longitude | None = None
-    latitude: Latitude | None = None
-    radius_km: Annotated[float, Field(gt=0, le=20_000)] | None = None
-    box: Box | None = None
-    geojson: Annotated[PointGeometry | PolygonGeometry, Field(discriminator="type")] | None = None
-
-    @model_validator(mode="after")
-    def has_exactly_one_form(self) -> Self:
-        if (self.longitude is None) != (self.latitude is None):
-            raise ValueError("a point needs both longitude and latitude")
-        forms = [self.longitude is not None, self.box is not None, self.geojson is not None]
-        if sum(forms) != 1:
-            raise ValueError("give one of: longitude and latitude, box, geojson")
-        if self.radius_km is not None and (self.box is not None or isinstance(self.geojson, PolygonGeometry)):
-            raise ValueError("radius_km belongs to a point; a box or a polygon ends by itself")
-        return self
-
-
-Language = Annotated[str, Field(pattern="^[a-z]{2,3}$")]
-Labels = Annotated[list[Words], Field(min_length=1, max_length=20)]
-LABELS = "Labels that a trained model gives to a post, named as by /v1/models: collection:label"
-
-
-class FilterRequest(Request):
-    """Every hit meets all of these."""
-
-    languages: Annotated[list[Language], Field(min_length=1, max_length=50)] | None = None
-    sources: Annotated[list[Source], Field(min_length=1, max_length=10)] | None = None
-    since: Moment | None = None
-    until: Moment | None = None
-    box: Box | None = None
-    labels: Labels | None = Field(default=None, description=LABELS)
-    without_labels: Labels | None = None
-
-    @model_validator(mode="after")
-    def window_is_ordered(self) -> Self:
-        if self.since and self.until and self.since > self.until:
-            raise ValueError("since lies after until; swap them")
-        return self
 
 
 def _known_method(name: str) -> str:
@@ -141,15 +39,20 @@ def _known_method(name: str) -> str:
 
 
 class SearchRequest(Request):
-    """What to look for: a post, a patch or a text, and any of a picture, a place, a time, or vectors of the models."""
+    """What to look for: a post, a patch or a text, and any of a picture, a place, a time, or vectors of the models.
+
+    Filters alone list the posts that meet them, the newest first.
+    """
 
     sources: list[SearchSource] = Field(default=[], max_length=2, description=SOURCES)
     patch_id: ItemId | None = None
     post_id: ItemId | None = None
     text: Text | None = None
     picture: Picture | None = None
-    vectors: dict[VectorName, Annotated[list[float], Field(min_length=1, max_length=4096)]] = {}
+    vectors: dict[VectorName, Annotated[list[float], Field(min_length=1, max_length=4096)]] = Field(default={})
     place: PlaceRequest | None = None
+    near: PlaceName | None = Field(default=None, description="Short for `place` with `near`")
+    radius_km: Radius | None = Field(default=None, description="Around `near`")
     time: Moment | None = None
     filters: FilterRequest = FilterRequest()
     limit: Annotated[int, Field(ge=1, le=100)] = 20
@@ -159,11 +62,7 @@ class SearchRequest(Request):
     weights: dict[ModalityName, Annotated[float, Field(ge=0, le=100)]] = Field(
         default={}, description="How much a modality counts; 1 where none is given, 0 leaves it out of the fusion"
     )
-    modalities: list[ModalityName] = Field(
-        default=[],
-        max_length=11,
-        description="The modalities to search; all but `spatiotemporal` (place and time as one) if empty",
-    )
+    modalities: list[ModalityName] = Field(default=[], max_length=15, description=MODALITIES)
     score_threshold: dict[ModalityName, float] = Field(
         default={}, description="The lowest score with which a hit stays in a modality's list"
     )
@@ -171,13 +70,20 @@ class SearchRequest(Request):
 
     @model_validator(mode="after")
     def is_answerable(self) -> Self:
-        parts = (self.post_id, self.patch_id, self.text, self.picture, self.vectors or None, self.place, self.time)
-        if all(part is None for part in parts):
-            raise ValueError("nothing to look for; give post_id, patch_id, text, picture, vectors, place or time")
+        if self.near and self.place:
+            raise ValueError("near is short for a place, and place is one already; give one of them")
+        if self.radius_km is not None and not self.near:
+            raise ValueError("radius_km has no centre here; give near, or put it into place")
+        if not self.has_evidence:
+            if self.filters.is_empty and self.where is None:
+                raise ValueError(
+                    "nothing to look for; give post_id, patch_id, text, picture, vectors, place, time or filters"
+                )
+            if self.modalities and not self.searches_patches:
+                raise ValueError("filters alone rank nothing; leave modalities out, or give a text, a point or a time")
+            return self
         if sum(part is not None for part in (self.post_id, self.patch_id, self.text)) > 1:
             raise ValueError("post_id, patch_id and text are queries of their own; give one of them")
-        if self.searches_patches and self.fusion.startswith("adaptive"):
-            raise ValueError("adaptive weights are learned for posts alone; give another fusion with patches")
         active_modalities = self._active_modalities()
         if not active_modalities:
             raise ValueError("no part of this request belongs to these modalities; name others, or none")
@@ -186,6 +92,19 @@ class SearchRequest(Request):
         if self.text is not None and not self.text.strip():
             raise ValueError("text is blank; give words, or leave it out")
         return self
+
+    @property
+    def where(self) -> PlaceRequest | None:
+        """The place, in either form."""
+        return PlaceRequest(near=self.near, radius_km=self.radius_km) if self.near else self.place
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether a part ranks posts; filters alone do not, unless the place is named as a modality."""
+        named = bool({"space", "spatiotemporal"} & set(self.modalities))
+        ranks_by_place = self.where is not None and (named or not self.where.is_filter)
+        parts = (self.post_id, self.patch_id, self.text, self.picture, self.vectors or None, self.time)
+        return ranks_by_place or any(part is not None for part in parts)
 
     @property
     def searches_patches(self) -> bool:
@@ -206,12 +125,13 @@ class SearchRequest(Request):
             (self.text, ("text", "lexical", *(("concepts",) if "concepts" in self.modalities else ()))),
             (self.picture, ("visual", "concepts")),
             (self.vectors or None, tuple(self.vectors)),
-            (self.place, ("space", *(("overhead",) if self.searches_patches else ()))),
+            (self.where, ("space",)),
             (self.time, ("time",)),
-            (self.place and self.time, ("spatiotemporal",)),
+            (self.where and self.time, ("spatiotemporal",)),
+            (self.searches_patches or None, ("overhead", "reported", "new_water", "labelled")),
         ]
         possible = {name for part, names in parts if part is not None for name in names}
-        return possible & (set(self.modalities) or set(get_args(ModalityName)) - {"spatiotemporal"})
+        return possible & set(self.modalities or get_args(ModalityName))
 
 
 class SavedSearchRequest(SearchRequest):

@@ -55,7 +55,7 @@ class SavedCrossSourceMatcher:
         result = self._search()
         first = result.items[: self._within]
         ranks = {item.id: rank for rank, item in enumerate(first, start=1)}
-        members = {item.id: frozenset(member.id for member in result.members[item.id]) for item in first}
+        members = {item.id: frozenset(member.id for member in result.members.get(item.id, ())) for item in first}
         changed = [
             RankedCell(rank, self._ranks.get(item.id), item)
             for rank, item in enumerate(first, start=1)

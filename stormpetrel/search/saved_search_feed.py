@@ -12,7 +12,7 @@ import structlog
 from stormpetrel.core.clock import now_ms
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.events import SavedSearch
-from stormpetrel.search.answer import cell_hit
+from stormpetrel.search.answer import cell_hit, patch_hit
 from stormpetrel.search.request import SearchRequest
 from stormpetrel.search.saved_cross_source import SavedCrossSourceMatcher
 from stormpetrel.search.saved_searches import SavedSearchMatcher
@@ -83,7 +83,13 @@ class SavedSearchFeed:
         if result is None:
             return []
         self._since_ms = now_ms()
-        hits = [cell_hit(cell.item, cell.rank, result.lists, result.members[cell.item.id]) for cell in cells]
+        names = self._searcher.names
+        hits = [
+            cell_hit(cell.item, cell.rank, result.lists, result.members[cell.item.id], names)
+            if cell.item.id in result.members
+            else patch_hit(cell.item, cell.rank, result.lists, result.patches, names)
+            for cell in cells
+        ]
         return [
             self.message("ranked", **hit.model_dump(mode="json"), previous_rank=cell.previous_rank)
             for hit, cell in zip(hits, cells, strict=True)

@@ -80,6 +80,11 @@ class SavedSearchRegister:
 def _stored_fields(request: SavedSearchRequest) -> dict[str, object]:
     if request.cursor is not None:
         raise BadQuery("cursor", "a saved search has no pages", "Leave it out")
+    if request.filters.last:
+        raise BadQuery("filters.last", "a saved search looks at what comes in, not back", "Leave it out")
+    if not request.has_evidence and not request.searches_patches:
+        problem = "filters alone rank nothing, and a saved search notifies by rank"
+        raise BadQuery("filters", problem, "Add a text, an example, a point or a time")
     fields = request.model_dump(mode="json", exclude={"within", "cursor", "limit"}, exclude_unset=True)
     fields.setdefault("score_threshold", {"text": TEXT_THRESHOLD})
     if request.picture:

@@ -77,8 +77,6 @@ def _since(query: Query, moment_ms: int) -> Query:
 
 def merged(reference: Sequence[RankList], recent: Sequence[RankList], depth: int) -> list[RankList]:
     """Each modality's reference list with the recent one merged into it; an item in both has its recent score."""
-    scores: dict[str, dict[str, float]] = {ranked.modality: {} for ranked in recent}
-    for ranked in [*reference, *recent]:
-        if ranked.modality in scores:
-            scores[ranked.modality].update(zip(ranked.items, ranked.scores, strict=True))
-    return [RankList.of(modality, items.items()).head(depth) for modality, items in scores.items() if items]
+    before = {ranked.modality: ranked for ranked in reference}
+    lists = [before[ranked.modality].merged(ranked) if ranked.modality in before else ranked for ranked in recent]
+    return [ranked.head(depth) for ranked in lists if len(ranked)]

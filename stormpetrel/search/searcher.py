@@ -7,14 +7,29 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from stormpetrel.core.ports import Document, DocumentReader, Filter, OrderQuery, VectorReader
+from stormpetrel.core.ports import Document, DocumentReader, Filter, OrderQuery
 from stormpetrel.fusion import FusedItem, LearnedFusion, RankList
 from stormpetrel.process.metrics import SEARCH_SECONDS
-from stormpetrel.search.answer import Hit, SearchAnswer, cell_hit, freshness_of, post_hit, summaries
+from stormpetrel.search.answer import (
+    Hit,
+    PostPage,
+    SearchAnswer,
+    cell_hit,
+    freshness_of,
+    listed_hit,
+    patch_hit,
+    post_hit,
+    summaries,
+)
 from stormpetrel.search.cross_source import CrossSourceSearch
 from stormpetrel.search.documents import CollectionNames, post_document, shown
-from stormpetrel.search.modalities import MODALITIES
-from stormpetrel.search.paging import Cursor, RecentSearches, fingerprint_of
+from stormpetrel.search.limits import area_of, filter_of
+from stormpetrel.search.listing import ListedIndex, ListedPost, PostListing
+from stormpetrel.search.listing_request import ListingRequest
+from stormpetrel.search.modalities import MODALITIES, WITHOUT_A_MODEL, active_modalities
+from stormpetrel.search.nearness import originals
+from stormpetrel.search.paging import Cursor, RecentSearches, decoded, encoded, fingerprint_of
+from stormpetrel.search.place_names import NamedPlace, PlaceNames
 from stormpetrel.search.query_builder import QueryBuilder
 from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.search.request import SearchRequest
@@ -22,22 +37,35 @@ from stormpetrel.search.search import PostSearch, SearchResult
 
 
 @dataclass(frozen=True)
+class ListedPage:
+    """A page of a list: (document, duplicates) of each post, the rank of the first, and how many posts there are."""
+
+    posts: list[tuple[Document, int]]
+    total: int
+    next_cursor: str | None
+    near: NamedPlace | None
+    first_rank: int
+
+
+@dataclass(frozen=True)
 class Searcher:
     """All methods raise StoreUnavailable, and ModelUnavailable where a missing model leaves a collection's name
     open."""
 
-    index: VectorReader
+    index: ListedIndex
     documents: DocumentReader
     collections: CollectionNames
     encoder: QueryEncoder
     learned: LearnedFusion | None
     list_depth: int
     threads: Executor
+    names: PlaceNames
     _recent: RecentSearches = field(default_factory=RecentSearches)
 
     @property
     def builder(self) -> QueryBuilder:
-        return QueryBuilder(self.index, self.documents, self.collections, self.encoder, self.list_depth, self.threads)
+        stores = (self.index, self.documents, self.collections)
+        return QueryBuilder(*stores, self.encoder, self.list_depth, self.threads, self.names)
 
     @property
     def posts(self) -> PostSearch:
@@ -50,7 +78,19 @@ class Searcher:
     def answer(self, request: SearchRequest) -> SearchAnswer:
         """One page of hits. Raises the first problem of a request that leaves nothing to look for."""
         with SEARCH_SECONDS.labels("whole").time():
-            return self._cross_source_answer(request) if request.searches_patches else self._post_answer(request)
+            if request.searches_patches:
+                return self._cross_source_answer(request)
+            return self._post_answer(request) if request.has_evidence else self._listing_answer(request)
+
+    def listing(self, request: ListingRequest) -> PostPage:
+        """Posts that meet filters, the newest first. Raises BadQuery where a name is unknown or the cursor is wrong."""
+        listed = self._listed(request)
+        return PostPage(
+            posts=[{**shown(document), "duplicate_count": count} for document, count in listed.posts],
+            total=listed.total,
+            next_cursor=listed.next_cursor,
+            near=listed.near,
+        )
 
     def post(self, post_id: str) -> dict[str, Any]:
         """A post, and the posts that repeat it (the newest 100). Raises NotFound."""
@@ -66,17 +106,50 @@ class Searcher:
 
     def hits(self, items: Sequence[FusedItem], lists: Sequence[RankList], first_rank: int) -> list[Hit]:
         """Fused posts with their documents and duplicate counts, ranked from `first_rank` on."""
-        with SEARCH_SECONDS.labels("documents").time():
-            ids = [item.id for item in items]
-            counting = self.threads.submit(self.index.count_by, self.collections.posts, "duplicate_of", ids)
-            documents = self.documents.get("posts", ids)
-            counts = counting.result()
+        documents, counts = self._documents_and_counts([item.id for item in items])
         return [
             post_hit(item, rank, lists, documents[item.id], counts.get(item.id, 0))
             for rank, item in enumerate(items, start=first_rank)
             # A post that was deleted between the two reads is no hit any more.
             if item.id in documents
         ]
+
+    def _listed(self, request: ListingRequest | SearchRequest) -> ListedPage:
+        area, near = area_of(request.where, self.names) if request.where else (None, None)
+        within, fingerprint = filter_of(request.filters, area, self.names), fingerprint_of(request)
+        after, rank = None, 0
+        since = within.ranges.get("event_time", (None, None))[0]
+        if request.cursor:
+            since_ms, event_time, post_id, rank = decoded(request.cursor, fingerprint, (int, int, str, int))
+            after = ListedPost(event_time, post_id)
+            if request.filters.last:  # the window stays where it was when the first page was shown
+                since = float(since_ms)
+                within = replace(within, ranges={**within.ranges, "event_time": (since, None)})
+        posts, more = PostListing(self.index, self.collections.posts).page(within, after, request.limit)
+        documents, counts = self._documents_and_counts([post.post_id for post in posts])
+        end = (posts[-1].event_time, posts[-1].post_id, rank + len(posts)) if posts else (0, "", rank)
+        return ListedPage(
+            posts=[(documents[p.post_id], counts.get(p.post_id, 0)) for p in posts if p.post_id in documents],
+            total=self.index.count(self.collections.posts, originals(within)),
+            next_cursor=encoded(fingerprint, int(since or 0), *end) if more else None,
+            near=near,
+            first_rank=rank + 1,
+        )
+
+    def _listing_answer(self, request: SearchRequest) -> SearchAnswer:
+        """Filters alone: their posts as hits, which no modality ranks."""
+        freshness = self.documents.get("freshness", list(MODALITIES))
+        listed = self._listed(request)
+        hits = [listed_hit(rank, *post) for rank, post in enumerate(listed.posts, start=listed.first_rank)]
+        result = SearchResult([], [], ())
+        page = self._page(request, result, hits=hits, next_cursor=listed.next_cursor, as_of=freshness_of(freshness))
+        return page.model_copy(update={"total": listed.total, "near": listed.near, "fusion": "newest first"})
+
+    def _documents_and_counts(self, ids: Sequence[str]) -> tuple[dict[str, Document], dict[str, int]]:
+        with SEARCH_SECONDS.labels("documents").time():
+            counting = self.threads.submit(self.index.count_by, self.collections.posts, "duplicate_of", ids)
+            documents = self.documents.get("posts", ids)
+            return documents, counting.result()
 
     def _post_answer(self, request: SearchRequest) -> SearchAnswer:
         freshness = self.threads.submit(self.documents.get, "freshness", list(MODALITIES))
@@ -107,24 +180,38 @@ class Searcher:
 
         def plain_lists() -> list[RankList]:
             freshness.result()
-            return self.posts.lists(plain)
+            return self.posts.lists(plain.query)
 
-        early = None if plain.is_empty else self.threads.submit(plain_lists)
+        early = None if request.post_id or plain.query.is_empty else self.threads.submit(plain_lists)
         built = self.builder.build(request, plain)
         freshness.result()
         with SEARCH_SECONDS.labels("lists and fusion").time():
-            rest = replace(built.query, terms=None, area=None, at=None) if early else built.query
+            active = frozenset(modality.name for modality in active_modalities(built.query))
+            rest = replace(built.query, only=active - WITHOUT_A_MODEL) if early else built.query
             lists = self.posts.lists(rest) + (early.result() if early else [])
-            return replace(self.posts.fused(built.query, lists), unavailable=built.unavailable)
+            fused = self.posts.fused(built.query, lists)
+            return replace(fused, unavailable=built.unavailable, near=built.near)
 
     def _cross_source_answer(self, request: SearchRequest) -> SearchAnswer:
-        """The first page; each hit is a place-and-time cell with all its members."""
+        """The first page. Each hit is a place-and-time cell with all its members; or a patch, where patches alone are
+        asked for."""
         built = self.builder.build(request)
-        cells = self.cross_source.run(built.query, built.patch, request.searched_sources)
-        first = enumerate(cells.items[: request.limit], start=1)
-        hits = [cell_hit(item, rank, cells.lists, cells.members[item.id]) for rank, item in first]
-        result = replace(cells, unavailable=built.unavailable)
-        return self._page(request, result, hits=hits, next_cursor=None, as_of={})
+        search = self.cross_source
+        names = list(MODALITIES) if "posts" in request.searched_sources else []
+        as_of = freshness_of(self.documents.get("freshness", names))
+        newest = search.patches.newest()
+        result = search.run(built.query, built.patch, request.searched_sources)
+        as_of |= freshness_of({ranked.modality: newest for ranked in result.patches.lists if newest})
+        first = enumerate(result.items[: request.limit], start=1)
+        lists, members = result.lists, result.members
+        hits = [
+            cell_hit(item, rank, lists, members[item.id], self.names)
+            if item.id in members
+            else patch_hit(item, rank, lists, result.patches, self.names)
+            for rank, item in first
+        ]
+        result = replace(result, unavailable=built.unavailable, near=built.near)
+        return self._page(request, result, hits=hits, next_cursor=None, as_of=as_of)
 
     def _page(self, request: SearchRequest, result: SearchResult, **page: Any) -> SearchAnswer:
         weights = {str(name): weight for name, weight in request.weights.items()}
@@ -134,6 +221,8 @@ class Searcher:
             fusion=request.fusion,
             weights={ranked.modality: weights.get(ranked.modality, 1.0) for ranked in result.lists},
             empty_modalities=list(result.empty_modalities),
+            uninformative=list(result.uninformative),
+            near=result.near,
             unavailable=dict(result.unavailable),
             **page,
         )

@@ -13,6 +13,14 @@ from qdrant_client import models
 
 from stormpetrel.core.cells import RESOLUTIONS
 
+# The document collections that are read by other fields than `_id`, and pymongo's keys of each index for that. The
+# local server takes the index over two fields only where the first has one of its own.
+DOCUMENT_INDEXES: dict[str, list[list[tuple[str, int]]]] = {
+    "predictions": [[("key", 1)], [("key", 1), ("rank", -1)]],
+    "products": [[("time", -1)]],
+    "scenes": [[("time", -1)]],
+    "patches": [[("time", -1)]],
+}
 CELLS = tuple(f"cells_{resolution}" for resolution in RESOLUTIONS)
 
 
@@ -48,6 +56,17 @@ class Compression:
 
 
 @dataclass(frozen=True)
+class Placement:
+    """Where a collection's points lie on a cluster; none means the server's own default. `write_consistency` is how
+    many replicas must hold a write before it is acknowledged. `on_disk` leaves full vectors on disk."""
+
+    shards: int | None = None
+    replication_factor: int | None = None
+    write_consistency: int | None = None
+    on_disk: bool = False
+
+
+@dataclass(frozen=True)
 class VectorCollection:
     """A collection's vectors: dense ones with their dimensions (cosine, stored as float16: half the memory, and the
     topics keep float32), sparse ones by name, with IDF or without; and the payload fields that are filtered by."""
@@ -70,8 +89,9 @@ def posts_collection(prefix: str, text: tuple[str, int], visual: tuple[str, int]
         _name(f"{prefix}posts", text, visual),
         {"text": text[1], "visual": visual[1]},
         {"lexical": True, "concepts": False},
-        ("source", "language", "kind", "duplicate_of", "labels", "unsure", *CELLS),
+        ("source", "language", "kind", "duplicate_of", "countries", "divisions", "labels", "unsure", *CELLS),
         ("event_time", "ingested_at", "indexed_at"),
+        ("location", "towns"),
     )
 
 

@@ -21,10 +21,11 @@ SUFFIXES = (".tiff", ".tif", ".jp2", ".xml")  # of rasters and annotations
 
 
 class RemoteFiles:
-    """Files on S3 and the web. `endpoint` is an S3 server other than Amazon's; keys come from the environment."""
+    """Files on S3 and the web. `endpoint` is an S3 server other than Amazon's; keys come from the environment. `proxy`
+    is the address of the egress proxy."""
 
-    def __init__(self, endpoint: str | None) -> None:
-        self._endpoint = endpoint
+    def __init__(self, endpoint: str | None, proxy: str) -> None:
+        self._endpoint, self._proxy = endpoint, proxy
 
     def list_files(self, folder: str) -> dict[str, str]:
         """Name within the folder -> address of each raster and annotation. Raises BadProduct where it is empty."""
@@ -52,7 +53,7 @@ class RemoteFiles:
         if file.exists():
             return file
         try:
-            store = self._s3(parts.netloc) if parts.scheme == "s3" else _web(f"{parts.scheme}://{parts.netloc}")
+            store = self._s3(parts.netloc) if parts.scheme == "s3" else self._web(f"{parts.scheme}://{parts.netloc}")
             response = obstore.get(store, parts.path.lstrip("/"))
             if response.meta["size"] > LARGEST_FILE:
                 raise BadProduct(f"{address} has {response.meta['size']} bytes; annotations have at most 64 MB")
@@ -67,14 +68,16 @@ class RemoteFiles:
 
     def _s3(self, bucket: str) -> S3Store:
         if self._endpoint is None:
-            return S3Store(bucket, retry_config=RETRIES)
+            return S3Store(bucket, client_options=self._options(), retry_config=RETRIES)
         server: Any = {"endpoint": self._endpoint, "region": "default", "virtual_hosted_style_request": False}
-        options: Any = {"allow_http": self._endpoint.startswith("http://")}
+        options = self._options(allow_http=self._endpoint.startswith("http://"))
         return S3Store(bucket, **server, client_options=options, retry_config=RETRIES)
 
+    def _web(self, server: str) -> HTTPStore:
+        return HTTPStore.from_url(server, client_options=self._options(allow_http=True), retry_config=RETRIES)
 
-def _web(server: str) -> HTTPStore:
-    return HTTPStore.from_url(server, client_options={"allow_http": True}, retry_config=RETRIES)
+    def _options(self, **more: bool) -> Any:
+        return {"proxy_url": self._proxy, **more}
 
 
 def _unavailable(address: str, error: Exception) -> BadProduct:
@@ -85,13 +88,17 @@ def _unavailable(address: str, error: Exception) -> BadProduct:
     )
 
 
-def point_gdal_to(endpoint: str | None) -> None:
-    """Makes GDAL read `s3://` addresses from this server; variables that the environment sets already stay."""
+def point_gdal_to(endpoint: str | None, proxy: str) -> None:
+    """Makes GDAL read through the egress proxy, and `s3://` addresses from this server; variables of S3 that the
+    environment sets already stay."""
     if endpoint is not None:
         parts = urlsplit(endpoint)
         os.environ.setdefault("AWS_S3_ENDPOINT", parts.netloc)
         os.environ.setdefault("AWS_HTTPS", "YES" if parts.scheme == "https" else "NO")
         os.environ.setdefault("AWS_VIRTUAL_HOSTING", "FALSE")
+    os.environ["GDAL_HTTP_PROXY"] = os.environ["GDAL_HTTPS_PROXY"] = proxy
+    for name in ("NO_PROXY", "no_proxy"):  # curl would go around the proxy for these
+        os.environ.pop(name, None)
     # A server that stops answering is an error, and not a consumer that waits for ever.
     os.environ.setdefault("GDAL_HTTP_TIMEOUT", "60")
     os.environ.setdefault("GDAL_HTTP_MAX_RETRY", "3")

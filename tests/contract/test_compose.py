@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +76,52 @@ def test_the_addresses_are_settings_and_the_probes_are_the_ports_that_we_serve(
         "catalogue": settings.catalogue.probe_port,
     }
     for name, port in ports.items():
-        assert f"127.0.0.1:{port}/" in services[name]["healthcheck"]["test"][-1]
+        assert services[name]["healthcheck"]["test"][-2] == str(port)
+
+
+# What was measured, in GiB (docs/figures.md, docs/decisions): limits below it kill what works.
+MEASURED = {"qdrant": 2.4, "api": 1.15, "scenes": 2.9, "worker": 0.6}
+
+
+def test_limits_are_above_what_was_measured(services: dict[str, Any]) -> None:
+    for name, measured in MEASURED.items():
+        limit = services[name]["deploy"]["resources"]["limits"]["memory"]
+        assert limit.endswith("g") and float(limit[:-1]) >= 1.3 * measured, name
+
+
+def test_no_probe_starts_a_shell_or_a_jvm(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        program = service.get("healthcheck", {}).get("test", ["CMD", "none"])[1]
+        assert program in ("python", "perl", "nc", "none"), f"{name}: {program}"
+
+
+def _answering(status: str) -> tuple[socket.socket, int]:
+    """A server that answers one request."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = server.accept()
+            connection.recv(1000)
+            connection.sendall(f"HTTP/1.0 {status}\r\n\r\n".encode())
+            connection.close()
+
+    threading.Thread(target=answer, daemon=True).start()
+    return server, server.getsockname()[1]
+
+
+@pytest.mark.parametrize(("status", "code"), [("200 OK", 0), ("503 Service Unavailable", 1)])
+@pytest.mark.parametrize("name", ["qdrant", "worker"])
+def test_a_probe_sees_what_the_server_says(services: dict[str, Any], name: str, status: str, code: int) -> None:
+    test = services[name]["healthcheck"]["test"][1:]
+    if shutil.which(test[0]) is None:
+        pytest.skip(f"no {test[0]} on this machine")
+    server, port = _answering(status)
+    command = [part.replace("6333", str(port)).replace("6066", str(port)).replace("$$", "$") for part in test]
+    command[0] = sys.executable if command[0] == "python" else command[0]
+    with server:
+        assert subprocess.run(command, cwd=ROOT, check=False).returncode == code
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 1, "nobody listens"
 
 
 def test_the_image_holds_all_packages_and_binds_to_the_outside() -> None:

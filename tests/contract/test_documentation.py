@@ -43,7 +43,7 @@ def settings_defaults(section: type[BaseModel], prefix: str = "") -> Iterator[tu
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from settings_defaults(field.annotation, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", json.dumps(field.default, default=str)
+            yield f"{prefix}{name}", json.dumps(field.get_default(call_default_factory=True), default=str)
 
 
 def routes() -> set[str]:

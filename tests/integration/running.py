@@ -17,7 +17,7 @@ from stormpetrel.cli.console import say
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import ANNOTATIONS, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW, all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
-from stormpetrel.local.stack import SPARING, Stack, free_port, this_python
+from stormpetrel.local.stack import SPARING, Part, Stack, free_port, this_python
 from stormpetrel.log.admin import POST_GROUPS, apply_topics, consumer_lags
 from stormpetrel.log.lag import GroupOffsets, Remaining
 from stormpetrel.log.producer import KafkaProducer
@@ -57,7 +57,7 @@ class RunningSystem:
     def __enter__(self) -> RunningSystem:
         self.stack.__enter__()
         try:
-            for part in server_parts(self.settings):
+            for part in self.servers():
                 self.stack.start(part)
             apply_topics(self.kafka, all_topics())
         except BaseException:
@@ -69,6 +69,10 @@ class RunningSystem:
         for name in list(self.ours):
             self.stop(name)
         self.stack.stop()
+
+    def servers(self) -> list[Part]:
+        """Broker and stores, in the order in which they start."""
+        return server_parts(self.settings)
 
     def producer(self) -> KafkaProducer:
         return KafkaProducer(self.kafka)
@@ -129,14 +133,12 @@ class RunningSystem:
         process.kill()
         process.wait(10)
 
-    def stop(self, name: str) -> float:
-        """SIGTERM; the seconds until the process was gone."""
+    def stop(self, name: str) -> int:
+        """SIGTERM; the exit code. Fails the test where the process does not end."""
         process = self.ours.pop(name)
-        started = time.monotonic()
         if process.poll() is None:
             process.terminate()
-            process.wait(15)
-        return time.monotonic() - started
+        return process.wait(15)
 
     def log(self, name: str) -> str:
         return self.stack.log_end(name)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ import rasterio
 from PIL import Image
 
 from stormpetrel.core.events import Annotation
+from stormpetrel.core.ids import PatchId
 from stormpetrel.core.topics import ANNOTATIONS
 from stormpetrel.demo.scenes import MUD, WATER
 from stormpetrel.learning.training.linear_model import LinearModel
@@ -56,11 +57,9 @@ def taught(posts: RunningSystem) -> RunningSystem:
 
 
 def test_an_incoming_post_is_judged_by_what_was_annotated_a_moment_ago(taught: RunningSystem, tmp_path: Path) -> None:
-    started = time.monotonic()
     annotate(taught, [("file:lesson-flood-7", "positive")], "flood")
     wait_until(lambda: models(taught, "flood")["annotations"] == 13, 10, "one label more")
     version = models(taught, "flood")["model_version"]
-    taken = time.monotonic() - started
     new = [
         {"id": f"news-{n}", "text": text, "created_at": "2026-03-01T11:00:00Z"}
         for n, text in (
@@ -78,7 +77,6 @@ def test_an_incoming_post_is_judged_by_what_was_annotated_a_moment_ago(taught: R
     }
     assert said["file:news-1"]["probability"] > 0.5 > said["file:news-2"]["probability"]
     assert said["file:news-1"]["model_version"] == version
-    assert taken < 10, "an annotation reaches the models; how fast is measured by the benchmark"
     hits = taught.search(text="people under water", filters={"labels": [f"{COLLECTION}:flood"]})["hits"]
     assert "file:news-1" in {hit["post_id"] for hit in hits}
     assert "file:news-2" not in {hit["post_id"] for hit in hits}
@@ -263,7 +261,7 @@ def test_an_analyst_labels_a_scene_descends_the_grids_and_gets_a_map(
     assert answer["accuracy"] > 0.9 and [point["round"] for point in answer["curve"]] == [1, 2, 3]
     coarse = system.api("POST", "/v1/feedback/descend", json={**scope, "label": "water-bodies"}).json()
     assert coarse["patches"] == {"480": 9, "240": 36, "120": 144} and coarse["scored"]["120"] <= 144
-    assert all(truth[one["item_id"]] for one in coarse["top"][:5])
+    assert [truth[one["item_id"]] for one in coarse["top"][:5]] == [True] * 5
     stored = system.api("POST", "/v1/feedback/store", json={**scope, "label": "water-bodies"})
     assert stored.status_code == 202 and stored.json()["items"] == 144
     kept = {"collection": "patches/flood", "label": "water-bodies", "limit": 1000}
@@ -279,6 +277,22 @@ def test_an_analyst_labels_a_scene_descends_the_grids_and_gets_a_map(
     ).json()
     assert known["items"][0]["item_id"] == dry and known["ranked_by"] == "similarity"
     assert 0 < known["found"] < 144
+    assert_limited_to_accepted_cells(system, scope, truth)
+
+
+def assert_limited_to_accepted_cells(system: RunningSystem, scope: dict[str, Any], truth: dict[str, bool]) -> None:
+    coarse: dict[str, bool] = {}
+    for own, is_wet in truth.items():
+        patch = PatchId.parse(own)
+        assert patch is not None
+        coarse[str(patch.parent(480))] = coarse.get(str(patch.parent(480)), False) or is_wet
+    signs = [(own, "positive" if is_wet else "negative") for own, is_wet in coarse.items()]
+    annotate(system, signs, "water-bodies", "patches/flood", round=4)
+    asked = {**scope, "label": "water-bodies", "within": {**scope["within"], "inside": "water-bodies@480"}}
+    limited = system.api("POST", "/v1/feedback", json=asked).json()
+    assert limited["scored"] == round(144 * (1 - limited["saved"])) > 0
+    reply = system.api("POST", "/v1/feedback", json={**asked, "within": {"inside": "water-bodies@120"}})
+    assert reply.status_code == 422 and "coarser" in reply.json()["detail"][0]["remedy"]
 
 
 def assert_maps(system: RunningSystem, pair: str) -> None:

@@ -52,7 +52,7 @@ def changed(kafka: Kafka, **changes: object) -> Kafka:
 
 def publish(kafka: Kafka, post_id: str) -> None:
     producer = KafkaProducer(kafka)
-    producer.publish(POSTS_RAW, post_id, PostDeleted(post_id=post_id, deleted_at=now()))
+    producer.publish(POSTS_RAW, post_id, PostDeleted(post_id=post_id, source="x", deleted_at=now()))
     producer.flush(20)
 
 

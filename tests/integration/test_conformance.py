@@ -1,11 +1,18 @@
 """What every document store and every vector index must do: held against the local stack, and against servers
-given by STORMPETREL_TEST_MONGO and STORMPETREL_TEST_QDRANT."""
+given by STORMPETREL_TEST_MONGO and STORMPETREL_TEST_QDRANT, their URLs.
+
+Such servers may ask for more: STORMPETREL_TEST_MONGO_USER, _PASSWORD and _CA, STORMPETREL_TEST_QDRANT_KEY and _CA."""
 
 from __future__ import annotations
 
+import copy
+import json
+import math
 import os
+import threading
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,8 +20,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stormpetrel.core.errors import StoreUnavailable
+from stormpetrel.core.errors import StoreRefused, StoreUnavailable
 from stormpetrel.core.ports import DocumentStore, Filter, NearestQuery, OrderQuery, Point
+from stormpetrel.core.settings import Mongo, Qdrant
 from stormpetrel.stores.collections import Compression, VectorCollection
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
@@ -27,24 +35,31 @@ DIMENSIONS = 4
 
 @pytest.fixture(scope="module", params=SERVERS)
 def documents(request: pytest.FixtureRequest, system: RunningSystem) -> Iterator[MongoStore]:
-    url = system.addresses["STORMPETREL_MONGO__URL"]
+    given: dict[str, Any] = {"url": system.addresses["STORMPETREL_MONGO__URL"]}
     if request.param == "server":
-        url = os.environ.get("STORMPETREL_TEST_MONGO", "")
-        if not url:
-            pytest.skip("no MongoDB server given: set STORMPETREL_TEST_MONGO to its URL")
-    store = MongoStore(url, f"conformance-{uuid.uuid4().hex[:8]}")
+        given = _given("STORMPETREL_TEST_MONGO", user="_USER", password="_PASSWORD", ca_file="_CA")
+        given["tls"] = "ca_file" in given
+    store = MongoStore.of(Mongo(database=f"conformance-{uuid.uuid4().hex[:8]}", **given))
     yield store
     store.close()
 
 
+def _given(variable: str, **suffixes: str) -> dict[str, Any]:
+    """The settings of a server that the environment names; skips the test where it names none."""
+    if variable not in os.environ:
+        pytest.skip(f"no server given: set {variable} to its URL")
+    found = {
+        name: os.environ[variable + suffix] for name, suffix in suffixes.items() if variable + suffix in os.environ
+    }
+    return {"url": os.environ[variable], **found}
+
+
 @pytest.fixture(scope="module", params=SERVERS)
 def index(request: pytest.FixtureRequest, system: RunningSystem) -> Iterator[QdrantIndex]:
-    url = system.addresses["STORMPETREL_QDRANT__URL"]
+    given: dict[str, Any] = {"url": system.addresses["STORMPETREL_QDRANT__URL"]}
     if request.param == "server":
-        url = os.environ.get("STORMPETREL_TEST_QDRANT", "")
-        if not url:
-            pytest.skip("no Qdrant server given: set STORMPETREL_TEST_QDRANT to its URL")
-    made = QdrantIndex(url)
+        given = _given("STORMPETREL_TEST_QDRANT", api_key="_KEY", ca_file="_CA")
+    made = QdrantIndex.of(Qdrant(**given))
     yield made
     made.close()
 
@@ -131,9 +146,11 @@ def test_another_compression_is_set_on_a_collection_that_is_there(index: QdrantI
     collection = VectorCollection(f"conformance-{uuid.uuid4().hex[:8]}", {"text": DIMENSIONS}, {"lexical": True})
     index.migrate(collection)
     index.upsert(collection.name, [_point(f"x:{n}", 1, n, 0, 0) for n in range(20)])
-    near = NearestQuery("text", dense=np.array([1, 3, 0, 0], dtype=np.float32), limit=3)
+    # Binary codes of these tie. Twice ten are rescored in full: all of them, so that no code decides on any server.
+    near = NearestQuery("text", dense=np.array([1, 3, 0, 0], dtype=np.float32), limit=10)
     before = _ids(index, collection.name, near)
-    compressed = QdrantIndex(index.url, compression=Compression(kind))
+    compressed = copy.copy(index)
+    compressed._compression = Compression(kind, oversampling=2.0)
     compressed.migrate(collection)
     compressed.migrate(collection)
     wait_until(lambda: compressed.settled(collection.name), 30, "settled")
@@ -182,7 +199,7 @@ def test_filters_hold_together(index: QdrantIndex, collection: str) -> None:
     assert ask(Filter(ranges={"event_time": (1, 2)})) == {"x:savona", "x:suva"}
     assert ask(Filter(boxes=[(8.4, 44, 9, 45)], ranges={"event_time": (None, 0)})) == {"x:genoa"}
     assert ask(Filter(boxes=[(177, -20, -170, -10)])) == {"x:suva", "x:samoa"}, "a box over the 180th meridian"
-    assert ask(Filter(circle=(8.9, 44.4, 10))) == {"x:genoa"}
+    assert ask(Filter(circles=[(8.9, 44.4, 10)])) == {"x:genoa"}
     assert ask(Filter(polygon=[(8, 44), (8.6, 44), (8.6, 45), (8, 45), (8, 44)])) == {"x:savona"}
     assert index.count_by(collection, "duplicate_of", ["x:0", "x:9"]) == {"x:0": 2}
     assert index.count_by(collection, "duplicate_of", []) == {}
@@ -232,6 +249,73 @@ def test_writing_twice_equals_once(
     once = play(steps)
     assert play(steps) == once
     assert play(steps[len(steps) // 2 :]) == once
+
+
+def test_what_a_document_store_refuses_is_named_and_the_rest_is_taken(documents: DocumentStore) -> None:
+    with pytest.raises(StoreRefused) as refusal:
+        documents.upsert("refused", [{"_id": "x:1", "n": 1}, {"_id": "x:2", "$n": 1}, {"_id": "x:3", "n": math.nan}])
+    assert refusal.value.ids == ("x:3",), "what no store takes is found before anything is sent"
+    with pytest.raises(StoreRefused):
+        documents.newest("refused", "n", 3, before=2**63)
+    documents.upsert("refused", [{"_id": "x:1", "n": 2**63 - 1}, {"_id": "x:2", "n": -(2**63)}])
+    assert documents.get("refused", ["x:1", "x:2"])["x:1"]["n"] == 2**63 - 1
+
+
+def test_what_a_vector_index_refuses_leaves_it_whole(index: QdrantIndex, collection: str) -> None:
+    index.upsert(collection, [_point("x:1", 1, 0, 0, 0)])
+    unknown = Point("x:2", {}, {"other": np.ones(DIMENSIONS, np.float32)})
+    for bad in (_point("x:2", 1, 0), _point("x:2", math.nan, 0, 0, 0), unknown):
+        with pytest.raises(StoreRefused):
+            index.upsert(collection, [bad, _point("x:3", 1, 0, 0, 0)])
+    with pytest.raises(StoreRefused):
+        index.query(collection, [NearestQuery("text", dense=np.ones(2, np.float32))])
+    index.upsert(collection, [_point("x:4", 1, 0, 0, 0)])
+    assert set(index.ids(collection)) == {"x:1", "x:4"}
+    with pytest.raises(StoreUnavailable):
+        index.count("no-such-collection")
+
+
+def test_three_that_migrate_at_once_all_succeed(index: QdrantIndex, documents: MongoStore) -> None:
+    for _ in range(5):
+        name = f"conformance-{uuid.uuid4().hex[:8]}"
+        made = VectorCollection(name, {"text": DIMENSIONS}, {"lexical": True}, ("source",), ("event_time",))
+        together = threading.Barrier(3)
+
+        def migrate(made: VectorCollection = made, together: threading.Barrier = together) -> None:
+            together.wait(20)
+            index.migrate(made)
+            documents.migrate()
+
+        with ThreadPoolExecutor(3) as threads:
+            for done in [threads.submit(migrate) for _ in range(3)]:
+                done.result()
+        index.upsert(name, [_point("x:1", 1, 0, 0, 0, source="a", event_time=1)])
+        assert _ids(index, name, OrderQuery("event_time", "asc")) == ["x:1"]
+        index.drop(name)
+        index.drop(name)
+        assert name not in index.collections()
+
+
+def test_databases_of_one_server_do_not_see_each_other(documents: MongoStore) -> None:
+    documents.upsert("shared", [{"_id": "x:1"}])
+    other = copy.copy(documents)
+    other._database = documents._client[f"{documents._database.name}-other"]
+    assert list(other.ids("shared")) == []
+    other.upsert("shared", [{"_id": "x:2"}])
+    assert list(documents.ids("shared")) == ["x:1"]
+    other.drop("shared")
+    assert documents.count("shared") == 1
+
+
+def test_stored_predictions_are_read_by_an_index(documents: MongoStore) -> None:
+    documents.migrate()
+    rows = [{"_id": f"{key}:{n}", "key": key, "rank": (n * 37) % 1000} for key in "ab" for n in range(1000)]
+    documents.upsert("predictions", rows)
+    page = documents.newest("predictions", "rank", 3, {"key": "a"}, before=998)
+    assert [found["rank"] for found in page] == [997, 996, 995]
+    plan = documents._database["predictions"].find({"key": "a", "rank": {"$lt": 998}}).sort("rank", -1).explain()
+    winning = json.dumps(plan["queryPlanner"]["winningPlan"])
+    assert "IXSCAN" in winning or "USING INDEX" in winning, winning
 
 
 def test_a_server_that_is_not_there_is_named(index: QdrantIndex, documents: DocumentStore) -> None:

@@ -25,7 +25,7 @@ def _base64(pixels: Any = FLOOD) -> str:
 
 def test_a_photo_finds_posts_with_photos_of_the_flood(night: RunningSystem) -> None:
     truth = {generated.post_id: generated for generated in flood_night(600, 7)}
-    answer = night.search(picture=_base64(), limit=10)
+    answer = night.search(picture=_base64(), limit=10, modalities=["visual", "concepts"])
     assert set(answer["lists"]) == {"visual", "concepts"}
     assert "colour-and-edge-histograms@1" in answer["lists"]["visual"]["model"]
     assert answer["lists"]["concepts"]["model"] == "colour-rules@1"
@@ -35,10 +35,19 @@ def test_a_photo_finds_posts_with_photos_of_the_flood(night: RunningSystem) -> N
     assert any(concept["name"] == "muddy flood water" for concept in first["post"]["concepts"])
 
 
+def test_colours_alone_take_no_part_unless_they_are_named(night: RunningSystem) -> None:
+    answer = night.search(text="alluvione a Genova", picture=_base64())
+    assert set(answer["lists"]) == {"text", "lexical"}
+    assert "no visual model is configured" in answer["unavailable"]["visual"]
+    reply = night.api("POST", "/v1/search", json={"picture": _base64()})
+    assert reply.status_code == 422 and "name visual or concepts" in reply.json()["detail"][0]["remedy"]
+
+
 def test_a_post_without_a_photo_keeps_its_order(night: RunningSystem) -> None:
     """Absence is not irrelevance: posts of one list alone keep the order of that list."""
     alone = night.search(text="alluvione a Genova", limit=50)
-    both = night.search(text="alluvione a Genova", picture=_base64(), limit=100)
+    names = ["text", "lexical", "visual", "concepts"]
+    both = night.search(text="alluvione a Genova", picture=_base64(), limit=100, modalities=names)
     without = [hit["post_id"] for hit in both["hits"] if not {"visual", "concepts"} & hit["ranks"].keys()]
     order = [hit["post_id"] for hit in alone["hits"] if hit["post_id"] in without]
     assert order and [post for post in without if post in order] == order
@@ -79,13 +88,13 @@ def test_an_unknown_post_leaves_the_place_and_the_time(night: RunningSystem) -> 
     assert set(answer["lists"]) == {"time"} and "x:unknown" in answer["unavailable"]["text"]
 
 
-def test_place_and_time_can_be_one_modality(night: RunningSystem) -> None:
+def test_place_and_time_are_one_modality_where_both_are_evidence(night: RunningSystem) -> None:
     request = {"place": {"longitude": 8.93, "latitude": 44.41}, "time": "2025-11-04T20:00:00Z"}
-    answer = night.search(**request, modalities=["spatiotemporal"], limit=50)
+    answer = night.search(**request, limit=50)
     assert set(answer["lists"]) == {"spatiotemporal"}
-    scores = [hit["ranks"]["spatiotemporal"]["score"] for hit in answer["hits"]]
-    assert scores == sorted(scores, reverse=True) and scores[0] > -0.5
-    assert set(night.search(**request)["lists"]) == {"space", "time"}
+    ranks = [hit["ranks"]["spatiotemporal"] for hit in answer["hits"]]
+    assert [rank["rank"] for rank in ranks] == sorted(rank["rank"] for rank in ranks) and ranks[0]["score"] > -0.5
+    assert set(night.search(**request, modalities=["space", "time"])["lists"]) == {"space", "time"}
 
 
 def test_a_score_threshold_removes_weak_hits(night: RunningSystem) -> None:

@@ -14,16 +14,20 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import rasterio
 
 from stormpetrel.core.errors import BadProduct
 from stormpetrel.core.events import Checksum, ProductAnnounced
+from stormpetrel.core.settings import Imagery
 from stormpetrel.demo.scenes import Ground, write_optical, write_radar
 from stormpetrel.imagery.catalogue.folder import product_at
 from stormpetrel.imagery.describe import describe_scene
 from stormpetrel.imagery.pairing import Rules, scenes_of
+from stormpetrel.imagery.readers.locations import Gate
 from stormpetrel.imagery.types import Scene
 from stormpetrel.local.stack import answers, free_port
 from stormpetrel.stores.downloads import Downloads
+from stormpetrel.stores.egress_proxy import EgressProxy
 from stormpetrel.stores.objects import RemoteFiles
 from tests.integration.running import wait_until
 
@@ -37,6 +41,11 @@ class Web:
 
     folder: Path
     url: str
+    proxy: EgressProxy
+
+    def downloads(self, folder: Path, **more: float) -> Downloads:
+        """Downloads into a folder, with this server as the S3 endpoint too."""
+        return Downloads(Imagery(directory=folder, s3_endpoint=self.url, **more), self.proxy)
 
     def told(self) -> dict[str, int]:
         found: dict[str, int] = httpx.get(f"{self.url}/_told").json()
@@ -58,11 +67,12 @@ def products(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def web(products: tuple[Path, Path]) -> Iterator[Web]:
     port = free_port()
-    made = Web(products[0].parent, f"http://127.0.0.1:{port}")
-    command = [sys.executable, "-m", "tests.integration.web_server", str(made.folder), str(port)]
+    folder = products[0].parent
+    command = [sys.executable, "-m", "tests.integration.web_server", str(folder), str(port)]
     process = subprocess.Popen(command, cwd=Path(__file__).resolve().parents[2])
     wait_until(lambda: answers(port), 20, "the web answers")
-    yield made
+    with EgressProxy(Gate((), (f"127.0.0.1:{port}",))) as proxy, rasterio.Env(GDAL_HTTP_PROXY=proxy.url):
+        yield Web(folder, f"http://127.0.0.1:{port}", proxy)
     process.terminate()
     process.wait(10)
 
@@ -84,10 +94,10 @@ def test_a_product_on_s3_is_listed_and_read_as_it_is_on_disk(
         ("AWS_REGION", "default"),
     ):
         monkeypatch.setenv(name, value)
-    downloads = Downloads(tmp_path, 10**9, remote=RemoteFiles(web.url))
+    downloads = web.downloads(tmp_path)
     for path in products:
         here = product_at(path, NOW)
-        there = here.model_copy(update={"location": f"s3://bucket/{path.name}"})
+        there = here.model_copy(update={"location": f"s3://bucket/{path.name}", "source": "odata"})
         near = describe_scene(_scene(here), None, (120,))
         far = describe_scene(downloads.localise(_scene(there)), None, (120,))
         assert far.problems == near.problems
@@ -124,16 +134,16 @@ def test_a_download_that_breaks_off_goes_on_and_is_checked(
         for file in products[0].rglob("*"):
             archive.write(file, file.relative_to(products[0].parent))
     right = hashlib.md5(packed.read_bytes()).hexdigest()
-    downloads = Downloads(tmp_path, 10**9)
+    downloads = web.downloads(tmp_path)
     web.break_off()
     file = downloads.fetch(f"{web.url}/packed.zip", "a.zip", Checksum(algorithm="md5", value=right))
     assert file.read_bytes() == packed.read_bytes()
     assert web.told()["ranges"] > 0
     with pytest.raises(BadProduct, match="was promised"):
         downloads.fetch(f"{web.url}/packed.zip", "b.zip", Checksum(algorithm="md5", value="0" * 32))
-    assert not (tmp_path / "b.zip").exists()
+    assert not (tmp_path / "downloads" / "b.zip").exists()
     with pytest.raises(BadProduct, match="largest_download_gb"):
-        Downloads(tmp_path, 1000).fetch(f"{web.url}/packed.zip", "c.zip")
+        web.downloads(tmp_path, largest_download_gb=1e-6).fetch(f"{web.url}/packed.zip", "c.zip")
     with pytest.raises(BadProduct, match="404"):
         downloads.fetch(f"{web.url}/none.zip", "d.zip")
     there = product_at(products[0], NOW).model_copy(update={"location": f"{web.url}/packed.zip"})
@@ -144,4 +154,4 @@ def test_an_empty_folder_on_s3_says_so(web: Web, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with pytest.raises(BadProduct, match="no files"):
-        RemoteFiles(web.url).list_files("s3://bucket/S1A_nothing.SAFE")
+        RemoteFiles(web.url, web.proxy.url).list_files("s3://bucket/S1A_nothing.SAFE")

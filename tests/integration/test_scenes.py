@@ -163,7 +163,8 @@ def test_a_patch_finds_posts_and_patches_and_a_post_finds_the_patches_over_its_p
     assert post_id in [member["id"] for member in first["members"]]
     assert far not in [member["id"] for member in first["members"]]
     assert patch["patch_id"] not in [member["id"] for hit in answer["hits"] for member in hit["members"]]
-    assert {"sar", "ms", "fused", "space", "time", "lexical", "text"} <= set(answer["lists"])
+    assert {"sar", "ms", "fused", "spatiotemporal", "lexical", "text", "new_water"} <= set(answer["lists"])
+    assert first["place"] and set(answer["as_of"]) >= {"text", "sar", "new_water"}
     assert answer["lists"]["fused"]["model"] == "awld-8x18-w7@1+ms-4x32-sqrt@1"
     assert len(first["best_pair"]) == 2
     back = night.search(post_id=post_id, sources=["posts", "patches"], limit=50)
@@ -171,7 +172,23 @@ def test_a_patch_finds_posts_and_patches_and_a_post_finds_the_patches_over_its_p
     assert overhead, "the newest patches over its place"
     assert all("/g120/" in patch_id for patch_id in overhead)
     only_patches = night.search(vectors={"sar": [1.0] * 144}, sources=["patches"])
-    assert all(member["kind"] == "patch" for hit in only_patches["hits"] for member in hit["members"])
+    assert only_patches["hits"] and all(hit["kind"] == "patch" and not hit["cell"] for hit in only_patches["hits"])
+
+
+def test_a_text_finds_the_patches_where_posts_write_of_it(
+    night: RunningSystem, products: Products, tmp_path: Path
+) -> None:
+    patch = _flooded_patch(night, products)
+    here = (patch["longitude"], patch["latitude"])
+    post_id = _post(night, tmp_path, "water-1", "The zirkonia dyke broke: fields under water as far as we see", *here)
+    answer = night.search(text="zirkonia dyke broke", sources=["patches"])
+    assert {"reported", "new_water"} <= set(answer["lists"])
+    first = answer["hits"][0]
+    assert first["kind"] == "patch" and first["patch"]["new_water"]["share"] > 0
+    assert post_id in [report["post_id"] for report in first["reports"]]
+    assert night.api("GET", first["picture"]).headers["content-type"] == "image/png"
+    for fusion in ("adaptive_feedback", "rrf", "graph"):
+        assert night.search(text="zirkonia dyke broke", sources=["posts", "patches"], fusion=fusion)["hits"]
 
 
 def test_what_patches_cannot_be_asked_is_told(night: RunningSystem) -> None:
@@ -181,7 +198,6 @@ def test_what_patches_cannot_be_asked_is_told(night: RunningSystem) -> None:
 
     assert refused(patch_id="S2A_there/is/none")[0] == 404
     assert refused(vectors={"sar": [0.1] * 7})[0] == 422
-    assert "adaptive" in refused(text="flood", sources=["posts", "patches"], fusion="adaptive")[1]
     answer = night.search(text="flood", vectors={"fused": [0.1] * 3}, sources=["posts", "patches"])
     assert "272" in answer["unavailable"]["fused"]
 

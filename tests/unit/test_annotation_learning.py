@@ -103,7 +103,10 @@ def test_predicates_are_joined_by_and_or_and_not() -> None:
     def with_label(label: str, source: str) -> np.ndarray:
         return np.array([label == "forest" and source == "people", source == "model", False])
 
-    matcher = Matcher(items, with_label, lambda item_id: items.vectors[items.rows[item_id]])
+    def inside(label: str, scale_level: int) -> np.ndarray:
+        return np.array([(label, scale_level) == ("flood-water", 480), False, False])
+
+    matcher = Matcher(items, with_label, inside, lambda item_id: items.vectors[items.rows[item_id]])
 
     def matches(**fields: object) -> list[bool]:
         return matcher.matches(Predicate.model_validate(fields)).tolist()
@@ -114,6 +117,9 @@ def test_predicates_are_joined_by_and_or_and_not() -> None:
     assert matches(any=[{"product": "S2A"}, {"label": "forest", "label_source": "people"}]) == [True, True, False]
     assert matches(none=[{"sensor": "sentinel-1"}], all=[{"label": "water"}]) == [False, True, False]
     assert matches(like={"item_id": "x:c", "at_least": 0.9}) == [False, False, True]
+    assert matches(inside="flood-water@480") == [True, False, False]
+    with pytest.raises(ValueError, match="write label@px"):
+        matches(inside="flood-water")
     assert matches(circle={"longitude": 180, "latitude": 10, "radius_km": 200}) == [True, True, False]
     with pytest.raises(ValueError, match="swap them"):
         matches(since="1970-01-03T00:00:00Z", until="1970-01-01T00:00:00Z")

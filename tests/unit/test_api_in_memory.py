@@ -21,9 +21,9 @@ from stormpetrel.log.topic_reader import Progress
 from tests.fuzzing import served
 from tests.memory_api import SCENE, MemoryApi
 
-JSON = {"content-type": "application/json"}
 PUSH = {"authorization": "Bearer push"}
 BEYOND = 10**20
+JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture

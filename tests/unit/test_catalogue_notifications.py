@@ -11,13 +11,13 @@ from unittest.mock import Mock, call
 import pytest
 import shapely
 
-from consumers.sources.product_files import notice
 from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn
 from stormpetrel.core.ports import EventProducer
 from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.imagery.catalogue import stac_api as stac
+from stormpetrel.imagery.catalogue.notice import notice
 from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
 from stormpetrel.imagery.pairing import Rules, footprint_of, scenes_of
 from stormpetrel.imagery.product_names import parse_name, plain_name
@@ -153,9 +153,14 @@ def test_catalogue_responses_are_read(data: Path) -> None:
     assert set(item.assets) == {"B02", "B03", "B04", "B08", "SCL"}
     assert item.assets["B02"].endswith("_B02_10m.jp2")
     assert (item.relative_orbit, item.cloud_cover) == (135, 87.94)
-    radar = stac.item(json.loads((folder / "stac_sentinel-1-grd_item.json").read_text()), NOW)
+    # An item of a catalogue on disk: its assets are relative, and it has no address of its own.
+    item_on_disk = json.loads((folder / "stac_sentinel-1-grd_item.json").read_text())
+    radar = stac.item(item_on_disk, NOW, root=folder)
     assert radar is not None
     assert {"vv", "vh"} <= set(radar.assets)
+    assert radar.source == "files"
+    with pytest.raises(MalformedRecord, match="--root"):
+        stac.item(item_on_disk, NOW)
     products = [
         cdse.product(value, NOW) for value in json.loads((folder / "cdse_odata_products_s2.json").read_text())["value"]
     ]

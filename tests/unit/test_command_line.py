@@ -101,7 +101,7 @@ def test_topics_are_listed_as_json() -> None:
     ("arguments", "code", "message"),
     [
         (("search", "flood"), 1, "no API answers"),
-        (("search", "flood", "--near", "Genova"), 2, "--near takes longitude,latitude"),
+        (("search", "flood", "--near", "8.93"), 2, "--near takes longitude,latitude"),
         (("dead", "list", "posts"), 2, "there are: posts.raw, posts.backfill, posts.enriched"),
         (("sources", "run", "x"), 2, "STORMPETREL_X__BEARER_TOKEN"),
         (("sources", "run", "usenet"), 2, "no live source is called 'usenet'; there are: x, stac"),

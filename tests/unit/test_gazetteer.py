@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stormpetrel.core.cells import distance_km
 from stormpetrel.core.errors import SetupError
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer, fold
 from stormpetrel.posts.places.gazetteer.gazetteer_file import MAX_LENGTH, PlaceRow, write_gazetteer
@@ -92,3 +93,13 @@ def test_gazetteer_features_give_the_position_and_the_class_of_known_names(small
     words = ["in", "St.", "John's", "and", "genova", "#", "Spain"]
     assert component.features(words) == ["O", "B-L", "L-L", "O", "U-other-L", "O", "U-C"]
     assert component.features(["Spains", "press"]) == ["U-Cs", "O"]
+
+
+@settings(deadline=None)
+@given(st.floats(-180, 180), st.floats(-90, 90))
+def test_the_nearest_town_is_the_nearest_of_all(small_gazetteer: Gazetteer, longitude: float, latitude: float) -> None:
+    names = ("Springfield", "Genoa", "Córdoba", "Sevilla", "Mati", "St. John's", "Ål", "Neustadt")
+    towns = [town for name in names for town in small_gazetteer.candidates(name) if town.kind == "city"]
+    kilometres = distance_km(longitude, latitude, [t.longitude for t in towns], [t.latitude for t in towns])
+    nearest = small_gazetteer.nearest_city(longitude, latitude)
+    assert distance_km(longitude, latitude, nearest.longitude, nearest.latitude) == pytest.approx(kilometres.min())

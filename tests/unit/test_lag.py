@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 import httpx
 import pytest
 
 from stormpetrel.core.errors import SetupError
+from stormpetrel.core.events import EnrichedPost, Post
 from stormpetrel.core.settings import Kafka, Settings
 from stormpetrel.core.topics import DAY_MS, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW, Topic
+from stormpetrel.log import OutgoingRecord, record_of_event
 from stormpetrel.log.admin import topic_as_set
 from stormpetrel.log.lag import GroupOffsets, LagMonitor, Place, Remaining, StallWatch
+from stormpetrel.log.memory import MemoryLog, MemoryTopicReader
+from stormpetrel.posts.enrichment import Enricher
 from stormpetrel.process.metrics import LAG
 from stormpetrel.process.probes import Readiness, serve_probes
-from streams.app import data_folder, hold_back
+from streams.app import data_folder, hold_back, warm_window
 
 
 def remaining(topic: str, *spans: tuple[int, int]) -> dict[Place, Remaining]:
@@ -152,3 +158,22 @@ def test_the_workers_folder_is_made_or_its_absence_explained(tmp_path: Path) -> 
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(SetupError, match=r"set local\.directory"):
         data_folder(tmp_path / "file")
+
+
+def test_no_record_keeps_a_worker_from_starting() -> None:
+    log, remembered = MemoryLog(partitions=1), list[str]()
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    for post_id in ("x:1", "x:2", "x:3"):
+        post = Post(post_id=post_id, source="file", text="flood", created_at=at, ingested_at=at)
+        event = EnrichedPost(post=post, clean_text="flood", language="en", language_confidence=1, enriched_at=at)
+        log.append(record_of_event(POSTS_ENRICHED, post_id, event))
+    log.append(OutgoingRecord(POSTS_ENRICHED.name, b"x:4", b"{", {"schema": b"\xff", "\ufffd": b""}))
+
+    def remember(event: EnrichedPost) -> None:
+        if event.post.post_id == "x:2":
+            raise OverflowError("date value out of range")
+        remembered.append(event.post.post_id)
+
+    enricher = SimpleNamespace(remember=remember, window=remembered)
+    assert warm_window(cast(Enricher, enricher), MemoryTopicReader(log), 100) == 2
+    assert remembered == ["x:1", "x:3"]

@@ -15,11 +15,12 @@ from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import StoreRefused, StoreUnavailable
 from stormpetrel.core.events import EnrichedPost, Post, PostDeleted, Vector, encode
 from stormpetrel.core.ports import Point
-from stormpetrel.core.topics import POSTS_ENRICHED
-from stormpetrel.log import BatchConsumer, OutgoingRecord, Record, Rejected, record_of_event
-from stormpetrel.log.memory import MemoryConsumer, MemoryLog, MemoryProducer
+from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW
+from stormpetrel.log import BatchConsumer, OutgoingRecord, Record, Rejected, dead_letter_of, record_of_event
+from stormpetrel.log.memory import MemoryConsumer, MemoryLog, MemoryProducer, MemoryTopicReader
 from stormpetrel.process.probes import Readiness
 from stormpetrel.projections import PostProjection
+from stormpetrel.verification import log_state
 from tests.unit.memory_stores import MemoryDocuments, MemoryVectors
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -263,3 +264,19 @@ def test_whatever_crashes_or_rebalances_every_post_is_in_both_stores_once(
     index.work_through(batch)
     assert index.stored == (set(newest), set(newest))
     assert {key: document["text"] for key, document in index.documents.collections.get("posts", {}).items()} == newest
+
+
+def test_what_is_dead_lettered_or_has_no_key_is_not_lost_and_what_is_missing_is() -> None:
+    log = MemoryLog(partitions=1)
+    post = Post(post_id="x:1", source="file", text="flood", created_at=AT, ingested_at=AT)
+    for post_id in ("x:1", "x:2", "x:3", "x:4"):
+        log.append(record_of_event(POSTS_RAW, post_id, post.model_copy(update={"post_id": post_id})))
+    log.append(OutgoingRecord(POSTS_RAW.name, None, b""))
+    log.append(OutgoingRecord(POSTS_RAW.name, b"x:raw", b"{"))
+    append(log, enriched("x:1"), enriched("x:2"))
+    log.append(OutgoingRecord(POSTS_ENRICHED.name, b"x:3", b"{"))
+    for letter in (log.records(POSTS_RAW.name)[5], log.records(POSTS_ENRICHED.name)[2]):
+        log.append(dead_letter_of(letter, "it is poison", "test"))
+    log.append(record_of_event(POSTS_BACKFILL, "x:5", post.model_copy(update={"post_id": "x:5"})))
+    state = log_state(MemoryTopicReader(log))
+    assert state.expected == {"x:1", "x:2", "x:4", "x:5"} and state.dead == {"x:raw", "x:3"}

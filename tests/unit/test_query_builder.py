@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound
+from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.vision.concepts import ConceptList
+from stormpetrel.posts.vision.model import DescriptorModel
 from stormpetrel.search import Area, SearchRequest
+from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.query_builder import QueryBuilder
 from stormpetrel.search.query_encoder import QueryEncoder
 
@@ -28,6 +31,9 @@ POST = {
     "places": [{"longitude": 8.93, "latitude": 44.41, "kind": "city", "confidence": 0.9}],
 }
 COPY = {**POST, "_id": "x:2", "duplicate_of": "x:1"}
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="  # one pixel, PNG
+)
 MISSING = ModelUnavailable("it was not exported")
 
 
@@ -48,11 +54,15 @@ class Stores:
         return {"x:1": {"visual": np.ones(2, dtype=np.float32)}} if "x:1" in ids else {}
 
 
-def builder(text_model: Any) -> QueryBuilder:
+def no_gazetteer() -> Gazetteer:
+    raise AssertionError("this request names no place")
+
+
+def builder(text_model: Any, visual_model: Any = MISSING) -> QueryBuilder:
     stores: Any = Stores()
-    encoder = QueryEncoder(text_model, MISSING, ConceptList(()), {"sar": EmbeddingSpec("sar@1", 3)})
+    encoder = QueryEncoder(text_model, visual_model, ConceptList(()), {"sar": EmbeddingSpec("sar@1", 3)})
     names = SimpleNamespace(posts="posts", patches="patches")
-    return QueryBuilder(stores, stores, names, encoder, 10, ThreadPoolExecutor(1))
+    return QueryBuilder(stores, stores, names, encoder, 10, ThreadPoolExecutor(1), PlaceNames(no_gazetteer))
 
 
 def test_an_example_gives_its_text_words_picture_place_and_time() -> None:
@@ -103,3 +113,36 @@ def test_a_request_whose_only_part_fails_raises_its_problem(
 def test_a_clients_vector_is_brought_to_length_1() -> None:
     built = builder(TextModel()).build(SearchRequest(vectors={"sar": [0.0, 3.0, 4.0]}))
     assert built.patch.vectors["sar"] == pytest.approx([0.0, 0.6, 0.8])
+
+
+COLOURS = DescriptorModel(ConceptList(()))
+
+
+def test_colours_alone_are_no_evidence_and_the_answer_says_so() -> None:
+    built = builder(TextModel(), COLOURS).build(SearchRequest(post_id="x:1"))
+    assert built.query.visual is None and built.query.text is not None
+    assert "no visual model is configured" in built.unavailable["visual"]
+    assert "concepts" not in built.unavailable, "the example has none"
+
+
+def test_who_names_a_modality_of_photos_compares_colours() -> None:
+    built = builder(TextModel(), COLOURS).build(SearchRequest(post_id="x:1", modalities=["visual", "text"]))
+    assert built.query.visual is not None and not built.unavailable
+
+
+def test_a_photo_alone_is_refused_with_the_remedy_where_nothing_understands_it() -> None:
+    with pytest.raises(BadQuery, match="or name visual or concepts"):
+        builder(TextModel(), COLOURS).build(SearchRequest(picture=PIXEL))
+
+
+def test_a_place_with_an_end_is_in_the_filter_of_all_modalities() -> None:
+    place = {"longitude": 8.93, "latitude": 44.41, "radius_km": 40}
+    query = builder(TextModel()).build(SearchRequest(text="alluvione", place=place)).query
+    assert query.filter.circles == ((8.93, 44.41, 40),)
+    assert not query.ranks_by_place
+
+
+def test_a_place_with_an_end_beside_an_example_leaves_the_examples_place_as_evidence() -> None:
+    place = {"longitude": 9.0, "latitude": 44.0, "radius_km": 100}
+    query = builder(TextModel()).build(SearchRequest(post_id="x:1", place=place)).query
+    assert query.area == Area(8.93, 44.41) and query.filter.circles == ((9.0, 44.0, 100),)

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from aiokafka.errors import KafkaTimeoutError
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from numpy.typing import NDArray
 
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.events import Annotation, EnrichedPost, ModelUpdated, Post, PostDeleted, Vector
@@ -20,6 +22,9 @@ from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, POSTS_ENRICHED,
 from stormpetrel.learning.training.trainer import Trainer
 from stormpetrel.log import OutgoingRecord, Record, record_of_event
 from stormpetrel.log.memory import MemoryLog, MemoryTopicReader
+from stormpetrel.posts.enrichment import Enricher
+from stormpetrel.posts.places.geoparser.geoparser import Geoparser
+from stormpetrel.posts.text.duplicates import DuplicateWindow
 from streams.batch_agent import process_batch
 from streams.enrich import EnrichBatch
 from streams.header_names import _Records
@@ -32,7 +37,8 @@ class FaustEvent:
     """A record as Faust hands it over."""
 
     def __init__(self, record: Record) -> None:
-        self.message = SimpleNamespace(topic=record.topic, partition=record.partition, offset=record.offset)
+        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        self.message = SimpleNamespace(**place, timestamp=record.timestamp_ms / 1000)
         self.key, self.value, self.headers = record.key, record.value, dict(record.headers)
         self.acknowledged = False
 
@@ -93,6 +99,25 @@ def test_a_batch_that_the_broker_does_not_take_is_not_acknowledged() -> None:
     assert [event.acknowledged for event in events] == [False, False]
 
 
+def test_results_that_the_broker_was_too_slow_to_take_are_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.batch_agent.RETRY_S", 0)
+    log, attempts = MemoryLog(), list[bytes | None]()
+    events = raw_events(log, "flood", "rain")
+    deliver = sender_to(log, events)
+
+    async def send(record: OutgoingRecord) -> Awaitable[None]:
+        attempts.append(record.key)
+
+        async def too_slow() -> None:
+            raise KafkaTimeoutError
+
+        return too_slow() if len(attempts) in (2, 3) else await deliver(record)
+
+    asyncio.run(process_batch(events, EnrichBatch(TinyEnricher()), send))  # type: ignore[arg-type]
+    assert [attempts.count(key) for key in (b"x:0", b"x:1")] in ([1, 3], [3, 1])
+    assert len(log.records(POSTS_ENRICHED.name)) == 2 and all(event.acknowledged for event in events)
+
+
 def test_poison_among_posts_is_dead_lettered_and_its_neighbours_are_enriched() -> None:
     log = MemoryLog(partitions=1)
     log.append(OutgoingRecord(POSTS_RAW.name, b"x:bad", b"{", {"schema": b"Post"}))
@@ -144,6 +169,24 @@ def test_an_enriched_post_that_is_too_large_is_dead_lettered_with_the_post_itsel
     (letter,) = log.records(POSTS_RAW.dead().name)
     assert letter.key == b"x:1" and letter.value == log.records(POSTS_RAW.name)[1].value
     assert "at most 900,000 are taken" in str(letter.header("reason"))
+
+
+class TinyEncoder:
+    version = "tiny"
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.full((len(texts), 4), 0.5, dtype=np.float32)
+
+
+def test_a_post_that_lists_thousands_of_places_becomes_an_event_that_the_log_takes(geoparser: Geoparser) -> None:
+    enricher = Enricher(TinyEncoder(), geoparser, DuplicateWindow(10, 0.8))
+    post = Post(post_id="x:1", source="file", text="Genova, " * 2500, created_at=AT, ingested_at=AT)
+    (event,) = enricher.enrich([post])
+    assert isinstance(event, EnrichedPost)
+    assert len(event.places) == 1 and "5,000 of 20,000" in event.limits[0]
+    assert record_of_event(POSTS_ENRICHED, "x:1", event).checked().size < 200_000
+    (short,) = enricher.enrich([post.model_copy(update={"post_id": "x:2", "text": "Acqua alta a Genova"})])
+    assert isinstance(short, EnrichedPost) and short.limits == ()
 
 
 @pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])

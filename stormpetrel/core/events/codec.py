@@ -26,7 +26,7 @@ EVENTS: Mapping[str, type[Event]] = {
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 # (schema name, version it reads) -> a function that makes the next version out of it.
 UPGRADES: dict[tuple[str, int], Upgrade] = {
-    ("EnrichedPost", 5): lambda fields: {**fields, "schema_version": 6}  # 6 adds mentions_left_out
+    ("EnrichedPost", 5): lambda fields: {**fields, "schema_version": 6}  # 6 adds limits
 }
 
 

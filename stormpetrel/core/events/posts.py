@@ -72,6 +72,7 @@ class PostDeleted(Event):
 
 
 PlaceKind = Literal["point", "city", "admin2", "admin1", "country", "region"]
+TOWN_RADIUS_KM = 25.0  # a division of a larger radius is wider than a town
 AREA_RADIUS_KM = 100.0  # a place with a larger radius is an area: its point says little about the event's location
 
 
@@ -126,6 +127,11 @@ class Place(Frozen):
     def is_area(self) -> bool:
         return is_area(self.kind, self.radius_km)
 
+    @property
+    def is_town(self) -> bool:
+        """Whether its point tells where it is: a point, a town, or a division no wider than one."""
+        return self.kind in ("point", "city") or (not self.is_area and (self.radius_km or 0) <= TOWN_RADIUS_KM)
+
 
 def is_area(kind: str, radius_km: float | None) -> bool:
     """Whether a place is too large for its point to be the location of an event."""
@@ -155,8 +161,8 @@ class EnrichedPost(Event):
 
     A near-duplicate names its original in `duplicate_of`; it is counted there and has no vectors. `relevance` has the
     predictions of the annotated collections' models at enrichment. `visual_vector` and `concepts` describe the first
-    photo; `photo_problem` is the reason where a photo could not be described. The first 50 mentions of places are
-    resolved; `mentions_left_out` counts the others.
+    photo; `photo_problem` is the reason where a photo could not be described. `limits` says by what the search for
+    places was cut short: the post's length, the time, the number of places.
     """
 
     version: ClassVar[int] = 6
@@ -169,7 +175,6 @@ class EnrichedPost(Event):
     similarity: Share | None = None
     places: Several[Place] = ()
     unresolved_names: Several[UnresolvedName] = ()
-    mentions_left_out: Annotated[Count, Field(ge=1)] | None = None
     text_vector: Vector | None = None
     terms: TermWeights | None = None
     visual_vector: Vector | None = None
@@ -178,6 +183,7 @@ class EnrichedPost(Event):
     photo_problem: Note | None = None
     relevance: Several[Relevance] = ()
     enriched_at: Moment
+    limits: Several[Note] = ()
 
 
 SavedSearchId = Annotated[Key, Field(min_length=3, max_length=64)]

@@ -7,18 +7,17 @@ pull queue keeps a notification's product id only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import shapely
-from shapely.geometry import mapping
 
 from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import Checksum, ProductAnnounced, ProductWithdrawn
-from stormpetrel.imagery.pairing import split_at_antimeridian
+from stormpetrel.imagery.catalogue.announcement import announced, parsing
 from stormpetrel.imagery.product_names import ParsedName, parse_name, plain_name
+from stormpetrel.imagery.readers.locations import announced_path, checked_address
 
 SUPPORTED_TYPES = ("GRD", "GRDH", "GRDM", "S2MSI1C", "S2MSI2A", "S2")
 ALGORITHMS = {"MD5": "md5", "SHA256": "sha256", "BLAKE3": "blake3"}
@@ -41,87 +40,81 @@ class MissingProduct(MalformedRecord):
         self.product_id = product_id
 
 
-def notification(record: dict[str, Any], received_at: datetime) -> ProductAnnounced | ProductWithdrawn | None:
+def notification(
+    record: Any, received_at: datetime, root: Path | None = None
+) -> ProductAnnounced | ProductWithdrawn | None:
     """The event of one notification; None where the product's type is not supported (SLC, OCN, other missions).
 
-    Raises MissingProduct, or MalformedRecord where it is no notification.
+    A notification in a file of the operator's may name a path below `root` (`x-local-path`); one from the network may
+    not. Raises MissingProduct, or MalformedRecord where it is no notification.
     """
-    with _malformed(f"the notification of product {record.get('ProductId')}"):
-        return _event_of(record, received_at)
+    with parsing("the notification"):
+        event = record["SubscriptionEvent"] if isinstance(record, dict) and "SubscriptionEvent" in record else None
+        if event not in ("created", "modified", "deleted"):
+            raise MalformedRecord(f"SubscriptionEvent is {event!r:.80}; it must be created, modified or deleted")
+        value = record.get("value") or record.get("Value") or {}
+        name = str(record.get("ProductName") or value.get("Name") or "")
+        if not name or (event != "deleted" and not value):
+            raise MissingProduct(str(record.get("ProductId"))[:80])
+        if event != "deleted":
+            path = record.get("x-local-path")
+            return product(value, received_at, "cdse", path and announced_path(str(path), root))
+        parsed = parse_name(name)
+        if parsed is not None and parsed.product_type not in SUPPORTED_TYPES:
+            return None
+        return ProductWithdrawn(product_name=plain_name(name), source="cdse", withdrawn_at=received_at)
 
 
-def _event_of(record: dict[str, Any], received_at: datetime) -> ProductAnnounced | ProductWithdrawn | None:
-    event = record.get("SubscriptionEvent")
-    if event not in ("created", "modified", "deleted"):
-        raise MalformedRecord(f"SubscriptionEvent is {event!r}; it must be created, modified or deleted")
-    value = record.get("value") or record.get("Value") or {}
-    name = str(record.get("ProductName") or value.get("Name") or "")
-    if not name or (event != "deleted" and not value):
-        raise MissingProduct(str(record.get("ProductId")))
-    if event != "deleted":
-        return product({**value, "x-local-path": record.get("x-local-path")}, received_at, "cdse")
-    parsed = parse_name(name)
-    if parsed is not None and parsed.product_type not in SUPPORTED_TYPES:
-        return None
-    return ProductWithdrawn(product_name=plain_name(name), source="cdse", withdrawn_at=received_at)
+def product(
+    value: Any, announced_at: datetime, source: str = "odata", path: Path | None = None
+) -> ProductAnnounced | None:
+    """A product from its OData entity; None where its type is not supported. `path` is where it lies on this machine.
 
-
-def product(value: dict[str, Any], announced_at: datetime, source: str = "odata") -> ProductAnnounced | None:
-    """A product from its OData entity; None where its type is not supported. Raises MalformedRecord."""
-    with _malformed(f"product {value.get('Name')}"):
-        return _announced(value, announced_at, source)
-
-
-@contextmanager
-def _malformed(what: str) -> Iterator[None]:
-    """Whatever a catalogue may send in place of what it should is one error."""
-    try:
-        yield
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, shapely.errors.ShapelyError) as error:
-        reason, _, _ = str(error).partition("\n")
-        raise MalformedRecord(f"{what}: {reason}") from error
-
-
-def _announced(value: dict[str, Any], announced_at: datetime, source: str) -> ProductAnnounced | None:
-    name = str(value.get("Name") or "")
-    attributes = {entry.get("Name"): entry.get("Value") for entry in value.get("Attributes") or []}
-    span = value.get("ContentDate") or {}
-    parsed = parse_name(name) or BY_PLATFORM.get(str(attributes.get("platformShortName")).lower())
-    if parsed is None or parsed.product_type not in SUPPORTED_TYPES:
-        return None
-    return ProductAnnounced(
-        product_name=plain_name(name),
-        platform=parsed.platform,
-        product_type=str(attributes.get("productType") or parsed.product_type),
-        sensed_from=span.get("Start") or parsed.sensed_at,
-        sensed_until=span.get("End") or parsed.sensed_at,
-        footprint=mapping(split_at_antimeridian(_footprint(value))),
-        published_at=value.get("PublicationDate"),
-        cloud_cover=attributes.get("cloudCover"),
-        relative_orbit=attributes.get("relativeOrbitNumber") or parsed.relative_orbit,
-        orbit_direction=str(attributes["orbitDirection"]).lower() if attributes.get("orbitDirection") else None,
-        location=_location(value),
-        checksum=_checksum(value),
-        size=value.get("ContentLength"),
-        revision=str(value.get("ModificationDate") or value.get("PublicationDate") or ""),
-        source=source,
-        announced_at=announced_at,
-    )
+    Raises MalformedRecord.
+    """
+    with parsing("a product"):
+        name = str(value.get("Name") or "")
+    with parsing(f"product {name}"):
+        attributes = {entry.get("Name"): entry.get("Value") for entry in value.get("Attributes") or []}
+        span = value.get("ContentDate") or {}
+        parsed = parse_name(name) or BY_PLATFORM.get(str(attributes.get("platformShortName")).lower())
+        if parsed is None or parsed.product_type not in SUPPORTED_TYPES:
+            return None
+        return announced(
+            _footprint(value),
+            product_name=plain_name(name),
+            platform=parsed.platform,
+            product_type=str(attributes.get("productType") or parsed.product_type),
+            sensed_from=span.get("Start") or parsed.sensed_at,
+            sensed_until=span.get("End") or parsed.sensed_at,
+            published_at=value.get("PublicationDate"),
+            cloud_cover=attributes.get("cloudCover"),
+            relative_orbit=attributes.get("relativeOrbitNumber") or parsed.relative_orbit,
+            orbit_direction=str(attributes["orbitDirection"]).lower() if attributes.get("orbitDirection") else None,
+            location=str(path) if path else _location(value),
+            checksum=_checksum(value),
+            size=value.get("ContentLength"),
+            revision=str(value.get("ModificationDate") or value.get("PublicationDate") or ""),
+            source="files" if path else source,
+            announced_at=announced_at,
+        )
 
 
 def _footprint(value: dict[str, Any]) -> Any:
     if value.get("GeoFootprint"):
-        return shapely.make_valid(shapely.geometry.shape(value["GeoFootprint"]))
+        return value["GeoFootprint"]
     wkt = _WKT.search(str(value.get("Footprint") or ""))
     if not wkt:
-        raise MalformedRecord(f"product {value.get('Name')} has no footprint")
-    return shapely.make_valid(shapely.from_wkt(wkt[1]))
+        raise ValueError("it has no footprint")
+    return shapely.from_wkt(wkt[1])
 
 
 def _location(value: dict[str, Any]) -> str | None:
-    if path := value.get("S3Path"):
-        path = f"s3://{str(path).lstrip('/')}"
-    return value.get("x-local-path") or path
+    if not value.get("S3Path"):
+        return None
+    address = f"s3://{str(value['S3Path']).lstrip('/')}"
+    checked_address(address)
+    return address
 
 
 def _checksum(value: dict[str, Any]) -> Checksum | None:

@@ -18,11 +18,14 @@ from stormpetrel.imagery.readers.sentinel1 import RadarImage
 from stormpetrel.imagery.readers.sentinel2 import OpticalImage
 
 
-def product_at(path: Path, announced_at: datetime) -> ProductAnnounced:
-    """Announces the product at a path. Raises BadProduct where there is none, or where it is not complete.
+def product_at(path: Path, announced_at: datetime, root: Path | None = None) -> ProductAnnounced:
+    """Announces the product at a path. Raises BadProduct where there is none, where it is not complete, or where it is
+    a symbolic link that leads out of the folder `root`.
 
     Without a Sentinel name, a file's date is read from its name (`..._2020-01-13.tif`), and one or two bands are radar.
     """
+    if root is not None and not path.resolve().is_relative_to(root.resolve()):
+        raise BadProduct(f"{path.name} is a link that leads out of {root}; copy the product into it")
     files = files_of(str(path.resolve()), {})
     parsed = parse_name(path.name)
     platform = parsed.platform if parsed else _platform_by_bands(path)

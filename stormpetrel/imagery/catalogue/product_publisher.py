@@ -14,6 +14,7 @@ from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
 from stormpetrel.process.metrics import CATALOGUE_NOTIFICATIONS
 
 REMEMBERED_PRODUCTS = 50_000
+COMPACT = json.JSONEncoder(default=str, separators=(",", ":"))
 ProductEvent = ProductAnnounced | ProductWithdrawn
 
 
@@ -36,9 +37,8 @@ class ProductPublisher:
         except StormpetrelError as error:
             if error.is_temporary:
                 raise
-            # The standard library's JSON also writes an integer of more than 64 bits.
-            text = "" if isinstance(record, bytes) else json.dumps(record, default=str, separators=(",", ":"))
-            raw = record if isinstance(record, bytes) else text.encode()
+            # Not orjson: it refuses the very integers and texts that a record may be refused for.
+            raw = record if isinstance(record, bytes) else COMPACT.encode(record).encode()
             self._producer.dead_letter(PRODUCTS_ANNOUNCED, raw, str(error), f"source {self._source}", provenance)
             self._count("dead")
             return None

@@ -1,7 +1,7 @@
 """The files of a product: in a folder, a zip archive, at a web address, or listed one by one.
 
 GDAL opens rasters through its virtual file systems, so that only the needed parts are read. It takes credentials from
-the environment (AWS_ACCESS_KEY_ID, AWS_S3_ENDPOINT, GDAL_HTTP_HEADERS).
+the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY). What may be opened is said in `locations.py`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 
 from stormpetrel.core.errors import BadProduct
+from stormpetrel.imagery.readers.locations import checked_address, is_address
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 LARGEST_PIXELS = 2_000_000_000  # of one raster; a GRD has 420 million
 LARGEST_TEXT = 64_000_000  # bytes of one annotation file
 MOST_FILES = 20_000
+DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
 LARGEST_UNPACKED = 30_000_000_000  # bytes of all files of an archive
 
 
@@ -73,20 +75,19 @@ def _check_size(name: str, size: int) -> None:
         raise BadProduct(f"{name} claims {size} bytes; annotations have at most 64 MB")
 
 
-def gdal_path(address: str) -> str:
-    """GDAL's path for a local path, an `https://` or an `s3://` address.
+def gdal_path(location: str) -> str:
+    """GDAL's path for the path of a file, an `https://` or an `s3://` address. Raises BadProduct for any other.
 
     >>> gdal_path("s3://eodata/a/B02.jp2")
     '/vsis3/eodata/a/B02.jp2'
     """
-    parts = urlsplit(address)
-    if parts.scheme in ("http", "https"):
-        return f"/vsicurl/{address}"
-    if parts.scheme == "s3":
-        return f"/vsis3/{parts.netloc}{parts.path}"
-    if parts.scheme in ("", "file"):
-        return parts.path if parts.scheme == "file" else address
-    raise BadProduct(f"{address!r} is no address of a raster; give a path, https:// or s3://")
+    if is_address(location):
+        parts = checked_address(location)
+        return f"/vsis3/{parts.netloc}{parts.path}" if parts.scheme == "s3" else f"/vsicurl/{location}"
+    path = Path(location.removeprefix("file://"))
+    if not path.is_file():
+        raise BadProduct(f"{location!r} is neither a file, nor an address that starts with https:// or s3://")
+    return str(path)
 
 
 def files_of(location: str | None, assets: dict[str, str]) -> ProductFiles:
@@ -98,7 +99,7 @@ def files_of(location: str | None, assets: dict[str, str]) -> ProductFiles:
         )
     if location is None:
         raise BadProduct("its announcement names no files; give the product's path or assets")
-    if "://" in location and not location.startswith("file://"):
+    if is_address(location):
         return ProductFiles({location.rsplit("/", 1)[-1]: gdal_path(location)})
     path = Path(location.removeprefix("file://"))
     if not path.exists():
@@ -139,11 +140,18 @@ def _archive(path: Path) -> ProductFiles:
 
 
 @contextmanager
-def open_raster(path: str) -> Iterator[rasterio.DatasetReader]:
-    """Opens a raster. Raises BadProduct where it cannot be read or claims more pixels than a product can have."""
-    name = path.rsplit("/", 1)[-1]
+def open_raster(path: str, any_format: bool = False) -> Iterator[rasterio.DatasetReader]:
+    """Opens a raster, as the format that its name ends with: GDAL would take a virtual raster (VRT) of that name too,
+    and read the files that it lists. `any_format` is for rasters that the operator chose.
+
+    Raises BadProduct where it cannot be read or claims more pixels than a product can have.
+    """
+    name = path.split("?")[0].rsplit("/", 1)[-1]
+    driver = None if any_format else DRIVERS.get(Path(name).suffix.lower())
+    if driver is None and not any_format:
+        raise BadProduct(f"{name} is no GeoTIFF or JPEG2000 file by its name; products have .tif, .tiff or .jp2")
     try:
-        with rasterio.open(path) as dataset:
+        with rasterio.open(path, driver=driver) as dataset:
             if dataset.width * dataset.height > LARGEST_PIXELS:
                 raise BadProduct(f"{name} claims {dataset.width} x {dataset.height} pixels; not opened")
             yield dataset

@@ -56,7 +56,7 @@ class Images:
     """The open images of a scene. A reference image that cannot be read is left out, with an entry in `problems`."""
 
     def __init__(self, scene: Scene, stack: ExitStack) -> None:
-        self.problems: list[str] = []
+        self.problems = list(scene.problems)
         self.radar: RadarImage | None = self._open(scene.radar, stack)
         self.optical: OpticalImage | None = self._open(scene.optical, stack)
         self.radar_reference: RadarImage | None = self._open_reference(scene.radar_reference, stack)

@@ -35,7 +35,7 @@ class ExclusionMasks:
 
 
 def _read(path: Path, geobox: GeoBox) -> Float32:
-    with open_raster(str(path)) as dataset:
+    with open_raster(str(path), any_format=True) as dataset:
         if dataset.crs is None:
             raise BadProduct(f"the mask {path.name} has no coordinate system")
         with warped(dataset, geobox) as raster:

@@ -74,7 +74,7 @@ def descend(levels: Sequence[Level], labels: Sequence[LevelLabels], share: float
             finer = levels[depth + 1]
             # Patches without a known coarser one stay open: no model has ruled them out.
             orphans = np.flatnonzero(finer.parents < 0)
-            open_rows = np.union1d(_children(finer, _accepted(scores, open_rows, examples, share)), orphans)
+            open_rows = np.union1d(_children(finer, accepted(scores, open_rows, examples, share)), orphans)
     seen = np.isfinite(scores)
     lowest = float(scores[seen].min()) - 1.0 if seen.any() else -1.0
     scores = np.where(seen, scores, np.float32(min(lowest, -1.0)))
@@ -140,7 +140,7 @@ def _with_witnesses(
     return examples
 
 
-def _accepted(scores: Float32, rows: Rows, examples: LevelLabels, share: float) -> Rows:
+def accepted(scores: Float32, rows: Rows, examples: LevelLabels, share: float) -> Rows:
     """The rows to descend into: all that score no less than a little below the lowest positive label, and at most this
     share of the level's patches, the best first."""
     positives = [scores[row] for row, sign in zip(examples.rows, examples.signs, strict=True) if sign > 0]

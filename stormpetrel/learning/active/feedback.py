@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,9 @@ class FirstExample:
 
 def feedback(models: LabelModels, scope: Scope, label: str, batch_size: int, first: FirstExample) -> dict[str, Any]:
     """Trains the label's model on all annotations and ranks everything in scope. Returns what to look at next: the
-    `top`, the `boundary` (where a label teaches most) and a `coverage` sample, and whether to go on (`advice`)."""
+    `top`, the `boundary` (where a label teaches most) and a `coverage` sample, and whether to go on (`advice`). `saved`
+    is the share of the items that lies in no accepted cell of the coarser scale level `inside`: nobody need look at
+    it."""
     models.annotations.check_label(label, scope.collection)
     learning = models.active_learning(scope)
     start, items = _first_examples(models, learning, first), learning.some_items()
@@ -43,12 +45,19 @@ def feedback(models: LabelModels, scope: Scope, label: str, batch_size: int, fir
         "round": learning.store.last_round(label) + 1,
         "model": model_summary(trained, scope),
         "scored": len(items),
+        "saved": round(1 - len(items) / len(_unlimited(learning).items()), 6) if scope.predicate.inside else 0.0,
         "positive_share": round(float((ranking.scores > 0).mean()), 6) if ranking.ranker.separates else None,
         "top": summaries(ranking.top),
         "boundary": summaries(ranking.boundary),
         "coverage": summaries(ranking.coverage),
         "advice": vars(learning.advice(label, items, ranking)),
     }
+
+
+def _unlimited(learning: ActiveLearning) -> ActiveLearning:
+    """The same scope, inside of whatever coarser cell."""
+    predicate = learning.scope.predicate.model_copy(update={"inside": None})
+    return replace(learning, scope=replace(learning.scope, predicate=predicate))
 
 
 def _first_examples(models: LabelModels, learning: ActiveLearning, first: FirstExample) -> Start:

@@ -11,12 +11,12 @@ import numpy as np
 
 from stormpetrel.core.errors import BadQuery
 from stormpetrel.core.ids import Collection, ItemKind
-from stormpetrel.learning.active.cascade import Descent, Level, LevelLabels, descend, parents_of
+from stormpetrel.learning.active.cascade import SHARE, Descent, Level, LevelLabels, accepted, descend, parents_of
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache, Items, Mask
 from stormpetrel.learning.active.selection import Advice, Round, advise, examples_from
 from stormpetrel.learning.active.structured_query import LabelSource, Matcher, Predicate
 from stormpetrel.learning.annotations.annotation_store import AnnotationStore, ConsensusLabel, newest_vector_model
-from stormpetrel.learning.training.examples import Examples, Float32, Ranker, Signs
+from stormpetrel.learning.training.examples import Examples, Float32, Ranker, Rows, Signs
 from stormpetrel.learning.training.label_model import LabelModel, round_threshold, train
 from stormpetrel.learning.training.relevance_model import Prior, prior_for
 from stormpetrel.learning.training.support_vector_ranker import width_of
@@ -105,7 +105,30 @@ class ActiveLearning:
                 raise BadQuery("like", problem, "Take an item of the same collection and scale level")
             return cosines(items.vectors, items.vectors[row])
 
-        return Matcher(items, with_label, similarity)
+        def inside(label: str, scale_level: int) -> Mask:
+            own_level = self.scope.scale_level
+            if own_level is None or scale_level <= own_level:
+                problem = f"{scale_level} px is no coarser scale level than {own_level or 'a post, which has none'}"
+                raise BadQuery("inside", problem, "Name one that people labelled and that is coarser: flood-water@480")
+            coarser, accepted_rows = self.at(scale_level).accepted(label)
+            parents = parents_of(items.ids, coarser.rows)
+            return np.isin(parents, accepted_rows) | (parents < 0)  # what lies in no coarser patch, no model ruled out
+
+        return Matcher(items, with_label, inside, similarity)
+
+    def accepted(self, label: str) -> tuple[Items, Rows]:
+        """All items of this scale level, and the rows that the next finer level is searched in (Algorithm 1 of the
+        cascade). Raises BadQuery where nothing is known of the label."""
+        items = self.everything()
+        trained = self.train(label, items)
+        examples = trained.examples
+        known = examples.rows >= 0
+        labels = LevelLabels(examples.rows[known].tolist(), examples.signs[known].tolist())
+        return items, accepted(trained.model.ranker.scores(items.vectors), np.arange(len(items)), labels, SHARE)
+
+    def at(self, scale_level: int) -> ActiveLearning:
+        """The same over another scale level."""
+        return replace(self, scope=replace(self.scope, scale_level=scale_level))
 
     def train(self, label: str, items: Items, start: Start = (), until_round: int | None = None) -> TrainedModel:
         """The label's model of all annotations that stand; `start` counts only where none does. Raises BadQuery where
@@ -138,7 +161,7 @@ class ActiveLearning:
         levels: list[Level] = []
         items_of: list[Items] = []
         for scale_level in sorted(scale_levels, reverse=True):
-            items = replace(self, scope=replace(self.scope, scale_level=scale_level)).items()
+            items = self.at(scale_level).items()
             if not len(items):
                 problem = f"no patch of {scale_level} px matches the predicate"
                 raise BadQuery("scale_levels", problem, "Leave this scale level out")

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from stormpetrel.core.cells import distance_km
 from stormpetrel.core.clock import milliseconds
@@ -20,6 +20,26 @@ from stormpetrel.learning.training.examples import Float32
 LabelSource = Literal["people", "model"]
 MAX_PARTS = 50
 MAX_DEPTH = 6
+
+
+def label_and_level(inside: str) -> tuple[str, int]:
+    """The label and the scale level (px) of what is written flood-water@480.
+
+    >>> label_and_level("flood-water@480")
+    ('flood-water', 480)
+    """
+    label, at, scale_level = inside.partition("@")
+    if not label or not at or not scale_level.isdecimal():
+        raise ValueError(f"{inside!r} names no label of a scale level; write label@px, such as flood-water@480")
+    return label, int(scale_level)
+
+
+def _valid_inside(inside: str) -> str:
+    label_and_level(inside)
+    return inside
+
+
+Inside = Annotated[str, Field(max_length=130), AfterValidator(_valid_inside)]
 
 
 class Circle(BaseModel):
@@ -43,7 +63,9 @@ class Predicate(BaseModel):
     """What an item must match: every given field, every part of `all`, one part of `any`, no part of `none`.
 
     `label` matches where the label's model predicts it, or, where `label_source` is `people`, where people annotated
-    it. `product` is a name or a part of one; `box` is west, south, east, north (its west may lie east of its east).
+    it. `inside` matches a patch that lies in one of a coarser scale level which the label's model accepts there:
+    `flood-water@480`. `product` is a name or a part of one; `box` is west, south, east, north (its west may lie east of
+    its east).
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -52,6 +74,7 @@ class Predicate(BaseModel):
     none: Annotated[list[Predicate], Field(max_length=MAX_PARTS)] = Field(default_factory=list)
     label: LabelId | None = None
     label_source: LabelSource = "model"
+    inside: Inside | None = None
     like: Likeness | None = None
     product: Annotated[str, Field(min_length=2, max_length=200)] | None = None
     scene_id: Annotated[str, Field(min_length=3, max_length=420)] | None = None
@@ -82,10 +105,12 @@ def depth(predicate: Predicate) -> int:
 @dataclass(frozen=True)
 class Matcher:
     """Finds the items that match predicates. `with_label` gives the items with a label by people or by its model;
-    `similarity` the cosine of every item to one, float32, shape (items,)."""
+    `inside` those in what a label's model accepts at a coarser scale level; `similarity` the cosine of every item to
+    one, float32, shape (items,)."""
 
     items: Items
     with_label: Callable[[str, LabelSource], Mask]
+    inside: Callable[[str, int], Mask]
     similarity: Callable[[str], Float32]
 
     def matches(self, predicate: Predicate) -> Mask:
@@ -118,6 +143,8 @@ class Matcher:
                 mask &= items.in_groups(_contains(field, part))
         if predicate.label:
             mask &= self.with_label(predicate.label, predicate.label_source)
+        if predicate.inside:
+            mask &= self.inside(*label_and_level(predicate.inside))
         if predicate.like:
             mask &= self.similarity(predicate.like.item_id) >= predicate.like.at_least
         return mask

@@ -13,6 +13,7 @@ from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import ModelUpdated, Relevance, Vector
 from stormpetrel.core.ids import Collection
 from stormpetrel.learning.training.linear_model import LinearModel
+from stormpetrel.process.metrics import model_in_use
 
 log = structlog.get_logger()
 DISCOUNT = 6.0  # of River's entropy sampler: at a probability of .8 it flags one post in seven, at .95 less than 2 %
@@ -45,6 +46,7 @@ class Scorer:
             return
         with self._lock:
             self._models[event.model_id] = event, served
+        model_in_use(event.model_id, event.model_version)
 
     def models(self) -> list[ModelUpdated]:
         """The newest models, by id."""

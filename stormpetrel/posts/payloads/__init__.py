@@ -47,6 +47,6 @@ def read(raw: bytes, ingested_at: datetime) -> list[PostEvent] | Skipped:
         raise MalformedRecord(f"{name}: {field}: {first['msg']}") from error
     except KeyError as error:
         raise MalformedRecord(f"{name}: the field {error} is missing") from error
-    except (TypeError, AttributeError, ValueError, IndexError, OverflowError) as error:
+    except (TypeError, AttributeError, ValueError, IndexError, OverflowError, OSError) as error:
         raise MalformedRecord(f"{name}: a field has the wrong type or value: {error}") from error
     return events or Skipped(f"{name}: no post in it")

@@ -21,6 +21,7 @@ PERMUTATIONS = 64
 BANDS = 16  # of 4 rows: a pair of similarity 0.8 shares a bucket with probability 0.9998, one of 0.3 with 0.12
 SEED = 20_201
 NUMBER = re.compile(r"\d+")
+Bucket = tuple[int, bytes, frozenset[str]]  # band, its part of the signature, the numbers in the text
 MIN_WORDS = 4  # shorter texts are duplicates only if they are equal
 
 
@@ -35,22 +36,23 @@ class NearDuplicate:
 @dataclass(frozen=True)
 class _Fingerprint:
     canonical_text: str
-    numbers: frozenset[str]
     signature: NDArray[np.uint32]
-    buckets: tuple[tuple[int, bytes], ...]
+    buckets: tuple[Bucket, ...]
 
 
 def _fingerprint(text: str) -> _Fingerprint:
     canonical_text = canonical(text)
     words = canonical_text.split()
     if len(words) < MIN_WORDS:
-        return _Fingerprint(canonical_text, frozenset(), np.empty(0, np.uint32), ())
+        return _Fingerprint(canonical_text, np.empty(0, np.uint32), ())
     sketch = RMinHash(num_perm=PERMUTATIONS, seed=SEED)
     sketch.update([f"{first} {second}" for first, second in pairwise(words)])
     signature = np.array(sketch.digest(), dtype=np.uint32)
     rows = PERMUTATIONS // BANDS
-    buckets = tuple((band, signature[band * rows : (band + 1) * rows].tobytes()) for band in range(BANDS))
-    return _Fingerprint(canonical_text, frozenset(NUMBER.findall(canonical_text)), signature, buckets)
+    # Texts with other numbers share no bucket, so that a thousand posts of one form are not all compared.
+    numbers = frozenset(NUMBER.findall(canonical_text))
+    buckets = tuple((band, signature[band * rows : (band + 1) * rows].tobytes(), numbers) for band in range(BANDS))
+    return _Fingerprint(canonical_text, signature, buckets)
 
 
 class DuplicateWindow:
@@ -60,7 +62,7 @@ class DuplicateWindow:
         self.capacity, self.similarity = capacity, similarity
         self._originals: OrderedDict[str, _Fingerprint] = OrderedDict()
         self._ids_by_text: dict[str, str] = {}
-        self._buckets: defaultdict[tuple[int, bytes], dict[str, None]] = defaultdict(dict)
+        self._buckets: defaultdict[Bucket, dict[str, None]] = defaultdict(dict)
 
     def __len__(self) -> int:
         return len(self._originals)
@@ -106,9 +108,8 @@ class DuplicateWindow:
     def _most_similar(self, fingerprint: _Fingerprint) -> NearDuplicate | None:
         candidates = {post_id for bucket in fingerprint.buckets for post_id in self._buckets.get(bucket, ())}
         duplicates = [
-            NearDuplicate(post_id, float(np.mean(original.signature == fingerprint.signature)))
+            NearDuplicate(post_id, float(np.mean(self._originals[post_id].signature == fingerprint.signature)))
             for post_id in sorted(candidates)
-            if (original := self._originals[post_id]).numbers == fingerprint.numbers
         ]
         best = max(duplicates, key=lambda duplicate: duplicate.similarity, default=None)
         return best if best and best.similarity >= self.similarity else None

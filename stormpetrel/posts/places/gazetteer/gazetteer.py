@@ -27,6 +27,7 @@ ALTERNATE = np.uint32(1 << 31)  # set on a member: the name is an alternate name
 COLUMNS = "geonames_id longitude latitude population radius_km country admin1 admin2 kind text length"
 TYPES = "<u4 <f4 <f4 <u4 <f4 S2 S8 S16 u1 <u4 u1"
 ROW = np.dtype(list(zip(COLUMNS.split(), TYPES.split(), strict=True)))
+KILOMETRES_A_DEGREE = 111.0  # of latitude, a little less than it is
 CACHE_SIZE = 5000  # names with their candidates: the posts of an event repeat the same names
 SPACES = re.compile(r"[\s_\-‐‑–’'`.]+")
 
@@ -130,12 +131,25 @@ class Gazetteer:
         """A country, or its first division, by code."""
         return self._divisions.get((country, admin1))
 
+    @cached_property
+    def _cities_by_latitude(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """The latitudes of all cities, rising, and their rows."""
+        rows = np.flatnonzero(self._places["kind"] == KINDS.index("city"))
+        order = rows[np.argsort(self._places["latitude"][rows], kind="stable")]
+        return self._places["latitude"][order].astype(np.float64), order
+
     def nearest_city(self, longitude: float, latitude: float) -> Candidate:
         """The populated place nearest to a point (degrees, WGS 84)."""
-        rows = np.flatnonzero(self._places["kind"] == KINDS.index("city"))
-        cities = self._places[rows]
-        kilometres = distance_km(longitude, latitude, cities["longitude"], cities["latitude"])
-        return self._candidate(int(rows[kilometres.argmin()]))
+        latitudes, rows = self._cities_by_latitude
+        reach = 0.25  # degrees of latitude: nothing outside is nearer than the nearest inside, if that is within reach
+        while True:
+            first, last = np.searchsorted(latitudes, (latitude - reach, latitude + reach))
+            near = rows[first:last]
+            points = (self._places[name][near] for name in ("longitude", "latitude"))
+            kilometres = distance_km(longitude, latitude, *points)
+            if reach >= 180 or (len(near) and kilometres.min() <= reach * KILOMETRES_A_DEGREE):
+                return self._candidate(int(near[kilometres.argmin()]))
+            reach *= 4
 
     def names_of(self, kind: Kind) -> tuple[list[str], NDArray[np.float64]]:
         """(names, populations) of all places of a kind; of cities, those of at least 1,000 people."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from stormpetrel.core.events import NativePlace, Place, PlaceAlternative, UnresolvedName
+from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer
 from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
 from stormpetrel.posts.places.geoparser.relations import is_between, midpoint, relative_location
 from stormpetrel.posts.places.geoparser.toponym_resolver import Context, Ranked, Resolution, ToponymResolver
 from stormpetrel.posts.places.tagger.recogniser import Mention, PlaceRecogniser
 
+Item = TypeVar("Item")
 CERTAIN = 0.6  # confidence from which a place is evidence for other posts
 MAX_ALTERNATIVES = 3
+MAX_PLACES = 30  # of a post, and as many unresolved names: a place takes up to 1 kB of the event; more are a list
 AUTHOR_CANDIDATES = 2  # of each part of the author's declared place
 
 
@@ -23,13 +26,24 @@ class Geoparser:
     """Recognises and resolves place names. With `recent`, the places of earlier posts are evidence for later ones: the
     order of posts matters, and only one thread at a time may use it."""
 
-    def __init__(self, gazetteer: Gazetteer, recogniser: PlaceRecogniser, recent: RecentPlaces | None = None) -> None:
+    def __init__(
+        self,
+        gazetteer: Gazetteer,
+        recogniser: PlaceRecogniser,
+        recent: RecentPlaces | None = None,
+        budget: Callable[[], Budget] = Budget,
+    ) -> None:
         self._gazetteer, self._recogniser, self._recent = gazetteer, recogniser, recent
-        self._resolver = ToponymResolver(gazetteer)
+        self._resolver, self.budget = ToponymResolver(gazetteer), budget
 
-    def mentions(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[list[Mention]]:
+    def mentions(
+        self,
+        texts: Sequence[str],
+        languages: Sequence[str | None] | None = None,
+        budgets: Sequence[Budget] | None = None,
+    ) -> list[list[Mention]]:
         """The place names in each text. Many texts at once are faster than one by one."""
-        return self._recogniser.find(texts, languages)
+        return self._recogniser.find(texts, languages, budgets or [self.budget() for _ in texts])
 
     def places(
         self, text: str, native: NativePlace | None = None, author_place: str | None = None, language: str | None = None
@@ -44,13 +58,25 @@ class Geoparser:
         native: NativePlace | None = None,
         author_place: str | None = None,
         language: str | None = None,
+        budget: Budget | None = None,
     ) -> tuple[tuple[Place, ...], tuple[UnresolvedName, ...]]:
-        """(places, names without a point) of a post whose mentions are known."""
-        context = Context(self._author_candidates(author_place), self._gazetteer.speakers(language), self._recent)
-        resolutions = self._resolver.resolve(mentions, context)
+        """(places, names without a point) of a post whose mentions are known, in the order of the text. A name that
+        comes twice counts once; of more than 30 they are the most certain ones."""
+        budget = budget or self.budget()
+        with budget:
+            context = Context(self._author_candidates(author_place), self._gazetteer.speakers(language), self._recent)
+            resolutions = self._resolver.resolve(mentions, context, budget)
         places = [_place(text, resolution) for resolution in resolutions if resolution.chosen]
-        unresolved = tuple(_unresolved_name(resolution) for resolution in resolutions if not resolution.chosen)
-        return (*_native_place(native), *places, *_places_between(text, resolutions)), unresolved
+        places = [*_native_place(native), *places, *_places_between(text, resolutions)]
+        names = [_unresolved_name(resolution) for resolution in resolutions if not resolution.chosen]
+        places = _distinct(places, lambda place: (_span(text, place), place.longitude, place.latitude))
+        names = _distinct(names, lambda name: _span(text, name))
+        if max(len(places), len(names)) > MAX_PLACES:
+            budget.cuts["places"] = f"{MAX_PLACES} of {len(places)} places and {len(names)} unresolved names are kept"
+        return (
+            _most_certain(places, lambda place: place.confidence),
+            _most_certain(names, lambda name: max((place.confidence for place in name.alternatives), default=0.0)),
+        )
 
     def note(self, moment: datetime, places: Iterable[Place]) -> None:
         """Adds a post's places to the evidence for later posts."""
@@ -65,6 +91,24 @@ class Geoparser:
         places = [place for part in parts[:3] for place in self._gazetteer.candidates(part, AUTHOR_CANDIDATES)]
         countries = {place.country_code for place in places if place.kind in ("country", "admin1")}
         return tuple(place for place in places if not countries or place.country_code in countries)
+
+
+def _distinct(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[Item]:
+    """The first item of each key, in order."""
+    by_key: dict[Hashable, Item] = {}
+    for item in items:
+        by_key.setdefault(key(item), item)
+    return list(by_key.values())
+
+
+def _span(text: str, name: Place | UnresolvedName) -> str:
+    return text[name.start : name.end].casefold()
+
+
+def _most_certain(items: Sequence[Item], certainty: Callable[[Item], float]) -> tuple[Item, ...]:
+    """At most `MAX_PLACES` items, in order."""
+    rows = sorted(range(len(items)), key=lambda row: certainty(items[row]), reverse=True)[:MAX_PLACES]
+    return tuple(items[row] for row in sorted(rows))
 
 
 def _native_place(native: NativePlace | None) -> tuple[Place, ...]:

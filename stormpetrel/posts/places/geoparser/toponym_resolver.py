@@ -9,10 +9,11 @@ only alternatives.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stormpetrel.core.cells import distance_km
+from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer, fold
 from stormpetrel.posts.places.gazetteer.name_forms import DEMONYMS, STREET, name_forms
 from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
@@ -30,6 +31,8 @@ SAME_COUNTRY, SAME_DIVISION, NEARBY = 2.2, 1.5, 1.0
 AUTHOR, LANGUAGE, RECENT, RECENT_UNKNOWN = 1.2, 0.7, 2.5, 3.0
 UNKNOWN_POPULATION = 500  # of a place that the gazetteer may lack
 RELATIONS = ("country", "region", "near")
+MAX_OTHERS = 20  # the most certain other names of a post are evidence, so that the work grows with its names alone
+NO_TIME = "there was no time left to resolve this name"
 Ranked = tuple[tuple[Candidate, float], ...]
 
 
@@ -69,6 +72,7 @@ class _Name:
 
     candidates: list[Candidate]
     evidence: list[Evidence]
+    problem: str = "the gazetteer does not know this name"  # where it has no candidates
     leader: tuple[Candidate, float] | None = None
 
     def confidences(self, *others: float) -> list[float]:
@@ -80,7 +84,7 @@ class _Name:
     def resolution(self, mention: Mention, unknown: float) -> Resolution:
         """The ranked candidates; `unknown` is the evidence for a place that the gazetteer lacks."""
         if not self.candidates:
-            return Resolution(mention, (), ("the gazetteer does not know this name",))
+            return Resolution(mention, (), (self.problem,))
         confidences = self.confidences(unknown)
         order = sorted(range(len(confidences)), key=lambda row: (-confidences[row], row))
         reasons = [reason for _, reason in self.evidence[order[0]]]
@@ -95,16 +99,15 @@ class ToponymResolver:
     def __init__(self, gazetteer: Gazetteer) -> None:
         self._gazetteer = gazetteer
 
-    def resolve(self, mentions: Sequence[Mention], context: Context | None = None) -> list[Resolution]:
-        """One resolution a mention, in order; without candidates where the name is unknown."""
-        context = context or Context()
-        names = {mention.name: self._name(mention.name, context) for mention in mentions}
-        # Each name gets the other names' likeliest places as evidence, once and before any of them changes.
-        leaders = [(text.casefold(), name.leader) for text, name in names.items() if name.leader]
-        for text, name in names.items():
-            others = [leader for other, leader in leaders if other != text.casefold()]
-            for candidate, evidence in zip(name.candidates, name.evidence, strict=True):
-                evidence += _evidence_of_names(candidate, others)
+    def resolve(
+        self, mentions: Sequence[Mention], context: Context | None = None, budget: Budget | None = None
+    ) -> list[Resolution]:
+        """One resolution a mention, in order; without candidates where the name is unknown, or the budget is spent."""
+        context, budget = context or Context(), budget or Budget()
+        names: dict[str, _Name] = {}
+        for text in dict.fromkeys(mention.name for mention in mentions):
+            names[text] = _Name([], [], NO_TIME) if budget.is_spent() else self._name(text, context)
+        self._add_evidence_of_names(names, budget)
         share = context.recent.highest_share() if context.recent is not None else 0.0
         # A place that the gazetteer lacks is a small one, where recent posts are.
         unknown = POPULATION * math.log(UNKNOWN_POPULATION + SMALL_POPULATION) + RECENT_UNKNOWN * math.sqrt(share)
@@ -112,10 +115,19 @@ class ToponymResolver:
         points = [resolution.ranked[0] for resolution in resolutions if resolution.chosen]
         exact = [(place, confidence) for place, confidence in points if place.radius_km <= MAX_RADIUS_KM]
         anchor = min(exact, key=lambda point: (point[0].radius_km, -point[1]), default=None)
-        return [
-            resolution if resolution.chosen else self._by_context(resolution, anchor, context.recent)
-            for resolution in resolutions
-        ]
+        return [self._by_context(resolution, anchor, context.recent) for resolution in resolutions]
+
+    @staticmethod
+    def _add_evidence_of_names(names: Mapping[str, _Name], budget: Budget) -> None:
+        """Adds the other names' likeliest places as evidence for each name, once and before any of them changes."""
+        leaders = [(text.casefold(), *name.leader) for text, name in names.items() if name.leader]
+        certain = sorted(leaders, key=lambda leader: -leader[2])[: MAX_OTHERS + 1]
+        for text, name in names.items():
+            if budget.is_spent():
+                break
+            others = [(place, confidence) for other, place, confidence in certain if other != text.casefold()]
+            for candidate, evidence in zip(name.candidates, name.evidence, strict=True):
+                evidence += _evidence_of_names(candidate, others[:MAX_OTHERS])
 
     def _name(self, text: str, context: Context) -> _Name:
         candidates = self._candidates(text)
@@ -163,6 +175,8 @@ class ToponymResolver:
     ) -> Resolution:
         """For a name without a point of its own: at the `anchor`, the post's most exact place, or else at the recent
         posts."""
+        if resolution.chosen or NO_TIME in resolution.why:
+            return resolution
         if not resolution.ranked and anchor:
             place, confidence = anchor
             return _near(resolution, place, confidence, f"the post names {place.name}")
@@ -204,8 +218,9 @@ def _relations(candidate: Candidate, other: Candidate) -> Iterator[tuple[str, fl
         if _same_division(other, candidate):
             yield "region", SAME_DIVISION, f"{other.name} is in the same region"
     if other.kind not in ("country", "region") and candidate.kind == "city":
-        km = distance_km(candidate.longitude, candidate.latitude, [other.longitude], [other.latitude])[0]
-        if km < NEAR_KM + other.radius_km * 0.5:
+        reach_km = NEAR_KM + other.radius_km * 0.5
+        # A degree of latitude has 111 km: most pairs need no more than this.
+        if abs(candidate.latitude - other.latitude) * 111 < reach_km and _distance_km(candidate, other) < reach_km:
             yield "near", NEARBY, f"{other.name} is near"
 
 
@@ -232,6 +247,10 @@ def _prior(candidate: Candidate) -> tuple[float, str]:
     score = POPULATION * math.log(candidate.population + SMALL_POPULATION)
     score += (ALTERNATE if candidate.alternate else 0.0) + AREA.get(candidate.kind, 0.0)
     return score, f"{candidate.population:,} people"
+
+
+def _distance_km(candidate: Candidate, other: Candidate) -> float:
+    return float(distance_km(candidate.longitude, candidate.latitude, [other.longitude], [other.latitude])[0])
 
 
 def _same_division(place: Candidate, other: Candidate) -> bool:

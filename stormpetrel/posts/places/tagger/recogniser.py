@@ -4,17 +4,20 @@ gazetteer's large places. Offsets are characters of the original text."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
 from stormpetrel.core.settings import CONFIG_DIRECTORY
+from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer, fold
 from stormpetrel.posts.places.gazetteer.name_forms import CAMEL_CASE, STREET_WORDS
 
 BATCH = 64
-MAX_TEXT = 20_000  # characters; the longest form of any network
+MAX_NAME = 80  # characters
+# The tagger's time grows with the square of a run without spaces: it reads every 201st character of one as a space.
+LONG_RUN = re.compile(r"(\S{200})\S")
 TAGGER_LANGUAGES = frozenset({"en"})  # it saw too little Arabic: there the gazetteer finds more
 PREFIXES = "بولف"  # what Arabic writes together with the next word: in, and, to, so
 HASHTAG = re.compile(r"#(\w{4,60})")
@@ -49,30 +52,49 @@ class PlaceRecogniser:
     def __init__(self, gazetteer: Gazetteer, tagger: Any = None) -> None:
         self._gazetteer, self._tagger = gazetteer, tagger
 
-    def find(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[list[Mention]]:
-        """The mentions of each text, in the order of the text, without overlaps."""
+    def find(
+        self,
+        texts: Sequence[str],
+        languages: Sequence[str | None] | None = None,
+        budgets: Sequence[Budget] | None = None,
+    ) -> list[list[Mention]]:
+        """The mentions of each text, in the order of the text, without overlaps, within the budget of each."""
+        budgets = budgets or [Budget() for _ in texts]
+        heads = [budget.head(text) for text, budget in zip(texts, budgets, strict=True)]
+        rows = zip(heads, languages or [None] * len(texts), self._tag(heads, budgets), budgets, strict=True)
         by_text = []
-        for text, language, mentions in zip(texts, languages or [None] * len(texts), self._tag(texts), strict=True):
-            if self._tagger is None or (language is not None and language not in TAGGER_LANGUAGES):
-                mentions = _merge(mentions, self._by_gazetteer(text))
-            by_text.append(_merge(mentions, self._in_hashtags(text)))
+        for text, language, mentions, budget in rows:
+            with budget:
+                if self._tagger is None or (language is not None and language not in TAGGER_LANGUAGES):
+                    mentions = _merge(mentions, self._by_gazetteer(text, budget))
+                by_text.append(_merge(mentions, self._in_hashtags(text, budget)))
         return by_text
 
-    def _tag(self, texts: Sequence[str]) -> Iterator[list[Mention]]:
-        if self._tagger is None:
-            yield from ([] for _ in texts)
-            return
-        for doc in self._tagger.pipe((text[:MAX_TEXT] for text in texts), batch_size=BATCH):
-            yield [_with_street_word(doc.text, entity) for entity in doc.ents if entity.text.strip()]
+    def _tag(self, texts: Sequence[str], budgets: Sequence[Budget]) -> list[list[Mention]]:
+        if self._tagger is None or not texts:
+            return [[] for _ in texts]
+        started = budgets[0].clock()
+        docs = self._tagger.pipe((LONG_RUN.sub(r"\1 ", text) for text in texts), batch_size=BATCH)
+        tagged = [
+            [_with_street_word(text, entity) for entity in doc.ents if entity.text.strip()]
+            for text, doc in zip(texts, docs, strict=True)
+        ]
+        characters = max(1, sum(map(len, texts)))
+        seconds = budgets[0].clock() - started
+        for text, budget in zip(texts, budgets, strict=True):
+            budget.charge(seconds * len(text) / characters)
+        return tagged
 
-    def _by_gazetteer(self, text: str) -> list[Mention]:
+    def _by_gazetteer(self, text: str, budget: Budget) -> list[Mention]:
         """Large places in any case, smaller ones with a capital letter; never an ordinary word."""
         words = list(WORD.finditer(text))
         mentions: list[Mention] = []
         first = 0
-        while first < len(words):
+        while first < len(words) and not budget.is_spent():
             for length in range(min(MAX_WORDS, len(words) - first), 0, -1):
                 start, end = words[first].start(), words[first + length - 1].end()
+                if end - start > MAX_NAME:
+                    continue
                 if text[start] in PREFIXES and not self._is_place(text[start:end]):
                     start += 1
                 if self._is_place(text[start:end]) and not STREET_BEFORE.search(text[max(0, start - 20) : start]):
@@ -92,10 +114,12 @@ class PlaceRecogniser:
         is_capital = name[0].isupper() or not name[0].isascii()
         return population >= (CAPITAL_POPULATION if is_capital else ANY_CASE_POPULATION)
 
-    def _in_hashtags(self, text: str) -> list[Mention]:
+    def _in_hashtags(self, text: str, budget: Budget) -> list[Mention]:
         """Places that are a part of a hashtag: a run of its words at its beginning or end."""
         mentions = []
         for tag in HASHTAG.finditer(text):
+            if budget.is_spent():
+                break
             parts = [(tag.start(1) + part.start(), tag.start(1) + part.end()) for part in CAMEL_CASE.finditer(tag[1])]
             if len(parts) < 2 and not self._is_place(tag[1]):
                 continue
@@ -116,5 +140,6 @@ def _with_street_word(text: str, entity: Any) -> Mention:
 
 def _merge(mentions: Sequence[Mention], others: Sequence[Mention]) -> list[Mention]:
     """All mentions, and those of `others` that overlap none of them."""
-    free = [other for other in others if all(other.end <= kept.start or other.start >= kept.end for kept in mentions)]
+    taken = {position for mention in mentions for position in range(mention.start, mention.end)}
+    free = [other for other in others if taken.isdisjoint(range(other.start, other.end))]
     return sorted([*mentions, *free], key=lambda mention: mention.start)

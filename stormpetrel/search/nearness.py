@@ -1,0 +1,154 @@
+"""Nearness in space and time: the modalities that rank by distance, by time, or by both as one.
+
+A place is a gazetteer's point and a post is late by minutes, so that two distances within a kilometre, and two moments
+within ten minutes, are equal evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stormpetrel.core.cells import distance_km
+from stormpetrel.core.clock import milliseconds
+from stormpetrel.core.ports import Filter, IndexQuery, OrderQuery, Scored
+from stormpetrel.fusion.rank_list import Nearness
+from stormpetrel.search.query import Area, Query
+
+KILOMETRES_A_DAY = 50.0  # the distance that counts as much as one day, where place and time are one modality
+DAY_S = 86_400.0
+CIRCLES_KM = (1.0, 5.0, 25.0, 100.0, 300.0)  # further away, a post says nothing of a place
+EQUAL_KM, EQUAL_S = 1.0, 600.0
+PARTS = 8  # into which a circle with too many posts is cut, again and again
+PLACED = ("id", "event_time", "towns")
+ScoredIds = list[tuple[str, float]]
+Ask = Callable[[Sequence[IndexQuery]], list[list[Scored]]]
+
+
+def originals(within: Filter) -> Filter:
+    """The filter without near-duplicates. These have no vectors, so that only lists without vectors need it."""
+    return Filter(**{**vars(within), "none_of": {**within.none_of, "kind": ["near_duplicate"]}})
+
+
+@dataclass(frozen=True)
+class Space:
+    """Nearness of a post's places."""
+
+    name: str = "space"
+    measure: str = "minus kilometres"
+    resolution: float = EQUAL_KM
+
+    def index_queries(self, query: Query, limit: int) -> list[IndexQuery]:
+        return [] if query.area is None else _circles(query, query.area, CIRCLES_KM, limit)
+
+    def nearest(self, query: Query, limit: int, answers: Sequence[Sequence[Scored]], ask: Ask) -> list[Scored]:
+        """At least the `limit` nearest posts, given the answers to `index_queries`.
+
+        A circle with as many posts as were asked for may hold others that are nearer. The ring between it and the
+        largest whole circle is cut again, until it is so narrow that all its posts are equally far; of these, the
+        newest are taken.
+        """
+        if query.area is None:
+            return []
+        whole: Sequence[Scored] = []
+        inner_km, radii = 0.0, list(CIRCLES_KM)
+        while True:
+            overfull = next((n for n, hits in enumerate(answers) if len(hits) >= limit), None)
+            if overfull is None:
+                return list(answers[-1])
+            if overfull:
+                whole, inner_km = answers[overfull - 1], radii[overfull - 1]
+            outer_km = radii[overfull]
+            if outer_km - inner_km <= EQUAL_KM:
+                return [*whole, *answers[overfull]]
+            radii = np.linspace(inner_km, outer_km, PARTS + 1)[1:].tolist()
+            answers = ask(_circles(query, query.area, radii, limit))
+
+    def scores(self, hits: Sequence[Scored], query: Query) -> ScoredIds:
+        return [] if query.area is None else [(hit.payload["id"], -km) for hit, km in distances(hits, query.area)]
+
+
+@dataclass(frozen=True)
+class Time:
+    """Nearness in time, before and after."""
+
+    name: str = "time"
+    measure: str = "minus seconds"
+    resolution: float = EQUAL_S
+
+    def index_queries(self, query: Query, limit: int) -> list[IndexQuery]:
+        return _around(query, originals(query.filter), limit)
+
+    def scores(self, hits: Sequence[Scored], query: Query) -> ScoredIds:
+        return [(hit.payload["id"], -_seconds(hit, query)) for hit in hits]
+
+
+@dataclass(frozen=True)
+class Spatiotemporal:
+    """Place and time as one modality, the paper's: a day away counts as much as 50 km away."""
+
+    name: str = "spatiotemporal"
+    measure: str = "minus days, 50 km a day"
+    resolution: float = EQUAL_KM / KILOMETRES_A_DAY
+
+    def index_queries(self, query: Query, limit: int) -> list[IndexQuery]:
+        area, within = query.area, originals(query.filter)
+        if area is None:
+            return []
+        return [
+            index_query
+            for radius_km in CIRCLES_KM
+            for index_query in _around(query, area.within(within, radius_km), limit)
+        ]
+
+    def scores(self, hits: Sequence[Scored], query: Query) -> ScoredIds:
+        if query.area is None or query.at is None:
+            return []
+        return [
+            (hit.payload["id"], -(km / KILOMETRES_A_DAY + _seconds(hit, query) / DAY_S))
+            for hit, km in distances(hits, query.area)
+        ]
+
+
+def nearness(hits: Sequence[Scored], query: Query) -> dict[str, Nearness]:
+    """What orders hits of equal score: seconds from the query's moment (or, without one, the newest first), then
+    kilometres from its place."""
+    kilometres = {hit.payload["id"]: km for hit, km in distances(hits, query.area)} if query.area else {}
+    return {
+        item: (_seconds(hit, query) if query.at else -hit.payload["event_time"], kilometres.get(item, np.inf))
+        for hit in hits
+        if "event_time" in hit.payload
+        for item in [hit.payload["id"]]
+    }
+
+
+def distances(hits: Sequence[Scored], area: Area) -> list[tuple[Scored, float]]:
+    """(hit, kilometres) for each place of each hit that lies within the radius, the nearest last."""
+    places = [(hit, place["lon"], place["lat"]) for hit in hits for place in hit.payload.get("towns") or []]
+    longitudes, latitudes = [longitude for _, longitude, _ in places], [latitude for _, _, latitude in places]
+    kilometres = distance_km(area.longitude, area.latitude, longitudes, latitudes).tolist()
+    radius_km = area.radius_km if area.radius_km is not None else float("inf")
+    pairs = [(hit, km) for (hit, _, _), km in zip(places, kilometres, strict=True) if km <= radius_km]
+    return sorted(pairs, key=lambda pair: -pair[1])
+
+
+def _circles(query: Query, area: Area, radii_km: Sequence[float], limit: int) -> list[IndexQuery]:
+    """The newest posts in circles around the place."""
+    within = originals(query.filter)
+    return [OrderQuery("event_time", "desc", None, area.within(within, km), limit, PLACED) for km in radii_km]
+
+
+def _around(query: Query, within: Filter, limit: int) -> list[IndexQuery]:
+    if query.at is None:
+        return []
+    start = milliseconds(query.at)
+    return [
+        OrderQuery("event_time", "asc", start, within, limit, PLACED),
+        OrderQuery("event_time", "desc", start, within, limit, PLACED),
+    ]
+
+
+def _seconds(hit: Scored, query: Query) -> float:
+    return abs(hit.payload["event_time"] / 1000 - query.at.timestamp()) if query.at else 0.0

@@ -1,0 +1,236 @@
+"""One chaos run: faults strike a running system under load; afterwards nothing may be lost, doubled or stuck.
+
+    python -m tests.chaos.run --seed 7 --seconds 600 --faults 200
+
+prints the seed, each round and, as JSON on standard output, what came out. The same seed draws the same load and the
+same faults.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from stormpetrel.core.errors import StormpetrelError
+from stormpetrel.core.topics import (
+    ANNOTATIONS,
+    ITEMS_LABELLED,
+    LIVE_TOPICS,
+    PATCHES_DESCRIBED,
+    POSTS_ENRICHED,
+    POSTS_RAW,
+    PRODUCTS_ANNOUNCED,
+)
+from stormpetrel.log import read_dead_letters
+from tests.chaos.faults import Fault, Rounds, rounds
+from tests.chaos.load import Load, Searches
+from tests.chaos.system import ChaosSystem, small_disk
+from tests.integration.running import COLLECTION
+
+CACHE = Path(os.environ.get("STORMPETREL_CACHE", Path(__file__).resolve().parents[2] / ".stormpetrel" / "cache"))
+RECOVERED_WITHIN_S = 120.0
+GROUPS = {
+    "worker": (POSTS_RAW, ANNOTATIONS),
+    "index": (POSTS_ENRICHED, PATCHES_DESCRIBED, ITEMS_LABELLED, PRODUCTS_ANNOUNCED),
+}
+DRAINED_WITHIN_S = 300.0
+SHORTEST_REASON = 15  # characters
+ANSWERS = {"200", "503", "no answer"}  # what a search may get while faults hold
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does: until `faults` have struck or `seconds` have passed. No fault holds longer than `longest_s`."""
+
+    seed: int
+    seconds: float
+    faults: int
+    longest_s: float = 60.0
+    posts_per_s: float = 20.0
+    poison_share: float = 0.01
+
+
+def run(plan: Plan, cache: Path = CACHE) -> dict[str, Any]:
+    """The report of a run. Raises AssertionError where the system does not recover."""
+    _say(f"chaos: seed {plan.seed}, {plan.seconds:.0f} s, {plan.faults} faults at the most")
+    with small_disk() as (folder, can_fill_disk):
+        if not can_fill_disk:
+            _say("a full disk is left out: mounting a small tmpfs is not allowed here")
+        with ChaosSystem(folder, cache, plan.seed, can_fill_disk) as system:
+            try:
+                return _run(plan, system)
+            except BaseException:
+                logs = tempfile.mkdtemp(prefix="stormpetrel-chaos-logs-")
+                shutil.copytree(folder / "logs", logs, dirs_exist_ok=True)
+                _say(f"the logs of all processes are kept in {logs}")
+                raise
+
+
+def _run(plan: Plan, system: ChaosSystem) -> dict[str, Any]:
+    load = Load(system.kafka, plan.seed, plan.posts_per_s, plan.poison_share)
+    load.start()
+    with Searches(system.search_status) as searches:
+        try:
+            struck = list(_strike(plan, system, load, rounds(plan.seed, system.can_fill_disk, plan.longest_s)))
+        finally:
+            system.clear()
+    load.stop()
+    drained_s = _drain(system)
+    return {
+        "seed": plan.seed,
+        "faults": sum(len(faults) for faults, _ in struck),
+        "load": dict(load.counts),
+        "restarts": dict(system.restarts),
+        "recovery_s": _recoveries(struck),
+        "drained_s": drained_s,
+        "searches": dict(searches.outcomes),
+        **_faults_of_the_result(system, load),
+    }
+
+
+def _strike(plan: Plan, system: ChaosSystem, load: Load, drawn: Rounds) -> Iterator[tuple[list[Fault], float]]:
+    """Rounds of faults with the seconds from the end of each until a new post is in the stores."""
+    until, left = time.monotonic() + plan.seconds, plan.faults
+    while left > 0 and time.monotonic() < until:
+        faults, hold_s = drawn.next(left)
+        left -= len(faults)
+        names = ", ".join(fault.name for fault in faults)
+        for fault in faults:
+            fault.strike(system)
+        time.sleep(hold_s)
+        for fault in faults:
+            fault.end(system)
+        recovered_s = _until_a_post_comes_through(system, load, str(left), names)
+        _say(f"{names}: {hold_s:.1f} s; a new post came through {recovered_s:.1f} s after it")
+        yield faults, recovered_s
+
+
+def _until_a_post_comes_through(system: ChaosSystem, load: Load, name: str, faults: str) -> float:
+    started = time.monotonic()
+    marker = load.publish_marker(name)
+    while not _is_in_both_stores(system, marker):
+        waited = time.monotonic() - started
+        assert waited < RECOVERED_WITHIN_S, (
+            f"no post came through {waited:.0f} s after: {faults}; lag {_lags(system)}, not ready "
+            f"{system.not_ready()}, restarts {dict(system.restarts)}"
+        )
+        time.sleep(0.2)
+    return time.monotonic() - started
+
+
+def _is_in_both_stores(system: ChaosSystem, post_id: str) -> bool:
+    try:
+        return bool(system.documents.get("posts", [post_id]) and system.index.vectors(COLLECTION, [post_id], ["text"]))
+    except StormpetrelError:
+        return False
+
+
+def _lags(system: ChaosSystem) -> dict[str, int]:
+    """Records that a consumer group has still to work on, by group and topic."""
+    return {f"{group} {topic.name}": system.lag(group, topic) for group, topics in GROUPS.items() for topic in topics}
+
+
+def _drain(system: ChaosSystem) -> float:
+    """Seconds until nothing is left to do on any topic, twice in a row."""
+    started = time.monotonic()
+    system.wait_until_ready(RECOVERED_WITHIN_S)
+    empty = 0
+    while empty < 2:
+        lags = _lags(system)
+        empty = 0 if any(lags.values()) else empty + 1
+        waited = time.monotonic() - started
+        assert waited < DRAINED_WITHIN_S, f"not worked through after {waited:.0f} s: {lags}; {dict(system.restarts)}"
+        time.sleep(0.5)
+    return round(time.monotonic() - started, 1)
+
+
+def _faults_of_the_result(system: ChaosSystem, load: Load) -> dict[str, Any]:
+    """What is wrong in the end: each list is empty after a good run."""
+    verification = system.verify()
+    return {
+        "lost": verification.lost[:20],
+        "doubled": verification.doubled[:20],
+        "unknown": verification.extra[:20],
+        "wrong": _wrong_posts(system, load)[:20],
+        **_poison_left(system, load),
+        "lag": sum(_lags(system).values()),
+    }
+
+
+def _wrong_posts(system: ChaosSystem, load: Load) -> list[str]:
+    """Acknowledged posts that are not as they were last written: order by key, and nothing deleted that is there."""
+    expected = load.expected | load.markers
+    ids = list(expected)
+    texts: dict[str, str | None] = dict.fromkeys(ids)
+    for start in range(0, len(ids), 500):
+        found = system.documents.get("posts", ids[start : start + 500])
+        texts |= {post_id: document["text"] for post_id, document in found.items()}
+    return [post_id for post_id, text in expected.items() if texts[post_id] != text]
+
+
+def _poison_left(system: ChaosSystem, load: Load) -> dict[str, Any]:
+    """Poison that is no dead letter, and reasons that help nobody."""
+    reasons = {
+        letter.provenance: letter.reason for topic in LIVE_TOPICS for letter in read_dead_letters(system.reader, topic)
+    }
+    not_dead = [
+        f"{poison.record.topic} {poison.kind}"
+        for provenance, poison in load.poison.items()
+        if poison.must_die and provenance not in reasons
+    ]
+    useless = [
+        f"{load.poison[provenance].kind}: {reason!r}"
+        for provenance, reason in reasons.items()
+        if provenance in load.poison and (len(reason) < SHORTEST_REASON or "Traceback" in reason)
+    ]
+    return {"dead_letters": len(reasons), "poison_not_dead": sorted(set(not_dead)), "useless_reasons": useless[:20]}
+
+
+def wrong_in(report: dict[str, Any]) -> dict[str, Any]:
+    """The part of a report that must be empty."""
+    names = ("lost", "doubled", "unknown", "wrong", "poison_not_dead", "useless_reasons", "lag")
+    broken = {outcome: count for outcome, count in report["searches"].items() if outcome not in ANSWERS}
+    return {name: report[name] for name in names if report[name]} | ({"searches": broken} if broken else {})
+
+
+def _recoveries(struck: list[tuple[list[Fault], float]]) -> dict[str, Any]:
+    """Seconds until a new post came through: of the faults that struck alone, and of all rounds."""
+    alone = defaultdict(list)
+    for faults, seconds in struck:
+        if len(faults) == 1:
+            alone[faults[0].name].append(round(seconds, 1))
+    every = [seconds for _, seconds in struck] or [0.0]
+    return {"median": round(median(every), 1), "longest": round(max(every), 1), "alone": dict(sorted(alone.items()))}
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--faults", type=int, default=200)
+    parser.add_argument("--longest", type=float, default=60, help="seconds that a fault may hold")
+    parser.add_argument("--rate", type=float, default=20, help="posts a second")
+    parser.add_argument("--poison", type=float, default=0.01, help="poison records a post")
+    given = parser.parse_args()
+    report = run(Plan(given.seed, given.seconds, given.faults, given.longest, given.rate, given.poison))
+    print(json.dumps(report, indent=2))
+    raise SystemExit(1 if wrong_in(report) else 0)
+
+
+if __name__ == "__main__":
+    main()

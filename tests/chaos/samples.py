@@ -1,0 +1,161 @@
+"""A right event of every topic, as the fields that stand on the wire: what poison is made from."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from stormpetrel.core.events import (
+    Annotation,
+    EnrichedPost,
+    Event,
+    ItemsLabelled,
+    ModelUpdated,
+    PatchDescribed,
+    Post,
+    ProductAnnounced,
+    SavedSearch,
+    TermWeights,
+    Vector,
+)
+from stormpetrel.core.topics import (
+    ANNOTATIONS,
+    ITEMS_LABELLED,
+    MODELS_UPDATED,
+    PATCHES_DESCRIBED,
+    POSTS_ENRICHED,
+    POSTS_RAW,
+    PRODUCTS_ANNOUNCED,
+    SAVED_SEARCHES,
+    Topic,
+)
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An event of a topic, and the paths of its fields that poison is put into."""
+
+    topic: Topic
+    event: Event
+    id_path: tuple[str, ...]
+    moment_path: tuple[str, ...]
+    vector_path: tuple[str, ...] | None = None
+    text_path: tuple[str, ...] | None = None
+
+    def fields(self, name: str = "sample") -> Fields:
+        """A fresh copy of the event's fields; its id has `name` in place of "sample"."""
+        fields: Fields = copy.deepcopy(self.event.model_dump(mode="json", exclude_none=True))
+        holder = fields
+        for part in self.id_path[:-1]:
+            holder = holder[part]
+        holder[self.id_path[-1]] = holder[self.id_path[-1]].replace("sample", name)
+        return fields
+
+    def key(self, name: str) -> str:
+        """The key of a record whose id has this name."""
+        return name if self.topic is ITEMS_LABELLED else self.id_of(self.fields(name))
+
+    def id_of(self, fields: Fields) -> str:
+        for part in self.id_path:
+            fields = fields[part]
+        return str(fields)
+
+
+def _vector(dimensions: int, model: str = "all-MiniLM-L6-v2") -> Vector:
+    values = np.zeros(dimensions, dtype=np.float32)
+    values[0] = 1
+    return Vector.of(values, model)
+
+
+POST = Post(post_id="file:sample", source="file", text="Water in the streets", created_at=NOW, ingested_at=NOW)
+ENRICHED = EnrichedPost(
+    post=POST,
+    clean_text=POST.text,
+    language="en",
+    language_confidence=1,
+    text_vector=_vector(384),
+    terms=TermWeights(indices=(3, 7), values=(0.5, 1.0)),
+    enriched_at=NOW,
+)
+PRODUCT = ProductAnnounced(
+    product_name="S1A_sample",
+    platform="sentinel-1",
+    product_type="GRD",
+    sensed_from=NOW,
+    sensed_until=NOW,
+    footprint={"type": "Polygon", "coordinates": [[[8, 44], [9, 44], [9, 45], [8, 44]]]},
+    location="/nowhere/S1A_sample.SAFE",
+    source="chaos",
+    announced_at=NOW,
+)
+PATCH = PatchDescribed(
+    patch_id="S1A_sample/32632/g120/r4100c0408",
+    scene_id="S1A_sample",
+    sensed_at=NOW,
+    epsg=32632,
+    scale_level=120,
+    row=4100,
+    column=408,
+    longitude=8.9,
+    latitude=44.4,
+    ring=((8.9, 44.4), (8.91, 44.4), (8.91, 44.41), (8.9, 44.4)),
+    nodata_share=0,
+    sar_vector=_vector(144, "weber"),
+    described_at=NOW,
+)
+ANNOTATION = Annotation(
+    annotation_id="annotation-sample",
+    collection="posts/chaos",
+    item_id="file:sample",
+    label="related",
+    sign="positive",
+    annotator="chaos",
+    vectors={"text": _vector(384)},
+    annotated_at=NOW,
+)
+LABELLED = ItemsLabelled(
+    collection="posts/chaos",
+    label="related",
+    vector="text",
+    model_version="0" * 16,
+    annotations=1,
+    item_ids=("file:sample",),
+    scores=_vector(1, "logistic"),
+    part=1,
+    parts=1,
+    labelled_at=NOW,
+)
+MODEL = ModelUpdated(
+    model_id="posts/chaos:related",
+    model_version="0" * 16,
+    collection="posts/chaos",
+    label="related",
+    vector="text",
+    vector_model="all-MiniLM-L6-v2",
+    annotations=1,
+    last_annotation_id="annotation-sample",
+    serving="none",
+    weights={},
+    prequential={},
+    state={},
+    position=(0, 0),
+    updated_at=NOW,
+)
+SEARCH = SavedSearch(saved_search_id="saved-sample", request={"text": "flood"}, within=5, created_at=NOW)
+SAMPLES = (
+    Sample(POSTS_RAW, POST, ("post_id",), ("created_at",), text_path=("text",)),
+    Sample(POSTS_ENRICHED, ENRICHED, ("post", "post_id"), ("enriched_at",), ("text_vector",), ("clean_text",)),
+    Sample(SAVED_SEARCHES, SEARCH, ("saved_search_id",), ("created_at",)),
+    Sample(PRODUCTS_ANNOUNCED, PRODUCT, ("product_name",), ("sensed_from",)),
+    Sample(PATCHES_DESCRIBED, PATCH, ("patch_id",), ("sensed_at",), ("sar_vector",)),
+    Sample(ANNOTATIONS, ANNOTATION, ("item_id",), ("annotated_at",), ("vectors", "text")),
+    Sample(ITEMS_LABELLED, LABELLED, ("model_version",), ("labelled_at",), ("scores",)),
+    Sample(MODELS_UPDATED, MODEL, ("model_id",), ("updated_at",)),
+)

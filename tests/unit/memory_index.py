@@ -1,0 +1,105 @@
+"""A vector index inside the test, with the filters, orders and counts of a real one; it orders ties as it likes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stormpetrel.core.cells import distance_km
+from stormpetrel.core.ports import Document, Filter, IndexQuery, NearestQuery, OrderQuery, Point, ScannedPage, Scored
+
+
+class MemoryIndex:
+    """A VectorReader and VectorScanner over the points of each collection; `asked` are the queries so far."""
+
+    def __init__(self, **collections: Sequence[Point]) -> None:
+        self.collections = {name: {point.id: point for point in points} for name, points in collections.items()}
+        self.asked: list[IndexQuery] = []
+
+    def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
+        self.asked += queries
+        return [self._answer(self._inside(collection, query.filter), query) for query in queries]
+
+    def vectors(
+        self, collection: str, ids: Sequence[str], names: Sequence[str]
+    ) -> dict[str, dict[str, NDArray[np.float32]]]:
+        points = self.collections[collection]
+        return {item: {n: v for n, v in points[item].dense.items() if n in names} for item in ids if item in points}
+
+    def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
+        counts = Counter(point.payload.get(field) for point in self.collections[collection].values())
+        return {value: counts[value] for value in values if counts[value]}
+
+    def scan(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterable[ScannedPage]:
+        points = self._inside(collection, within)
+        payloads = [
+            {"id": point.id} | {key: value for key, value in point.payload.items() if key in payload}
+            for point in points
+        ]
+        yield ScannedPage(payloads, np.array([point.dense[vector] for point in points], dtype=np.float32), [])
+
+    def count(self, collection: str, within: Filter | None = None) -> int:
+        return len(self._inside(collection, within or Filter()))
+
+    def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
+        return [point.id for point in self._inside(collection, within or Filter())]
+
+    def _inside(self, collection: str, within: Filter) -> list[Point]:
+        return [point for point in self.collections[collection].values() if _meets(point.payload, within)]
+
+    @staticmethod
+    def _answer(points: Sequence[Point], query: IndexQuery) -> list[Scored]:
+        if isinstance(query, OrderQuery):
+            sign = 1 if query.direction == "asc" else -1
+            values = [(sign * point.payload[query.key], point) for point in points if query.key in point.payload]
+            kept = [pair for pair in values if query.start is None or pair[0] >= sign * query.start]
+            scored = [(point, 0.0) for _, point in sorted(kept, key=lambda pair: pair[0])]
+        else:
+            scores = [(point, _similarity(point, query)) for point in points]
+            scored = sorted([(p, s) for p, s in scores if s is not None], key=lambda pair: -pair[1])
+        return [
+            Scored({"id": point.id} | {k: v for k, v in point.payload.items() if k in query.payload}, score)
+            for point, score in scored[: query.limit]
+        ]
+
+
+def _similarity(point: Point, query: NearestQuery) -> Any:
+    if query.dense is not None:
+        vector = point.dense.get(query.using)
+        if vector is None:
+            return None
+        return float(vector @ query.dense / (np.linalg.norm(vector) * np.linalg.norm(query.dense)))
+    weights = dict(zip(*point.sparse.get(query.using, ((), ())), strict=True))
+    shared = [weights[term] * value for term, value in zip(*(query.sparse or ((), ())), strict=True) if term in weights]
+    return sum(shared) if shared else None
+
+
+def _meets(payload: Document, within: Filter) -> bool:
+    def values(field: str) -> set[Any]:
+        value = payload.get(field)
+        return set(value) if isinstance(value, list) else {value}
+
+    places = [(place["lon"], place["lat"]) for place in payload.get(within.place_field) or []]
+    return (
+        all(values(field) & set(wanted) for field, wanted in within.any_of.items())
+        and not any(values(field) & set(unwanted) for field, unwanted in within.none_of.items())
+        and all(_in_range(payload.get(field), limits) for field, limits in within.ranges.items())
+        and all(any(_in_box(place, box) for place in places) for box in within.boxes)
+        and all(any(distance_km(*circle[:2], *place) <= circle[2] for place in places) for circle in within.circles)
+    )
+
+
+def _in_range(value: Any, limits: tuple[float | None, float | None]) -> bool:
+    low, high = limits
+    return value is not None and (low is None or value >= low) and (high is None or value <= high)
+
+
+def _in_box(place: tuple[float, float], box: tuple[float, float, float, float]) -> bool:
+    west, south, east, north = box
+    longitude, latitude = place
+    between = west <= longitude <= east if west <= east else longitude >= west or longitude <= east
+    return between and south <= latitude <= north

@@ -1,0 +1,136 @@
+"""The local vector index takes nothing that its engine breaks on, and one broken collection stops no other."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import qdrant_edge as edge
+from starlette.testclient import TestClient
+
+from stormpetrel.local.qdrant_codec import read_configuration, read_point
+from stormpetrel.local.vector_server import application
+
+VECTORS = {"text": {"size": 4, "distance": "Cosine"}}
+COLLECTION = {"vectors": VECTORS, "sparse_vectors": {"lexical": {}}}
+POINT = {"id": str(uuid.UUID(int=1)), "vector": {"text": [1.0, 0.0, 0.0, 0.0]}, "payload": {"id": "x:1"}}
+NEAR = {"searches": [{"query": {"nearest": [1.0, 0.0, 0.0, 0.0]}, "using": "text", "limit": 3, "with_payload": ["id"]}]}
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[TestClient]:
+    app = application(tmp_path)
+    with TestClient(app) as client:
+        client.put("/collections/posts", json=COLLECTION)
+        assert _upsert(client, POINT["vector"]).status_code == 200
+        yield client
+    app.state.engine.close()
+
+
+def _upsert(client: TestClient, vector: Any, payload: Any = None, collection: str = "posts") -> Any:
+    point = {"id": POINT["id"], "vector": vector, "payload": payload or {"id": "x:1"}}
+    return client.put(f"/collections/{collection}/points", json={"points": [point]})
+
+
+BAD_VECTORS = {
+    "lengths": {"lexical": {"indices": [1, 2, 3], "values": [1.0]}},
+    "twice": {"lexical": {"indices": [1, 1], "values": [1.0, 2.0]}},
+    "beyond 32 bits": {"lexical": {"indices": [2**32], "values": [1.0]}},
+    "below 0": {"lexical": {"indices": [-1], "values": [1.0]}},
+    "no values": {"lexical": {"indices": [1]}},
+    "sparse of dense": {"lexical": [1.0, 2.0]},
+    "dense of sparse": {"text": {"indices": [1], "values": [1.0]}},
+    "dimensions": {"text": [1.0, 0.0]},
+    "null": {"text": [1.0, None, 0.0, 0.0]},
+    "infinite in float32": {"text": [1e300, 0.0, 0.0, 0.0]},
+    "infinite length": {"text": [3e38, 3e38, 0.0, 0.0]},
+    "unknown": {"other": [1.0, 0.0, 0.0, 0.0]},
+}
+
+
+@pytest.mark.parametrize("name", BAD_VECTORS)
+def test_a_vector_that_the_engine_breaks_on_is_refused_before_it_sees_it(
+    client: TestClient, tmp_path: Path, name: str
+) -> None:
+    reply = _upsert(client, BAD_VECTORS[name])
+    assert reply.status_code == 400
+    assert POINT["id"] in reply.json()["status"]["error"]
+    _still_whole(client, tmp_path)
+
+
+def test_a_payload_that_the_engine_could_not_read_again_is_refused(client: TestClient, tmp_path: Path) -> None:
+    nested: Any = json.loads("[" * 150 + "]" * 150)
+    assert "150" not in (reply := _upsert(client, {}, {"deep": nested})).text and reply.status_code == 400
+    assert _upsert(client, POINT["vector"], {"id": "x:1", "deep": json.loads("[" * 90 + "]" * 90)}).status_code == 200
+    _still_whole(client, tmp_path)
+
+
+@pytest.mark.parametrize("nearest", [[1.0], [1e300, 0.0, 0.0, 0.0], {"indices": [1, 2], "values": [1.0]}])
+def test_a_bad_query_is_refused(client: TestClient, nearest: Any) -> None:
+    search = {"query": {"nearest": nearest}, "using": "text", "limit": 3}
+    assert client.post("/collections/posts/points/query/batch", json={"searches": [search]}).status_code == 400
+
+
+def _still_whole(client: TestClient, directory: Path) -> None:
+    """The collection has its one point now, and after a restart."""
+    client.app.state.engine.close()  # type: ignore[attr-defined]
+    again = application(directory)
+    found = TestClient(again).post("/collections/posts/points/query/batch", json=NEAR).json()["result"]
+    assert [point["payload"]["id"] for point in found[0]["points"]] == ["x:1"]
+    again.state.engine.close()
+    client.app.state.engine.shards.clear()  # type: ignore[attr-defined]
+
+
+def _broken_collection(directory: Path, name: str) -> None:
+    """A collection whose log makes the engine panic, as the first releases wrote it."""
+    shard = edge.EdgeShard.create(str(_made(directory / name / "0")), read_configuration(COLLECTION))
+    vector = {"lexical": {"indices": [1, 2, 3], "values": [1.0]}}
+    with pytest.raises(BaseException, match="index out of bounds"):
+        shard.update(edge.UpdateOperation.upsert_points([read_point({**POINT, "vector": vector})]))
+    shard.close()
+    record = {"configuration": COLLECTION, "generation": 0, "optimised": 0}
+    (directory / f"{name}.json").write_text(json.dumps(record))
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir(parents=True)
+    return directory
+
+
+def test_one_broken_collection_is_named_and_the_others_serve(tmp_path: Path) -> None:
+    _broken_collection(tmp_path, "patches")
+    (tmp_path / "cut.json").write_text('{"configuration": {"vec')
+    client = TestClient(application(tmp_path))
+    client.put("/collections/posts", json=COLLECTION)
+    assert _upsert(client, POINT["vector"]).status_code == 200
+    assert client.post("/collections/posts/points/query/batch", json=NEAR).status_code == 200
+    for name in ("patches", "cut"):
+        reply = _upsert(client, POINT["vector"], collection=name)
+        assert reply.status_code == 503 and name in reply.text and "stormpetrel rebuild vectors" in reply.text
+        assert client.get(f"/collections/{name}/exists").json()["result"] == {"exists": True}
+    ready = client.get("/readyz")
+    assert ready.status_code == 503 and "patches" in ready.text and "posts" not in ready.text
+    for name in ("patches", "cut"):
+        assert client.delete(f"/collections/{name}").json()["result"] is True
+        client.put(f"/collections/{name}", json=COLLECTION)
+        assert _upsert(client, POINT["vector"], collection=name).status_code == 200
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_panic_at_work_takes_out_its_collection_alone(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.put("/collections/other", json=COLLECTION)
+    monkeypatch.setattr("stormpetrel.local.vector_engine.check_point", lambda *_: None)
+    reply = _upsert(client, BAD_VECTORS["lengths"])
+    assert reply.status_code == 503 and "posts" in reply.text
+    assert client.post("/collections/posts/points/query/batch", json=NEAR).status_code == 503
+    assert _upsert(client, POINT["vector"], collection="other").status_code == 200
+    client.app.state.engine.shards.pop("posts", None)  # type: ignore[attr-defined]
+
+
+def test_a_collection_that_exists_is_a_conflict_as_on_a_server(client: TestClient) -> None:
+    assert client.put("/collections/posts", json=COLLECTION).status_code == 409
+    assert client.get("/collections/none").status_code == 404
