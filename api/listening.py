@@ -1,9 +1,9 @@
 """The listeners of saved searches: one task polls each saved search once for all its listeners.
 
 A listener takes no thread: it waits on the event loop for what the poller puts into its mailbox. The poller has one
-thread of its own, so that searches never wait for it, and rests three times as long as it polled: at most a quarter of a
-core's time is the listeners'. A mailbox is bounded. The client that does not take its messages in time is caught up from the last one
-that it took, so that nothing is lost and nothing piles up.
+thread of its own, so that searches never wait for it, and rests three times as long as it polled: at most a quarter of
+a core's time is the listeners'. A mailbox is bounded. The client that does not take its messages in time is caught up
+from the last one that it took, so that nothing is lost and nothing piles up.
 """
 
 from __future__ import annotations
