@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 from shapely import Polygon, points
 
@@ -17,56 +16,13 @@ from stormpetrel.core.ports import Document, Filter, IndexQuery, NearestQuery, O
 
 
 class MemoryIndex:
-    """A VectorReader, VectorWriter and VectorScanner over the points of each collection; `asked` are the queries so
-    far. While `available` is False it does not answer."""
+    """A VectorReader, VectorWriter and VectorScanner over the points of each collection; while `available` is False it
+    does not answer. `asked` are the queries so far."""
 
     def __init__(self, **collections: Sequence[Point]) -> None:
-        self.available = True
-        self.collections: defaultdict[str, dict[str, Point]] = defaultdict(dict)
+        self.collections = {name: {point.id: point for point in points} for name, points in collections.items()}
         self.asked: list[IndexQuery] = []
-        for name, members in collections.items():
-            self.upsert(name, members)
-
-    def upsert(self, collection: str, members: Sequence[Point]) -> None:
-        self.collections[collection].update({point.id: point for point in members})
-
-    def delete(self, collection: str, ids: Sequence[str]) -> None:
-        for item in ids:
-            self.collections[collection].pop(item, None)
-
-    def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
-        for query in queries:  # as on the wire: what no JSON can hold is an error here too
-            orjson.dumps(
-                vars(query), default=lambda part: part.tolist() if isinstance(part, np.ndarray) else vars(part)
-            )
-        self.asked += queries
-        return [self._answer(self._inside(collection, query.filter), query) for query in queries]
-
-    def vectors(
-        self, collection: str, ids: Sequence[str], names: Sequence[str]
-    ) -> dict[str, dict[str, NDArray[np.float32]]]:
-        held = self.collections[collection]
-        return {item: {n: v for n, v in held[item].dense.items() if n in names} for item in ids if item in held}
-
-    def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
-        counts = Counter(point.payload.get(field) for point in self.collections[collection].values())
-        return {value: counts[value] for value in values if counts[value]}
-
-    def scan(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterable[ScannedPage]:
-        inside = self._inside(collection, within)
-        described = [point for point in inside if vector in point.dense]
-        payloads = [
-            {"id": point.id} | {key: value for key, value in point.payload.items() if key in payload}
-            for point in described
-        ]
-        others = [{"id": point.id} | point.payload for point in inside if vector not in point.dense]
-        yield ScannedPage(payloads, np.array([point.dense[vector] for point in described], dtype=np.float32), others)
-
-    def count(self, collection: str, within: Filter | None = None) -> int:
-        return len(self._inside(collection, within or Filter()))
-
-    def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
-        return [point.id for point in self._inside(collection, within or Filter())]
+        self.available = True
 
     def ping(self) -> None:
         if not self.available:
@@ -75,19 +31,58 @@ class MemoryIndex:
     def close(self) -> None:
         pass
 
+    def upsert(self, collection: str, points: Sequence[Point]) -> None:
+        self.ping()
+        self.collections.setdefault(collection, {}).update({point.id: point for point in points})
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        for entity_id in ids:
+            self.collections[collection].pop(entity_id, None)
+
+    def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
+        self.asked += queries
+        return [self._answer(self._inside(collection, query.filter), query) for query in queries]
+
+    def vectors(
+        self, collection: str, ids: Sequence[str], names: Sequence[str]
+    ) -> dict[str, dict[str, NDArray[np.float32]]]:
+        points = self.collections[collection]
+        return {item: {n: v for n, v in points[item].dense.items() if n in names} for item in ids if item in points}
+
+    def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
+        counts = Counter(point.payload.get(field) for point in self.collections[collection].values())
+        return {value: counts[value] for value in values if counts[value]}
+
+    def scan(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterable[ScannedPage]:
+        points = self._inside(collection, within)
+        payloads = {
+            point.id: {"id": point.id} | {key: value for key, value in point.payload.items() if key in payload}
+            for point in points
+        }
+        with_vector = [point for point in points if vector in point.dense]
+        vectors = np.array([point.dense[vector] for point in with_vector], dtype=np.float32)
+        without = [payloads[point.id] for point in points if vector not in point.dense]
+        yield ScannedPage([payloads[point.id] for point in with_vector], vectors, without)
+
+    def count(self, collection: str, within: Filter | None = None) -> int:
+        return len(self._inside(collection, within or Filter()))
+
+    def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
+        return [point.id for point in self._inside(collection, within or Filter())]
+
     def _inside(self, collection: str, within: Filter) -> list[Point]:
         self.ping()
         return [point for point in self.collections[collection].values() if _meets(point.payload, within)]
 
     @staticmethod
-    def _answer(inside: Sequence[Point], query: IndexQuery) -> list[Scored]:
+    def _answer(points: Sequence[Point], query: IndexQuery) -> list[Scored]:
         if isinstance(query, OrderQuery):
             sign = 1 if query.direction == "asc" else -1
-            values = [(sign * point.payload[query.key], point) for point in inside if query.key in point.payload]
+            values = [(sign * point.payload[query.key], point) for point in points if query.key in point.payload]
             kept = [pair for pair in values if query.start is None or pair[0] >= sign * query.start]
             scored = [(point, 0.0) for _, point in sorted(kept, key=lambda pair: pair[0])]
         else:
-            scores = [(point, _similarity(point, query)) for point in inside]
+            scores = [(point, _similarity(point, query)) for point in points]
             scored = sorted([(p, s) for p, s in scores if s is not None], key=lambda pair: -pair[1])
         return [
             Scored({"id": point.id} | {k: v for k, v in point.payload.items() if k in query.payload}, score)
@@ -117,8 +112,8 @@ def _meets(payload: Document, within: Filter) -> bool:
         and not any(values(field) & set(unwanted) for field, unwanted in within.none_of.items())
         and all(_in_range(payload.get(field), limits) for field, limits in within.ranges.items())
         and all(any(_in_box(place, box) for place in places) for box in within.boxes)
-        and (within.polygon is None or any(Polygon(within.polygon).covers(points(*place)) for place in places))
         and all(any(distance_km(*circle[:2], *place) <= circle[2] for place in places) for circle in within.circles)
+        and (within.polygon is None or any(Polygon(within.polygon).covers(points(*place)) for place in places))
     )
 
 
