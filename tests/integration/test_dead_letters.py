@@ -38,15 +38,13 @@ def test_dead_letters_are_listed_sent_through_again_and_purged(system: RunningSy
     ]
     producer = system.producer()
     producer.deliver([dead_letter_of(record, "schema 'Nonsense' is not read here", "test") for record in records])
-    letters = dead(system, "list", TOPIC)
-    assert {letter["key"] for letter in letters} == set(keys)
-    assert {letter["reason"] for letter in letters} == {"schema 'Nonsense' is not read here"}
+    listed = dead(system, "list", TOPIC)
+    assert {letter["key"] for letter in listed} == set(keys)
+    assert {letter["reason"] for letter in listed} == {"schema 'Nonsense' is not read here"}
     assert len(dead(system, "list", TOPIC, "--limit", "2")) == 2
     assert dead(system, "purge", TOPIC, "--before", "2020-01-01")["purged"] == 0
     assert dead(system, "replay", TOPIC, "--purge")["replayed"] == 5
     again = [record.key for record in system.reader.read(SAVED_SEARCHES) if record.header("schema") == "Nonsense"]
     assert sorted(again) == [key.encode() for key in keys]
     # Whoever follows the topic may have refused them again by now; what was replayed is gone.
-    assert not {letter["offset"] for letter in letters} & {
-        letter["offset"] for letter in dead(system, "list", TOPIC) if letter["stage"] == "test"
-    }
+    assert "test" not in {letter["stage"] for letter in dead(system, "list", TOPIC)}
