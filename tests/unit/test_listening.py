@@ -108,6 +108,23 @@ def test_a_slow_listener_is_caught_up_and_its_mailbox_stays_bounded() -> None:
     asyncio.run(listen())
 
 
+def test_what_came_while_a_mailbox_was_full_is_not_skipped_when_there_is_room_again() -> None:
+    async def listen() -> None:
+        listeners, saved_search = Listeners(), SavedSearch()
+        messages = listeners.messages(saved_search.open_feed, lambda: True, None)
+        await next_of(messages, "listening")
+        saved_search.match(MAILBOX + 10)  # ten more than wait
+        await asyncio.sleep(0.1)
+        heard = [(await next_of(messages, "match")).id for _ in range(MAILBOX // 2)]
+        saved_search.match(1)  # there is room for it, but it is not its turn
+        await asyncio.sleep(0.1)
+        count = MAILBOX + 11
+        heard += [(await next_of(messages, "match")).id for _ in range(count - len(heard))]
+        assert heard == list(range(1, count + 1))
+
+    asyncio.run(listen())
+
+
 def test_a_listener_that_comes_back_hears_what_it_missed() -> None:
     async def listen() -> None:
         listeners, saved_search = Listeners(), SavedSearch()
