@@ -18,6 +18,7 @@ from websockets.sync.client import connect as connect_now
 
 import api.listening
 from api.listening import MAILBOX, Listeners
+from api.routes import saved_searches
 from stormpetrel.core.clock import now_ms
 from stormpetrel.core.errors import NotFound
 from stormpetrel.projections.posts import post_document, post_point
@@ -272,3 +273,25 @@ def test_one_match_reaches_both_kinds_of_listeners_and_a_stop_ends_them() -> Non
     for kind, lines in heard.items():
         assert sum("x:41" in line for line in lines) == 1, (kind, lines)
         assert lines[-1] == "end"
+
+
+def test_a_client_that_takes_nothing_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_searches, "SEND_WITHIN_S", 0.1)
+
+    async def listen() -> None:
+        listeners, saved_search = Listeners(), SavedSearch()
+        stream = saved_searches.MatchStream(
+            listeners, listeners.messages(saved_search.open_feed, lambda: saved_search.is_there, None)
+        )
+
+        async def never(*_: Any) -> Any:
+            await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.body":
+                await never()
+
+        await asyncio.wait_for(stream({"type": "http", "method": "GET"}, never, send), 20)
+        assert listeners._count == 0 and listeners._broadcasts == {}
+
+    asyncio.run(listen())
