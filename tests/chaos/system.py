@@ -98,6 +98,7 @@ class ChaosSystem(RunningSystem):
             super().__enter__()
             self.start_pipeline()
         except BaseException:
+            self.stack.stop()
             self._exits.close()
             raise
         self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
@@ -108,7 +109,7 @@ class ChaosSystem(RunningSystem):
         self._stopping.set()
         self._supervisor.join(30)
         self.clear()
-        for name in OURS:  # a run is over here: how processes end is tried while it lasts
+        for name in list(self.ours):  # a run is over here: how processes end is tried while it lasts
             self.kill(name)
         super().__exit__(*error)
         self._exits.close()
