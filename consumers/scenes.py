@@ -17,7 +17,7 @@ import structlog
 
 from stormpetrel.bootstrap import picture_folder
 from stormpetrel.core.clock import now
-from stormpetrel.core.errors import BadProduct, SetupError, StoreUnavailable, StormpetrelError
+from stormpetrel.core.errors import BadProduct, StoreUnavailable, StormpetrelError
 from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, SceneWithdrawn
 from stormpetrel.core.ports import DocumentReader, EventProducer
 from stormpetrel.core.settings import Imagery, Settings
@@ -149,7 +149,7 @@ class SceneWork:
                     else:
                         self._withdraw(event)
             except StormpetrelError as error:
-                if error.is_temporary or isinstance(error, SetupError):
+                if error.is_temporary:
                     raise
                 rejected.append(Rejected(record, str(error)))
         SCENES.labels("dead").inc(len(rejected))

@@ -116,6 +116,7 @@ def test_every_error_has_the_documented_form(client: TestClient, memory_api: Mem
         405: client.put("/v1/saved-searches"),
         401: client.post("/v1/notifications/cdse", json={}),
         413: client.post("/v1/search", content=b" " * 15_000_001, headers=JSON),
+        415: client.post("/v1/search", content=b"{}", headers={"content-type": "text/plain"}),
         422: client.post("/v1/search", content=b"{", headers=JSON),
         503: client.get("/v1/scenes"),
     }

@@ -20,6 +20,7 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
+from pydantic import SecretStr
 
 from consumers.sources.catalogue import CataloguePoller
 from stormpetrel.core.errors import BadProduct
@@ -120,7 +121,7 @@ def scene(**fields: Any) -> Scene:
 
 
 def settings(folder: Path, *hosts: str, **fields: Any) -> Imagery:
-    return Imagery(directory=folder, private_hosts=hosts, token="t0k3n", **fields)
+    return Imagery(directory=folder, private_hosts=hosts, token=SecretStr("t0k3n"), **fields)
 
 
 def test_the_token_goes_to_its_own_host_alone(web: Web, inner: Web, tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ def test_the_token_is_not_sent_in_the_clear_to_a_host_of_others(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     imagery = Imagery(
-        directory=tmp_path, token="t0k3n", token_host="archive.example", allowed_hosts=("archive.example",)
+        directory=tmp_path, token=SecretStr("t0k3n"), token_host="archive.example", allowed_hosts=("archive.example",)
     )
     with EgressProxy(Gate.of(imagery)) as proxy:
         downloads = Downloads(imagery, proxy)
@@ -298,7 +299,7 @@ def test_the_proxy_refuses_what_it_cannot_read(web: Web) -> None:
 
 def test_the_catalogues_token_does_not_follow_a_next_page_to_another_host(web: Web, inner: Web) -> None:
     """Before: the token went to whatever address an answer named as its next page."""
-    catalogue = Catalogue(odata_url=web.url, stac_url=web.url, subscriptions_url=web.url, token="t0k3n")
+    catalogue = Catalogue(odata_url=web.url, stac_url=web.url, subscriptions_url=web.url, token=SecretStr("t0k3n"))
     producer, documents = Mock(spec=EventProducer), MemoryDocuments()
     publisher = ProductPublisher(producer, "test")
     poller = CataloguePoller(catalogue, Imagery(), publisher, documents, Tokens(catalogue))

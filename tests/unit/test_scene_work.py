@@ -16,7 +16,7 @@ import pytest
 import shapely
 
 from consumers.scenes import STAGE, KnownProducts, SceneWork
-from stormpetrel.core.errors import BadProduct, SetupError, StoreUnavailable
+from stormpetrel.core.errors import BadProduct, StoreUnavailable
 from stormpetrel.core.events import ProductAnnounced
 from stormpetrel.core.settings import Imagery
 from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
@@ -113,13 +113,6 @@ def test_a_full_disk_is_waited_for_and_not_the_products_fault(tmp_path: Path, er
     scenes.batches.stop()  # it gives up waiting at once
     scenes.batches.take(1, 0)
     assert scenes.log.committed(STAGE, PRODUCTS_ANNOUNCED.name) == 0
-    assert not scenes.log.records(PRODUCTS_ANNOUNCED.dead().name)
-
-
-def test_a_missing_library_ends_the_process_and_is_not_the_products_fault(tmp_path: Path) -> None:
-    scenes = Scenes(tmp_path, failing_with(SetupError("no GDAL")), product("S1A_bad"))
-    with pytest.raises(SetupError):
-        scenes.batches.take(1, 0)
     assert not scenes.log.records(PRODUCTS_ANNOUNCED.dead().name)
 
 

@@ -16,9 +16,8 @@ from stormpetrel.core.errors import MalformedRecord, StormpetrelError
 from stormpetrel.core.events import ProductAnnounced
 from stormpetrel.imagery.pairing import eastern, split_at_antimeridian
 
-LONGEST_TEXT = 200  # characters of a name, a type, a revision; and of one in an error message
+LONGEST_TEXT = 200  # characters of a part of an error message
 MOST_ASSETS = 500
-LARGEST_INTEGER = 2**63 - 1  # what the stores hold
 MOST_POINTS = 10_000  # of a footprint; real ones have some dozens
 MENDED_SHARE = 0.01  # of the area that mending a footprint may change; more, and it crosses itself
 
@@ -43,15 +42,10 @@ def parsing(what: str) -> Iterator[None]:
 def announced(footprint: Any, **fields: Any) -> ProductAnnounced:
     """The event of a product with this GeoJSON footprint or geometry. Use it within `parsing`.
 
-    Raises ValueError where a number is beyond 64 bits, a text or a list is too long, or the footprint has no
-    area, coordinates that are no degrees, or crosses itself.
+    Raises ValueError where a number or a text is out of the event's bounds, there are too many assets, or the footprint
+    has no area, coordinates that are no degrees, or crosses itself.
     """
     event = ProductAnnounced(footprint=mapping(_checked(shape(footprint))), **fields)
-    for name, value in event:
-        if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
-            raise ValueError(f"{name} is beyond 64 bits")
-        if isinstance(value, str) and name != "location" and len(value) > LONGEST_TEXT:
-            raise ValueError(f"{name} has {len(value)} characters; at most {LONGEST_TEXT} are taken")
     if len(event.assets) > MOST_ASSETS:
         raise ValueError(f"it has {len(event.assets)} assets; at most {MOST_ASSETS} are taken")
     return event
