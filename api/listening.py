@@ -1,9 +1,9 @@
 """The listeners of saved searches: one task polls each saved search once for all its listeners.
 
 A listener takes no thread: it waits on the event loop for what the poller puts into its mailbox. The poller has one
-thread of its own, so that searches never wait for it, and rests as long as it polled: at most half of a core's time is
-the listeners'. A mailbox is bounded. The client that does not take its messages in time is caught up from the last one
-that it took, so that nothing is lost and nothing piles up.
+thread of its own, so that searches never wait for it, and rests three times as long as it polled: at most a quarter of
+a core's time is the listeners'. A mailbox is bounded. The client that does not take its messages in time is caught up
+from the last one that it took, so that nothing is lost and nothing piles up.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from stormpetrel.search.saved_search_feed import Message, SavedSearchFeed
 
 log = structlog.get_logger()
 POLL_S = 0.5
+REST = 3  # times as long as it polled the poller rests; with 1, searches took 1.6 times as long (p95)
 QUIET_S = 10.0  # without a match a listener still gets a message, so that proxies keep the connection
 MAX_LISTENERS = 1000
 MAILBOX = 100  # messages that wait for a slow client
@@ -143,7 +144,7 @@ class Listeners:
             for broadcast in list(self._broadcasts.values()):
                 await self._poll_one(broadcast)
             spent = time.monotonic() - started
-            await asyncio.sleep(max(POLL_S - spent, spent))
+            await asyncio.sleep(max(POLL_S - spent, REST * spent))
         for broadcast in list(self._broadcasts.values()):
             self._forget(broadcast)
             broadcast.end()

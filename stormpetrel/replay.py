@@ -12,7 +12,7 @@ import structlog
 from stormpetrel.core.errors import StormpetrelError
 from stormpetrel.core.events import PostDeleted
 from stormpetrel.core.ports import Document, DocumentReader, DocumentWriter, Filter, Point, VectorWriter
-from stormpetrel.core.topics import PATCHES_DESCRIBED, POSTS_ENRICHED, POSTS_RAW, Topic
+from stormpetrel.core.topics import PATCHES_DESCRIBED, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW, Topic
 from stormpetrel.log import OutgoingRecord, Record, Rejected, TopicReader
 from stormpetrel.log.producer import RecordProducer
 from stormpetrel.projections import Projection
@@ -155,9 +155,13 @@ def repair(
     collection: str,
 ) -> Repair:
     """Mends what a verification found: lost posts are indexed again from `posts.enriched`, or sent through the worker
-    again where only `posts.raw` has them; deleted ones that a store still has are deleted. Raises StoreUnavailable."""
+    again where only `posts.raw` or `posts.backfill` has them; deleted ones that a store still has are deleted.
+
+    Raises StoreUnavailable.
+    """
     lost = set(found.lost)
-    enriched, raw = _newest(reader, POSTS_ENRICHED, lost), _newest(reader, POSTS_RAW, lost)
+    enriched = _newest(reader, POSTS_ENRICHED, lost)
+    raw = _newest(reader, POSTS_BACKFILL, lost) | _newest(reader, POSTS_RAW, lost)
     rejected = [
         (letter.record.key or b"").decode(errors="replace")
         for batch in _batches(enriched.values())

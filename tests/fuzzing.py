@@ -67,7 +67,7 @@ class Fuzzed:
 
 def fuzz(seed: int, cases: int | None = None, seconds: float | None = None, workers: int = 1) -> Fuzzed:
     """Sends about so many cases, or for so long."""
-    memory_api = MemoryApi(access={"rate_per_s": 0})
+    memory_api = MemoryApi(access={"rate_per_s": 0, "open_metrics": False})
     with served(memory_api, endless=False) as address, tempfile.TemporaryDirectory() as directory:
         command: list[Any] = [Path(sys.executable).with_name("schemathesis"), "--config-file", CONFIGURATION, "run"]
         command += [f"{address}/openapi.json", "--seed", seed, "--workers", workers, "--continue-on-failure"]

@@ -26,7 +26,8 @@ from stormpetrel.projections import PatchProjection, PostProjection, ProductProj
 from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.place_resolution import PlaceResolution
 from stormpetrel.search.query_encoder import QueryEncoder
-from tests.memory_index import MemoryIndex, PagedDocuments
+from tests.unit.memory_index import MemoryIndex
+from tests.unit.memory_stores import PagedDocuments
 
 NIGHT = datetime(2025, 11, 4, 20, tzinfo=UTC)
 TEXTS = ("Strade allagate a Genova", "Flooded streets in Genova", "The dam overflows", "A quiet evening", "Acqua alta")

@@ -38,7 +38,8 @@ class DocumentWriter(Protocol):
     """Idempotent writes by `_id`."""
 
     def upsert(self, collection: str, documents: Sequence[Document]) -> None:
-        """Writes each document under its `_id`, in place of what stood there. Raises StoreUnavailable."""
+        """Writes each document under its `_id`, in place of what stood there. Raises StoreUnavailable, or StoreRefused
+        with the ids of documents that the store does not take; others of the call may be written then."""
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         """Removes documents; unknown ids are no error."""
@@ -136,7 +137,8 @@ class VectorWriter(Protocol):
     """Idempotent writes of points: what projections need."""
 
     def upsert(self, collection: str, points: Sequence[Point]) -> None:
-        """Writes the points in place of what stood there; when it returns they are found. Raises StoreUnavailable."""
+        """Writes the points in place of what stood there; when it returns they are found. Raises StoreUnavailable, or
+        StoreRefused, with the ids where they are known; others of the call may be written then."""
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         """Removes points by entity id; unknown ids are no error."""

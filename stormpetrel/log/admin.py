@@ -95,11 +95,12 @@ def group_members(kafka: Kafka, group: str) -> int:
     """How many members a group (named without the prefix) has now. Raises StoreUnavailable."""
     name = f"{kafka.group_prefix}-{group}"
     try:
-        described = AdminClient(client_configuration(kafka)).describe_consumer_groups([name])[name].result(TIMEOUT_S)
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+        admin = AdminClient(client_configuration(kafka))  # held: no answer comes to a client that is gone
+        described = admin.describe_consumer_groups([name], request_timeout=TIMEOUT_S)[name].result(TIMEOUT_S + 1)
+    except (KafkaException, TimeoutError) as error:
+        if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
             return 0
-        raise StoreUnavailable(f"the members of {name} are not known: {error.args[0].str()}") from error
+        raise StoreUnavailable(f"the members of {name} are not known: {error}; does the broker answer?") from error
     return len(described.members)
 
 

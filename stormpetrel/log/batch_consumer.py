@@ -49,8 +49,9 @@ class RecordConsumer(Protocol):
 
 class BatchConsumer:
     """`work` takes records and returns those it rejects. While it raises StoreUnavailable it is called again with the
-    same records. Whatever else it raises is the fault of a record: the batch is halved until that one is found, and it
-    is rejected. Offsets are committed when all is done and the broker holds the dead letters."""
+    same records; SetupError ends the process. Whatever else it raises is the fault of a record: the batch is halved
+    until that one is found, and it is rejected. Offsets are committed when all is done and the broker holds the dead
+    letters."""
 
     def __init__(
         self,
@@ -111,6 +112,8 @@ class BatchConsumer:
     def _work_on(self, records: Sequence[Record]) -> list[Rejected]:
         try:
             return self._work(records)
+        except SetupError:
+            raise  # this machine lacks something: no record is at fault, and no other one will do better
         except StormpetrelError as error:
             if error.is_temporary or isinstance(error, SetupError):  # no record is at fault for what is not set up
                 raise

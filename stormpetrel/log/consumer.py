@@ -39,17 +39,24 @@ class KafkaConsumer:
         )
 
     def subscribe(self, topics: Sequence[str], on_assigned: Callable[[], None]) -> None:
-        self._consumer.subscribe(list(topics), on_assign=lambda *_: on_assigned())
+        def assign(consumer: Consumer, partitions: list[TopicPartition]) -> None:
+            consumer.assign(partitions)
+            # A partition that was paused when the group took it away would come back paused.
+            consumer.resume(partitions)
+            on_assigned()
+
+        self._consumer.subscribe(list(topics), on_assign=assign)
 
     def consume(self, limit: int, timeout_s: float) -> list[Record]:
         return [Record.of_message(message) for message in self._messages(limit, timeout_s)]
 
     def pause(self, seconds: float) -> None:
-        self._consumer.pause(self._consumer.assignment())
+        paused = self._consumer.assignment()
+        self._consumer.pause(paused)
         for message in self._messages(1, seconds):
             # Of a partition that has come to this member just now: it is read again later.
             self._consumer.seek(TopicPartition(message.topic(), message.partition(), message.offset()))
-        self._consumer.resume(self._consumer.assignment())
+        self._consumer.resume(paused)
 
     def assigned(self) -> list[tuple[str, int]]:
         """The (topic, partition)s of this member."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import methodcaller
 from typing import Any, NamedTuple
 
 import structlog
@@ -13,6 +14,10 @@ from stormpetrel.core.events import Event, decode, encode, headers_of
 from stormpetrel.core.topics import Topic
 
 log = structlog.get_logger()
+# Not `message.headers()`: where a header name is no UTF-8, the client returns a broken list with an error set. A call
+# through C raises that error; the fast calls of the interpreter do not look at it, and reading the list kills
+# the process.
+_headers_of = methodcaller("headers")
 LARGEST_RECORD = 900_000  # bytes; a broker takes 1 MiB with all that it adds, unless it was set up otherwise
 
 
@@ -39,8 +44,8 @@ class Record:
     def of_message(cls, message: Any) -> Record:
         """From a message of the Kafka client."""
         try:
-            headers = {name: value or b"" for name, value in message.headers() or ()}
-        except Exception as error:  # the client raises where a header's name is no UTF-8
+            headers = {name: value or b"" for name, value in _headers_of(message) or ()}
+        except Exception as error:  # a header's name is no UTF-8
             headers = {"unreadable_headers": f"{type(error).__name__}: {error.__cause__ or error}".encode()}
         place = message.topic(), message.partition(), message.offset()
         return cls(*place, message.key(), message.value() or b"", headers, message.timestamp()[1])

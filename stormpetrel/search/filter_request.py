@@ -49,11 +49,15 @@ def _country_code(text: str) -> str:
     return text.upper()
 
 
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
+YEARS = f"The year is {FIRST_YEAR} to {LAST_YEAR - 1}"
+Moment = Annotated[datetime, AfterValidator(_in_utc), Field(description=YEARS)]
 Language = Annotated[str, Field(pattern="^[a-z]{2,3}$")]
 Labels = Annotated[list[Words], Field(min_length=1, max_length=20)]
+DURATION_FORM = {"pattern": r"^\s*[0-9]{1,6}\s*([mM][iI][nN]|[hHdDwW])\s*$"}
 Last = Annotated[
-    str, Field(max_length=12, description="The time up to now: 30min, 1h, 2d, 1w"), AfterValidator(_valid_duration)
+    str,
+    Field(max_length=12, description="The time up to now: 30min, 1h, 2d, 1w", json_schema_extra=DURATION_FORM),
+    AfterValidator(_valid_duration),
 ]
 CountryCode = Annotated[str, AfterValidator(_country_code), Field(json_schema_extra={"pattern": "^[A-Za-z]{2}$"})]
 

@@ -22,6 +22,10 @@ def _four_numbers(text: str) -> str:
     return f"{west},{south},{east},{north}"
 
 
+BOX_FORM = {"pattern": r"^\s*[-+]?[0-9.]+\s*(,\s*[-+]?[0-9.]+\s*){3}$"}
+BoxText = Annotated[str, Field(max_length=200, json_schema_extra=BOX_FORM), AfterValidator(_four_numbers)]
+
+
 class ListingRequest(Request):
     """Posts that meet all of these, the newest first. A parameter that may be repeated means any of its values."""
 
@@ -32,7 +36,7 @@ class ListingRequest(Request):
     longitude: Longitude | None = None
     latitude: Latitude | None = None
     radius_km: Radius | None = None
-    box: Annotated[str, Field(max_length=200), AfterValidator(_four_numbers)] | None = Field(
+    box: BoxText | None = Field(
         default=None, description="west,south,east,north; west may lie east of east, over the 180th meridian"
     )
     language: list[Language] = Field(default=[], max_length=50)

@@ -38,6 +38,9 @@ def _known_method(name: str) -> str:
     return name
 
 
+FusionName = Annotated[str, AfterValidator(_known_method), Field(json_schema_extra={"enum": list(METHOD_NAMES)})]
+
+
 class SearchRequest(Request):
     """What to look for: a post, a patch or a text, and any of a picture, a place, a time, or vectors of the models.
 
@@ -56,9 +59,7 @@ class SearchRequest(Request):
     time: Moment | None = None
     filters: FilterRequest = FilterRequest()
     limit: Annotated[int, Field(ge=1, le=100)] = 20
-    fusion: Annotated[str, AfterValidator(_known_method)] = Field(
-        "tensor_min", description=f"One of {', '.join(METHOD_NAMES)}"
-    )
+    fusion: FusionName = "tensor_min"
     weights: dict[ModalityName, Annotated[float, Field(ge=0, le=100)]] = Field(
         default={}, description="How much a modality counts; 1 where none is given, 0 leaves it out of the fusion"
     )

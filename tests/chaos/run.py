@@ -28,6 +28,7 @@ from stormpetrel.core.topics import (
     ITEMS_LABELLED,
     LIVE_TOPICS,
     PATCHES_DESCRIBED,
+    POSTS_BACKFILL,
     POSTS_ENRICHED,
     POSTS_RAW,
     PRODUCTS_ANNOUNCED,
@@ -41,7 +42,7 @@ from tests.integration.running import COLLECTION
 CACHE = Path(os.environ.get("STORMPETREL_CACHE", Path(__file__).resolve().parents[2] / ".stormpetrel" / "cache"))
 RECOVERED_WITHIN_S = 120.0
 GROUPS = {
-    "worker": (POSTS_RAW, ANNOTATIONS),
+    "worker": (POSTS_RAW, POSTS_BACKFILL, ANNOTATIONS),
     "index": (POSTS_ENRICHED, PATCHES_DESCRIBED, ITEMS_LABELLED, PRODUCTS_ANNOUNCED),
 }
 DRAINED_WITHIN_S = 300.0

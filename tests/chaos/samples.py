@@ -11,6 +11,8 @@ import numpy as np
 
 from stormpetrel.core.events import (
     Annotation,
+    ApiKeyAdded,
+    Audited,
     EnrichedPost,
     Event,
     ItemsLabelled,
@@ -24,9 +26,12 @@ from stormpetrel.core.events import (
 )
 from stormpetrel.core.topics import (
     ANNOTATIONS,
+    AUDIT,
     ITEMS_LABELLED,
+    KEYS,
     MODELS_UPDATED,
     PATCHES_DESCRIBED,
+    POSTS_BACKFILL,
     POSTS_ENRICHED,
     POSTS_RAW,
     PRODUCTS_ANNOUNCED,
@@ -60,7 +65,7 @@ class Sample:
 
     def key(self, name: str) -> str:
         """The key of a record whose id has this name."""
-        return name if self.topic is ITEMS_LABELLED else self.id_of(self.fields(name))
+        return name if self.topic in (ITEMS_LABELLED, KEYS) else self.id_of(self.fields(name))
 
     def id_of(self, fields: Fields) -> str:
         for part in self.id_path:
@@ -149,8 +154,11 @@ MODEL = ModelUpdated(
     updated_at=NOW,
 )
 SEARCH = SavedSearch(saved_search_id="saved-sample", request={"text": "flood"}, within=5, created_at=NOW)
+KEY = ApiKeyAdded(key_id="0" * 12, principal="chaos", scopes=("read",), digest="0" * 64, added_at=NOW)
+AUDITED = Audited(actor="sample", action="POST /v1/labels", object="/v1/labels", outcome="201", at=NOW)
 SAMPLES = (
     Sample(POSTS_RAW, POST, ("post_id",), ("created_at",), text_path=("text",)),
+    Sample(POSTS_BACKFILL, POST, ("post_id",), ("created_at",), text_path=("text",)),
     Sample(POSTS_ENRICHED, ENRICHED, ("post", "post_id"), ("enriched_at",), ("text_vector",), ("clean_text",)),
     Sample(SAVED_SEARCHES, SEARCH, ("saved_search_id",), ("created_at",)),
     Sample(PRODUCTS_ANNOUNCED, PRODUCT, ("product_name",), ("sensed_from",)),
@@ -158,4 +166,6 @@ SAMPLES = (
     Sample(ANNOTATIONS, ANNOTATION, ("item_id",), ("annotated_at",), ("vectors", "text")),
     Sample(ITEMS_LABELLED, LABELLED, ("model_version",), ("labelled_at",), ("scores",)),
     Sample(MODELS_UPDATED, MODEL, ("model_id",), ("updated_at",)),
+    Sample(KEYS, KEY, ("key_id",), ("added_at",)),
+    Sample(AUDIT, AUDITED, ("actor",), ("at",)),
 )

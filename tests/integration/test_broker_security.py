@@ -25,9 +25,10 @@ from stormpetrel.core.settings import Kafka, Settings
 from stormpetrel.core.topics import AUDIT, POSTS_ENRICHED, POSTS_RAW, all_topics
 from stormpetrel.local.stack import Part, Stack, free_port, this_python
 from stormpetrel.log import OutgoingRecord, Record
-from stormpetrel.log.admin import apply_topics, broker_answers, group_lag
+from stormpetrel.log.admin import apply_topics, broker_answers
 from stormpetrel.log.connection import client_configuration
 from stormpetrel.log.consumer import KafkaConsumer
+from stormpetrel.log.lag import GroupOffsets
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from streams.app import build_app
@@ -65,7 +66,9 @@ def test_producer_reader_consumer_and_administration_reach_the_broker(kafka: Kaf
     wait_until(lambda: bool(taken.extend(consumer.consume(10, 0.5)) or taken), 30, "the consumer gets a record")
     consumer.commit(taken)
     consumer.close()
-    assert group_lag(kafka, "secured", POSTS_RAW) == 0
+    offsets = GroupOffsets(kafka, "secured")
+    assert sum(left.lag for left in offsets.remaining(POSTS_RAW).values()) == 0
+    offsets.close()
 
 
 def test_the_worker_reads_and_writes_with_scram(kafka: Kafka, tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -20,37 +18,13 @@ from stormpetrel.core.topics import ANNOTATIONS, POSTS_ENRICHED, POSTS_RAW
 from stormpetrel.log import OutgoingRecord, read_dead_letters
 from stormpetrel.log.consumer import KafkaConsumer
 from tests.integration.running import RunningSystem, wait_until, write_posts
+from tests.unit.odd_headers import send_with_odd_header_name
 
 pytestmark = pytest.mark.integration
-
-# aiokafka's own Python code builds the record: the compiled one takes no name that is not text.
-SEND_WITH_ODD_HEADER_NAME = """
-import asyncio, os, sys
-os.environ["AIOKAFKA_NO_EXTENSIONS"] = "1"
-import aiokafka
-
-class Name(str):
-    def encode(self, *_):
-        return bytes([255, 254])
-
-async def send():
-    producer = aiokafka.AIOKafkaProducer(bootstrap_servers=sys.argv[1])
-    await producer.start()
-    headers = [(Name("x"), b"y"), ("schema", sys.argv[5].encode())]
-    await producer.send_and_wait(sys.argv[2], sys.argv[4].encode(), sys.argv[3].encode(), headers=headers)
-    await producer.stop()
-
-asyncio.run(send())
-"""
 
 
 def post(post_id: str, text: str = "Acqua alta a Genova") -> bytes:
     return encode(Post(post_id=post_id, source="file", text=text, created_at=now(), ingested_at=now()))
-
-
-def send_with_odd_header_name(system: RunningSystem, topic: str, key: str, value: bytes, schema: str) -> None:
-    arguments = [sys.executable, "-c", SEND_WITH_ODD_HEADER_NAME, system.kafka.bootstrap, topic, key, value, schema]
-    subprocess.run(arguments, check=True, timeout=60, capture_output=True)
 
 
 def test_no_record_stops_the_worker_or_the_index_consumer(night: RunningSystem) -> None:
@@ -73,9 +47,9 @@ def test_no_record_stops_the_worker_or_the_index_consumer(night: RunningSystem) 
     ):
         producer.send(OutgoingRecord(topic.name, key, value, headers))  # type: ignore[arg-type]
     producer.flush()
-    send_with_odd_header_name(night, POSTS_RAW.name, "file:odd-raw", post("file:odd-raw"), "Post")
-    send_with_odd_header_name(night, POSTS_ENRICHED.name, "file:odd-enriched", b"{}", "EnrichedPost")
-    send_with_odd_header_name(night, ANNOTATIONS.name, "posts/x", b"{}", "Annotation")
+    send_with_odd_header_name(night.kafka.bootstrap, POSTS_RAW.name, "file:odd-raw", post("file:odd-raw"), "Post")
+    send_with_odd_header_name(night.kafka.bootstrap, POSTS_ENRICHED.name, "file:odd-enriched", b"{}", "EnrichedPost")
+    send_with_odd_header_name(night.kafka.bootstrap, ANNOTATIONS.name, "posts/x", b"{}", "Annotation")
     producer.send(OutgoingRecord(POSTS_RAW.name, b"file:last", post("file:last"), {"schema": b"Post"}))
     producer.flush()
     night.wait_until_worked_through(30)

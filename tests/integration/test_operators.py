@@ -66,7 +66,7 @@ def _run(system: RunningSystem, *arguments: str) -> tuple[int, dict[str, Any], s
 
 def test_nothing_is_rebuilt_beside_an_index_consumer(indexed: RunningSystem) -> None:
     code, _, said = _run(indexed, "rebuild", "vectors")
-    assert code == 2 and "stop them first" in " ".join(said.split())
+    assert code == 2 and "stop them first" in said, said
 
 
 @pytest.mark.parametrize("store", ["documents", "vectors"])

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import bson
+import numpy as np
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 
 from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import MalformedRecord, UnknownSchema
-from stormpetrel.core.events import EVENTS, Post, PostDeleted, ProductAnnounced, TermWeights, decode, encode
+from stormpetrel.core.events import EVENTS, Post, PostDeleted, ProductAnnounced, TermWeights, Vector, decode, encode
 from stormpetrel.core.ports import Document, Point
 from stormpetrel.imagery.catalogue import cdse
 from stormpetrel.projections import PatchProjection, PostProjection, PredictionProjection, ProductProjection, Projection
@@ -74,6 +75,8 @@ def nested(levels: int) -> Json:
 
 def values_of(schema: Json, definitions: Json) -> st.SearchStrategy[Any]:
     """Values that a JSON Schema allows, small ones."""
+    if schema.get("title") == "Vector":
+        return st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=4).map(vector_of)
     if "$ref" in schema:
         return values_of(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
     if "anyOf" in schema:
@@ -103,6 +106,10 @@ def values_of(schema: Json, definitions: Json) -> st.SearchStrategy[Any]:
     return st.booleans() if schema.get("type") == "boolean" else st.none()
 
 
+def vector_of(values: list[float]) -> Json:
+    return Vector.of(np.array(values, dtype=np.float32), "model@1").model_dump()
+
+
 def objects_of(schema: Json, definitions: Json) -> st.SearchStrategy[Json]:
     inner = schema.get("additionalProperties")
     if "properties" not in schema:
@@ -124,8 +131,9 @@ def strings_of(schema: Json) -> st.SearchStrategy[str]:
     size = {"min_size": schema.get("minLength", 0), "max_size": min(schema.get("maxLength", 40), 40)}
     pattern = schema.get("pattern", "")
     if pattern and not pattern.startswith("^[^"):
+        longest = schema.get("maxLength", 100)
         found = st.from_regex(pattern, fullmatch=True)
-        return found.filter(lambda text: size["min_size"] <= len(text) <= size["max_size"] and "\n" not in text)
+        return found.filter(lambda text: size["min_size"] <= len(text) <= longest and "\n" not in text)
     return st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), **size)
 
 

@@ -8,17 +8,36 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from shapely import Polygon, points
 
 from stormpetrel.core.cells import distance_km
+from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.ports import Document, Filter, IndexQuery, NearestQuery, OrderQuery, Point, ScannedPage, Scored
 
 
 class MemoryIndex:
-    """A VectorReader and VectorScanner over the points of each collection; `asked` are the queries so far."""
+    """A VectorReader, VectorWriter and VectorScanner over the points of each collection; while `available` is False it
+    does not answer. `asked` are the queries so far."""
 
     def __init__(self, **collections: Sequence[Point]) -> None:
         self.collections = {name: {point.id: point for point in points} for name, points in collections.items()}
         self.asked: list[IndexQuery] = []
+        self.available = True
+
+    def ping(self) -> None:
+        if not self.available:
+            raise StoreUnavailable("the vector index does not answer")
+
+    def close(self) -> None:
+        pass
+
+    def upsert(self, collection: str, points: Sequence[Point]) -> None:
+        self.ping()
+        self.collections.setdefault(collection, {}).update({point.id: point for point in points})
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        for entity_id in ids:
+            self.collections[collection].pop(entity_id, None)
 
     def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
         self.asked += queries
@@ -36,11 +55,14 @@ class MemoryIndex:
 
     def scan(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterable[ScannedPage]:
         points = self._inside(collection, within)
-        payloads = [
-            {"id": point.id} | {key: value for key, value in point.payload.items() if key in payload}
+        payloads = {
+            point.id: {"id": point.id} | {key: value for key, value in point.payload.items() if key in payload}
             for point in points
-        ]
-        yield ScannedPage(payloads, np.array([point.dense[vector] for point in points], dtype=np.float32), [])
+        }
+        with_vector = [point for point in points if vector in point.dense]
+        vectors = np.array([point.dense[vector] for point in with_vector], dtype=np.float32)
+        without = [payloads[point.id] for point in points if vector not in point.dense]
+        yield ScannedPage([payloads[point.id] for point in with_vector], vectors, without)
 
     def count(self, collection: str, within: Filter | None = None) -> int:
         return len(self._inside(collection, within or Filter()))
@@ -49,6 +71,7 @@ class MemoryIndex:
         return [point.id for point in self._inside(collection, within or Filter())]
 
     def _inside(self, collection: str, within: Filter) -> list[Point]:
+        self.ping()
         return [point for point in self.collections[collection].values() if _meets(point.payload, within)]
 
     @staticmethod
@@ -90,6 +113,7 @@ def _meets(payload: Document, within: Filter) -> bool:
         and all(_in_range(payload.get(field), limits) for field, limits in within.ranges.items())
         and all(any(_in_box(place, box) for place in places) for box in within.boxes)
         and all(any(distance_km(*circle[:2], *place) <= circle[2] for place in places) for circle in within.circles)
+        and (within.polygon is None or any(Polygon(within.polygon).covers(points(*place)) for place in places))
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import bson
+
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.ports import Document, Filter, Point
 
@@ -44,6 +46,29 @@ class MemoryDocuments:
     def _check(self) -> None:
         if not self.available:
             raise StoreUnavailable("the document store does not answer")
+
+
+class PagedDocuments(MemoryDocuments):
+    """The document store, with pages; as on the real one, what BSON cannot hold is an error."""
+
+    def newest(
+        self, collection: str, field: str, limit: int, equal: Any = None, before: int | None = None
+    ) -> list[Document]:
+        self._check()
+        bson.encode({"before": before, **(equal or {})})
+        found = [
+            document
+            for document in self.collections.get(collection, {}).values()
+            if all(document.get(name) == value for name, value in (equal or {}).items())
+            and (before is None or document[field] < before)
+        ]
+        return sorted(found, key=lambda document: document[field], reverse=True)[:limit]
+
+    def ping(self) -> None:
+        self._check()
+
+    def close(self) -> None:
+        pass
 
 
 class MemoryVectors:

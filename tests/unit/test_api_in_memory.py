@@ -15,8 +15,9 @@ from fastapi.testclient import TestClient
 
 import api.app
 from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, PRODUCTS_ANNOUNCED, SAVED_SEARCHES, Topic
+from stormpetrel.log import dead_letter_of
 from stormpetrel.log.memory import MemoryLog, MemoryTopicReader
-from stormpetrel.log.record import OutgoingRecord
+from stormpetrel.log.record import OutgoingRecord, Record
 from stormpetrel.log.topic_reader import Progress
 from tests.fuzzing import served
 from tests.memory_api import SCENE, MemoryApi
@@ -115,6 +116,7 @@ def test_every_error_has_the_documented_form(client: TestClient, memory_api: Mem
         405: client.put("/v1/saved-searches"),
         401: client.post("/v1/notifications/cdse", json={}),
         413: client.post("/v1/search", content=b" " * 15_000_001, headers=JSON),
+        415: client.post("/v1/search", content=b"{}", headers={"content-type": "text/plain"}),
         422: client.post("/v1/search", content=b"{", headers=JSON),
         503: client.get("/v1/scenes"),
     }
@@ -273,3 +275,33 @@ def test_a_poisonous_record_does_not_end_the_annotations(
     assert client.post("/v1/saved-searches", json={"text": "flood"}).status_code == 201
     assert client.get("/readyz").json() == {"status": "ready"}
     assert client.get("/healthz").json() == {"status": "ok"}
+
+
+# Dead letters
+
+
+def test_dead_letters_are_counted_listed_and_sent_through_again(client: TestClient, memory_api: MemoryApi) -> None:
+    record = Record(SAVED_SEARCHES.name, 1, 3, b"saved-1", b"{}", {"schema": b"SavedSearch"})
+    memory_api.log.append(dead_letter_of(record, "SavedSearch: request: Field required", "view"))
+    assert client.get("/v1/dead-letters").json()["counts"]["saved_searches"] == 1
+    (letter,) = client.get("/v1/dead-letters", params={"topic": "saved_searches"}).json()["dead_letters"]
+    assert (letter["reason"], letter["stage"]) == ("SavedSearch: request: Field required", "view")
+    assert letter["provenance"] == "saved_searches/1/3" and letter["at_ms"] > 0
+    replayed = client.post("/v1/dead-letters/replay", json={"topic": "saved_searches"})
+    assert replayed.json() == {"topic": "saved_searches", "replayed": 1, "cut": 0}
+    assert [record.key for record in memory_api.log.records("saved_searches")] == [b"saved-1"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/v1/dead-letters?topic=posts", None),
+        ("POST", "/v1/dead-letters/replay", {"topic": "posts.raw.dead"}),
+        ("DELETE", "/v1/dead-letters?topic=nothing", None),
+    ],
+)
+def test_dead_letters_of_a_topic_that_there_is_not(
+    client: TestClient, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    reply = client.request(method, path, json=body)
+    assert reply.status_code == 404 and "there are: posts.raw" in reply.json()["detail"], reply.text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import count
 from types import SimpleNamespace
@@ -56,6 +58,8 @@ HOSTILE = {
     "ligatures": filled("\ufdfa"),
     "marks of reposts": filled('RT "'),
     "entities": filled("&amp"),
+    "one entity": "&#" + filled("9")[2:],
+    "one hexadecimal entity": "&#x" + filled("f")[3:],
     "tags": filled("<"),
     "line breaks": filled("\n"),
 }
@@ -73,6 +77,9 @@ class CountingTagger:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+
+    def memory_zone(self) -> Any:
+        return nullcontext()
 
     def pipe(self, texts: Iterator[str], batch_size: int) -> Iterator[Any]:
         for text in texts:
@@ -114,6 +121,22 @@ def test_a_hostile_post_becomes_a_small_event(geoparser: Geoparser, text: str) -
     assert len(post.places) <= MAX_PLACES and len(post.unresolved_names) <= MAX_PLACES
     without_text = post.model_copy(update={"clean_text": "", "post": post.post.model_copy(update={"text": ""})})
     assert len(encode(without_text)) < 300_000
+
+
+def test_words_of_posts_do_not_stay_in_memory(geoparser: Geoparser) -> None:
+    geoparser.mentions(["Flood in Genova"])
+    strings = geoparser._recogniser._tagger.vocab.strings
+    before = len(strings)
+    geoparser.mentions([" ".join(f"word{number}x{position}" for position in range(20)) for number in range(20)])
+    assert len(strings) == before
+    (mentions,) = geoparser.mentions(["Flood in Genova and word1x1"], ["en"])
+    assert [mention.name for mention in mentions] == ["Genova"]
+
+
+def test_the_cache_of_names_holds_no_long_ones(small_gazetteer: Gazetteer) -> None:
+    held = small_gazetteer._cached_candidates.cache_info().currsize
+    assert small_gazetteer.candidates(filled("Genova")) == []
+    assert small_gazetteer._cached_candidates.cache_info().currsize == held
 
 
 def test_many_names_are_compared_with_a_few_others(small_gazetteer: Gazetteer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,6 +209,16 @@ def test_of_many_places_the_most_certain_stay(small_gazetteer: Gazetteer) -> Non
     starts = [place.start or 0 for place in post.places]
     assert starts == sorted(starts)
     assert [limit for limit in post.limits if limit.startswith(f"{MAX_PLACES} of 80 places")]
+
+
+def test_the_window_keeps_no_long_texts() -> None:
+    window = DuplicateWindow(1000, 0.8)
+    tracemalloc.start()
+    for number in range(50):
+        window.claim(f"x:{number}", "".join(f"{number}{position} word " for position in range(2000))[:LENGTH])
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(window) == 50 and held < 50 * LENGTH / 2
 
 
 def test_posts_of_one_form_with_other_numbers_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from stormpetrel.core.errors import StoreRefused, StoreUnavailable
 from stormpetrel.core.events import PatchDescribed, Post, PostDeleted, SceneDescribed
 from stormpetrel.core.ports import Document, Point
 from stormpetrel.core.topics import PATCHES_DESCRIBED, POSTS_ENRICHED, POSTS_RAW, Topic
-from stormpetrel.log import dead_letter_of, record_of_event
+from stormpetrel.log import OutgoingRecord, dead_letter_of, record_of_event
 from stormpetrel.log.memory import MemoryLog, MemoryProducer, MemoryTopicReader
 from stormpetrel.projections import PatchProjection, PostProjection
 from stormpetrel.replay import NoDocuments, NoVectors, Repair, only_in_store, rebuild, repair
@@ -96,12 +96,12 @@ def test_a_scene_that_was_described_again_has_no_stale_patches_after_a_rebuild()
         scene = SceneDescribed(bounds=(0, 0, 1, 1), footprint={}, patches={}, **shared)  # type: ignore[arg-type]
         log.append(record_of_event(PATCHES_DESCRIBED, "scene", scene))
 
-    describe(1, "scene/a", "scene/b")
-    describe(2, "scene/b", "scene/c")
+    describe(1, "s/a", "s/b")
+    describe(2, "s/b", "s/c")
     documents = MemoryDocuments()
     projection = PatchProjection(documents, NoVectors(), "patches", {})
     rebuild(MemoryTopicReader(log), {PATCHES_DESCRIBED: projection}, lambda *_: None)
-    assert set(documents.ids("patches")) == {"scene/b", "scene/c"}
+    assert set(documents.ids("patches")) == {"s/b", "s/c"}
     assert list(documents.ids("scenes")) == ["scene"]
 
 
@@ -142,6 +142,11 @@ def test_a_repair_deletes_what_was_deleted_and_leaves_what_the_log_does_not_know
     assert _repair(index) == Repair((), (), ("x:4",), ("x:old",))
     assert index.documents.collections["posts"]["x:old"] == unknown
     assert _verify(index).extra == ("x:old",)
+
+
+def test_a_record_without_a_key_is_no_lost_post(index: Index) -> None:
+    index.log.append(OutgoingRecord(POSTS_RAW.name, None, b"poison"))
+    assert _verify(index).whole
 
 
 def test_what_only_a_store_holds_is_said_before_it_is_emptied(index: Index) -> None:

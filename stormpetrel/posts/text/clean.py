@@ -14,6 +14,8 @@ BREAK = re.compile(r"<\s*(?:br|/p|/li)\b[^<>]*>", re.IGNORECASE)
 INVISIBLE = dict.fromkeys(
     [0x00AD, 0x200B, 0x2060, 0xFEFF, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 )
+# Python converts no number of more than 4,300 digits, and no character has one of eight.
+NO_CHARACTER = re.compile(r"&#(?:x[0-9a-f]{8,}|[0-9]{8,});?", re.IGNORECASE)
 NOT_WORD = re.compile(r"[^\w\s]|_")
 
 
@@ -23,7 +25,7 @@ def from_html(content: str) -> str:
     >>> from_html("<p>Acqua &amp; fango<br>a Genova</p>")
     'Acqua & fango\\na Genova'
     """
-    return html.unescape(TAG.sub("", BREAK.sub("\n", content))).strip()
+    return _unescaped(TAG.sub("", BREAK.sub("\n", content))).strip()
 
 
 def clean(text: str) -> str:
@@ -32,9 +34,13 @@ def clean(text: str) -> str:
     >>> clean("RT @a: Flood in #Genova!  http://t.co/x")
     'Flood in #Genova!'
     """
-    visible = html.unescape(unicodedata.normalize("NFC", text)).translate(INVISIBLE)
+    visible = _unescaped(unicodedata.normalize("NFC", text)).translate(INVISIBLE)
     words = USER.sub(" ", URL.sub(" ", REPOST.sub("", visible)))
     return " ".join(REPOST.sub("", words).split()).lstrip(": ").strip()
+
+
+def _unescaped(text: str) -> str:
+    return html.unescape(NO_CHARACTER.sub("", text))
 
 
 def canonical(text: str) -> str:

@@ -6,6 +6,7 @@ is news, not a near-duplicate.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ PERMUTATIONS = 64
 BANDS = 16  # of 4 rows: a pair of similarity 0.8 shares a bucket with probability 0.9998, one of 0.3 with 0.12
 SEED = 20_201
 NUMBER = re.compile(r"\d+")
-Bucket = tuple[int, bytes, frozenset[str]]  # band, its part of the signature, the numbers in the text
+Bucket = tuple[int, bytes]  # band; its part of the signature, and the numbers in the text
 MIN_WORDS = 4  # shorter texts are duplicates only if they are equal
 
 
@@ -35,24 +36,28 @@ class NearDuplicate:
 
 @dataclass(frozen=True)
 class _Fingerprint:
-    canonical_text: str
+    digest: bytes  # of the canonical text, so that long texts take no more memory than others; b"" of an empty one
     signature: NDArray[np.uint32]
     buckets: tuple[Bucket, ...]
 
 
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest() if text else b""
+
+
 def _fingerprint(text: str) -> _Fingerprint:
     canonical_text = canonical(text)
-    words = canonical_text.split()
+    digest, words = _digest(canonical_text), canonical_text.split()
     if len(words) < MIN_WORDS:
-        return _Fingerprint(canonical_text, np.empty(0, np.uint32), ())
+        return _Fingerprint(digest, np.empty(0, np.uint32), ())
     sketch = RMinHash(num_perm=PERMUTATIONS, seed=SEED)
     sketch.update([f"{first} {second}" for first, second in pairwise(words)])
     signature = np.array(sketch.digest(), dtype=np.uint32)
     rows = PERMUTATIONS // BANDS
     # Texts with other numbers share no bucket, so that a thousand posts of one form are not all compared.
-    numbers = frozenset(NUMBER.findall(canonical_text))
-    buckets = tuple((band, signature[band * rows : (band + 1) * rows].tobytes(), numbers) for band in range(BANDS))
-    return _Fingerprint(canonical_text, signature, buckets)
+    numbers = _digest(" ".join(sorted(set(NUMBER.findall(canonical_text)))))
+    buckets = tuple((band, signature[band * rows : (band + 1) * rows].tobytes() + numbers) for band in range(BANDS))
+    return _Fingerprint(digest, signature, buckets)
 
 
 class DuplicateWindow:
@@ -61,7 +66,7 @@ class DuplicateWindow:
     def __init__(self, capacity: int, similarity: float) -> None:
         self.capacity, self.similarity = capacity, similarity
         self._originals: OrderedDict[str, _Fingerprint] = OrderedDict()
-        self._ids_by_text: dict[str, str] = {}
+        self._ids_by_digest: dict[bytes, str] = {}
         self._buckets: defaultdict[Bucket, dict[str, None]] = defaultdict(dict)
 
     def __len__(self) -> int:
@@ -78,10 +83,10 @@ class DuplicateWindow:
         if post_id in self._originals:
             return None
         fingerprint = _fingerprint(text)
-        if not fingerprint.canonical_text:
+        if not fingerprint.digest:
             return None
-        if fingerprint.canonical_text in self._ids_by_text:
-            return NearDuplicate(self._ids_by_text[fingerprint.canonical_text], 1.0)
+        if fingerprint.digest in self._ids_by_digest:
+            return NearDuplicate(self._ids_by_digest[fingerprint.digest], 1.0)
         duplicate = self._most_similar(fingerprint)
         if duplicate is None:
             self._add(post_id, fingerprint)
@@ -91,7 +96,7 @@ class DuplicateWindow:
         """Removes an original, because it failed or was deleted."""
         if (fingerprint := self._originals.pop(post_id, None)) is None:
             return
-        self._ids_by_text.pop(fingerprint.canonical_text, None)
+        self._ids_by_digest.pop(fingerprint.digest, None)
         for bucket in fingerprint.buckets:
             self._buckets[bucket].pop(post_id, None)
             if not self._buckets[bucket]:
@@ -99,7 +104,7 @@ class DuplicateWindow:
 
     def _add(self, post_id: str, fingerprint: _Fingerprint) -> None:
         self._originals[post_id] = fingerprint
-        self._ids_by_text[fingerprint.canonical_text] = post_id
+        self._ids_by_digest[fingerprint.digest] = post_id
         for bucket in fingerprint.buckets:
             self._buckets[bucket][post_id] = None
         if len(self._originals) > self.capacity:

@@ -31,6 +31,8 @@ def _stemmer(language: str) -> Any | None:
 
 
 def _fold(word: str) -> str:
+    if word.isascii():  # most words: nothing to decompose
+        return word.lower()
     decomposed = unicodedata.normalize("NFKD", word.casefold())
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 

@@ -29,6 +29,7 @@ TYPES = "<u4 <f4 <f4 <u4 <f4 S2 S8 S16 u1 <u4 u1"
 ROW = np.dtype(list(zip(COLUMNS.split(), TYPES.split(), strict=True)))
 KILOMETRES_A_DEGREE = 111.0  # of latitude, a little less than it is
 CACHE_SIZE = 5000  # names with their candidates: the posts of an event repeat the same names
+LONGEST_NAME = 200  # characters as written; so the cache stays small
 SPACES = re.compile(r"[\s_\-‐‑–’'`.]+")
 
 
@@ -59,6 +60,8 @@ def fold(name: str) -> str:
     >>> fold("São-Tomé"), fold("St. John’s"), fold("ΑΘΉΝΑ")
     ('sao tome', 'st john s', 'αθηνα')
     """
+    if name.isascii():  # most names: nothing to decompose
+        return SPACES.sub(" ", name.lower()).strip()
     decomposed = unicodedata.normalize("NFKD", name).casefold()
     plain = "".join(letter for letter in decomposed if unicodedata.category(letter) not in ("Mn", "Cf"))
     return SPACES.sub(" ", plain).strip()
@@ -103,7 +106,7 @@ class Gazetteer:
 
     def candidates(self, name: str, limit: int = 30) -> list[Candidate]:
         """The places of a name in any spelling that folds to the same; none where it is unknown."""
-        return list(self._cached_candidates(name, limit))
+        return list(self._cached_candidates(name, limit)) if len(name) <= LONGEST_NAME else []
 
     def _candidates(self, name: str, limit: int) -> list[Candidate]:
         return [self._candidate(member) for member in self.rows(fold(name))[:limit].tolist()]
