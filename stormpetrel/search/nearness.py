@@ -6,7 +6,7 @@ within ten minutes, are equal evidence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from stormpetrel.core.cells import distance_km
 from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.ports import Filter, IndexQuery, OrderQuery, Scored
+from stormpetrel.fusion import ADAPTIVE, ADAPTIVE_FEEDBACK
 from stormpetrel.fusion.rank_list import Nearness, RankList, nearness_of
 from stormpetrel.search.query import Area, Query
 
@@ -120,11 +121,14 @@ SCORES: dict[str, Callable[[float, float], float]] = {
 }
 
 
-def judging_all(lists: Sequence[RankList], thresholds: Mapping[str, float]) -> list[RankList]:
+def judging_all(lists: Sequence[RankList], query: Query) -> list[RankList]:
     """The lists, with those of place and time extended to the hits of all others: how near a hit is needs no search.
 
-    Without this the list of a busy night would hold a hundred posts of one minute, and tell nothing apart.
+    Without this the list of a busy night would hold a hundred posts of one minute, and tell nothing apart. The adaptive
+    fusions get the lists as they are: their weights were learned from such.
     """
+    if query.fusion in (ADAPTIVE, ADAPTIVE_FEEDBACK):
+        return list(lists)
     known, items = nearness_of(lists), {item for ranked in lists for item in ranked.items}
     extended: list[RankList] = []
     for ranked in lists:
@@ -134,7 +138,7 @@ def judging_all(lists: Sequence[RankList], thresholds: Mapping[str, float]) -> l
                 seconds, km = known[item]
                 score = score_of(seconds, km)
                 is_near = ranked.modality == "time" or km <= CIRCLES_KM[-1]
-                if is_near and score >= thresholds.get(ranked.modality, -np.inf):
+                if is_near and score >= query.score_threshold.get(ranked.modality, -np.inf):
                     scores[item] = score
             ranked = RankList.of(ranked.modality, scores.items(), known, ranked.resolution)
         extended.append(ranked)

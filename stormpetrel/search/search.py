@@ -58,7 +58,7 @@ class PostSearch:
         # One batch: one round trip, and one state of the index for all modalities.
         responses = iter(self._ask([part for _, parts in planned for part in parts]))
         lists = [self._list(modality, [next(responses) for _ in parts], query) for modality, parts in planned if parts]
-        return judging_all(lists, query.score_threshold)
+        return judging_all(lists, query)
 
     def _ask(self, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
         return self._index.query(self._collection, queries)

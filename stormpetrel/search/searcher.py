@@ -188,7 +188,7 @@ class Searcher:
         with SEARCH_SECONDS.labels("lists and fusion").time():
             active = frozenset(modality.name for modality in active_modalities(built.query))
             rest = replace(built.query, only=active - WITHOUT_A_MODEL) if early else built.query
-            lists = judging_all(self.posts.lists(rest) + (early.result() if early else []), built.query.score_threshold)
+            lists = judging_all(self.posts.lists(rest) + (early.result() if early else []), built.query)
             fused = self.posts.fused(built.query, lists)
             return replace(fused, unavailable=built.unavailable, near=built.near)
 
