@@ -102,8 +102,7 @@ def test_an_import_dated_beyond_what_stores_hold_is_refused(
 
 def test_the_scale_level_of_a_map_can_be_given(client: TestClient) -> None:
     reply = client.get(f"/v1/maps/geojson?scene_id={SCENE}&labels=water-bodies&scale_level=240")
-    assert reply.json()["detail"] != [], reply.text
-    assert all(fault["field"] != "scale_level" for fault in reply.json()["detail"] if isinstance(fault, dict))
+    assert reply.json()["detail"] and "scale_level" not in reply.text, reply.text
 
 
 # One form of every error, and all of them documented
