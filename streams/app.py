@@ -164,17 +164,18 @@ def data_folder(directory: Path) -> Path:
 
 
 def hold_back(consumer: Any, topic: Topic, lag: LagMonitor, most_waiting: int) -> None:
-    """Pauses this member's partitions of a topic while more new posts wait than that, or while it is not known.
-
-    What was read of them already is worked on.
+    """Reads no more of this member's partitions of a topic while more new posts wait than that, or while it is not
+    known. What was fetched of them already is worked on.
     """
     held = lag.group_lags.get(POSTS_RAW.name, most_waiting + 1) > most_waiting
     places = {place for place in consumer.assignment() if place.topic == topic.name}
-    if held:
-        # Each time: a rebalance, or a buffer that has emptied, resumes them.
-        consumer.pause_partitions(places)
-    elif topic.name in lag.held_back:
-        consumer.resume_partitions(places)
+    # As a full buffer does it. Faust's `pause_partitions` drops the rest of a batch that is being delivered: the
+    # client's position is past it, so nobody would read it until the next rebalance.
+    for place in places:
+        if held:
+            consumer.on_buffer_full(place)  # each time: a rebalance, or a buffer that has emptied, takes it back
+        elif topic.name in lag.held_back:
+            consumer.on_buffer_drop(place)
     if held != (topic.name in lag.held_back):
         (lag.held_back.add if held else lag.held_back.discard)(topic.name)
         log.info("a topic is held back" if held else "a topic is read", topic=topic.name)
