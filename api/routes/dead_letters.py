@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
 from api.dependencies import DeadLettersDependency
+from stormpetrel.search.filter_request import Moment
 
 router = APIRouter(prefix="/v1", tags=["operation"])
 TopicName = Annotated[str, Query(max_length=80, description="A live topic, as posts.raw")]
@@ -45,7 +45,7 @@ def replay_dead_letters(dead_letters: DeadLettersDependency, request: Replay) ->
 
 @router.delete("/dead-letters")
 def purge_dead_letters(
-    dead_letters: DeadLettersDependency, topic: TopicName, before: datetime | None = None
+    dead_letters: DeadLettersDependency, topic: TopicName, before: Moment | None = None
 ) -> dict[str, Any]:
     """Deletes the dead letters of a topic for good, or those older than `before`."""
     return {"topic": topic, "purged": dead_letters.purge(topic, before)}

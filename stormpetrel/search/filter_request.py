@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from stormpetrel.core.clock import now
 from stormpetrel.core.events import Source
@@ -17,6 +17,13 @@ UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(da
 DURATION = re.compile(r"(\d{1,6})\s*(min|h|d|w)")
 LONGEST = timedelta(days=3653)
 LABELS = "Labels that a trained model gives to a post, named as by /v1/models: collection:label"
+
+
+def _as_iso_8601(value: Any) -> Any:
+    """Whether a number counts seconds or milliseconds, and since when, nobody can know."""
+    if isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"\s*[-+]?[\d.]+\s*", value)):
+        raise ValueError(f"{value!r} is a number; give a moment as ISO 8601, such as 2025-11-04T20:00:00Z")
+    return value
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -50,7 +57,7 @@ def _country_code(text: str) -> str:
 
 
 YEARS = f"The year is {FIRST_YEAR} to {LAST_YEAR - 1}"
-Moment = Annotated[datetime, AfterValidator(_in_utc), Field(description=YEARS)]
+Moment = Annotated[datetime, BeforeValidator(_as_iso_8601), AfterValidator(_in_utc), Field(description=YEARS)]
 Language = Annotated[str, Field(pattern="^[a-z]{2,3}$")]
 Labels = Annotated[list[Words], Field(min_length=1, max_length=20)]
 DURATION_FORM = {"pattern": r"^\s*[0-9]{1,6}\s*([mM][iI][nN]|[hHdDwW])\s*$"}

@@ -110,3 +110,9 @@ def test_a_wrong_parameter_is_refused_with_its_remedy(fields: dict[str, Any], wo
     with pytest.raises(ValidationError, match=words) as refused:
         ListingRequest(**fields)
     assert all("; " in fault["msg"] for fault in refused.value.errors())
+
+
+@pytest.mark.parametrize("moment", [0.5, 1762286400, "0.5", "1762286400"])
+def test_a_number_is_no_moment(moment: float | str) -> None:
+    with pytest.raises(ValidationError, match="ISO 8601"):
+        ListingRequest(until=moment)  # type: ignore[arg-type]
