@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -235,6 +236,7 @@ def main() -> None:
     parser.add_argument("--poison", type=float, default=0.01, help="poison records a post")
     parser.add_argument("--only", default="", help="strike only with faults of these names, as 'disk full,kafka'")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left running
     only = tuple(name.strip() for name in given.only.split(",") if name.strip())
     report = run(Plan(given.seed, given.seconds, given.faults, given.longest, given.rate, given.poison, only))
     print(json.dumps(report, indent=2))
