@@ -61,8 +61,10 @@ def all_faults(can_fill_disk: bool) -> list[Fault]:
     return faults
 
 
-def rounds(seed: int, can_fill_disk: bool, longest_s: float) -> Rounds:
-    return Rounds(random.Random(seed), all_faults(can_fill_disk), longest_s)
+def rounds(seed: int, can_fill_disk: bool, longest_s: float, only: tuple[str, ...] = ()) -> Rounds:
+    """The rounds of a seed; `only` faults whose names have one of these words, if any are given."""
+    faults = [fault for fault in all_faults(can_fill_disk) if not only or any(word in fault.name for word in only)]
+    return Rounds(random.Random(seed), faults, longest_s)
 
 
 class Rounds:
@@ -79,7 +81,7 @@ class Rounds:
             more = list(self._faults)
             self._random.shuffle(more)
             self._left = more + self._left
-        count = min(most, self._random.choice((1, 1, 2, 3)))
+        count = min(most, len(self._left), self._random.choice((1, 1, 2, 3)))
         faults = [self._left.pop() for _ in range(count)]
         longest = max(fault.share for fault in faults) * self._longest_s
         return faults, self._random.uniform(0.5, 1.0) * longest

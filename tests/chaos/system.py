@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -161,18 +161,38 @@ class ChaosSystem(RunningSystem):
         query = {"text": "water in the streets", "limit": 5}
         return httpx.post(self.url("/v1/search"), json=query, timeout=20).status_code
 
-    def lag(self, group: str, topic: Topic) -> int:
-        """How many records of a topic a consumer group has not committed, as the broker says."""
+    def lags(self, group: str, topic: Topic) -> dict[int, int]:
+        """How many records of each partition a consumer group has not committed, as the broker says."""
         consumer = Consumer({"bootstrap.servers": self.kafka.bootstrap, "group.id": f"stormpetrel-{group}"})
         try:
             partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-            lag = 0
+            lags = {}
             for committed in consumer.committed(partitions, 30):
                 first, end = consumer.get_watermark_offsets(committed, 30)
-                lag += end - (committed.offset if committed.offset >= 0 else first)
-            return lag
+                lags[committed.partition] = end - (committed.offset if committed.offset >= 0 else first)
+            return lags
         finally:
             consumer.close()
+
+    def lag(self, group: str, topic: Topic) -> int:
+        return sum(self.lags(group, topic).values())
+
+    def partitions_left(self, groups: Mapping[str, Sequence[Topic]]) -> dict[str, dict[int, int]]:
+        """The partitions that have a lag, by group and topic."""
+        lags = {
+            f"{group} {topic.name}": self.lags(group, topic) for group, topics in groups.items() for topic in topics
+        }
+        return {name: left for name, of in lags.items() if (left := {n: lag for n, lag in of.items() if lag})}
+
+    def probe(self, name: str) -> str:
+        """What a process says of itself."""
+        try:
+            return " ".join(
+                httpx.get(f"http://127.0.0.1:{self.ports[name]}{path}", timeout=5).text
+                for path in ("/healthz", "/readyz")
+            )
+        except httpx.HTTPError as error:
+            return repr(error)
 
     def fill_disk(self) -> None:
         """Leaves no byte on the disk of broker and stores."""
