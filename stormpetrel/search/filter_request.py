@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from stormpetrel.core.clock import now
 from stormpetrel.core.events import Source
@@ -23,6 +23,13 @@ def _in_utc(moment: datetime) -> datetime:
     if not FIRST_YEAR <= moment.year < LAST_YEAR:
         raise ValueError(f"the year must be between {FIRST_YEAR} and {LAST_YEAR - 1}; give a moment of these years")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _no_number(value: object) -> object:
+    """Seconds since 1970 or milliseconds? The schema says neither."""
+    if isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"\s*[-+]?[0-9.]+\s*", value)):
+        raise ValueError("a number is no moment; give ISO 8601, such as 2025-11-04T20:00:00Z")
+    return value
 
 
 def duration(text: str) -> timedelta:
@@ -50,7 +57,7 @@ def _country_code(text: str) -> str:
 
 
 YEARS = f"The year is {FIRST_YEAR} to {LAST_YEAR - 1}"
-Moment = Annotated[datetime, AfterValidator(_in_utc), Field(description=YEARS)]
+Moment = Annotated[datetime, BeforeValidator(_no_number), AfterValidator(_in_utc), Field(description=YEARS)]
 Language = Annotated[str, Field(pattern="^[a-z]{2,3}$")]
 Labels = Annotated[list[Words], Field(min_length=1, max_length=20)]
 DURATION_FORM = {"pattern": r"^\s*[0-9]{1,6}\s*([mM][iI][nN]|[hHdDwW])\s*$"}
