@@ -58,6 +58,7 @@ def test_it_answers(client: TestClient) -> None:
         f"/v1/stac/collections/scenes/items?before={BEYOND}",
         f"/v1/stac/collections/scenes/items?before=-{BEYOND}",
         "/v1/maps/tif?scene_id=S2B&labels=water-bodies&vector=text",
+        "/v1/posts?until=0.5",
     ],
 )
 def test_a_parameter_beyond_its_bounds_is_invalid(client: TestClient, path: str) -> None:
