@@ -13,7 +13,15 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from stormpetrel.core.errors import BadPicture, BadQuery, ModelUnavailable, NotFound, StoreUnavailable, StormpetrelError
+from stormpetrel.core.errors import (
+    BadPicture,
+    BadQuery,
+    ModelUnavailable,
+    NotFound,
+    StoreRefused,
+    StoreUnavailable,
+    StormpetrelError,
+)
 
 log = structlog.get_logger()
 SHOWS_THE_FORM = "/docs shows the whole form"
@@ -113,6 +121,10 @@ def add_error_handlers(app: FastAPI) -> None:
                 return _invalid(Fault(field="picture", problem=error.problem, remedy=error.remedy))
             case NotFound():
                 return error_answer(404, str(error))
+            case StoreRefused():
+                # The bounds of requests should have caught it: the log tells so, and the client can do without it.
+                log.error("a store refuses what a request asks", error=str(error))
+                return _invalid(Fault(field="body", problem=str(error), remedy="Ask without this value; see /docs"))
             case StoreUnavailable():
                 log.error("a store is not available", error=str(error))
                 return error_answer(503, f"{error}. Try again in a few seconds", "store_unavailable")

@@ -38,10 +38,9 @@ class _Mailbox:
     is_behind: bool = False
 
     def put(self, message: Message) -> None:
-        if self.queue.qsize() < MAILBOX:
+        self.is_behind |= self.queue.qsize() >= MAILBOX
+        if not self.is_behind:  # what comes after a gap must not come before it
             self.queue.put_nowait(message)
-        else:
-            self.is_behind = True
 
 
 @dataclass(eq=False)

@@ -40,7 +40,6 @@ RULES: tuple[Rule, ...] = (
     Rule(POST, "/v1/notifications/", "ingest"),
     # An import brings annotations in other people's names.
     Rule(POST, "/v1/exchange/", "operate"),
-    Rule(READING, "/v1/dead-letters", "operate"),
     Rule(READING, "/metrics", "read"),
 )
 

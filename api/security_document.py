@@ -32,6 +32,7 @@ def describe_security(app: FastAPI) -> None:
             for path, operations in document["paths"].items():
                 for method, operation in operations.items():
                     _describe(operation, need_of(method.upper(), path))
+            document["paths"]["/metrics"]["get"]["security"].append({})  # open while access.open_metrics is on
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

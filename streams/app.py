@@ -22,7 +22,7 @@ from stormpetrel.posts.enrichment import Enricher, PhotoFeatures
 from stormpetrel.posts.text.duplicates import DuplicateWindow
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
-from streams.batch_agent import attach, sender
+from streams.batch_agent import Work, attach, sender
 from streams.enrich import EnrichBatch
 from streams.header_names import accept_any_header_name
 from streams.photos import PhotoReader
@@ -56,7 +56,7 @@ def build_app(settings: Settings, data: Path) -> Any:
         broker_commit_interval=0.5,
         # What is read ahead is bounded: records of one poll, and a buffer a topic. Where the buffer is full, Faust
         # pauses the topic's partitions, and resumes them when it has emptied.
-        broker_max_poll_records=200,
+        broker_max_poll_records=settings.worker.batch,
         consumer_max_fetch_size=256 * 1024,
         producer_acks=-1,
         producer_linger=0.005,
@@ -113,13 +113,21 @@ def run(settings: Settings) -> None:
     known_originals = warm_window(enricher, reader, worker.duplicate_window)
     accept_any_header_name()
     app = build_app(settings, data_folder(settings.local.directory))
+    assemble(app, settings, EnrichBatch(enricher), TrainBatch(reader, relevance_prior(settings)), readiness)
+    # The first post after a start is scored by the models that stood before it.
+    models.wait_until_caught_up()
+    log.info("worker is set up", model=encoder.version, known_originals=known_originals)
+    mode.Worker(app, loglevel=logging.WARNING, override_logging=False).execute_from_commandline()
+
+
+def assemble(app: Any, settings: Settings, enrich: Work, train: Work, readiness: Readiness) -> LagMonitor:
+    """Adds the agents, and what watches over them, to the app."""
+    worker, patience_s = settings.worker, settings.kafka.stalled_after_s
     send = sender(app, [POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED, ANNOTATIONS, MODELS_UPDATED])
-    enrich, train = EnrichBatch(enricher), TrainBatch(reader, relevance_prior(settings))
     attach(app, "enrich", POSTS_RAW, enrich, send, worker.batch, worker.batch_within_s)
     attach(app, "backfill", POSTS_BACKFILL, enrich, send, min(worker.batch, BACKFILL_BATCH), worker.batch_within_s)
     attach(app, "train", ANNOTATIONS, train, send, worker.batch, worker.batch_within_s)
     offsets, topics = GroupOffsets(settings.kafka, "worker"), [POSTS_RAW, POSTS_BACKFILL, ANNOTATIONS]
-    patience_s = settings.kafka.stalled_after_s
     lag = LagMonitor(offsets, topics, lambda: app.consumer.assignment(), readiness, patience_s)
 
     async def beat() -> None:
@@ -139,11 +147,8 @@ def run(settings: Settings) -> None:
     app.timer(interval=BEAT_S)(beat)
     app.on_partitions_assigned.connect(become_ready)
     app.on_partitions_revoked.connect(wait_for_partitions)
-    # The first post after a start is scored by the models that stood before it.
-    models.wait_until_caught_up()
-    log.info("worker is set up", model=encoder.version, known_originals=known_originals)
     readiness.beat(patience_s)
-    mode.Worker(app, loglevel=logging.WARNING, override_logging=False).execute_from_commandline()
+    return lag
 
 
 def data_folder(directory: Path) -> Path:

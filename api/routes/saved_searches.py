@@ -17,9 +17,11 @@ from functools import partial
 from typing import Annotated, Any, Self
 
 import orjson
+import structlog
 from fastapi import APIRouter, Header, HTTPException, Query, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
@@ -31,8 +33,10 @@ from stormpetrel.core.events import Key, SavedSearch
 from stormpetrel.search.request import SavedSearchRequest
 from stormpetrel.search.saved_search_feed import Message, SavedSearchFeed
 
+log = structlog.get_logger()
 router = APIRouter(prefix="/v1/saved-searches", tags=["saved_searches"])
 MESSAGE_ID = "^[0-9]{0,15}$"
+SEND_WITHIN_S = 30.0  # a client that takes nothing for so long is gone, whatever its connection says
 STOP_GRACE_S = 2.0  # a stream ends by itself within a poll when the process stops; then it is cut
 
 
@@ -82,13 +86,17 @@ class MatchStream(EventSourceResponse):
     """Server-sent events of one listener; 503 where all places are taken."""
 
     def __init__(self, listeners: Listeners, messages: AsyncGenerator[Message]) -> None:
-        super().__init__(_server_sent(messages), ping=QUIET_S, shutdown_grace_period=STOP_GRACE_S)
+        super().__init__(
+            _server_sent(messages), ping=QUIET_S, send_timeout=SEND_WITHIN_S, shutdown_grace_period=STOP_GRACE_S
+        )
         self._listeners, self._messages = listeners, messages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             with self._listeners.place():
                 await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            log.info("a listener takes nothing any more: its stream ends")
         except HTTPException as refusal:
             await error_answer(refusal.status_code, refusal.detail)(scope, receive, send)
         finally:

@@ -27,8 +27,21 @@ def print_response(title: str, response: dict[str, Any]) -> None:
         duplicates = str(hit["duplicate_count"] or "")
         table.add_row(str(hit["rank"]), text, Text(places), *_ranks(hit, names), duplicates)
     OUT.print(table)
+    if near := response.get("near"):
+        others = "; ".join(_in_division(other) for other in near["alternatives"])
+        say(
+            f"{near['query']} is taken for {_in_division(near)}"
+            + (f". Others of this name: {others}" if others else "")
+        )
+    for name in response.get("uninformative", []):
+        say(f"{name} has no say: its hits are all equal")
     for name, reason in response["unavailable"].items():
         say(f"{name} is unavailable: {reason}")
+
+
+def _in_division(place: dict[str, Any]) -> str:
+    """A place with its division and country."""
+    return ", ".join(part for part in (place["name"], place["division"], place["country_code"]) if part)
 
 
 def print_cells(title: str, response: dict[str, Any], gazetteer: Gazetteer) -> None:

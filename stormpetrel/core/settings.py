@@ -69,7 +69,7 @@ class Qdrant(Section):
     api_key: SecretStr | None = None
     ca_file: Path | None = None
     collection_prefix: str = ""
-    timeout_s: float = Field(30, gt=0, le=600)
+    timeout_s: float = Field(10, gt=0, le=600)
     compression: Compressed = Compressed()
     shards: int | None = Field(None, ge=1)
     replication_factor: int | None = Field(None, ge=1)

@@ -18,8 +18,9 @@ def delete_records(kafka: Kafka, topic: Topic, before: Offsets) -> None:
     Raises StoreUnavailable where the broker does not do it.
     """
     ends = [TopicPartition(topic.name, partition, offset) for partition, offset in before.items()]
+    admin = AdminClient(client_configuration(kafka))  # kept: its end would end what it has asked for
     try:
-        for future in AdminClient(client_configuration(kafka)).delete_records(ends).values():
+        for future in admin.delete_records(ends).values():
             future.result(TIMEOUT_S)
     except KafkaException as error:
         raise StoreUnavailable(f"records of {topic.name} are not deleted: {error.args[0].str()}") from error

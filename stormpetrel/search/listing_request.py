@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
@@ -14,6 +15,8 @@ from stormpetrel.search.place_request import Latitude, Longitude, PlaceName, Pla
 def _four_numbers(text: str) -> str:
     try:
         west, south, east, north = (float(part) for part in text.split(","))
+        if not all(map(math.isfinite, (west, south, east, north))):
+            raise ValueError("not finite")
     except ValueError as error:
         raise ValueError(f"{text!r} is no box; give west,south,east,north, such as 8.0,44.0,9.5,45.0") from error
     return f"{west},{south},{east},{north}"

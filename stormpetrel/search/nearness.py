@@ -14,7 +14,8 @@ import numpy as np
 from stormpetrel.core.cells import distance_km
 from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.ports import Filter, IndexQuery, OrderQuery, Scored
-from stormpetrel.fusion.rank_list import Nearness
+from stormpetrel.fusion import ADAPTIVE, ADAPTIVE_FEEDBACK
+from stormpetrel.fusion.rank_list import Nearness, RankList, nearness_of
 from stormpetrel.search.query import Area, Query
 
 KILOMETRES_A_DAY = 50.0  # the distance that counts as much as one day, where place and time are one modality
@@ -110,6 +111,38 @@ class Spatiotemporal:
             (hit.payload["id"], -(km / KILOMETRES_A_DAY + _seconds(hit, query) / DAY_S))
             for hit, km in distances(hits, query.area)
         ]
+
+
+# The score of each modality here, from an item's `nearness`: seconds and kilometres.
+SCORES: dict[str, Callable[[float, float], float]] = {
+    "space": lambda seconds, km: -km,
+    "time": lambda seconds, km: -seconds,
+    "spatiotemporal": lambda seconds, km: -(km / KILOMETRES_A_DAY + seconds / DAY_S),
+}
+
+
+def judging_all(lists: Sequence[RankList], query: Query) -> list[RankList]:
+    """The lists, with those of place and time extended to the hits of all others: how near a hit is needs no search.
+
+    Without this the list of a busy night would hold a hundred posts of one minute, and tell nothing apart. The adaptive
+    fusions get the lists as they are: their weights were learned from such.
+    """
+    if query.fusion in (ADAPTIVE, ADAPTIVE_FEEDBACK):
+        return list(lists)
+    known, items = nearness_of(lists), {item for ranked in lists for item in ranked.items}
+    extended: list[RankList] = []
+    for ranked in lists:
+        if score_of := SCORES.get(ranked.modality):
+            scores = dict(zip(ranked.items, ranked.scores, strict=True))
+            for item in (items - scores.keys()) & known.keys():
+                seconds, km = known[item]
+                score = score_of(seconds, km)
+                is_near = ranked.modality == "time" or km <= CIRCLES_KM[-1]
+                if is_near and score >= query.score_threshold.get(ranked.modality, -np.inf):
+                    scores[item] = score
+            ranked = RankList.of(ranked.modality, scores.items(), known, ranked.resolution)
+        extended.append(ranked)
+    return extended
 
 
 def nearness(hits: Sequence[Scored], query: Query) -> dict[str, Nearness]:

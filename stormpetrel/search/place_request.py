@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
@@ -10,6 +11,7 @@ from shapely import Polygon
 from shapely.validation import explain_validity
 
 MAX_CORNERS = 500
+CROSSING = re.compile(r"[Ss]elf-intersection\[(\S+) (\S+)\]")  # as GEOS writes it
 MAX_NAME = 100
 LARGEST_RADIUS_KM = 20_000.0  # half of the way around the Earth
 
@@ -91,8 +93,9 @@ class PolygonGeometry(Request):
             raise ValueError("the ring crosses the 180th meridian; search each side of it with a polygon of its own")
         polygon = Polygon(ring)
         if not polygon.is_valid or not polygon.area:
-            fault = explain_validity(polygon)
-            raise ValueError(f"the ring bounds no area ({fault}); list its corners in their order around the area")
+            crossing = CROSSING.search(explain_validity(polygon))
+            fault = f"crosses itself at {crossing[1]}, {crossing[2]}" if crossing else "bounds no area"
+            raise ValueError(f"the ring {fault}; list its corners in their order around the area")
         return self
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from stormpetrel.core.clock import now_ms
 from stormpetrel.fusion import FusedItem, RankList
+from stormpetrel.search.nearness import judging_all
 from stormpetrel.search.query import Query
 from stormpetrel.search.search import PostSearch
 
@@ -55,6 +56,7 @@ class SavedSearchMatcher:
         lists: list[RankList] = []
         if new:
             lists = merged(self._current_reference(), recent_lists, self._query.depth)
+            lists = judging_all(lists, self._query)
             fused = self._search.fuse(self._query, lists)[: self._within]
             matches = [(rank, item) for rank, item in enumerate(fused, start=1) if item.id in new]
         self._seen |= dict.fromkeys(recent)

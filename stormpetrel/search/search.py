@@ -12,7 +12,7 @@ from stormpetrel.core.ports import IndexQuery, NearestQuery, Scored, VectorReade
 from stormpetrel.fusion import ADAPTIVE, ADAPTIVE_FEEDBACK, FusedItem, LearnedFusion, RankList, fuse
 from stormpetrel.fusion.adaptive import FEEDBACK, FEEDBACK_FROM
 from stormpetrel.search.modalities import MODALITIES, SPARSE, Modality, active_modalities
-from stormpetrel.search.nearness import Space, nearness
+from stormpetrel.search.nearness import Space, judging_all, nearness
 from stormpetrel.search.place_names import NamedPlace
 from stormpetrel.search.query import Query
 
@@ -57,7 +57,8 @@ class PostSearch:
         planned = [(modality, modality.index_queries(query, query.depth + 1)) for modality in active_modalities(query)]
         # One batch: one round trip, and one state of the index for all modalities.
         responses = iter(self._ask([part for _, parts in planned for part in parts]))
-        return [self._list(modality, [next(responses) for _ in parts], query) for modality, parts in planned if parts]
+        lists = [self._list(modality, [next(responses) for _ in parts], query) for modality, parts in planned if parts]
+        return judging_all(lists, query)
 
     def _ask(self, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
         return self._index.query(self._collection, queries)

@@ -27,7 +27,7 @@ from stormpetrel.search.limits import area_of, filter_of
 from stormpetrel.search.listing import ListedIndex, ListedPost, PostListing
 from stormpetrel.search.listing_request import ListingRequest
 from stormpetrel.search.modalities import MODALITIES, WITHOUT_A_MODEL, active_modalities
-from stormpetrel.search.nearness import originals
+from stormpetrel.search.nearness import judging_all, originals
 from stormpetrel.search.paging import Cursor, RecentSearches, decoded, encoded, fingerprint_of
 from stormpetrel.search.place_names import NamedPlace, PlaceNames
 from stormpetrel.search.query_builder import QueryBuilder
@@ -188,7 +188,7 @@ class Searcher:
         with SEARCH_SECONDS.labels("lists and fusion").time():
             active = frozenset(modality.name for modality in active_modalities(built.query))
             rest = replace(built.query, only=active - WITHOUT_A_MODEL) if early else built.query
-            lists = self.posts.lists(rest) + (early.result() if early else [])
+            lists = judging_all(self.posts.lists(rest) + (early.result() if early else []), built.query)
             fused = self.posts.fused(built.query, lists)
             return replace(fused, unavailable=built.unavailable, near=built.near)
 

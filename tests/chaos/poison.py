@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from stormpetrel.core.topics import AUDIT
+from stormpetrel.core.topics import ANNOTATIONS, AUDIT
 from stormpetrel.log import OutgoingRecord
 from tests.chaos.samples import SAMPLES, Fields, Sample
 
@@ -41,7 +41,12 @@ class Poison:
 
     @property
     def must_die(self) -> bool:
-        return self.kind not in HARMLESS and self.record.topic != AUDIT.name  # nobody reads the audit as events
+        return not (
+            self.kind in HARMLESS
+            or self.record.topic == AUDIT.name  # nobody reads the audit as events
+            # A vector of a model that nobody knows is an example like others, of a label that has no other.
+            or (self.record.topic == ANNOTATIONS.name and self.kind == "vector_of_wrong_dimension")
+        )
 
 
 def poison_records(number: int = 0) -> Iterator[Poison]:

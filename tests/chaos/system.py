@@ -98,7 +98,7 @@ class ChaosSystem(RunningSystem):
             super().__enter__()
             self.start_pipeline()
         except BaseException:
-            self._exits.close()
+            self._end()
             raise
         self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._supervisor.start()
@@ -108,9 +108,12 @@ class ChaosSystem(RunningSystem):
         self._stopping.set()
         self._supervisor.join(30)
         self.clear()
-        for name in OURS:  # a run is over here: how processes end is tried while it lasts
+        self._end()
+
+    def _end(self) -> None:
+        for name in list(self.ours):  # a run is over here: how processes end is tried while it lasts
             self.kill(name)
-        super().__exit__(*error)
+        self.stack.stop()
         self._exits.close()
 
     def _supervise(self) -> None:

@@ -74,7 +74,8 @@ def test_producer_reader_consumer_and_administration_reach_the_broker(kafka: Kaf
 def test_the_worker_reads_and_writes_with_scram(kafka: Kafka, tmp_path: Path) -> None:
     secret = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 8192)
     user = UserScramCredentialUpsertion(SCRAM_USER, secret, SCRAM_PASSWORD.encode())
-    AdminClient(client_configuration(kafka)).alter_user_scram_credentials([user])[SCRAM_USER].result(20)
+    administration = AdminClient(client_configuration(kafka))
+    administration.alter_user_scram_credentials([user])[SCRAM_USER].result(20)
     scram = changed(kafka, mechanism="SCRAM-SHA-512", user=SCRAM_USER, password=SecretStr(SCRAM_PASSWORD))
     publish(scram, "x:scram")
     settings = Settings().model_copy(update={"kafka": scram})
@@ -84,15 +85,15 @@ def test_the_worker_reads_and_writes_with_scram(kafka: Kafka, tmp_path: Path) ->
 
     async def run_until_passed_on() -> None:
         app = build_app(settings, tmp_path / "faust")
-        attach(app, "pass on", POSTS_RAW, pass_on, sender(app, [POSTS_RAW, POSTS_ENRICHED]), 10, 0.05)
+        attach(app, "pass_on", POSTS_RAW, pass_on, sender(app, [POSTS_RAW, POSTS_ENRICHED]), 10, 0.05)
         app.finalize()
         await app.start()
         read = KafkaTopicReader(kafka).read
-        for _ in range(300):
+        for _ in range(60):
             if b"x:scram" in {record.key for record in await asyncio.to_thread(list, read(POSTS_ENRICHED))}:
                 break
-            await asyncio.sleep(0.1)
-        await app.stop()
+            await asyncio.sleep(0.5)
+        await asyncio.wait_for(app.stop(), 30)
 
     asyncio.run(run_until_passed_on())
     assert b"x:scram" in {record.key for record in KafkaTopicReader(kafka).read(POSTS_ENRICHED)}
@@ -156,7 +157,7 @@ def test_keys_made_and_revoked_at_the_command_line_hold_in_a_running_api(kafka: 
         return False
 
     def asked(key: str) -> httpx.Response:
-        return httpx.get(f"{address}/v1/session", headers={"Authorization": f"Bearer {key}"})
+        return httpx.get(f"{address}/v1/session", headers={"Authorization": f"Bearer {key}"} if key else {})
 
     with Stack(tmp_path, print) as stack:
         stack.start(Part("api", this_python("serve"), is_up, environment, patience_s=90))

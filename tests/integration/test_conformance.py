@@ -205,6 +205,35 @@ def test_filters_hold_together(index: QdrantIndex, collection: str) -> None:
     assert index.count_by(collection, "duplicate_of", []) == {}
 
 
+def test_places_are_those_of_the_field_that_a_filter_names(index: QdrantIndex) -> None:
+    name = f"conformance-{uuid.uuid4().hex[:8]}"
+    index.migrate(VectorCollection(name, {"text": DIMENSIONS}, {}, ("kind",), ("event_time",), ("location", "towns")))
+    genoa, liguria, savona = ({"lon": lon, "lat": lat} for lon, lat in ((8.93, 44.41), (8.7, 44.2), (8.48, 44.31)))
+    fields = {"x:town": ([genoa], [genoa]), "x:region": ([liguria], []), "x:both": ([liguria, savona], [savona])}
+    index.upsert(
+        name,
+        [
+            _point(post_id, 1, 0, 0, 0, event_time=n, location=location, towns=towns)
+            for n, (post_id, (location, towns)) in enumerate(fields.items())
+        ],
+    )
+    near_genoa, near_savona = (8.93, 44.41, 30.0), (8.48, 44.31, 20.0)
+    ask = _filtered(index, name)
+    assert ask(Filter(circles=[near_genoa])) == {"x:town", "x:region", "x:both"}
+    assert ask(Filter(circles=[near_genoa], place_field="towns")) == {"x:town"}
+    assert ask(Filter(circles=[(8.93, 44.41, 40.0), near_savona], place_field="towns")) == {"x:both"}
+    assert ask(Filter(boxes=[(8.4, 44.0, 9.0, 45.0)], place_field="towns")) == {"x:town", "x:both"}
+    assert index.count(name, Filter(circles=[near_genoa], place_field="towns")) == 1
+
+
+def test_all_points_of_one_moment_are_listed_by_their_ids(index: QdrantIndex, collection: str) -> None:
+    index.upsert(collection, [_point(f"x:{n}", 1, 0, 0, 0, event_time=1_762_286_400_000 + n // 3) for n in range(9)])
+    moment = Filter(ranges={"event_time": (1_762_286_400_001, 1_762_286_400_001)})
+    assert sorted(index.ids(collection, moment)) == ["x:3", "x:4", "x:5"]
+    newest = OrderQuery("event_time", "desc", None, Filter(ranges={"event_time": (None, 1_762_286_400_001)}), 4)
+    assert set(_ids(index, collection, newest)) > {"x:3", "x:4", "x:5"}
+
+
 def test_order_starts_where_it_is_told(index: QdrantIndex, collection: str) -> None:
     index.upsert(collection, [_point(f"x:{n}", 1, 0, 0, 0, event_time=n * 10) for n in range(6)])
     assert _ids(index, collection, OrderQuery("event_time", "asc", 25, limit=2)) == ["x:3", "x:4"]

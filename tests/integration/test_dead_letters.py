@@ -25,8 +25,9 @@ def dead(system: RunningSystem, *arguments: str) -> Any:
         capture_output=True,
         text=True,
         timeout=60,
-        check=True,
+        check=False,
     )
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 

@@ -166,7 +166,8 @@ def test_killing_the_index_consumer_in_the_middle_of_a_batch_loses_nothing(
     left = night.lag("index")
     assert left == 600
     for _ in range(3):
-        night.start("index", "consume", "index", STORMPETREL_INDEX__BATCH="20")
+        # Event by event, and not waited for: a whole batch would be done before the first look.
+        night.start("index", "consume", "index", wait=False, STORMPETREL_INDEX__BATCH="1")
         left = night.wait_until_in_work("index", left)
         night.kill("index")
         assert night.lag("index") > 0, "events were in work when it was killed"

@@ -195,7 +195,8 @@ def test_patches_over_a_place_come_newest_first_and_of_one_moment_by_new_water()
     overhead = next(ranked for ranked in lists if ranked.modality == "overhead")
     assert overhead.items == ("b wet", "a dry", "c older")
     assert overhead.ranks == {"b wet": 2, "a dry": 2, "c older": 3}
-    assert all(query.filter.circles == ((*HERE, 10.0),) for query in world.index.asked if isinstance(query, OrderQuery))
+    ordered = [query for query in world.index.asked if isinstance(query, OrderQuery)]
+    assert {query.filter.circles for query in ordered} == {((*HERE, 10.0),)}
 
 
 def test_a_text_with_a_time_window_brings_no_patches_from_elsewhere() -> None:

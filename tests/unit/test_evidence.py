@@ -115,6 +115,22 @@ def test_a_list_of_equal_hits_that_was_cut_has_no_say() -> None:
     assert [item.id for item in result.items] == ["0", "1", "far"]
 
 
+def test_on_a_busy_night_time_still_tells_the_night_from_another_day() -> None:
+    night = [post(f"night {n}", 0, 0.1 * n, (0.2, 1)) for n in range(12)]
+    points = [*night, post("a week later", 0, 7 * 24 * 60, (1, 0.2)), post("that night", 0, 3, (1, 0.3))]
+    result = PostSearch(MemoryIndex(posts=points), "posts").run(Query(text=TEXT, at=AT, depth=5))
+    time = next(ranked for ranked in result.lists if ranked.modality == "time")
+    assert time.ranks["a week later"] == len(time) > time.ranks["that night"], "a text's hit, judged by time too"
+    assert result.uninformative == ()
+
+
+def test_hits_far_from_the_place_are_not_judged_by_it() -> None:
+    points = [post("far", 900, 0), post("near", 1.5, 0, (1, 0.5)), post("nearer", 0.5, 0, (1, 0.9))]
+    result = PostSearch(MemoryIndex(posts=points), "posts").run(Query(text=TEXT, area=Area(*GENOA)))
+    space = next(ranked for ranked in result.lists if ranked.modality == "space")
+    assert space.items == ("nearer", "near")
+
+
 def test_if_all_lists_are_of_equal_hits_these_are_the_answer() -> None:
     points = [post("a", 0, 0), post("b", 0, 1)]
     result = PostSearch(MemoryIndex(posts=points), "posts").run(Query(at=AT))

@@ -5,20 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from typing import Any
 
 import httpx
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect as connect_now
 
 import api.listening
 from api.listening import MAILBOX, Listeners
+from api.routes import saved_searches
+from stormpetrel.core.clock import now_ms
 from stormpetrel.core.errors import NotFound
+from stormpetrel.projections.posts import post_document, post_point
 from stormpetrel.search.saved_search_feed import Message
 from tests.fuzzing import served
-from tests.memory_api import MemoryApi
+from tests.memory_api import MemoryApi, post
 
 
 class Feed:
@@ -103,6 +109,23 @@ def test_a_slow_listener_is_caught_up_and_its_mailbox_stays_bounded() -> None:
         (mailbox,) = listeners._broadcasts["saved-1"].mailboxes
         assert mailbox.queue.qsize() <= MAILBOX and mailbox.is_behind
         heard = [(await next_of(messages, "match")).data["number"] for _ in range(count)]
+        assert heard == list(range(1, count + 1))
+
+    asyncio.run(listen())
+
+
+def test_what_came_while_a_mailbox_was_full_is_not_skipped_when_there_is_room_again() -> None:
+    async def listen() -> None:
+        listeners, saved_search = Listeners(), SavedSearch()
+        messages = listeners.messages(saved_search.open_feed, lambda: True, None)
+        await next_of(messages, "listening")
+        saved_search.match(MAILBOX + 10)  # ten more than wait
+        await asyncio.sleep(0.1)
+        heard = [(await next_of(messages, "match")).id for _ in range(MAILBOX // 2)]
+        saved_search.match(1)  # there is room for it, but it is not its turn
+        await asyncio.sleep(0.1)
+        count = MAILBOX + 11
+        heard += [(await next_of(messages, "match")).id for _ in range(count - len(heard))]
         assert heard == list(range(1, count + 1))
 
     asyncio.run(listen())
@@ -205,3 +228,70 @@ async def wait_until_free(memory_api: MemoryApi) -> None:
             return
         await asyncio.sleep(0.02)
     raise AssertionError("a place was not given back")
+
+
+def test_one_match_reaches_both_kinds_of_listeners_and_a_stop_ends_them() -> None:
+    memory_api = MemoryApi()
+    heard: dict[str, list[str]] = {"events": [], "websocket": []}
+    listening = threading.Barrier(3, timeout=20)
+
+    def take(kind: str, line: str) -> None:
+        if "match" in line or "x:41" in line:
+            heard[kind].append(line)
+        elif "listening" in line:
+            listening.wait()
+
+    def hear_events(url: str) -> None:
+        with httpx.stream("GET", url, timeout=20) as reply:
+            for line in reply.iter_lines():
+                take("events", line)
+        heard["events"].append("end")
+
+    def hear_socket(url: str) -> None:
+        with connect_now(url) as socket, suppress(ConnectionClosed):
+            for message in socket:
+                take("websocket", str(message))
+        heard["websocket"].append("end")
+
+    with served(memory_api) as address:
+        saved = httpx.post(f"{address}/v1/saved-searches", json={"text": "Flooded streets in Genova"}).json()
+        threads = [
+            threading.Thread(target=hear_events, args=(address + saved["events"],)),
+            threading.Thread(target=hear_socket, args=(f"ws{address[4:]}{saved['websocket']}",)),
+        ]
+        for thread in threads:
+            thread.start()
+        listening.wait()
+        memory_api.documents.upsert("posts", [post_document(post(41))])
+        memory_api.index.upsert("posts", [post_point(post(41), now_ms())])
+        for _ in range(500):
+            if all(any("x:41" in line for line in lines) for lines in heard.values()):
+                break
+            time.sleep(0.02)
+    for thread in threads:
+        thread.join(20)
+    for kind, lines in heard.items():
+        assert sum("x:41" in line for line in lines) == 1, (kind, lines)
+        assert lines[-1] == "end"
+
+
+def test_a_client_that_takes_nothing_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_searches, "SEND_WITHIN_S", 0.1)
+
+    async def listen() -> None:
+        listeners, saved_search = Listeners(), SavedSearch()
+        stream = saved_searches.MatchStream(
+            listeners, listeners.messages(saved_search.open_feed, lambda: saved_search.is_there, None)
+        )
+
+        async def never(*_: Any) -> Any:
+            await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.body":
+                await never()
+
+        await asyncio.wait_for(stream({"type": "http", "method": "GET"}, never, send), 20)
+        assert listeners._count == 0 and listeners._broadcasts == {}
+
+    asyncio.run(listen())

@@ -98,6 +98,7 @@ def test_the_last_hour_ends_now() -> None:
         ({"last": "1h", "since": "2025-11-04T18:00:00Z"}, "last alone"),
         ({"since": "2025-11-05T18:00:00Z", "until": "2025-11-04T18:00:00Z"}, "swap them"),
         ({"box": "8,45,9"}, "give west,south,east,north"),
+        ({"box": "nan,44,9,45"}, "give west,south,east,north"),
         ({"box": "8,45,9,44"}, "south lies above north; a box"),
         ({"longitude": 8.9, "latitude": 44.4}, "give radius_km too"),
         ({"longitude": 8.9, "latitude": 44.4, "radius_km": 0}, "a radius of 0 km bounds no area; give"),
