@@ -51,6 +51,51 @@ def _print_retrieval(name: str, report: Json) -> None:
     )
 
 
+def questions(
+    data: Path = typer.Option(exists=True, file_okay=False, help="A folder like tweets_crisislex: labelled posts."),
+    file: Path = typer.Option(..., "--questions", exists=True, dir_okay=False, help="JSON lines of judged questions."),
+    as_json: AsJson = False,
+) -> None:
+    """How well the default search answers short questions, in each language, beside its best list and RRF."""
+    from functools import partial
+
+    from stormpetrel.bootstrap import open_gazetteer, open_geoparser
+    from stormpetrel.cli.console import say
+    from stormpetrel.cli.system import load_text_encoder
+    from stormpetrel.core.errors import SetupError
+    from stormpetrel.evaluation.modalities import Collection
+    from stormpetrel.evaluation.questions import evaluate_questions, read_questions
+    from stormpetrel.evaluation.test_collections import FORM, read_posts
+    from stormpetrel.search.place_names import PlaceNames
+
+    settings = load_settings()
+    posts = read_posts(data)
+    if not posts:
+        raise SetupError(f"no labelled posts in {data}: {FORM}")
+    names, depth = PlaceNames(partial(open_gazetteer, settings)), settings.api.list_depth
+    # Before the models are at work: a fault in the file is told at once.
+    asked = read_questions(file, posts, names, depth)
+    encoder = load_text_encoder(settings, say)
+    say(f"{len(posts)} posts, {len(asked)} questions")
+    collection = Collection(posts, encoder, open_geoparser(settings), depth)
+    report = evaluate_questions(asked, posts, collection, encoder, say)
+    if as_json:
+        print_json(report)
+    else:
+        _print_questions(report)
+
+
+def _print_questions(report: Json) -> None:
+    title = f"{report['questions']} questions, default fusion"
+    rows = {**report["by_language"], "all": report}
+    _print_table(title, "language", {"map": "mAP", "p10": "P@10"}, rows)
+    best = report["best_single"]
+    typer.echo(
+        f"best single list: {best['name']}, mAP {best['map']}; rrf: mAP {report['rrf']['map']}; "
+        f"loses more than .05 AP on {100 * report['lost_share']:.1f} % of questions"
+    )
+
+
 def patches(
     data: Path = typer.Option(exists=True, file_okay=False, help="A folder of labelled patches or scenes, or of such."),
     as_json: AsJson = False,

@@ -1,7 +1,8 @@
 """The rank lists of a test collection, computed exactly and in memory: what the index answers, without an index.
 
 Text is the cosine of the encoder's vectors, lexical is BM25 over the same terms that are indexed, time is minus
-seconds, space is minus kilometres between the places that the texts name.
+seconds, space is minus kilometres between the places that the texts name. A post of the collection is a query by its
+row; any other query is a search of the product, to which the collection is the index.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.cells import distance_km
+from stormpetrel.core.ports import Document, Filter, IndexQuery, NearestQuery, Scored
 from stormpetrel.evaluation.test_collections import LabelledPost
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.adaptive import FEEDBACK
@@ -21,23 +23,25 @@ from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.text.lexical import document_terms, query_terms
 
 BATCH = 64  # queries of one pass
+Array = NDArray[np.float64]
 
 
 class Collection:
-    """All lists of one collection; items are rows as strings of equal length, so that ties fall by row."""
+    """All lists of one collection; items are rows as strings of equal length, so that ties fall by row.
+
+    It is a VectorReader too, of one collection whatever its name, with filters by `event_time` and circles.
+    """
 
     def __init__(self, posts: Sequence[LabelledPost], encoder: Encoder, places: Geoparser, depth: int) -> None:
         self._posts, self._depth = posts, depth
         self._vectors = encoder.encode([post.text for post in posts])
         self._times = np.array([post.at for post in posts])
-        self._places = [
-            [(place.longitude, place.latitude) for place in places.places(post.text) if not place.is_area]
-            for post in posts
-        ]
-        owners = [(row, *point) for row, points in enumerate(self._places) for point in points]
-        self._owners = np.array([row for row, _, _ in owners], dtype=np.int64)
-        self._longitudes = np.array([longitude for _, longitude, _ in owners])
-        self._latitudes = np.array([latitude for _, _, latitude in owners])
+        self._places = [[place for place in places.places(post.text) if not place.is_area] for post in posts]
+        owners = [(row, place) for row, places_there in enumerate(self._places) for place in places_there]
+        self._owners = np.array([row for row, _ in owners], dtype=np.int64)
+        self._longitudes = np.array([place.longitude for _, place in owners])
+        self._latitudes = np.array([place.latitude for _, place in owners])
+        self._towns = np.array([place.is_town for _, place in owners], dtype=bool)
         self._postings = _postings(posts)
 
     def lists(self, row: int) -> list[RankList]:
@@ -48,6 +52,53 @@ class Collection:
     def name(row: int) -> str:
         """The id of the post in this row."""
         return f"{row:07d}"
+
+    def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
+        """What the index answers: the `limit` best rows of each query, in the order of equal rows."""
+        return [self._answer(query) for query in queries]
+
+    def vectors(
+        self, collection: str, ids: Sequence[str], names: Sequence[str]
+    ) -> dict[str, dict[str, NDArray[np.float32]]]:
+        """The text vectors of these rows."""
+        return {item: {"text": self._vectors[int(item)]} for item in ids} if "text" in names else {}
+
+    def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
+        """Nothing: no post is another's copy."""
+        return {}
+
+    def within(self, limits: Filter) -> NDArray[np.bool_]:
+        """Whether each post meets the filter, shape (posts,)."""
+        since, until = limits.ranges.get("event_time", (None, None))
+        times = self._times * 1000
+        inside = (times >= (-np.inf if since is None else since)) & (times <= (np.inf if until is None else until))
+        counted = self._towns if limits.place_field == "towns" else np.ones(len(self._owners), dtype=bool)
+        for longitude, latitude, radius_km in limits.circles:
+            near = distance_km(longitude, latitude, self._longitudes, self._latitudes) <= radius_km
+            inside &= np.isin(np.arange(len(self._posts)), self._owners[near & counted])
+        return np.asarray(inside)
+
+    def _answer(self, query: IndexQuery) -> list[Scored]:
+        if isinstance(query, NearestQuery):
+            scores = self._index_scores(query)
+        else:  # the one key is `event_time`
+            sign = 1 if query.direction == "desc" else -1
+            scores = sign * self._times * 1000
+            if query.start is not None:
+                scores = np.where(scores <= sign * query.start, scores, -np.inf)
+        scores = np.where(self.within(query.filter), scores, -np.inf)
+        best = np.argsort(-scores, kind="stable")[: query.limit]
+        return [Scored(self._payload(int(row)), float(scores[row])) for row in best if np.isfinite(scores[row])]
+
+    def _index_scores(self, query: NearestQuery) -> Array:
+        if query.sparse is not None:
+            return self._lexical_scores(query.sparse[0])
+        vector = query.dense if query.dense is not None else np.zeros(self._vectors.shape[1], dtype=np.float32)
+        return self._text_scores(vector / (np.linalg.norm(vector) or 1.0))
+
+    def _payload(self, row: int) -> Document:
+        towns = [{"lon": place.longitude, "lat": place.latitude} for place in self._places[row] if place.is_town]
+        return {"id": self.name(row), "event_time": int(self._times[row] * 1000), "towns": towns}
 
     def feedback(self, queries: Sequence[tuple[int, Sequence[str]]]) -> list[RankList]:
         """For each (row, its best answers) the text list of the query moved to their mean (Rocchio 1971, both of equal
@@ -73,22 +124,28 @@ class Collection:
         return RankList.of(modality, ((self.name(int(n)), float(scores[n])) for n in best if np.isfinite(scores[n])))
 
     def _text(self, row: int) -> RankList:
-        return self._top("text", (self._vectors @ self._vectors[row]).astype(np.float64), row)
+        return self._top("text", self._text_scores(self._vectors[row]), row)
+
+    def _text_scores(self, vector: NDArray[np.float32]) -> Array:
+        return (self._vectors @ vector).astype(np.float64)
 
     def _lexical(self, row: int) -> RankList:
         post = self._posts[row]
-        scores = np.full(len(self._posts), -np.inf)
         terms = query_terms(post.text, [post.language])
-        for term in terms.indices if terms else ():
+        return self._top("lexical", self._lexical_scores(terms.indices if terms else ()), row)
+
+    def _lexical_scores(self, terms: Sequence[int]) -> Array:
+        scores = np.full(len(self._posts), -np.inf)
+        for term in terms:
             rows, weights = self._postings.get(term, (np.empty(0, dtype=np.int64), np.empty(0)))
             idf = np.log(1 + (len(self._posts) - len(rows) + 0.5) / (len(rows) + 0.5))
             scores[rows] = np.where(np.isfinite(scores[rows]), scores[rows], 0.0) + idf * weights
-        return self._top("lexical", scores, row)
+        return scores
 
     def _space(self, row: int) -> RankList:
         scores = np.full(len(self._posts), -np.inf)
-        for longitude, latitude in self._places[row]:
-            kilometres = distance_km(longitude, latitude, self._longitudes, self._latitudes)
+        for place in self._places[row]:
+            kilometres = distance_km(place.longitude, place.latitude, self._longitudes, self._latitudes)
             np.maximum.at(scores, self._owners, -kilometres)
         return self._top("space", scores, row)
 

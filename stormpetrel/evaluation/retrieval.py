@@ -41,7 +41,7 @@ class MethodTally:
     ndcg10: list[float] = field(default_factory=list)
     ms: list[float] = field(default_factory=list)
 
-    def add(self, ids: Sequence[str], relevant: frozenset[str], ms: float) -> None:
+    def add(self, ids: Sequence[str], relevant: frozenset[str], ms: float = 0.0) -> None:
         """Counts the ranked ids of a query."""
         hits = [item in relevant for item in ids]
         self.p10.append(precision_at(10, hits))

@@ -21,6 +21,7 @@ from stormpetrel.posts.text.clean import clean
 from stormpetrel.posts.text.language import detect
 
 CLASSES = ("information_type", "humanitarian_label", "text_human")
+FORM = f"give a folder of JSON lines with `event` and one of {', '.join(CLASSES)} in each record"
 UNLABELLED = {"", "Not labeled", "Not applicable", "not_humanitarian", "other_relevant_information"}
 FEWEST_RELEVANT = 5
 TRAINING_QUERIES_A_QUERY = 2
@@ -28,12 +29,15 @@ TRAINING_QUERIES_A_QUERY = 2
 
 @dataclass(frozen=True)
 class LabelledPost:
-    """A post with its label: (event, class), or None where it has no class."""
+    """A post with its event, its class ("" where it has none), and its label: (event, class), or None where it has no
+    class that tells anything."""
 
     id: str
     text: str
     language: str
     at: float
+    event: str
+    class_name: str
     label: tuple[str, str] | None
 
 
@@ -62,17 +66,12 @@ def read_collections(data: Path, most_queries: int, seed: int = 7, may_be_none: 
     whole = _read(folder, most_queries, seed)
     collections = [whole] if whole else [part for each in inner if (part := _read(each, most_queries, seed))]
     if not collections and not may_be_none:
-        fields = f"`event` and one of {', '.join(CLASSES)}"
-        raise SetupError(f"no labelled posts in {data}: give a folder of JSON lines with {fields} in each record")
+        raise SetupError(f"no labelled posts in {data}: {FORM}")
     return collections
 
 
 def _read(folder: Path, most_queries: int, seed: int) -> TestCollection | None:
-    files = sorted(folder.glob("*.jsonl")) or sorted(
-        file for part in ("t26", "mentions") for file in (folder / part).glob("*.jsonl")
-    )
-    lines = itertools.chain.from_iterable(file.read_text(encoding="utf-8").splitlines() for file in files)
-    posts = tuple(map(_post, without_repeats(filter(_is_post, json_records(lines)))))
+    posts = read_posts(folder)
     sizes = Counter(post.label for post in posts if post.label)
     candidates = [row for row, post in enumerate(posts) if post.label and sizes[post.label] > FEWEST_RELEVANT]
     queries = tuple(sorted(random.Random(seed).sample(candidates, min(most_queries, len(candidates)))))
@@ -80,6 +79,16 @@ def _read(folder: Path, most_queries: int, seed: int) -> TestCollection | None:
     count = min(TRAINING_QUERIES_A_QUERY * len(queries), len(rest))
     training_queries = tuple(sorted(random.Random(seed + 1).sample(rest, count)))
     return TestCollection(folder.resolve().name, posts, queries, training_queries) if queries else None
+
+
+def read_posts(folder: Path) -> tuple[LabelledPost, ...]:
+    """All posts of an event in a folder, the first of those with one text: from its JSON lines, or from those in its
+    folders `t26` and `mentions`."""
+    files = sorted(folder.glob("*.jsonl")) or sorted(
+        file for part in ("t26", "mentions") for file in (folder / part).glob("*.jsonl")
+    )
+    lines = itertools.chain.from_iterable(file.read_text(encoding="utf-8").splitlines() for file in files)
+    return tuple(map(_post, without_repeats(filter(_is_post, json_records(lines)))))
 
 
 def _is_post(record: Mapping[str, Any]) -> bool:
@@ -96,5 +105,6 @@ def _post(record: Mapping[str, Any]) -> LabelledPost:
     class_name = next((str(record[name]) for name in CLASSES if record.get(name)), "")
     at = datetime.fromisoformat(str(record["created_at"])).timestamp()
     language, _ = detect(text, record.get("lang"))
-    label = None if class_name in UNLABELLED else (str(record["event"]), class_name)
-    return LabelledPost(str(record["id"]), text, language, at, label)
+    event = str(record["event"])
+    label = None if class_name in UNLABELLED else (event, class_name)
+    return LabelledPost(str(record["id"]), text, language, at, event, class_name, label)

@@ -118,23 +118,8 @@ class QueryBuilder:
         return built
 
     def plain(self, request: SearchRequest, until_ms: int | None = None) -> BuiltQuery:
-        """The parts that need neither a model nor a document: words, place and time. Of a request that names a post or
-        a patch it has the filter alone. Raises BadQuery where a place or a division has no known name."""
-        area, near = area_of(request.where, self.names) if request.where else (None, None)
-        limit = area if area and area.bounded else None
-        plain = Query(
-            filter=filter_of(request.filters, limit, self.names, until_ms),
-            depth=self.depth,
-            fusion=request.fusion,
-            weights={str(name): weight for name, weight in request.weights.items()},
-            score_threshold={str(name): score for name, score in request.score_threshold.items()},
-            only=frozenset(request.modalities) if request.modalities else None,
-        )
-        if request.post_id or request.patch_id:
-            return BuiltQuery(replace(plain, area=area, at=request.time), near=near)
-        text = (clean(request.text) or request.text) if request.text else None
-        terms = query_terms(text, likely(text)) if text else None
-        return BuiltQuery(replace(plain, terms=terms, area=area, at=request.time), near=near)
+        """The parts that need neither a model nor a document: see `plain_query`."""
+        return plain_query(request, self.names, self.depth, until_ms)
 
     def _leave_out_photos(self, built: BuiltQuery, request: SearchRequest) -> None:
         """Without a visual model, photos are compared by their colours: `visual` and `concepts` are then two views of
@@ -179,6 +164,26 @@ class QueryBuilder:
             built.add(terms=query_terms(WATER_WORDS, list(WATER_LANGUAGES)))
             if self.encoder.has_text_model:
                 built.add(text=self.encoder.text(WATER_SENTENCE))
+
+
+def plain_query(request: SearchRequest, names: PlaceNames, depth: int, until_ms: int | None = None) -> BuiltQuery:
+    """The parts that need neither a model nor a document: words, place and time. Of a request that names a post or a
+    patch it has the filter alone. Raises BadQuery where a place or a division has no known name."""
+    area, near = area_of(request.where, names) if request.where else (None, None)
+    limit = area if area and area.bounded else None
+    plain = Query(
+        filter=filter_of(request.filters, limit, names, until_ms),
+        depth=depth,
+        fusion=request.fusion,
+        weights={str(name): weight for name, weight in request.weights.items()},
+        score_threshold={str(name): score for name, score in request.score_threshold.items()},
+        only=frozenset(request.modalities) if request.modalities else None,
+    )
+    if request.post_id or request.patch_id:
+        return BuiltQuery(replace(plain, area=area, at=request.time), near=near)
+    text = (clean(request.text) or request.text) if request.text else None
+    terms = query_terms(text, likely(text)) if text else None
+    return BuiltQuery(replace(plain, terms=terms, area=area, at=request.time), near=near)
 
 
 def _replacing(request: SearchRequest, plain: Query) -> dict[str, Any]:
