@@ -81,7 +81,7 @@ class KafkaTopicReader:
                     messages = consumer.consume(1, timeout=0.5)
                     messages += consumer.consume(500, timeout=0) if messages else []
                     records = unreadable.records(messages)
-                    next_offsets = _passed(_next_offsets(consumer, partitions), records)
+                    next_offsets = unreadable.passed(_next_offsets(consumer, partitions))
                     ends = _known_ends(consumer, topic.name, next_offsets)
                 except (KafkaException, KeyError):
                     time.sleep(0.5)
@@ -120,7 +120,7 @@ def _until(consumer: Consumer, topic: str, ends: dict[int, int]) -> Iterator[Rec
             if record.offset < ends.get(record.partition, 0):
                 yield record
         # A compacted topic has holes: the position says how far it was read, not the last record.
-        reached = _passed(_next_offsets(consumer, [TopicPartition(topic, partition) for partition in ends]), records)
+        reached = unreadable.passed(_next_offsets(consumer, [TopicPartition(topic, partition) for partition in ends]))
         ends = {partition: end for partition, end in ends.items() if reached[partition] < end}
         if time.monotonic() > deadline:
             raise StoreUnavailable(f"reading {topic}: the broker is silent; {len(ends)} partitions are unread")
@@ -141,14 +141,6 @@ def _next_offsets(consumer: Consumer, partitions: Sequence[Any]) -> dict[int, in
     first = {partition.partition: max(0, partition.offset) for partition in partitions}
     positions = consumer.position([TopicPartition(partition.topic, partition.partition) for partition in partitions])
     return {position.partition: max(position.offset, first[position.partition]) for position in positions}
-
-
-def _passed(next_offsets: Offsets, records: Sequence[Record]) -> dict[int, int]:
-    """The next offsets, behind these records at least: a record that was stepped over does not move the position."""
-    passed = dict(next_offsets)
-    for record in records:
-        passed[record.partition] = max(passed.get(record.partition, 0), record.offset + 1)
-    return passed
 
 
 def _known_ends(consumer: Consumer, topic: str, next_offsets: Offsets) -> Offsets:

@@ -6,6 +6,7 @@ the same offset for ever: one such record would keep everybody from reading its 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError, TopicPartition
@@ -29,6 +30,12 @@ class UnreadableRecords:
         """The partitions begin anew: what was stepped over may come again."""
         self._tries.clear()
         self._reached.clear()
+
+    def passed(self, next_offsets: Mapping[int, int]) -> dict[int, int]:
+        """The next offset of each partition of the only topic that is read. The client's own does not move where the
+        last record of a partition was stepped over."""
+        reached = {partition: offset for (_, partition), offset in self._reached.items()}
+        return {partition: max(offset, reached.get(partition, 0)) for partition, offset in next_offsets.items()}
 
     def records(self, messages: list[Any]) -> list[Record]:
         """The messages that came in one call as records. One stands for what cannot be unpacked, when it was tried

@@ -16,7 +16,7 @@ from stormpetrel.log import Record
 from stormpetrel.log.consumer import KafkaConsumer
 from stormpetrel.log.topic_reader import KafkaTopicReader
 
-ORDER = [b"before", b"bomb", b"between", b"bomb", b"last"]
+ORDER = [b"before", b"bomb", b"between", b"bomb", b"after", b"bomb"]
 UNPACKED = 120_000_000  # bytes; the client unpacks at most 100 MB of zstd
 
 
