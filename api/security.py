@@ -184,7 +184,11 @@ def _who(access: Access, headers: Headers, credential: str) -> tuple[Principal, 
 
 def _check_host(headers: Headers) -> None:
     """Raises Problem where a name of the internet leads here (DNS rebinding): without keys, only this machine asks."""
-    name = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    host = headers.get("host", "")
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        raise Problem(403, "forbidden", f"{host[:200]!r} is no name of this server; ask for 127.0.0.1") from None
     if "." in name and not is_loopback(name):
         remedy = "ask for 127.0.0.1, or make a key: `stormpetrel keys add`"
         raise Problem(403, "forbidden", f"without API keys this server does not answer to the name {name}; {remedy}")
@@ -193,7 +197,9 @@ def _check_host(headers: Headers) -> None:
 def _check_origin(headers: Headers, allowed: tuple[str, ...]) -> None:
     """Raises Problem where a page of another site sends a request of its own making (CSRF, and sockets too)."""
     origin = headers.get("origin")
-    if origin is not None and origin not in allowed and urlsplit(origin).netloc != headers.get("host"):
+    # As browsers write it. Taken apart it would be an error wherever its brackets do not close.
+    own = origin is not None and origin.partition("://")[2] == headers.get("host")
+    if origin is not None and origin not in allowed and not own:
         raise Problem(403, "forbidden", f"a page of {origin} may not do this; access.cors_origins allows pages")
 
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Self
 
 import orjson
 import structlog
-from fastapi import APIRouter, Header, HTTPException, Query, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Header, HTTPException, Query, Request, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
@@ -28,6 +28,9 @@ from starlette.types import Receive, Scope, Send
 from api.dependencies import Search, SearchDependency
 from api.errors import content, error_answer
 from api.listening import QUIET_S, Listeners
+from api.security import WhoDependency
+from stormpetrel.access.access import Access
+from stormpetrel.access.principals import Principal, Refused
 from stormpetrel.core.errors import BadQuery, NotFound, StormpetrelError
 from stormpetrel.core.events import Key, SavedSearch
 from stormpetrel.search.request import SavedSearchRequest
@@ -116,6 +119,8 @@ async def _server_sent(messages: AsyncIterator[Message]) -> AsyncIterator[Server
 async def events(
     saved_search_id: Key,
     search: SearchDependency,
+    request: Request,
+    who: WhoDependency,
     since: Annotated[str, Query(pattern=MESSAGE_ID)] = "",
     last_event_id: Annotated[str, Header(pattern=MESSAGE_ID)] = "",
 ) -> MatchStream:
@@ -124,19 +129,22 @@ async def events(
     `previous_rank`. After a break the browser sends Last-Event-ID by itself; other clients may send `since`. At least
     once: know posts by their id. `failed` is the last event where the search cannot be polled any more."""
     messages = await _messages(saved_search_id, last_event_id or since, search)
-    return MatchStream(search.listeners, messages)
+    return MatchStream(search.listeners, _while_known(request.app.state.access, who, messages))
 
 
 @router.websocket("/{saved_search_id}/ws")
-async def websocket(socket: WebSocket, saved_search_id: Key, search: SearchDependency, since: str = "") -> None:
+async def websocket(
+    socket: WebSocket, saved_search_id: Key, search: SearchDependency, who: WhoDependency, since: str = ""
+) -> None:
     """The same over WebSocket: JSON messages with `id`, `event` and `data`."""
     await socket.accept()
     try:
         with search.listeners.place():
-            async with aclosing(await _messages(saved_search_id, since, search)) as messages:
+            heard = await _messages(saved_search_id, since, search)
+            async with aclosing(_while_known(socket.app.state.access, who, heard)) as messages:
                 await _send_until_gone(socket, messages)
             await socket.close()
-    except (NotFound, BadQuery, HTTPException) as error:
+    except (NotFound, BadQuery, Refused, HTTPException) as error:
         await socket.send_json({"event": "refused", "data": {"reason": str(error)}})
         await socket.close(1008)
     except (WebSocketDisconnect, RuntimeError):
@@ -176,3 +184,13 @@ async def _messages(saved_search_id: str, since: str, search: Search) -> AsyncGe
     open_feed = partial(SavedSearchFeed, search.searcher, saved_search)
     exists = partial(search.saved_searches.exists, saved_search_id)
     return search.listeners.messages(open_feed, exists, int(since) if since else None)
+
+
+async def _while_known(access: Access, who: Principal, messages: AsyncGenerator[Message]) -> AsyncGenerator[Message]:
+    """The messages, until whoever hears them is known no more: a listener gets one every QUIET_S at the latest. Raises
+    Refused then."""
+    async with aclosing(messages):
+        async for message in messages:
+            if not access.still_knows(who):
+                raise Refused("the API key that this was asked with was revoked, or one is needed by now")
+            yield message

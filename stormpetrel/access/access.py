@@ -55,6 +55,13 @@ class Access:
         """Whether `principal` may have to fetch the keys of an issuer first, and so may take seconds."""
         return bool(self.bearer_tokens and credential) and not credential.startswith(PREFIX)
 
+    def still_knows(self, principal: Principal) -> bool:
+        """Whether who was let in would be let in now: their key may have been revoked, or the first one been made. Who
+        came with a token was known when the stream began."""
+        if principal is ANYBODY:
+            return self.is_open
+        return not principal.key_id or self.keys.is_active(principal.key_id)
+
     def anybody(self) -> Principal:
         """Who comes without anything. Raises Refused unless the system is open."""
         if self.is_open:

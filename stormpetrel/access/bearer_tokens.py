@@ -46,6 +46,7 @@ class BearerTokens:
         except ValidationError:
             claim = self._oidc.name_claim
             raise Refused(f"the token's claim {claim!r} is no name that can be annotated with") from None
-        granted = claims.get(self._oidc.scopes_claim, ())
-        names = set(granted.split() if isinstance(granted, str) else granted)
-        return Principal(name, frozenset(scope for scope in SCOPES if scope in names))
+        granted = claims.get(self._oidc.scopes_claim)
+        names = granted.split() if isinstance(granted, str) else granted
+        known = [scope for scope in SCOPES if scope in names] if isinstance(names, list) else []
+        return Principal(name, frozenset(known))

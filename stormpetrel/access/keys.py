@@ -69,6 +69,10 @@ class KeyRegister:
             raise NotFound(f"there is no active key {key_id!r}; `stormpetrel keys list` shows those there are")
         return event
 
+    def is_active(self, key_id: str) -> bool:
+        with self._lock:
+            return isinstance(self._events.get(key_id), ApiKeyAdded)
+
     def principal(self, key: str) -> Principal:
         """Who a key belongs to. Raises Refused where it opens nothing."""
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stormpetrel.cli.command import AsJson, load_settings, print_result
+from stormpetrel.cli.console import say
 
 if TYPE_CHECKING:
     from stormpetrel.access.keys import KeyEvent, KeyRegister
@@ -64,12 +65,17 @@ def revoke(key_id: str = typer.Argument(help="As `keys list` shows it."), as_jso
 
 def _register(kafka: Kafka) -> KeyRegister:
     from stormpetrel.access.keys import KeyRegister
+    from stormpetrel.core.errors import StormpetrelError
     from stormpetrel.core.topics import KEYS
     from stormpetrel.log.topic_reader import KafkaTopicReader
 
     register = KeyRegister()
     for record in KafkaTopicReader(kafka).read(KEYS):
-        register.apply(record.decode(*KEYS.events))
+        try:
+            register.apply(record.decode(*KEYS.events))
+        except StormpetrelError as error:
+            # As every API process does: a record that cannot be read must not keep operators from revoking a key.
+            say(f"a record of keys is passed over: {record.provenance}: {error}")
     return register
 
 

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from stormpetrel.core.settings import Kafka
 from stormpetrel.log.connection import client_configuration
 from stormpetrel.log.record import Record
+from stormpetrel.log.unreadable import CODES, UnreadableRecords
 
 log = structlog.get_logger()
 LARGEST_QUEUE_KB = 16_384  # of records that were fetched and not consumed yet
@@ -37,10 +38,12 @@ class KafkaConsumer:
                 queued_max_messages_kbytes=LARGEST_QUEUE_KB,
             )
         )
+        self._unreadable = UnreadableRecords(self._consumer)
 
     def subscribe(self, topics: Sequence[str], on_assigned: Callable[[], None]) -> None:
         def assign(consumer: Consumer, partitions: list[TopicPartition]) -> None:
             consumer.assign(partitions)
+            self._unreadable.forget()
             # A partition that was paused when the group took it away would come back paused.
             consumer.resume(partitions)
             on_assigned()
@@ -48,12 +51,14 @@ class KafkaConsumer:
         self._consumer.subscribe(list(topics), on_assign=assign)
 
     def consume(self, limit: int, timeout_s: float) -> list[Record]:
-        return [Record.of_message(message) for message in self._messages(limit, timeout_s)]
+        return self._unreadable.records(self._messages(limit, timeout_s))
 
     def pause(self, seconds: float) -> None:
         paused = self._consumer.assignment()
         self._consumer.pause(paused)
         for message in self._messages(1, seconds):
+            if message.error():
+                continue
             # Of a partition that has come to this member just now: it is read again later.
             self._consumer.seek(TopicPartition(message.topic(), message.partition(), message.offset()))
         self._consumer.resume(paused)
@@ -77,7 +82,7 @@ class KafkaConsumer:
         messages = []
         for message in self._consumer.consume(limit, timeout=timeout_s):
             error = message.error()
-            if error is None:
+            if error is None or error.code() in CODES:
                 messages.append(message)
             elif error.code() not in (KafkaError._PARTITION_EOF, KafkaError._ALL_BROKERS_DOWN):
                 log.warning("Kafka", error=error.str())

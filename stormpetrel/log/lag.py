@@ -23,6 +23,7 @@ from stormpetrel.process.probes import Readiness
 
 log = structlog.get_logger()
 LOOK_EVERY_S = 2.0
+READ_WITHIN_S = 10.0
 Place = tuple[str, int]  # topic, partition
 
 
@@ -41,7 +42,7 @@ class GroupOffsets:
     """Asks the broker where a group (named without the prefix) stands. Joins no group and fetches nothing."""
 
     def __init__(self, kafka: Kafka, group: str) -> None:
-        self._group = group
+        self._kafka, self._group = kafka, group
         self._consumer = Consumer(client_configuration(kafka, group_id=f"{kafka.group_prefix}-{group}"))
 
     def remaining(self, topic: Topic) -> dict[Place, Remaining]:
@@ -57,6 +58,25 @@ class GroupOffsets:
             (topic.name, start.partition): Remaining(max(start.offset, committed[start.partition]), end)
             for start, end in bounds
         }
+
+    def holds_records(self, remaining: Mapping[Place, Remaining]) -> bool:
+        """Whether a record stands in what remains. The markers of transactions, and what was aborted, count as lag, but
+        no consumer is ever given them, and so none commits them. Raises StoreUnavailable."""
+        left = {place: span for place, span in remaining.items() if span.lag}
+        own = f"{self._kafka.group_prefix}-{self._group}"
+        reader = Consumer(client_configuration(self._kafka, group_id=own, enable_auto_commit=False))
+        deadline = time.monotonic() + READ_WITHIN_S
+        try:
+            places = [TopicPartition(*place, span.next_offset) for place, span in left.items()]
+            reader.assign(places)
+            while any(at.offset < left[at.topic, at.partition].end for at in reader.position(places)):
+                if time.monotonic() > deadline or reader.consume(1, timeout=0.5):
+                    return True  # a record, or an error: what cannot be read is no marker
+        except KafkaException as error:
+            raise StoreUnavailable(f"what {self._group} has still to read is not known: {error}") from error
+        finally:
+            reader.close()
+        return False
 
     def close(self) -> None:
         self._consumer.close()
@@ -101,6 +121,7 @@ class LagMonitor:
     ) -> None:
         self._offsets, self._topics, self._assigned, self._readiness = offsets, topics, assigned, readiness
         self._watch = StallWatch(stalled_after_s)
+        self._empty: dict[str, Mapping[Place, Remaining]] = {}  # by topic: what remains, and holds no record
         self.group_lags: dict[str, int] = {}  # of the whole group, by topic
         self.held_back: set[str] = set()
         self._thread = threading.Thread(target=self._run, daemon=True, name="lag")
@@ -119,8 +140,14 @@ class LagMonitor:
             own = {place: left for place, left in remaining.items() if place in assigned}
             note_lags({place: left.lag for place, left in own.items()})
             held_back = topic.name in self.held_back or self._readiness.waiting_for is not None
-            problems.append(self._watch.look(topic.name, own, held_back))
+            problem = self._watch.look(topic.name, own, held_back)
+            problems.append(problem if problem and self._holds_records(topic.name, own) else None)
         self._readiness.stalled = next((problem for problem in problems if problem), None)
+
+    def _holds_records(self, topic: str, remaining: Mapping[Place, Remaining]) -> bool:
+        if remaining != self._empty.get(topic) and not self._offsets.holds_records(remaining):
+            self._empty[topic] = remaining
+        return remaining != self._empty.get(topic)
 
     def _run(self) -> None:
         while True:

@@ -18,6 +18,7 @@ log = structlog.get_logger()
 # through C raises that error; the fast calls of the interpreter do not look at it, and reading the list kills
 # the process.
 _headers_of = methodcaller("headers")
+UNREADABLE = "unreadable"  # header of a record that stands for one that cannot be unpacked; it says why
 LARGEST_RECORD = 900_000  # bytes; a broker takes 1 MiB with all that it adds, unless it was set up otherwise
 
 
@@ -70,6 +71,8 @@ class Record:
         A null header is as good as none. Raises MalformedRecord or UnknownSchema, and nothing else whatever the bytes
         are: no record may stop its reader.
         """
+        if fault := self.header(UNREADABLE):
+            raise MalformedRecord(fault)
         schema = self.header("schema") or (default.name() if default else None)
         try:
             return decode(self.value, *accepted, schema=schema)

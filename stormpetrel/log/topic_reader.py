@@ -13,6 +13,7 @@ from stormpetrel.core.settings import Kafka
 from stormpetrel.core.topics import Topic
 from stormpetrel.log.connection import TIMEOUT_S, client_configuration
 from stormpetrel.log.record import Record
+from stormpetrel.log.unreadable import CODES, UnreadableRecords
 
 Offsets = Mapping[int, int]  # by partition
 
@@ -68,6 +69,7 @@ class KafkaTopicReader:
 
     def follow(self, topic: Topic, stopping: Callable[[], bool]) -> Iterator[Progress]:
         consumer = self._consumer()
+        unreadable = UnreadableRecords(consumer)
         partitions: list[TopicPartition] = []
         try:
             while not stopping():
@@ -78,12 +80,12 @@ class KafkaTopicReader:
                     # One is waited for, and what has come beside it taken along: a hundred would wait its time out.
                     messages = consumer.consume(1, timeout=0.5)
                     messages += consumer.consume(500, timeout=0) if messages else []
-                    next_offsets = _next_offsets(consumer, partitions)
+                    records = unreadable.records(messages)
+                    next_offsets = unreadable.passed(_next_offsets(consumer, partitions))
                     ends = _known_ends(consumer, topic.name, next_offsets)
                 except (KafkaException, KeyError):
                     time.sleep(0.5)
                     continue
-                records = [Record.of_message(message) for message in messages if not message.error()]
                 yield Progress(records, next_offsets, ends)
         finally:
             consumer.close()
@@ -106,16 +108,19 @@ class KafkaTopicReader:
 
 def _until(consumer: Consumer, topic: str, ends: dict[int, int]) -> Iterator[Record]:
     """Records up to these offsets. Raises StoreUnavailable where none comes for long."""
-    deadline = time.monotonic() + TIMEOUT_S
+    deadline, unreadable = time.monotonic() + TIMEOUT_S, UnreadableRecords(consumer)
     while ends:
-        for message in consumer.consume(500, timeout=1.0):
+        messages = consumer.consume(500, timeout=1.0)
+        for error in filter(None, (message.error() for message in messages)):
+            if error.code() not in CODES:
+                raise StoreUnavailable(f"reading {topic}: {error}")
+        records = unreadable.records(messages)
+        for record in records:
             deadline = time.monotonic() + TIMEOUT_S
-            if message.error():
-                raise StoreUnavailable(f"reading {topic}: {message.error()}")
-            if message.offset() < ends.get(message.partition(), 0):
-                yield Record.of_message(message)
+            if record.offset < ends.get(record.partition, 0):
+                yield record
         # A compacted topic has holes: the position says how far it was read, not the last record.
-        reached = _next_offsets(consumer, [TopicPartition(topic, partition) for partition in ends])
+        reached = unreadable.passed(_next_offsets(consumer, [TopicPartition(topic, partition) for partition in ends]))
         ends = {partition: end for partition, end in ends.items() if reached[partition] < end}
         if time.monotonic() > deadline:
             raise StoreUnavailable(f"reading {topic}: the broker is silent; {len(ends)} partitions are unread")

@@ -103,6 +103,9 @@ def test_a_token_gives_the_scopes_that_are_known_here() -> None:
     )
     own = groups.principal(token(groups=["operate", "staff"], email="ada@example.org"))
     assert own == Principal("ada@example.org", frozenset({"operate"}))
+    for odd in (None, 7, {"read": 1}, [{"read": 1}, "operate"]):  # an issuer's claim may be anything
+        granted = {"operate"} if isinstance(odd, list) else set()
+        assert groups.principal(token(groups=odd, email="ada")) == Principal("ada", frozenset(granted))
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,30 @@ def test_a_session_reads_by_its_cookie_and_changes_with_its_token_alone(api: Sec
         api.client.cookies.clear()
 
 
+@pytest.mark.parametrize("broken", ["[::1", "]", "[", "a]b"])
+def test_a_host_or_an_origin_that_is_no_address_is_refused_and_no_fault_of_ours(broken: str) -> None:
+    label = {"label": "flood/cellars", "title": "Cellars"}
+    with SecuredApi() as api:
+        reply = api.client.get("/v1/labels", headers={"Host": broken})
+        assert (reply.status_code, reply.json()["error"]) == (403, "forbidden")
+        reply = api.client.post("/v1/labels", json=label, headers={"Origin": f"http://{broken}"})
+        assert (reply.status_code, reply.json()["error"]) == (403, "forbidden")
+        address = "/v1/saved-searches/x/ws"
+        with (
+            pytest.raises(WebSocketDisconnect) as closed,
+            api.client.websocket_connect(address, headers={"Origin": f"http://{broken}"}),
+        ):
+            pass
+        assert closed.value.code == 1008
+
+
+def test_a_page_of_this_very_server_may_change_something() -> None:
+    with SecuredApi() as api:
+        label = {"label": "flood/cellars", "title": "Cellars"}
+        reply = api.client.post("/v1/labels", json=label, headers={"Origin": "http://127.0.0.1:8000"})
+        assert reply.status_code == 201, reply.text
+
+
 def test_a_socket_needs_a_key(api: SecuredApi) -> None:
     with pytest.raises(WebSocketDisconnect) as closed, api.client.websocket_connect("/v1/saved-searches/x/ws"):
         pass

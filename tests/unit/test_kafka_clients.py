@@ -16,6 +16,7 @@ from stormpetrel.core.settings import Kafka
 from stormpetrel.core.topics import POSTS_RAW
 from stormpetrel.log import OutgoingRecord, Record
 from stormpetrel.log.consumer import KafkaConsumer
+from stormpetrel.log.lag import GroupOffsets, Remaining
 from stormpetrel.log.producer import KafkaProducer
 from tests.unit.odd_headers import send_with_odd_header_name
 
@@ -120,3 +121,12 @@ def test_a_member_that_is_paused_when_its_partitions_go_reads_on_when_they_come_
         taken |= {record.key for record in member.consume(20, 0.5)}
     assert taken == {f"x:{number}".encode() for number in range(20)}
     member.close()
+
+
+def test_what_remains_is_read_to_know_whether_it_holds_a_record(kafka: Kafka) -> None:
+    write(kafka, POSTS_RAW.name, 40)
+    offsets = GroupOffsets(kafka, "worker")
+    remaining = offsets.remaining(POSTS_RAW)
+    assert sum(left.lag for left in remaining.values()) == 40
+    assert offsets.holds_records(remaining)
+    assert not offsets.holds_records({place: Remaining(left.end, left.end) for place, left in remaining.items()})

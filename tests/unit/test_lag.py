@@ -51,9 +51,14 @@ def test_a_topic_that_has_lag_and_does_not_move_is_a_stall_and_any_progress_ends
 class Offsets:
     def __init__(self) -> None:
         self.by_topic: dict[str, dict[Place, Remaining]] = {}
+        self.markers_only, self.read = False, 0
 
     def remaining(self, topic: Topic) -> dict[Place, Remaining]:
         return self.by_topic[topic.name]
+
+    def holds_records(self, remaining: dict[Place, Remaining]) -> bool:
+        self.read += 1
+        return not self.markers_only
 
 
 def monitor(offsets: Offsets, readiness: Readiness, patience_s: float = 0) -> LagMonitor:
@@ -100,6 +105,21 @@ def test_a_process_that_waits_for_a_store_is_not_taken_for_dead() -> None:
     for _ in range(3):
         lag.look()
     assert readiness.stalled is not None
+
+
+def test_markers_of_transactions_are_lag_for_ever_and_no_stall() -> None:
+    offsets, readiness = Offsets(), Readiness("the test")
+    readiness.ready()
+    offsets.by_topic = {t.name: remaining(t.name, (9, 10)) for t in (POSTS_RAW, POSTS_BACKFILL)}
+    offsets.markers_only, lag = True, monitor(offsets, readiness)
+    for _ in range(4):
+        lag.look()
+    assert readiness.stalled is None
+    assert offsets.read == 2, "each topic once, while nothing changes"
+    offsets.markers_only = False
+    offsets.by_topic[POSTS_RAW.name] = remaining(POSTS_RAW.name, (9, 11))
+    lag.look()
+    assert readiness.stalled is not None, "a record came behind the markers, and is not done"
 
 
 class FaustPlace(NamedTuple):

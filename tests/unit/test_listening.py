@@ -19,8 +19,12 @@ from websockets.sync.client import connect as connect_now
 import api.listening
 from api.listening import MAILBOX, Listeners
 from api.routes import saved_searches
-from stormpetrel.core.clock import now_ms
+from stormpetrel.access.keys import new_key
+from stormpetrel.core.clock import now, now_ms
 from stormpetrel.core.errors import NotFound
+from stormpetrel.core.events import ApiKeyRevoked
+from stormpetrel.core.topics import KEYS
+from stormpetrel.log.record import record_of_event
 from stormpetrel.projections.posts import post_document, post_point
 from stormpetrel.search.saved_search_feed import Message
 from tests.fuzzing import served
@@ -273,6 +277,32 @@ def test_one_match_reaches_both_kinds_of_listeners_and_a_stop_ends_them() -> Non
     for kind, lines in heard.items():
         assert sum("x:41" in line for line in lines) == 1, (kind, lines)
         assert lines[-1] == "end"
+
+
+@pytest.mark.parametrize("is_open", [True, False], ids=["the first key is made", "the key is revoked"])
+def test_who_is_known_no_more_hears_no_more(is_open: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.listening, "QUIET_S", 0.1)
+    memory_api = MemoryApi()
+    key, added = new_key("ada", ["read", "annotate"])
+    if not is_open:
+        memory_api.log.append(record_of_event(KEYS, added.key_id, added))
+    headers = {} if is_open else {"Authorization": f"Bearer {key}"}
+    revoked = ApiKeyRevoked(key_id=added.key_id, principal="ada", revoked_at=now())
+    with served(memory_api) as address:
+        body = {"text": "Flooded streets in Genova"}
+        saved = httpx.post(f"{address}/v1/saved-searches", json=body, headers=headers).json()
+        with (
+            httpx.stream("GET", address + saved["events"], headers=headers, timeout=20) as reply,
+            connect_now(f"ws{address[4:]}{saved['websocket']}", additional_headers=headers) as socket,
+        ):
+            lines = reply.iter_lines()
+            assert "listening" in next(line for line in lines if line.startswith("event"))
+            assert "listening" in socket.recv(20)
+            memory_api.log.append(record_of_event(KEYS, added.key_id, added if is_open else revoked))
+            assert [line for line in lines if line.startswith("event")] == ["event: failed"]
+            assert "API key" in socket.recv(20)
+            with pytest.raises(ConnectionClosed):
+                socket.recv(20)
 
 
 def test_a_client_that_takes_nothing_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
