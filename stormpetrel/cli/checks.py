@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from stormpetrel.cli.audit import note
 from stormpetrel.cli.command import AsJson, load_settings, print_result
 from stormpetrel.core.errors import LostOrDoubled, SetupError
 
@@ -39,6 +40,7 @@ def verify(
         result = compare(reader, documents, vectors, collection)
         if mend and not result.whole:
             done = {"repair": asdict(_repaired(result, settings, reader, documents, vectors, collection))}
+            note(settings.kafka, "verify --repair", collection)
             result = compare(reader, documents, vectors, collection)
     for action, ids in done.get("repair", {}).items():
         if ids and not as_json:

@@ -80,15 +80,11 @@ def _register(kafka: Kafka) -> KeyRegister:
 
 
 def _write(kafka: Kafka, event: KeyEvent, command: str) -> None:
-    import getpass
-
-    from stormpetrel.core.clock import now
-    from stormpetrel.core.events import Audited
-    from stormpetrel.core.topics import AUDIT, KEYS
+    from stormpetrel.cli.audit import note
+    from stormpetrel.core.topics import KEYS
     from stormpetrel.log.producer import KafkaProducer
 
-    producer, actor = KafkaProducer(kafka), f"{getpass.getuser()} at the command line"
-    trace = Audited(actor=actor, action=command, object=f"{event.key_id} {event.principal}", outcome="done", at=now())
+    producer = KafkaProducer(kafka)
     producer.publish(KEYS, event.key_id, event)
-    producer.publish(AUDIT, actor, trace)
     producer.flush()
+    note(kafka, command, f"{event.key_id} {event.principal}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
+from stormpetrel.cli.audit import note
 from stormpetrel.cli.command import AsJson, load_settings, print_result
 from stormpetrel.core.errors import SetupError
 
@@ -50,6 +51,7 @@ def rebuild(
             else index_projections(settings, NoDocuments(), vectors)
         )
         counts = replay(reader, projections, report)
+    note(settings.kafka, "rebuild --from-empty" if from_empty else "rebuild", store)
     lines = [f"{name}: {n['records']:,} records, {n['rejected']:,} of them dead letters" for name, n in counts.items()]
     print_result({"store": store, "topics": counts}, "\n".join(lines), as_json)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from stormpetrel.cli.audit import note
 from stormpetrel.cli.command import AsJson, load_settings, print_result
 from stormpetrel.core.errors import NotFound, SetupError
 
@@ -59,6 +60,7 @@ def replay_dead(
 ) -> None:
     """Send dead letters through again, once their cause is mended."""
     count, cut = _dead_letter_queue(topic).replay(topic, purge)
+    note(load_settings().kafka, "dead replay --purge" if purge else "dead replay", topic)
     text = f"{count} dead letters of {topic} sent again; what fails again is dead-lettered again with its reason"
     text += f"\n{cut} were too large to be kept whole: send smaller ones from where they came from" if cut else ""
     print_result({"topic": topic, "replayed": count, "cut": cut}, text, as_json)
@@ -71,6 +73,7 @@ def purge_dead(
 ) -> None:
     """Delete dead letters for good."""
     count = _dead_letter_queue(topic).purge(topic, before)
+    note(load_settings().kafka, "dead purge", topic)
     print_result({"topic": topic, "purged": count}, f"{count} dead letters of {topic} deleted", as_json)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stormpetrel.core.topics import SAVED_SEARCHES
+from stormpetrel.core.topics import AUDIT, SAVED_SEARCHES
 from stormpetrel.local.stack import this_python
 from stormpetrel.log import Record, dead_letter_of
 from tests.integration.running import RunningSystem
@@ -49,3 +49,5 @@ def test_dead_letters_are_listed_sent_through_again_and_purged(system: RunningSy
     assert sorted(again) == [key.encode() for key in keys]
     # Whoever follows the topic may have refused them again by now; what was replayed is gone.
     assert "test" not in {letter["stage"] for letter in dead(system, "list", TOPIC)}
+    done = [record.decode(*AUDIT.events) for record in system.reader.read(AUDIT)]
+    assert {"dead purge", "dead replay --purge"} <= {event.action for event in done if event.object == TOPIC}
