@@ -1,11 +1,15 @@
-"""A small gazetteer for the tests of place names."""
+"""What unit tests share: a small gazetteer, and the API in memory with its client."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from fastapi.testclient import TestClient
 
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.places.gazetteer.gazetteer_file import PlaceRow, write_gazetteer
+from tests.memory_api import MemoryApi
 
 CITIES = [
     ("Springfield", -89.65, 39.8, "US", 114_000, "IL"),
@@ -40,3 +44,14 @@ def small_gazetteer(tmp_path_factory: pytest.TempPathFactory) -> Gazetteer:
     rows[2].alternate_names = ("Genova", "Zena")
     write_gazetteer(directory, [*rows, *AREAS], "test", {"es": ["ES", "AR"]})
     return Gazetteer(directory)
+
+
+@pytest.fixture
+def memory_api() -> MemoryApi:
+    return MemoryApi()
+
+
+@pytest.fixture
+def client(memory_api: MemoryApi) -> Iterator[TestClient]:
+    with TestClient(memory_api.app(), raise_server_exceptions=False) as client:
+        yield client

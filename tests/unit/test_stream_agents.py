@@ -1,83 +1,32 @@
-"""The enrich and train agents without Faust and without a broker: acknowledgement, poison, gaps."""
+"""The agents without Faust and without a broker: acknowledgement, poison, size."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import orjson
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from numpy.typing import NDArray
 
 from stormpetrel.core.errors import StoreUnavailable
-from stormpetrel.core.events import Annotation, EnrichedPost, ModelUpdated, Post, PostDeleted, Vector
-from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, POSTS_ENRICHED, POSTS_RAW, Topic
-from stormpetrel.learning.training.trainer import Trainer
-from stormpetrel.log import OutgoingRecord, Record, record_of_event
-from stormpetrel.log.memory import MemoryLog, MemoryTopicReader
+from stormpetrel.core.events import EnrichedPost, Post, PostDeleted
+from stormpetrel.core.topics import POSTS_ENRICHED, POSTS_RAW
+from stormpetrel.log import OutgoingRecord, record_of_event
+from stormpetrel.log.memory import MemoryLog
 from stormpetrel.posts.enrichment import Enricher
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.text.duplicates import DuplicateWindow
 from streams.batch_agent import process_batch
 from streams.enrich import EnrichBatch
 from streams.header_names import _Records
-from streams.train import TrainBatch
+from tests.unit.faust_events import FaustEvent, TinyEnricher, raw_events, sender_to
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class FaustEvent:
-    """A record as Faust hands it over."""
-
-    def __init__(self, record: Record) -> None:
-        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        self.message = SimpleNamespace(**place, timestamp=record.timestamp_ms / 1000)
-        self.key, self.value, self.headers = record.key, record.value, dict(record.headers)
-        self.acknowledged = False
-
-    def ack(self) -> None:
-        self.acknowledged = True
-
-
-class TinyEnricher:
-    """Enriches a text by itself; forgets on demand."""
-
-    def __init__(self) -> None:
-        self.forgotten: list[str] = []
-        self.window = SimpleNamespace(forget=self.forgotten.append)
-
-    def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost]:
-        return [
-            EnrichedPost(post=post, clean_text=post.text, language="en", language_confidence=1, enriched_at=AT)
-            for post in posts
-        ]
-
-
-def raw_events(log: MemoryLog, *texts: str) -> list[FaustEvent]:
-    for number, text in enumerate(texts):
-        post = Post(post_id=f"x:{number}", source="file", text=text, created_at=AT, ingested_at=AT)
-        log.append(record_of_event(POSTS_RAW, post.post_id, post, trace="t1"))
-    return [FaustEvent(record) for record in log.records(POSTS_RAW.name)]
-
-
-def sender_to(log: MemoryLog, events: Sequence[FaustEvent]) -> Any:
-    """Delivers to the log in memory, and checks that nothing is acknowledged before."""
-
-    async def send(record: OutgoingRecord) -> Awaitable[None]:
-        async def delivered() -> None:
-            assert not any(event.acknowledged for event in events), "acknowledged before the broker held the results"
-            log.append(record)
-
-        return delivered()
-
-    return send
 
 
 def test_a_batch_is_acknowledged_after_the_broker_holds_every_result() -> None:
@@ -200,123 +149,6 @@ def test_a_moment_beyond_the_calendar_or_a_null_schema_stops_no_agent(moment: st
     asyncio.run(process_batch(events, EnrichBatch(TinyEnricher()), sender_to(log, events)))  # type: ignore[arg-type]
     assert [record.key for record in log.records(POSTS_ENRICHED.name)] == [b"x:0"]
     assert [letter.key for letter in log.records(POSTS_RAW.dead().name)] == [b"x:bad"]
-
-
-def annotate(log: MemoryLog, numbers: Sequence[int]) -> None:
-    for number in numbers:
-        vector = np.random.default_rng(number).normal(size=8).astype(np.float32)
-        annotation = Annotation(
-            annotation_id=f"ann-{number}",
-            collection="posts/genova",
-            item_id=f"x:{number}",
-            label="related",
-            sign="positive" if number % 2 else "negative",
-            annotator="ada",
-            vectors={"text": Vector.of(vector, "tiny")},
-            annotated_at=AT,
-        )
-        log.append(record_of_event(ANNOTATIONS, annotation.collection, annotation))
-
-
-def models(outgoing: Sequence[OutgoingRecord], topic: Topic = MODELS_UPDATED) -> list[ModelUpdated]:
-    records = [Record(sent.topic, 0, 0, sent.key, sent.value, sent.headers) for sent in outgoing]
-    return [record.decode(ModelUpdated) for record in records if record.topic == topic.name]
-
-
-def test_a_trainer_that_missed_records_in_a_rebalance_reads_the_log_anew_and_makes_the_same_model() -> None:
-    log = MemoryLog(partitions=1)
-    annotate(log, range(4))
-    moved = TrainBatch(MemoryTopicReader(log), None)
-    moved.train(log.records(ANNOTATIONS.name))
-    # Another worker has the partition while records 4 to 7 come.
-    annotate(log, range(4, 12))
-    records = log.records(ANNOTATIONS.name)
-    (after_gap,) = models(moved.train(records[8:]))
-    (model,) = models(TrainBatch(MemoryTopicReader(log), None).train(records))
-    assert after_gap.annotations == 12
-    assert (after_gap.model_version, after_gap.weights) == (model.model_version, model.weights)
-
-
-def test_an_annotation_that_cannot_be_read_is_dead_lettered_and_teaches_nothing() -> None:
-    log = MemoryLog(partitions=1)
-    annotate(log, range(3))
-    log.append(OutgoingRecord(ANNOTATIONS.name, b"posts/genova", b"{}", {"schema": b"Annotation"}))
-    annotate(log, [3])
-    outgoing = TrainBatch(MemoryTopicReader(log), None).train(log.records(ANNOTATIONS.name))
-    (model,) = models(outgoing)
-    assert model.annotations == 4
-    (letter,) = [sent for sent in outgoing if sent.topic == ANNOTATIONS.dead().name]
-    assert letter.headers["stage"] == b"train" and letter.headers["provenance"] == b"annotations/0/3"
-
-
-def test_the_same_annotations_twice_publish_nothing_new() -> None:
-    log = MemoryLog(partitions=1)
-    annotate(log, range(4))
-    records, trainer = log.records(ANNOTATIONS.name), TrainBatch(MemoryTopicReader(log), None)
-    assert len(models(trainer.train(records))) == 1
-    assert trainer.train(records) == []
-
-
-def poisoned(log: MemoryLog, change: Callable[[dict[str, Any]], None]) -> None:
-    """Appends an annotation whose JSON was changed."""
-    fields = orjson.loads(log.records(ANNOTATIONS.name)[0].value)
-    fields["annotation_id"] = "ann-poison"
-    fields["item_id"] = "x:poison"
-    change(fields)
-    log.append(OutgoingRecord(ANNOTATIONS.name, b"posts/genova", orjson.dumps(fields), {"schema": b"Annotation"}))
-
-
-def with_vector(values: Sequence[float]) -> Callable[[dict[str, Any]], None]:
-    data = base64.b64encode(np.array(values, dtype="<f4").tobytes()).decode()
-    vector = {"model": "tiny", "dimensions": len(values), "data": data}
-    return lambda fields: fields.update(vectors={"text": vector})
-
-
-POISON = {
-    "NaN": with_vector([float("nan")] * 8),
-    "infinite": with_vector([float("inf")] * 8),
-    "huge": with_vector([3e38] * 8),
-    "wrong dimension": with_vector([0.5] * 7),
-    "no base64": lambda fields: fields["vectors"]["text"].update(data="%%%"),
-    "cut base64": lambda fields: fields["vectors"]["text"].update(data="AAAA"),
-    "late": lambda fields: fields.update(annotated_at="9999-12-31T23:59:59-14:00"),
-    "early": lambda fields: fields.update(annotated_at="0001-01-01T00:00:00+14:00"),
-}
-
-
-@pytest.mark.parametrize("change", POISON.values(), ids=POISON)
-def test_what_no_learner_can_take_is_dead_lettered_and_does_not_come_back_at_a_restart(
-    change: Callable[[dict[str, Any]], None],
-) -> None:
-    log = MemoryLog(partitions=1)
-    annotate(log, range(3))
-    poisoned(log, change)
-    annotate(log, [3])
-    records = log.records(ANNOTATIONS.name)
-    for _ in range(2):  # the second is a new process: it reads the whole log
-        outgoing = TrainBatch(MemoryTopicReader(log), None).train(records)
-        (model,) = models(outgoing)
-        assert model.annotations == 4
-        (letter,) = [sent for sent in outgoing if sent.topic == ANNOTATIONS.dead().name]
-        assert letter.headers["provenance"] == b"annotations/0/3" and len(letter.headers["reason"]) > 20
-
-
-def test_a_label_that_cannot_be_learned_does_not_keep_the_others_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    log = MemoryLog(partitions=1)
-    annotate(log, range(2))
-    poisoned(log, lambda fields: fields.update(label="cursed"))
-    model_of = Trainer.model
-
-    def model(trainer: Trainer, key: tuple[str, str], now: datetime) -> ModelUpdated:
-        if key[1] == "cursed":
-            raise ValueError("Input X contains NaN")
-        return model_of(trainer, key, now)
-
-    monkeypatch.setattr(Trainer, "model", model)
-    outgoing = TrainBatch(MemoryTopicReader(log), None).train(log.records(ANNOTATIONS.name))
-    assert [model.label for model in models(outgoing)] == ["related"]
-    (letter,) = [sent for sent in outgoing if sent.topic == ANNOTATIONS.dead().name]
-    assert b"Input X contains NaN" in letter.headers["reason"]
 
 
 def test_a_header_whose_name_is_no_utf8_is_read_with_question_marks() -> None:
