@@ -1,4 +1,7 @@
-"""Reads records whose headers' names are no UTF-8.
+"""Reads records that aiokafka does not, or not within bounds.
+
+Kafka bounds a batch as it was compressed: 100 kB may unpack to gigabytes, at every start again. What unpacks to more
+than LARGEST_UNPACKED stands here as one record without a value, whose header says why.
 
 Kafka takes any bytes as a header's name. aiokafka raises on them, at the same record for ever: one such record would
 keep every worker from reading its partition. Here each such byte becomes a question mark.
@@ -6,17 +9,68 @@ keep every worker from reading its partition. Here each such byte becomes a ques
 
 from __future__ import annotations
 
+import gzip
+import io
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import cramjam
 from aiokafka.consumer import fetcher
-from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.default_records import _DefaultRecordBatchPy, _DefaultRecordPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 from aiokafka.record.util import decode_varint
 
+from stormpetrel.log.record import UNREADABLE
+
 MAGIC_OFFSET = _MemoryRecordsPy.MAGIC_OFFSET
+LARGEST_UNPACKED = 64_000_000  # bytes of a batch; a producer's own limit lets it hold 1 MB
+Unpack = Callable[[bytes, bytearray], int]  # into the buffer; how many bytes came. Raises where it is too small
+
+
+def _gunzip(packed: bytes, buffer: bytearray) -> int:
+    with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
+        size = stream.readinto(buffer)
+        if stream.read(1):
+            raise ValueError("it holds more")
+    return size
+
+
+UNPACK: Mapping[int, Unpack] = {
+    _DefaultRecordBatchPy.CODEC_GZIP: _gunzip,
+    _DefaultRecordBatchPy.CODEC_LZ4: cramjam.lz4.decompress_into,
+    _DefaultRecordBatchPy.CODEC_ZSTD: cramjam.zstd.decompress_into,
+}
 
 
 class _Batch(_DefaultRecordBatchPy):
+    _fault = ""
+    _decompressed: bool
+    _buffer: bytearray
+    _pos: int
+
+    def _maybe_uncompress(self) -> None:
+        if self._decompressed or (unpack := UNPACK.get(self.compression_type)) is None:
+            super()._maybe_uncompress()  # snappy says its size itself, and is at most 21 times smaller
+            return
+        buffer = bytearray(LARGEST_UNPACKED)  # zeroed by the system where it is written to, and so costs nothing
+        try:
+            size = unpack(bytes(memoryview(self._buffer)[self._pos :]), buffer)
+        except Exception as error:
+            self._fault = f"the record cannot be unpacked to {LARGEST_UNPACKED:,} bytes: {error}; send it smaller"
+            self._buffer = bytearray()
+        else:
+            self._buffer = bytearray(memoryview(buffer)[:size])
+        self._pos, self._decompressed = 0, True
+
+    def __next__(self) -> Any:
+        if not self._fault:
+            return super().__next__()
+        fault, self._fault = self._fault, ""
+        self._num_records = 0
+        # The batch's last offset: all of it counts as read with this.
+        place = self.next_offset - 1, self.max_timestamp, self.timestamp_type
+        return _DefaultRecordPy(*place, None, None, [(UNREADABLE, fault.encode())])
+
     def _read_msg(self, *_: Any) -> Any:
         try:
             return super()._read_msg()

@@ -128,5 +128,12 @@ def test_what_remains_is_read_to_know_whether_it_holds_a_record(kafka: Kafka) ->
     offsets = GroupOffsets(kafka, "worker")
     remaining = offsets.remaining(POSTS_RAW)
     assert sum(left.lag for left in remaining.values()) == 40
-    assert offsets.holds_records(remaining)
+    assert offsets.holds_records(remaining) and offsets.lag(POSTS_RAW) == 40
     assert not offsets.holds_records({place: Remaining(left.end, left.end) for place, left in remaining.items()})
+
+
+def test_markers_of_transactions_are_nothing_that_is_left_to_do(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(kafka, POSTS_RAW.name, 3)
+    offsets = GroupOffsets(kafka, "worker")
+    monkeypatch.setattr(GroupOffsets, "holds_records", lambda *_: False)  # this broker writes no markers
+    assert offsets.lag(POSTS_RAW) == 0

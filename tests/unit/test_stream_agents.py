@@ -13,10 +13,11 @@ from aiokafka.errors import KafkaTimeoutError
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from numpy.typing import NDArray
 
-from stormpetrel.core.errors import StoreUnavailable
+import streams.header_names
+from stormpetrel.core.errors import MalformedRecord, StoreUnavailable
 from stormpetrel.core.events import EnrichedPost, Post, PostDeleted
 from stormpetrel.core.topics import POSTS_ENRICHED, POSTS_RAW
-from stormpetrel.log import OutgoingRecord, record_of_event
+from stormpetrel.log import OutgoingRecord, Record, record_of_event
 from stormpetrel.log.memory import MemoryLog
 from stormpetrel.posts.enrichment import Enricher
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
@@ -163,3 +164,25 @@ def test_a_header_whose_name_is_no_utf8_is_read_with_question_marks() -> None:
     first, second = list(batch)
     assert first.headers == [("schema", b"Post"), ("??-name", b"\xff"), ("trace", None)]
     assert (first.key, first.value, second.value) == (b"x:1", b"first", b"second")
+
+
+@pytest.mark.parametrize("codec", [1, 2, 3, 4], ids=["gzip", "snappy", "lz4", "zstd"])
+def test_a_batch_that_unpacks_to_too_much_is_one_record_that_says_so(
+    codec: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams.header_names, "LARGEST_UNPACKED", 200_000)
+
+    def batch_of(size: int) -> list[Any]:
+        builder = _DefaultRecordBatchBuilderPy(2, codec, 0, -1, -1, -1, 10_000_000)
+        for offset in range(3):
+            builder.append(offset, 1000, b"x:1", bytes(size), [("schema", b"Post")])
+        return list(_Records(bytes(builder.build())).next_batch())
+
+    assert [(record.offset, len(record.value)) for record in batch_of(60_000)] == [(n, 60_000) for n in range(3)]
+    if codec == 2:
+        return  # snappy packs no more than 21 times smaller
+    (only,) = batch_of(100_000)
+    assert (only.offset, only.key, only.value) == (2, None, None), "the whole batch is read with it"
+    record = Record("posts.raw", 0, only.offset, only.key, b"", dict(only.headers))
+    with pytest.raises(MalformedRecord, match="cannot be unpacked to 200,000 bytes"):
+        record.decode(Post)
