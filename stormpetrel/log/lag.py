@@ -5,6 +5,7 @@ The member's own client is not asked: a consumer that has silently stopped belie
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -23,6 +24,7 @@ from stormpetrel.process.probes import Readiness
 
 log = structlog.get_logger()
 LOOK_EVERY_S = 2.0
+STALLED_EXIT = 70  # any code but 2, which says that something is not set up
 READ_WITHIN_S = 10.0
 MOST_MARKERS = 1000  # where more is left, there are records among it
 Place = tuple[str, int]  # topic, partition
@@ -115,7 +117,7 @@ class LagMonitor:
     """Shows the lag of this member's partitions, in a thread of its own, and says in `readiness` where it stands still.
 
     `assigned` are the member's partitions. While the process waits for something that it names, it does not stand
-    still. `held_back` are topics that wait for others.
+    still. `held_back` are topics that wait for others. After twice `stalled_after_s` it calls `end`.
     """
 
     def __init__(
@@ -125,9 +127,11 @@ class LagMonitor:
         assigned: Callable[[], Collection[Place]],
         readiness: Readiness,
         stalled_after_s: float,
+        end: Callable[[], None] = lambda: os._exit(STALLED_EXIT),
     ) -> None:
         self._offsets, self._topics, self._assigned, self._readiness = offsets, topics, assigned, readiness
-        self._watch = StallWatch(stalled_after_s)
+        self._watch, self._stalled_after_s, self._end = StallWatch(stalled_after_s), stalled_after_s, end
+        self._stalled_since: float | None = None
         self._empty: dict[str, Mapping[Place, Remaining]] = {}  # by topic: what remains, and holds no record
         self.group_lags: dict[str, int] = {}  # of the whole group, by topic
         self.held_back: set[str] = set()
@@ -156,10 +160,20 @@ class LagMonitor:
             self._empty[topic] = remaining
         return remaining != self._empty.get(topic)
 
+    def end_if_stalled_for_long(self) -> None:
+        """Ends the process, so that whoever started it starts it again: few supervisors ask `/healthz`. As after a
+        kill, nothing is lost: what was not committed is read again."""
+        now = time.monotonic()
+        self._stalled_since = (self._stalled_since or now) if self._readiness.stalled else None
+        if self._stalled_since is not None and now - self._stalled_since > self._stalled_after_s:
+            log.error("this process stands still, and ends to be started again", reason=self._readiness.stalled)
+            self._end()
+
     def _run(self) -> None:
         while True:
             try:
                 self.look()
+                self.end_if_stalled_for_long()
             except StoreUnavailable as error:
                 log.warning("the lag is not known", error=str(error))
             except Exception:

@@ -94,6 +94,28 @@ def test_liveness_follows_progress_against_the_lag_of_the_members_own_partitions
     server.shutdown()
 
 
+def test_a_process_that_stands_still_for_twice_its_patience_ends_to_be_started_again() -> None:
+    offsets, readiness, ended = Offsets(), Readiness("the test"), list[bool]()
+    readiness.ready()
+    offsets.by_topic = {POSTS_RAW.name: remaining(POSTS_RAW.name, (0, 70))}
+    own = [(POSTS_RAW.name, 0)]
+    lag = LagMonitor(cast(GroupOffsets, offsets), [POSTS_RAW], lambda: own, readiness, 0, lambda: ended.append(True))
+    lag.look()
+    lag.end_if_stalled_for_long()
+    assert not ended, "the records have only just come"
+    lag.look()
+    lag.end_if_stalled_for_long()
+    assert readiness.stalled and not ended, "its patience is over once"
+    lag.look()
+    lag.end_if_stalled_for_long()
+    assert ended
+    offsets.by_topic = {POSTS_RAW.name: remaining(POSTS_RAW.name, (70, 70))}
+    ended.clear()
+    lag.look()
+    lag.end_if_stalled_for_long()
+    assert not ended, "it moved"
+
+
 def test_a_process_that_waits_for_a_store_is_not_taken_for_dead() -> None:
     offsets, readiness = Offsets(), Readiness("a store: MongoDB does not answer")
     offsets.by_topic = {t.name: remaining(t.name, (0, 10)) for t in (POSTS_RAW, POSTS_BACKFILL)}
