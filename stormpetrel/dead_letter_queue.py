@@ -42,7 +42,7 @@ class DeadLetterQueue:
 
     def count(self, topic: str) -> int:
         """How many dead letters a topic has. Raises NotFound where there is no such topic."""
-        return sum(1 for _ in self._reader.read(topic_named(topic).dead()))
+        return self._reader.count(topic_named(topic).dead())
 
     def newest(self, topic: str, limit: int) -> list[dict[str, Any]]:
         """The newest dead letters of a topic, the newest first. Raises NotFound where there is no such topic."""

@@ -144,6 +144,9 @@ class MemoryTopicReader:
                 offsets = {partition: len(partitions[partition]) for partition in offsets}
             yield Progress(fresh, offsets, offsets)
 
+    def count(self, topic: Topic) -> int:
+        return sum(1 for _ in self.read(topic))
+
     def end_offsets(self, topic: Topic) -> Offsets:
         self._log.check()
         return {partition: len(records) for partition, records in enumerate(self._log._of(topic.name))}

@@ -42,6 +42,10 @@ class TopicReader(Protocol):
     def end_offsets(self, topic: Topic) -> Offsets:
         """The offset after the last record of each partition, now. Raises StoreUnavailable."""
 
+    def count(self, topic: Topic) -> int:
+        """How many records the topic keeps, by its offsets: where it is compacted, at most so many. Raises
+        StoreUnavailable."""
+
 
 class KafkaTopicReader:
     """A TopicReader on the configured broker. Each read has a consumer of its own."""
@@ -91,10 +95,16 @@ class KafkaTopicReader:
             consumer.close()
 
     def end_offsets(self, topic: Topic) -> Offsets:
+        return {start.partition: end for start, end in self._bounds(topic)}
+
+    def count(self, topic: Topic) -> int:
+        return sum(end - start.offset for start, end in self._bounds(topic))
+
+    def _bounds(self, topic: Topic) -> list[tuple[TopicPartition, int]]:
         # A consumer that fetches nothing: questions about offsets would wait behind its fetches.
         self._offsets_consumer = self._offsets_consumer or self._consumer()
         try:
-            return {start.partition: end for start, end in partition_bounds(self._offsets_consumer, topic.name)}
+            return partition_bounds(self._offsets_consumer, topic.name)
         except (KafkaException, KeyError) as error:
             raise StoreUnavailable(f"the end of {topic.name} is not known: {error}") from error
 
