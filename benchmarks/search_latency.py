@@ -63,7 +63,8 @@ def search_s(system: RunningSystem, texts: list[str], seed: int, parts: set[str]
     if "time" in parts:
         query["time"] = (START + timedelta(days=chance.uniform(0, DAYS))).isoformat()
     if "picture" in parts:
-        query["picture"] = photo
+        # Without a visual model photos take part only where they are named.
+        query |= {"picture": photo, "modalities": ["text", "lexical", "visual", "concepts", "space", "time"]}
     started = time.perf_counter()
     response = system.search(**query)
     seconds = time.perf_counter() - started

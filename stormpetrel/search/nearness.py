@@ -22,7 +22,7 @@ KILOMETRES_A_DAY = 50.0  # the distance that counts as much as one day, where pl
 DAY_S = 86_400.0
 CIRCLES_KM = (1.0, 5.0, 25.0, 100.0, 300.0)  # further away, a post says nothing of a place
 EQUAL_KM, EQUAL_S = 1.0, 600.0
-PARTS = 8  # into which a circle with too many posts is cut, again and again
+PARTS = 4  # into which the ring with too many posts is cut, again and again
 PLACED = ("id", "event_time", "towns")
 ScoredIds = list[tuple[str, float]]
 Ask = Callable[[Sequence[IndexQuery]], list[list[Scored]]]
@@ -64,8 +64,9 @@ class Space:
             outer_km = radii[overfull]
             if outer_km - inner_km <= EQUAL_KM:
                 return [*whole, *answers[overfull]]
+            # The outermost part is known: it is what was just cut.
             radii = np.linspace(inner_km, outer_km, PARTS + 1)[1:].tolist()
-            answers = ask(_circles(query, query.area, radii, limit))
+            answers = [*ask(_circles(query, query.area, radii[:-1], limit)), answers[overfull]]
 
     def scores(self, hits: Sequence[Scored], query: Query) -> ScoredIds:
         return [] if query.area is None else [(hit.payload["id"], -km) for hit, km in distances(hits, query.area)]
