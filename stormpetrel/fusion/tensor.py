@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.errors import BadQuery
-from stormpetrel.fusion.baselines.sums import RRF_K
+from stormpetrel.fusion.baselines.rrf import RRF_K
 from stormpetrel.fusion.rank_list import UNKNOWN, FusedItem, Nearness, RankList, nearness_of
 
 Position = Literal["sum", "max"]
