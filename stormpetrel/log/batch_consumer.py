@@ -115,7 +115,7 @@ class BatchConsumer:
         except SetupError:
             raise  # this machine lacks something: no record is at fault, and no other one will do better
         except StormpetrelError as error:
-            if error.is_temporary or isinstance(error, SetupError):  # no record is at fault for what is not set up
+            if error.is_temporary:
                 raise
             reason = str(error)
         except Exception as error:
