@@ -41,15 +41,15 @@ class AccessResources:
     def __init__(self, settings: Settings, reader: TopicReader, producer: RecordProducer) -> None:
         self._host, keys = settings.api.host, KeyRegister()
         self.view = TopicView(reader, KEYS, keys.apply, producer).start()
-        own, secret = settings.access, settings.catalogue.secret
-        session_secret = own.session_secret.get_secret_value() if own.session_secret else None
+        access, secret = settings.access, settings.catalogue.secret
+        session_secret = access.session_secret.get_secret_value() if access.session_secret else None
         self.access = Access(
-            own,
+            access,
             keys,
-            Sessions(keys, session_secret, own.session_h * 3600),
-            RateLimit(own.rate_per_s, own.burst),
+            Sessions(keys, session_secret, access.session_h * 3600),
+            RateLimit(access.rate_per_s, access.burst),
             AuditTrail(producer),
-            BearerTokens(own.oidc, IssuerKeys(own.oidc).signing_key) if own.oidc.issuer else None,
+            BearerTokens(access.oidc, IssuerKeys(access.oidc).signing_key) if access.oidc.issuer else None,
             secret.get_secret_value() if secret else None,
         )
         threading.Thread(target=self._settle, daemon=True, name="settle access").start()
@@ -73,8 +73,10 @@ class AccessResources:
             return
         key, event = new_key("operator", SCOPES)
         self.view.write([(event.key_id, event)])
-        own = f"{event.key_id} {event.principal}"
-        self.access.audit.note(Audited(actor="first start", action="keys add", object=own, outcome="done", at=now()))
+        subject = f"{event.key_id} {event.principal}"
+        self.access.audit.note(
+            Audited(actor="first start", action="keys add", object=subject, outcome="done", at=now())
+        )
         log.warning("no API key, and not on a loopback address: an operator's key was made", host=self._host)
         # Not by the log: a key must not lie in log stores. It is shown this once, and kept nowhere.
         print(f"\nThe operator's API key, shown this once:\n\n    {key}\n", flush=True)

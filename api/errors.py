@@ -89,8 +89,8 @@ def _fault(error: Any) -> Fault:
 def _allowed_methods(request: Request) -> str:
     """All methods of the address: the framework names those of one route only."""
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-    own = request.url.path
-    served = [own] if own in paths else [path for path in paths if compile_path(path)[0].match(own)]
+    address = request.url.path
+    served = [address] if address in paths else [path for path in paths if compile_path(path)[0].match(address)]
     return ", ".join(sorted({method.upper() for path in served for method in paths[path]}))
 
 

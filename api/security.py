@@ -198,8 +198,8 @@ def _check_origin(headers: Headers, allowed: tuple[str, ...]) -> None:
     """Raises Problem where a page of another site sends a request of its own making (CSRF, and sockets too)."""
     origin = headers.get("origin")
     # As browsers write it. Taken apart it would be an error wherever its brackets do not close.
-    own = origin is not None and origin.partition("://")[2] == headers.get("host")
-    if origin is not None and origin not in allowed and not own:
+    is_same_origin = origin is not None and origin.partition("://")[2] == headers.get("host")
+    if origin is not None and origin not in allowed and not is_same_origin:
         raise Problem(403, "forbidden", f"a page of {origin} may not do this; access.cors_origins allows pages")
 
 

@@ -147,7 +147,7 @@ class Repair:
 
 
 def repair(
-    found: Verification,
+    verification: Verification,
     reader: TopicReader,
     projection: Projection,
     producer: RecordProducer,
@@ -159,7 +159,7 @@ def repair(
 
     Raises StoreUnavailable.
     """
-    lost = set(found.lost)
+    lost = set(verification.lost)
     enriched = _newest(reader, POSTS_ENRICHED, lost)
     raw = _newest(reader, POSTS_BACKFILL, lost) | _newest(reader, POSTS_RAW, lost)
     rejected = [
@@ -172,11 +172,11 @@ def repair(
         record = raw[post_id]
         producer.send(OutgoingRecord(record.topic, record.key, record.value, record.headers))
     producer.flush()
-    deleted = sorted(log_state(reader).deleted & set(found.extra))
+    deleted = sorted(log_state(reader).deleted & set(verification.extra))
     documents, vectors = stores
     vectors.delete(collection, deleted)
     documents.delete("posts", deleted)
-    left = (lost - reindexed - republished) | (set(found.extra) - set(deleted)) | set(found.doubled)
+    left = (lost - reindexed - republished) | (set(verification.extra) - set(deleted)) | set(verification.doubled)
     parts: list[Iterable[str]] = [reindexed, republished, deleted, left]
     return Repair(*(tuple(sorted(part)) for part in parts))
 

@@ -46,17 +46,20 @@ class LogState:
 def log_state(reader: TopicReader) -> LogState:
     """What the topics say should be in the stores. A record that is dead-lettered, or that has no key, should not."""
     letters = {topic: list(read_dead_letters(reader, topic)) for topic in TOPICS}
-    buried = {letter.provenance for found in letters.values() for letter in found}
+    dead_provenances = {letter.provenance for topic_letters in letters.values() for letter in topic_letters}
     written: dict[Topic, set[str]] = {topic: set() for topic in TOPICS}
     deleted: set[str] = set()
     for topic in TOPICS:
         for record in reader.read(topic):
-            if record.key and record.provenance not in buried:
+            if record.key and record.provenance not in dead_provenances:
                 entity = record.key.decode(errors="replace")
                 # Within a topic the events of a key are in order: the last one holds.
                 (deleted.add if record.header("schema") == PostDeleted.name() else deleted.discard)(entity)
                 written[topic].add(entity)
-    dead = {topic: {_entity(letter) for letter in found if letter.record.key} for topic, found in letters.items()}
+    dead = {
+        topic: {_entity(letter) for letter in topic_letters if letter.record.key}
+        for topic, topic_letters in letters.items()
+    }
     published = written[POSTS_RAW] | written[POSTS_BACKFILL]
     expected = (written[POSTS_ENRICHED] | (published - dead[POSTS_ENRICHED])) - deleted
     return LogState(expected, deleted, set().union(*dead.values()), sum(map(len, letters.values())))

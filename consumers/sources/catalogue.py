@@ -89,9 +89,9 @@ class CataloguePoller:
         since = datetime.fromisoformat(cursor["at"]) if cursor else now() - timedelta(hours=self.settings.since_h)
         newest = since
         for record in records_since(since):
-            told = self.publisher.take(record, lambda value: parse(value, now()), provenance(record))
-            if isinstance(told, ProductAnnounced) and told.published_at is not None:
-                newest = max(newest, told.published_at)
+            event = self.publisher.take(record, lambda value: parse(value, now()), provenance(record))
+            if isinstance(event, ProductAnnounced) and event.published_at is not None:
+                newest = max(newest, event.published_at)
         self.publisher.flush()
         at = max(since, newest - OVERLAP)
         self.documents.upsert("cursors", [{"_id": source, "at": at.isoformat()}])
@@ -154,8 +154,8 @@ class CataloguePoller:
     def _authorization(self, address: str) -> dict[str, str]:
         """The token, for the configured catalogues alone: an answer may name any host for its next page."""
         urls = (self.settings.stac_url, self.settings.odata_url, self.settings.subscriptions_url)
-        own = {urlsplit(url)[:2] for url in urls}  # scheme, host and port
-        return self.tokens.headers() if urlsplit(address)[:2] in own else {}
+        origins = {urlsplit(url)[:2] for url in urls}  # scheme, host and port
+        return self.tokens.headers() if urlsplit(address)[:2] in origins else {}
 
     def _send(self, method: str, address: str, query: dict[str, Any] | None) -> httpx.Response:
         headers = self._authorization(address)
@@ -189,9 +189,9 @@ class WatchedFolder:
             rounds = rounds + 1 if revision == last else 1
             self._seen[path] = (revision, rounds)
             if rounds == ROUNDS_OF_REST:
-                told = self._publisher.take(path, lambda product: product_at(product, now(), self._folder), path.name)
-                if told is not None:
-                    self._told[path] = told.product_name
+                event = self._publisher.take(path, lambda product: product_at(product, now(), self._folder), path.name)
+                if event is not None:
+                    self._told[path] = event.product_name
         for path in self._told.keys() - here:
             name = self._told.pop(path)
             self._publisher.publish(ProductWithdrawn(product_name=name, source="folder", withdrawn_at=now()))
@@ -204,9 +204,9 @@ def run(settings: Settings, name: str) -> None:
     set_up_log(f"source-{name}")
     readiness = Readiness("the first look")
     serve_probes(settings.catalogue.probe_port, readiness, settings.probe_host)
-    told = threading.Event()
+    stop_requested = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
+        signal.signal(number, lambda *_: stop_requested.set())
     catalogue, publisher = settings.catalogue, ProductPublisher(KafkaProducer(settings.kafka), name)
     documents = MongoStore.of(settings.mongo)
     if name != "folder":
@@ -217,7 +217,7 @@ def run(settings: Settings, name: str) -> None:
         require_gdal()
         look = WatchedFolder(catalogue.folder, publisher).look
     every = min(catalogue.every_s, 1.0) if name == "folder" else catalogue.every_s
-    while not told.is_set():
+    while not stop_requested.is_set():
         readiness.beat(max(600.0, 3 * every))
         try:
             look()
@@ -225,4 +225,4 @@ def run(settings: Settings, name: str) -> None:
         except StoreUnavailable as error:
             readiness.waits_for(str(error))
             log.warning("a catalogue or a store does not answer; trying again", error=str(error))
-        told.wait(every)
+        stop_requested.wait(every)

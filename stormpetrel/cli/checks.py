@@ -57,7 +57,7 @@ def verify(
 
 
 def _repaired(
-    found: Verification,
+    verification: Verification,
     settings: Settings,
     reader: TopicReader,
     documents: MongoStore,
@@ -77,7 +77,7 @@ def _repaired(
         raise SetupError(f"{groups} still to do: what seems lost may only be late; repair when they are done")
     migrate_stores(settings, documents, vectors)
     projection = index_projections(settings, documents, vectors)[POSTS_ENRICHED]
-    return repair(found, reader, projection, KafkaProducer(settings.kafka), (documents, vectors), collection)
+    return repair(verification, reader, projection, KafkaProducer(settings.kafka), (documents, vectors), collection)
 
 
 def lag(as_json: AsJson = False) -> None:

@@ -74,11 +74,11 @@ def questions(
         raise SetupError(f"no labelled posts in {data}: {FORM}")
     names, depth = PlaceNames(partial(open_gazetteer, settings)), settings.api.list_depth
     # Before the models are at work: a fault in the file is told at once.
-    asked = read_questions(file, posts, names, depth)
+    judged_questions = read_questions(file, posts, names, depth)
     encoder = load_text_encoder(settings, say)
-    say(f"{len(posts)} posts, {len(asked)} questions")
+    say(f"{len(posts)} posts, {len(judged_questions)} questions")
     collection = Collection(posts, encoder, open_geoparser(settings), depth)
-    report = evaluate_questions(asked, posts, collection, encoder, say)
+    report = evaluate_questions(judged_questions, posts, collection, encoder, say)
     if as_json:
         print_json(report)
     else:

@@ -166,8 +166,8 @@ class Shard:
 
     def query_batch(self, queries: list[Json]) -> list[Json]:
         for query in queries:
-            if "nearest" in (asked := query.get("query") or {}):
-                check_vector(query.get("using") or "", asked["nearest"], self.configuration)
+            if "nearest" in (nearest_query := query.get("query") or {}):
+                check_vector(query.get("using") or "", nearest_query["nearest"], self.configuration)
         with self._reading() as shard:
             results = shard.query_batch(edge.QueryBatchRequest([codec.read_query(query) for query in queries]))
         return [

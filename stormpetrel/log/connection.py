@@ -71,8 +71,8 @@ def faust_credentials(kafka: Kafka) -> Any:
             password = security.key_password.get_secret_value() if security.key_password else None
             context.load_cert_chain(security.certificate_file, security.key_file, password)
     if security.authenticates and security.password:
-        own = {"username": security.user, "password": security.password.get_secret_value()}
-        return faust.SASLCredentials(**own, ssl_context=context, mechanism=security.mechanism)
+        login = {"username": security.user, "password": security.password.get_secret_value()}
+        return faust.SASLCredentials(**login, ssl_context=context, mechanism=security.mechanism)
     return faust.SSLCredentials(context) if context else None
 
 

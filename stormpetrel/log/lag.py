@@ -72,8 +72,8 @@ class GroupOffsets:
         """Whether a record stands in what remains. The markers of transactions, and what was aborted, count as lag, but
         no consumer is ever given them, and so none commits them. Raises StoreUnavailable."""
         left = {place: span for place, span in remaining.items() if span.lag}
-        own = f"{self._kafka.group_prefix}-{self._group}"
-        reader = Consumer(client_configuration(self._kafka, group_id=own, enable_auto_commit=False))
+        group_id = f"{self._kafka.group_prefix}-{self._group}"
+        reader = Consumer(client_configuration(self._kafka, group_id=group_id, enable_auto_commit=False))
         deadline = time.monotonic() + READ_WITHIN_S
         try:
             places = [TopicPartition(*place, span.next_offset) for place, span in left.items()]
@@ -148,11 +148,11 @@ class LagMonitor:
         for topic in self._topics:
             remaining = self._offsets.remaining(topic)
             self.group_lags[topic.name] = _lag(remaining)
-            own = {place: left for place, left in remaining.items() if place in assigned}
-            note_lags({place: left.lag for place, left in own.items()})
+            own_remaining = {place: left for place, left in remaining.items() if place in assigned}
+            note_lags({place: left.lag for place, left in own_remaining.items()})
             held_back = topic.name in self.held_back or self._readiness.waiting_for is not None
-            problem = self._watch.look(topic.name, own, held_back)
-            problems.append(problem if problem and self._holds_records(topic.name, own) else None)
+            problem = self._watch.look(topic.name, own_remaining, held_back)
+            problems.append(problem if problem and self._holds_records(topic.name, own_remaining) else None)
         self._readiness.stalled = next((problem for problem in problems if problem), None)
 
     def _holds_records(self, topic: str, remaining: Mapping[Place, Remaining]) -> bool:

@@ -48,11 +48,11 @@ class PostListing:
         if missing > 0:
             newest = OrderQuery(TIME, "desc", None, within, missing, ("id", TIME))
             (hits,) = self._index.query(self._collection, [newest])
-            found = [ListedPost(int(hit.payload[TIME]), hit.payload["id"]) for hit in hits]
-            if len(found) == missing:
-                last = found[-1].event_time
-                found = [post for post in found if post.event_time != last] + self._at(within, last)
-            posts += sorted(found, key=lambda post: (-post.event_time, post.post_id))
+            page = [ListedPost(int(hit.payload[TIME]), hit.payload["id"]) for hit in hits]
+            if len(page) == missing:
+                last = page[-1].event_time
+                page = [post for post in page if post.event_time != last] + self._at(within, last)
+            posts += sorted(page, key=lambda post: (-post.event_time, post.post_id))
         return posts[:limit], len(posts) > limit
 
     def _at(self, within: Filter, event_time: int) -> list[ListedPost]:

@@ -80,15 +80,15 @@ def json_value(part: models.QueryRequest | models.Filter) -> Any:
 
 def query_request(query: IndexQuery, compression: Compression) -> models.QueryRequest:
     """A ranked list as Qdrant's query interface asks for it."""
-    asked: dict[str, Any]
+    parts: dict[str, Any]
     if isinstance(query, OrderQuery):
         direction = models.Direction(query.direction)
         order = models.OrderBy(key=query.key, direction=direction, start_from=query.start)
-        asked = {"query": models.OrderByQuery(order_by=order)}
+        parts = {"query": models.OrderByQuery(order_by=order)}
     elif query.dense is not None:
         nearest = models.NearestQuery(nearest=query.dense.tolist())
-        asked = {"query": nearest, "using": query.using, "params": compression.search_params()}
+        parts = {"query": nearest, "using": query.using, "params": compression.search_params()}
     else:
-        asked = {"query": models.NearestQuery(nearest=_sparse(query.sparse or ((), ()))), "using": query.using}
+        parts = {"query": models.NearestQuery(nearest=_sparse(query.sparse or ((), ()))), "using": query.using}
     condition, payload = filter_condition(query.filter), list(query.payload)
-    return models.QueryRequest(**asked, filter=condition, limit=query.limit, with_payload=payload)
+    return models.QueryRequest(**parts, filter=condition, limit=query.limit, with_payload=payload)

@@ -119,10 +119,10 @@ class Gate:
         if not is_private_allowed and not _matches(self.hosts, host, port):
             raise BadProduct(f"{host}:{port} is not an allowed host; if you trust it, add it to imagery.allowed_hosts")
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise BadProduct(f"{host} has no address: {error}; replay the product when it has") from error
-        addresses = [str(entry[4][0]) for entry in found]
+        addresses = [str(entry[4][0]) for entry in entries]
         for address in addresses:
             if not is_private_allowed and not _is_public(address):
                 raise BadProduct(

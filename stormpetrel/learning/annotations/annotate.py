@@ -90,10 +90,12 @@ def _event_vectors(
     """The items' vectors as events hold them, with the models that made them."""
     vectors: dict[str, dict[str, Vector]] = {}
     stored = annotations.vectors.vectors(annotations.index_of(kind), list(documents), VECTORS[kind])
-    for item_id, own in stored.items():
+    for item_id, item_vectors in stored.items():
         document = documents[item_id]
         models = {"text": document.get("text_model")} if kind == "posts" else document.get("models") or {}
-        vectors[item_id] = {name: Vector.of(own[name], str(models[name])) for name in own if models.get(name)}
+        vectors[item_id] = {
+            name: Vector.of(item_vectors[name], str(models[name])) for name in item_vectors if models.get(name)
+        }
     return vectors
 
 
@@ -152,6 +154,6 @@ def undo(annotations: Annotations, annotation_id: str, annotator: str) -> dict[s
         raise BadQuery("annotator", problem, "Annotate the opposite in your own name: both are kept")
     if journal.reading(Collection.parse(annotation.collection), lambda store: store.is_undone(annotation_id)):
         return {"annotation_id": annotation_id, "outcome": "was undone before"}
-    own = annotation.model_dump(include={"annotation_id", "collection", "annotator"})
-    journal.write([AnnotationUndone(**own, undone_at=now())])
+    identity = annotation.model_dump(include={"annotation_id", "collection", "annotator"})
+    journal.write([AnnotationUndone(**identity, undone_at=now())])
     return {"annotation_id": annotation_id, "outcome": "undone"}

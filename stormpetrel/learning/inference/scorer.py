@@ -65,7 +65,7 @@ class Scorer:
         for _, (event, model) in models:
             if model and event.vector_model == vector.model and Collection.parse(event.collection).kind == "posts":
                 probability = model.probability(vector.values())
-                told = {"probability": round(probability, 6), "unsure": requests_label(probability, post_id)}
+                scored = {"probability": round(probability, 6), "unsure": requests_label(probability, post_id)}
                 model_fields = event.model_dump(include={"collection", "label", "model_version"})
-                relevance.append(Relevance(**model_fields, **told))
+                relevance.append(Relevance(**model_fields, **scored))
         return tuple(relevance)
