@@ -37,7 +37,7 @@ from stormpetrel.core.topics import (
 from stormpetrel.log import read_dead_letters
 from tests.chaos.faults import Fault, Rounds, rounds
 from tests.chaos.load import Load, Searches
-from tests.chaos.system import ChaosSystem, small_disk
+from tests.chaos.system import DISK_MIB, FRESH_MOST, ChaosSystem, small_disk
 from tests.integration.running import COLLECTION
 
 CACHE = Path(os.environ.get("STORMPETREL_CACHE", Path(__file__).resolve().parents[2] / ".stormpetrel" / "cache"))
@@ -62,15 +62,17 @@ class Plan:
     posts_per_s: float = 20.0
     poison_share: float = 0.01
     only: tuple[str, ...] = ()  # faults whose names have one of these words; none: all
+    disk_mib: int = DISK_MIB
+    fresh_most: int = FRESH_MOST
 
 
 def run(plan: Plan, cache: Path = CACHE) -> dict[str, Any]:
     """The report of a run. Raises AssertionError where the system does not recover."""
     _say(f"chaos: seed {plan.seed}, {plan.seconds:.0f} s, {plan.faults} faults at the most")
-    with small_disk() as (folder, can_fill_disk):
+    with small_disk(plan.disk_mib) as (folder, can_fill_disk):
         if not can_fill_disk:
             _say("a full disk is left out: mounting a small tmpfs is not allowed here")
-        with ChaosSystem(folder, cache, plan.seed, can_fill_disk) as system:
+        with ChaosSystem(folder, cache, plan.seed, can_fill_disk, plan.fresh_most) as system:
             try:
                 return _run(plan, system)
             except BaseException:
@@ -235,10 +237,13 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=20, help="posts a second")
     parser.add_argument("--poison", type=float, default=0.01, help="poison records a post")
     parser.add_argument("--only", default="", help="strike only with faults of these names, as 'disk full,kafka'")
+    parser.add_argument("--disk-mib", type=int, default=DISK_MIB, help="size of the disk of broker and stores")
+    parser.add_argument("--fresh-most", type=int, default=FRESH_MOST, help="points before the index is optimised")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left running
     only = tuple(name.strip() for name in given.only.split(",") if name.strip())
-    report = run(Plan(given.seed, given.seconds, given.faults, given.longest, given.rate, given.poison, only))
+    drawn = (given.seed, given.seconds, given.faults, given.longest, given.rate, given.poison, only)
+    report = run(Plan(*drawn, given.disk_mib, given.fresh_most))
     print(json.dumps(report, indent=2))
     raise SystemExit(1 if wrong_in(report) else 0)
 

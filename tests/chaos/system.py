@@ -33,16 +33,16 @@ DISK_MIB = 3072
 # The local vector index optimises its copy after 20,000 fresh points; here it is at it nearly always.
 FRESH_MOST = 1000
 VECTOR_SERVER = (
-    f"import stormpetrel.local.vector_engine as engine; engine.FRESH_MOST = {FRESH_MOST}; "
+    "import stormpetrel.local.vector_engine as engine; engine.FRESH_MOST = {fresh_most}; "
     "from stormpetrel.cli import main; main()"
 )
 
 
 @contextlib.contextmanager
-def small_disk() -> Iterator[tuple[Path, bool]]:
+def small_disk(size_mib: int = DISK_MIB) -> Iterator[tuple[Path, bool]]:
     """A folder on a tmpfs of its own, and True; an ordinary folder, and False, where mounting is not allowed."""
     folder = Path(tempfile.mkdtemp(prefix="stormpetrel-chaos-"))
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "stormpetrel-chaos", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "stormpetrel-chaos", str(folder)]
     try:
         is_mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
@@ -61,8 +61,11 @@ class ChaosSystem(RunningSystem):
     `restarts` counts how often each process was started again. What is `held` is not started again while it is.
     """
 
-    def __init__(self, directory: Path, cache: Path, seed: int, can_fill_disk: bool) -> None:
+    def __init__(
+        self, directory: Path, cache: Path, seed: int, can_fill_disk: bool, fresh_most: int = FRESH_MOST
+    ) -> None:
         super().__init__(directory, cache)
+        self._vector_server = VECTOR_SERVER.format(fresh_most=fresh_most)
         local = self.settings.local
         ports = {"kafka": local.kafka_port, "mongo": local.mongo_port, "qdrant": local.qdrant_port}
         self.proxies = {name: TcpProxy(free_port(), port, seed=seed) for name, port in ports.items()}
@@ -88,7 +91,7 @@ class ChaosSystem(RunningSystem):
             for line in file.read_text().splitlines()
         ]
         file.write_text("\n".join(lines) + "\n")
-        qdrant.command = [sys.executable, "-c", VECTOR_SERVER, *qdrant.command[3:]]
+        qdrant.command = [sys.executable, "-c", self._vector_server, *qdrant.command[3:]]
         return [kafka, mongo, qdrant]
 
     def __enter__(self) -> ChaosSystem:
