@@ -16,6 +16,7 @@ from api import probes
 from api.body_limit import BodyLimit
 from api.dependencies import ApiResources
 from api.errors import EVERYWHERE, add_error_handlers, documented
+from api.http_reading import BoundedHead
 from api.routes import annotations as annotation_routes
 from api.routes import dead_letters, feedback, imagery, models, predictions, saved_searches, search, session, stac
 from api.security import Gate
@@ -83,6 +84,6 @@ def server_configuration(app: FastAPI, host: str, port: int) -> uvicorn.Config:
         log_level="warning",
         timeout_graceful_shutdown=4,
         access_log=False,
-        http="h11",
+        http=BoundedHead,
         h11_max_incomplete_event_size=LONGEST_HEAD,
     )

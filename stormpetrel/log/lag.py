@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import structlog
@@ -132,7 +133,9 @@ class LagMonitor:
         self._offsets, self._topics, self._assigned, self._readiness = offsets, topics, assigned, readiness
         self._watch, self._stalled_after_s, self._end = StallWatch(stalled_after_s), stalled_after_s, end
         self._stalled_since: float | None = None
-        self._empty: dict[str, Mapping[Place, Remaining]] = {}  # by topic: what remains, and holds no record
+        self._group_remaining: dict[str, Mapping[Place, Remaining]] = {}  # by topic, at the last look
+        # What stood still once stands still at the next look too: it is read once.
+        self._spans_hold_records = lru_cache(64)(lambda spans: offsets.holds_records(dict(spans)))
         self.group_lags: dict[str, int] = {}  # of the whole group, by topic
         self.held_back: set[str] = set()
         self._thread = threading.Thread(target=self._run, daemon=True, name="lag")
@@ -147,18 +150,23 @@ class LagMonitor:
         assigned, problems = set(self._assigned()), []
         for topic in self._topics:
             remaining = self._offsets.remaining(topic)
-            self.group_lags[topic.name] = _lag(remaining)
+            self.group_lags[topic.name] = self._group_lag(topic.name, remaining)
             own_remaining = {place: left for place, left in remaining.items() if place in assigned}
             note_lags({place: left.lag for place, left in own_remaining.items()})
             held_back = topic.name in self.held_back or self._readiness.waiting_for is not None
             problem = self._watch.look(topic.name, own_remaining, held_back)
-            problems.append(problem if problem and self._holds_records(topic.name, own_remaining) else None)
+            problems.append(problem if problem and self._holds_records(own_remaining) else None)
         self._readiness.stalled = next((problem for problem in problems if problem), None)
 
-    def _holds_records(self, topic: str, remaining: Mapping[Place, Remaining]) -> bool:
-        if remaining != self._empty.get(topic) and not self._offsets.holds_records(remaining):
-            self._empty[topic] = remaining
-        return remaining != self._empty.get(topic)
+    def _group_lag(self, topic: str, remaining: Mapping[Place, Remaining]) -> int:
+        """What stands still since the last look may be markers alone, which nobody works off: they are no lag."""
+        stands_still = remaining == self._group_remaining.get(topic)
+        self._group_remaining[topic] = remaining
+        lag = _lag(remaining)
+        return 0 if lag and stands_still and not self._holds_records(remaining) else lag
+
+    def _holds_records(self, remaining: Mapping[Place, Remaining]) -> bool:
+        return self._spans_hold_records(frozenset(remaining.items()))
 
     def end_if_stalled_for_long(self) -> None:
         """Ends the process, so that whoever started it starts it again: few supervisors ask `/healthz`. As after a

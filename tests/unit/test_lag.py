@@ -94,6 +94,27 @@ def test_liveness_follows_progress_against_the_lag_of_the_members_own_partitions
     server.shutdown()
 
 
+def test_markers_that_nobody_works_off_are_no_lag_of_the_group() -> None:
+    offsets = Offsets()
+    offsets.markers_only = True
+    offsets.by_topic = {
+        POSTS_RAW.name: remaining(POSTS_RAW.name, (0, 70)),
+        POSTS_BACKFILL.name: remaining(POSTS_BACKFILL.name, (0, 0)),
+    }
+    lag = monitor(offsets, Readiness("the test"), 60)
+    lag.look()
+    assert lag.group_lags[POSTS_RAW.name] == 70, "records that have only just come are not read twice"
+    for _ in range(3):
+        lag.look()
+        assert lag.group_lags[POSTS_RAW.name] == 0
+    assert offsets.read == 1
+    offsets.markers_only = False
+    offsets.by_topic[POSTS_RAW.name] = remaining(POSTS_RAW.name, (0, 71))
+    lag.look()
+    lag.look()
+    assert lag.group_lags[POSTS_RAW.name] == 71
+
+
 def test_a_process_that_stands_still_for_twice_its_patience_ends_to_be_started_again() -> None:
     offsets, readiness, ended = Offsets(), Readiness("the test"), list[bool]()
     readiness.ready()
