@@ -36,6 +36,7 @@ from stormpetrel.core.topics import (
 )
 from stormpetrel.log import read_dead_letters
 from tests.chaos.faults import Fault, Rounds, rounds
+from tests.chaos.light_model import light_cache
 from tests.chaos.load import Load, Searches
 from tests.chaos.system import DISK_MIB, FRESH_MOST, ChaosSystem, small_disk
 from tests.integration.running import COLLECTION
@@ -237,13 +238,16 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=20, help="posts a second")
     parser.add_argument("--poison", type=float, default=0.01, help="poison records a post")
     parser.add_argument("--only", default="", help="strike only with faults of these names, as 'disk full,kafka'")
+    parser.add_argument("--light", action="store_true", help="a text model that costs next to nothing, for high rates")
     parser.add_argument("--disk-mib", type=int, default=DISK_MIB, help="size of the disk of broker and stores")
     parser.add_argument("--fresh-most", type=int, default=FRESH_MOST, help="points before the index is optimised")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left running
     only = tuple(name.strip() for name in given.only.split(",") if name.strip())
     drawn = (given.seed, given.seconds, given.faults, given.longest, given.rate, given.poison, only)
-    report = run(Plan(*drawn, given.disk_mib, given.fresh_most))
+    with tempfile.TemporaryDirectory() as folder:
+        cache = light_cache(CACHE, Path(folder)) if given.light else CACHE
+        report = run(Plan(*drawn, given.disk_mib, given.fresh_most), cache)
     print(json.dumps(report, indent=2))
     raise SystemExit(1 if wrong_in(report) else 0)
 
