@@ -23,6 +23,7 @@ from stormpetrel.posts.text.duplicates import DuplicateWindow
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 from streams.batch_agent import Work, attach, sender
+from streams.ending import end_within
 from streams.enrich import EnrichBatch
 from streams.header_names import accept_any_header_name
 from streams.photos import PhotoReader
@@ -116,6 +117,7 @@ def run(settings: Settings) -> None:
     assemble(app, settings, EnrichBatch(enricher), TrainBatch(reader, relevance_prior(settings)), readiness)
     # The first post after a start is scored by the models that stood before it.
     models.wait_until_caught_up()
+    end_within(app)
     log.info("worker is set up", model=encoder.version, known_originals=known_originals)
     mode.Worker(app, loglevel=logging.WARNING, override_logging=False).execute_from_commandline()
 

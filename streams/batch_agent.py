@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError, KafkaTimeoutError
+from faust.exceptions import ProducerSendError
 
 from stormpetrel.core.topics import Topic
 from stormpetrel.log import OutgoingRecord, Record
@@ -41,8 +42,9 @@ async def process_batch(events: Sequence[Any], work: Work, send: Send) -> None:
     """Works on a batch, waits until the broker holds every result, and only then acknowledges its events."""
     undelivered = list(await work([record_of(event) for event in events]))
     while undelivered:
-        deliveries = [await send(result) for result in undelivered]
-        outcomes = await asyncio.gather(*deliveries, return_exceptions=True)
+        outcomes = await asyncio.gather(
+            *[await _queued(send, result) for result in undelivered], return_exceptions=True
+        )
         failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if not all(_may_pass(failure) for failure in failures):
             raise failures[0]
@@ -59,6 +61,16 @@ async def process_batch(events: Sequence[Any], work: Work, send: Send) -> None:
         event.ack()
     newest = max(event.message.timestamp for event in events)
     FRESHNESS.labels(events[0].message.topic).set(time.time() - newest)
+
+
+async def _queued(send: Send, record: OutgoingRecord) -> Awaitable[Any]:
+    """As `send`; where the client has no room or no metadata in time, its error is that of the delivery."""
+    try:
+        return await send(record)
+    except ProducerSendError as error:
+        refused = asyncio.get_running_loop().create_future()
+        refused.set_exception(error.__cause__ or error)
+        return refused
 
 
 def _may_pass(failure: BaseException) -> bool:

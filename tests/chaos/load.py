@@ -99,14 +99,7 @@ class Load:
             self.counts["poison"] += 1
 
     def _deliver(self, records: list[OutgoingRecord]) -> None:
-        """As a source does it: what the broker has not acknowledged is sent again, in the same order."""
-        while True:
-            try:
-                self._producer.deliver(records)
-                return
-            except StoreUnavailable:
-                self.counts["sent_again"] += len(records)
-                time.sleep(0.5)
+        self.counts["sent_again"] += deliver_until_acknowledged(self._producer, records)
 
     def _next_post(self) -> tuple[str, str | None]:
         chance = self._random.random()
@@ -131,6 +124,19 @@ class Load:
         kinds = list(poison_records(number))
         self._random.shuffle(kinds)
         return kinds
+
+
+def deliver_until_acknowledged(producer: KafkaProducer, records: list[OutgoingRecord]) -> int:
+    """As a source does it: what the broker has not acknowledged is sent again, in the same order. Returns how many
+    records were sent again."""
+    again = 0
+    while True:
+        try:
+            producer.deliver(records)
+            return again
+        except StoreUnavailable:
+            again += len(records)
+            time.sleep(0.5)
 
 
 class Searches:

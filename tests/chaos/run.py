@@ -38,12 +38,14 @@ from stormpetrel.log import read_dead_letters
 from tests.chaos.faults import Fault, Rounds, rounds
 from tests.chaos.light_model import light_cache
 from tests.chaos.load import Load, Searches
+from tests.chaos.scenes import SceneLoad, wrong_scenes
 from tests.chaos.system import DISK_MIB, FRESH_MOST, ChaosSystem, small_disk
 from tests.integration.running import COLLECTION
 
 CACHE = Path(os.environ.get("STORMPETREL_CACHE", Path(__file__).resolve().parents[2] / ".stormpetrel" / "cache"))
 RECOVERED_WITHIN_S = 120.0
 GROUPS = {
+    "scenes": (PRODUCTS_ANNOUNCED,),
     "worker": (POSTS_RAW, POSTS_BACKFILL, ANNOTATIONS),
     "index": (POSTS_ENRICHED, PATCHES_DESCRIBED, ITEMS_LABELLED, PRODUCTS_ANNOUNCED),
 }
@@ -85,7 +87,9 @@ def run(plan: Plan, cache: Path = CACHE) -> dict[str, Any]:
 
 def _run(plan: Plan, system: ChaosSystem) -> dict[str, Any]:
     load = Load(system.kafka, plan.seed, plan.posts_per_s, plan.poison_share)
+    scenes = SceneLoad(system.kafka, plan.seed, system.directory / "products")
     load.start()
+    scenes.start()
     with Searches(system.search_status) as searches:
         try:
             struck = list(
@@ -94,16 +98,18 @@ def _run(plan: Plan, system: ChaosSystem) -> dict[str, Any]:
         finally:
             system.clear()
     load.stop()
+    scenes.stop()
     drained_s = _drain(system)
     return {
         "seed": plan.seed,
         "faults": sum(len(faults) for faults, _ in struck),
-        "load": dict(load.counts),
+        "load": dict(load.counts) | {"products": scenes.published},
         "restarts": dict(system.restarts),
         "recovery_s": _recoveries(struck),
         "drained_s": drained_s,
         "searches": dict(searches.outcomes),
         **_faults_of_the_result(system, load),
+        "wrong_scenes": wrong_scenes(system, scenes)[:20],
     }
 
 
@@ -210,7 +216,7 @@ def _poison_left(system: ChaosSystem, load: Load) -> dict[str, Any]:
 
 def wrong_in(report: dict[str, Any]) -> dict[str, Any]:
     """The part of a report that must be empty."""
-    names = ("lost", "doubled", "unknown", "wrong", "poison_not_dead", "useless_reasons", "lag")
+    names = ("lost", "doubled", "unknown", "wrong", "wrong_scenes", "poison_not_dead", "useless_reasons", "lag")
     broken = {outcome: count for outcome, count in report["searches"].items() if outcome not in ANSWERS}
     return {name: report[name] for name in names if report[name]} | ({"searches": broken} if broken else {})
 

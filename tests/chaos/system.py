@@ -27,7 +27,7 @@ from stormpetrel.stores.qdrant import QdrantIndex
 from tests.chaos.tcp_proxy import TcpProxy, Weather
 from tests.integration.running import RunningSystem
 
-OURS = {"index": ("consume", "index"), "worker": ("worker",), "serve": ("serve",)}
+OURS = {"index": ("consume", "index"), "worker": ("worker",), "serve": ("serve",), "scenes": ("consume", "scenes")}
 SERVERS = ("kafka", "mongo", "qdrant")
 DISK_MIB = 3072
 # The local vector index optimises its copy after 20,000 fresh points; here it is at it nearly always.
@@ -100,6 +100,7 @@ class ChaosSystem(RunningSystem):
         try:
             super().__enter__()
             self.start_pipeline()
+            self.start("scenes", *OURS["scenes"])
         except BaseException:
             self._end()
             raise
