@@ -24,6 +24,8 @@ from stormpetrel.log.record import UNREADABLE
 
 MAGIC_OFFSET = _MemoryRecordsPy.MAGIC_OFFSET
 LARGEST_UNPACKED = 64_000_000  # bytes of a batch; a producer's own limit lets it hold 1 MB
+FIRST_BUFFER = 262_144  # bytes; most batches fit, and a buffer costs by its size
+BUFFER_GROWTH = 16
 Unpack = Callable[[bytes, bytearray], int]  # into the buffer; how many bytes came. Raises where it is too small
 
 
@@ -42,6 +44,19 @@ UNPACK: Mapping[int, Unpack] = {
 }
 
 
+def _unpacked(unpack: Unpack, packed: bytes) -> bytearray:
+    """The unpacked bytes. Raises what `unpack` raises where even the largest buffer is too small."""
+    size = FIRST_BUFFER
+    while True:
+        buffer = bytearray(min(size, LARGEST_UNPACKED))
+        try:
+            return buffer[: unpack(packed, buffer)]
+        except Exception:
+            if size >= LARGEST_UNPACKED:
+                raise
+        size *= BUFFER_GROWTH
+
+
 class _Batch(_DefaultRecordBatchPy):
     _fault = ""
     _decompressed: bool
@@ -52,14 +67,11 @@ class _Batch(_DefaultRecordBatchPy):
         if self._decompressed or (unpack := UNPACK.get(self.compression_type)) is None:
             super()._maybe_uncompress()  # snappy says its size itself, and is at most 21 times smaller
             return
-        buffer = bytearray(LARGEST_UNPACKED)  # zeroed by the system where it is written to, and so costs nothing
         try:
-            size = unpack(bytes(memoryview(self._buffer)[self._pos :]), buffer)
+            self._buffer = _unpacked(unpack, bytes(memoryview(self._buffer)[self._pos :]))
         except Exception as error:
             self._fault = f"the record cannot be unpacked to {LARGEST_UNPACKED:,} bytes: {error}; send it smaller"
             self._buffer = bytearray()
-        else:
-            self._buffer = bytearray(memoryview(buffer)[:size])
         self._pos, self._decompressed = 0, True
 
     def __next__(self) -> Any:

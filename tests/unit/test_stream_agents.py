@@ -186,6 +186,7 @@ def test_a_batch_that_unpacks_to_too_much_is_one_record_that_says_so(
     codec: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams.header_names, "LARGEST_UNPACKED", 200_000)
+    monkeypatch.setattr(streams.header_names, "FIRST_BUFFER", 1_000)  # grows twice
 
     def batch_of(size: int) -> list[Any]:
         builder = _DefaultRecordBatchBuilderPy(2, codec, 0, -1, -1, -1, 10_000_000)
