@@ -7,7 +7,7 @@ export UV_LINK_MODE = copy
 
 .PHONY: help demo fuzz chaos test test-newest lint bench docs pictures locks down clean
 help:   ; @grep -oE '^[a-z-]+:.*## .*' Makefile | grep -v sed | sed -E 's|:.*## |\t|'
-demo: .venv/run.stamp   ; @$(BIN)/stormpetrel demo $(if $(DATA),--data "$(DATA)") ## the whole system on this machine, with a generated flood night (DATA=path: real posts)
+demo: .venv/run.stamp   ; @$(BIN)/stormpetrel demo $(if $(DATA),--data "$(DATA)") $(if $(EVENT),--event "$(EVENT)") ## the whole system on this machine, with a flood night that is made up (DATA=path: real posts, of their largest flood; EVENT=name: of this event)
 test: .venv/dev.stamp   ; @$(BIN)/stormpetrel doctor --only tests && $(BIN)/python -m pytest $(ARGS) ## all tests, the ones against real servers included
 test-newest: $(UV) ; @tests/newest_python.sh $(UV) ## imports and unit tests on Python 3.13, where it is installed
 fuzz: .venv/dev.stamp   ; @$(BIN)/python -m tests.fuzzing --cases $(or $(CASES),20000) ## requests of all kinds to the API in memory (CASES=20000)

@@ -1,4 +1,4 @@
-"""The demo's third part: an analyst, simulated from the generated truth, labels posts and patches."""
+"""The demo's last part: an analyst, simulated from what is known of posts and patches, labels some of them."""
 
 from __future__ import annotations
 
@@ -11,49 +11,80 @@ from stormpetrel.cli.console import say
 from stormpetrel.cli.demo_scenes import GROUND
 from stormpetrel.core.ids import PatchId
 from stormpetrel.demo.scenes import MUD, WATER
+from stormpetrel.demo.story import Story
 from stormpetrel.evaluation.labelled_scene import LabelledClass, patch_labels
 
 ROUNDS, LABELS_A_ROUND = 3, 10
+OFFERED = 60  # items a round: what may not be labelled is passed over, and ten must remain
 SCALE_LEVEL, COARSE_LEVEL = 120, 480  # px
 ANALYST = "demo"
 
 
-def annotate_demo(client: httpx.Client, posts: Mapping[str, bool], scene_id: str) -> None:
-    """Three rounds of ten labels on posts (`posts` says of each whether it is about the flood) and on the scene's
-    patches. Prints how many of all the others each model then classifies correctly."""
-    start = {"text": "streets under water, people trapped"}
-    curve = _run_rounds(client, {"collection": "posts/demo"}, "flood", posts, start)
-    _report("posts about the flood", curve, len(posts))
+def annotate_posts(client: httpx.Client, story: Story) -> None:
+    """Three rounds of ten labels on posts that are not held out. Prints how many of the held-out posts each round's
+    model then classifies correctly."""
+    scope = {"collection": story.collection, "within": {"since": story.since, "until": story.until}}
+    start = {"text": str(story.saved["text"])}
+    curve = _run_rounds(client, scope, story.label, story.may_be_labelled, story.judges, start)
+    _report(f"posts that {story.meaning}", curve, len(story.may_be_labelled), story.figures_of)
+    commonest = max(story.base_rate, 1 - story.base_rate)
+    say(f"(to call all of them alike is right for {commonest:.0%}); the models: {client.base_url}/v1/models")
+
+
+def annotate_patches(client: httpx.Client, scene_id: str) -> None:
+    """Three rounds of ten labels on the scene's patches. Prints how many of the patches never labelled each round's
+    model classifies correctly, and what a round inside accepted cells saves."""
     patches = _water_patches(client, scene_id)
     scope = {"collection": "patches/demo", "within": {"scene_id": scene_id}}
     start = {"item_id": next(patch_id for patch_id, is_water in patches.items() if is_water)}
-    _report("patches of water", _run_rounds(client, scope, "water-bodies", patches, start), len(patches))
+    curve = _run_rounds(client, scope, "water-bodies", patches, patches, start)
+    _report("patches of water", curve, len(patches), "patches of the made-up scene that were not labelled")
     _limit_to_accepted_cells(client, scope, patches)
     query = f"scene_id={scene_id}&labels=water-bodies&collection=patches/demo"
-    say(f"its map: {client.base_url}/v1/maps/png?{query}; the models of posts: {client.base_url}/v1/models")
+    say(f"its map: {client.base_url}/v1/maps/png?{query}")
 
 
 def _run_rounds(
-    client: httpx.Client, scope: dict[str, Any], label: str, truth: Mapping[str, bool], start: dict[str, str]
+    client: httpx.Client,
+    scope: dict[str, Any],
+    label: str,
+    may_be_labelled: Mapping[str, bool],
+    judges: Mapping[str, bool],
+    start: dict[str, str],
 ) -> list[dict[str, Any]]:
-    """Answers active-learning rounds as a person would; the scores after each round on the items never labelled."""
+    """Answers active-learning rounds as a person would, who passes over what may not be labelled; the scores after each
+    round on those of `judges` that were never labelled."""
     labelled: set[str] = set()
     for number in range(1, ROUNDS + 1):
-        request = {**scope, "label": label, "batch_size": LABELS_A_ROUND, **(start if number == 1 else {})}
+        request = {**scope, "label": label, "batch_size": OFFERED, **(start if number == 1 else {})}
         batch = _post(client, "/v1/feedback", request)
-        items = [*batch["boundary"], *batch["coverage"][: LABELS_A_ROUND // 2], *batch["top"]]
-        item_ids = [item_id for item_id in dict.fromkeys(item["item_id"] for item in items) if item_id in truth]
+        item_ids = _chosen(batch, may_be_labelled, labelled)
         annotations = [
-            {"item_id": item_id, "label": label, "sign": "positive" if truth[item_id] else "negative"}
-            for item_id in item_ids[:LABELS_A_ROUND]
+            {"item_id": item_id, "label": label, "sign": "positive" if may_be_labelled[item_id] else "negative"}
+            for item_id in item_ids
         ]
         body = {"collection": scope["collection"], "annotator": ANALYST, "round": number, "annotations": annotations}
         _post(client, "/v1/annotations", body)
-        labelled |= set(item_ids[:LABELS_A_ROUND])
-    rest = {item_id: [label] if bears else [] for item_id, bears in truth.items() if item_id not in labelled}
-    report = _post(client, "/v1/validation", {**scope, "labels": [label], "truth": rest})["labels"][label]
+        labelled.update(item_ids)
+    truth = {item_id: [label] if bears else [] for item_id, bears in judges.items() if item_id not in labelled}
+    report = _post(client, "/v1/validation", {**scope, "labels": [label], "truth": truth})["labels"][label]
     curve: list[dict[str, Any]] = report["curve"]
     return curve
+
+
+def _chosen(batch: dict[str, Any], may_be_labelled: Mapping[str, bool], labelled: set[str]) -> list[str]:
+    """The first ten that may be labelled: half of them where the model is unsure, then some of all, then the best."""
+    parts = [
+        [
+            item["item_id"]
+            for item in batch[name]
+            if item["item_id"] in may_be_labelled and item["item_id"] not in labelled
+        ]
+        for name in ("boundary", "coverage", "top")
+    ]
+    unsure, sample, best = parts
+    half = LABELS_A_ROUND // 2
+    return list(dict.fromkeys([*unsure[:half], *sample[:half], *best, *unsure, *sample]))[:LABELS_A_ROUND]
 
 
 def _limit_to_accepted_cells(client: httpx.Client, scope: dict[str, Any], patches: Mapping[str, bool]) -> None:
@@ -83,12 +114,12 @@ def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, An
     return response
 
 
-def _report(title: str, curve: list[dict[str, Any]], count: int) -> None:
+def _report(title: str, curve: list[dict[str, Any]], count: int, figures_of: str) -> None:
     newest = curve[-ROUNDS:]
     accuracy = ", ".join(f"{point['accuracy']:.0%}" for point in newest)
     say(
-        f"an analyst labels {title}, {LABELS_A_ROUND} of {count} a round: after each, {accuracy} of all others are "
-        f"right (macro F1 {newest[-1]['macro_f1']:.2f})"
+        f"an analyst labels {title}, {LABELS_A_ROUND} of {count} a round: after each, {accuracy} of the {figures_of} "
+        f"are right (macro F1 {newest[-1]['macro_f1']:.2f})"
     )
 
 

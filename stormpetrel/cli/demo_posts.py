@@ -1,8 +1,10 @@
-"""The demo's first part: a night of posts through the system, and three searches."""
+"""The demo's first part: posts through the system, searches, the newest posts, and a map of where they are."""
 
 from __future__ import annotations
 
+import json
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,16 @@ from rich.progress import Progress
 from consumers.sources.files import files_in, replay
 from consumers.sources.post_publisher import PostPublisher
 from stormpetrel.cli.console import ERROR, say
-from stormpetrel.cli.results import print_response
+from stormpetrel.cli.results import print_posts, print_response
 from stormpetrel.cli.system import wait_until_processed
 from stormpetrel.core.settings import Settings
+from stormpetrel.demo.story import Story
 from stormpetrel.log.admin import POST_GROUPS
 from stormpetrel.log.producer import KafkaProducer
 
 STALL_PATIENCE_S = 120.0
-GENOA = {"longitude": 8.934, "latitude": 44.407, "radius_km": 40}
+SHOWN, ASKED, NEWEST, PAGE = 10, 100, 5, 100
+NAMED_PLACES = 5
 
 
 def replay_and_wait(stream: Path, settings: Settings) -> None:
@@ -39,26 +43,65 @@ def replay_and_wait(stream: Path, settings: Settings) -> None:
     say(f"{total} posts went through in {seconds:.1f} s; {publisher.counts['dead']} broken records are dead letters")
 
 
-def search_posts(client: httpx.Client, truth: dict[str, Any]) -> None:
-    """Three searches; `truth` says of each generated post whether it is about the flood."""
+def search_posts(client: httpx.Client, story: Story) -> None:
+    """The story's questions, each with its figure, and what belongs to the first hit."""
 
-    def show(title: str, **query: Any) -> dict[str, Any]:
-        reply = client.post("/v1/search", json={**query, "limit": 10}).raise_for_status()
-        response: dict[str, Any] = reply.json()
-        print_response(title, response)
-        labels = [truth[hit["post_id"]]["flood"] for hit in response["hits"] if hit["post_id"] in truth]
-        if labels:
-            belonging = f"{sum(labels)} of these {len(labels)} belong to the generated flood"
-            say(f"{belonging}; {response['total']} hits in all\n")
-        return response
+    def ask(**query: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = client.post("/v1/search", json={**query, "limit": ASKED}).raise_for_status().json()
+        return answer
 
-    by_text = show("a text: people trapped by flood water", text="people trapped by flood water, streets under water")
-    show(
-        "a text, a place and a time: strade allagate, 40 km around Genoa, at 20:00",
-        text="strade allagate, servono soccorsi",
-        place=GENOA,
-        time="2025-11-04T20:00:00Z",
-    )
-    example = by_text["hits"][0]["post_id"]
-    newest = show(f"a post: what belongs to {example}", post_id=example)["as_of"].get("time", {})
-    say(f"as of: newest post {newest.get('event_time')}, ingested {newest.get('ingested_at')}")
+    example = None
+    for question in story.questions:
+        answer = ask(**question.request)
+        post_ids = [hit["post_id"] for hit in answer["hits"]]
+        example = example or next(iter(post_ids), None)
+        figure = story.figure(post_ids) or f"{answer['total']} hits"
+        if question.is_shown:
+            print_response(f"a text: {question.title}", answer | {"hits": answer["hits"][:SHOWN]})
+            say(f"{figure}; {answer['total']} hits in all\n")
+        else:
+            say(f"{question.title}: {figure}")
+    if example is None:
+        return
+    answer = ask(post_id=example)
+    print_response(f"a post: what is like {example}", answer | {"hits": answer["hits"][:SHOWN]})
+    newest = answer["as_of"].get("time", {})
+    say(f"as of: newest post {newest.get('event_time')}, ingested {newest.get('ingested_at')}\n")
+
+
+def list_newest(client: httpx.Client, story: Story) -> None:
+    """The newest posts of the story."""
+    page = _page(client, story, NEWEST, None)
+    print_posts(f"the newest {len(page['posts'])} of {page['total']} posts", page["posts"])
+
+
+def write_map(client: httpx.Client, story: Story, file: Path) -> None:
+    """Writes the places that the story's posts name as GeoJSON points, with how many posts name each."""
+    posts: Counter[tuple[str, float, float]] = Counter()
+    cursor, is_last = None, False
+    while not is_last:
+        page = _page(client, story, PAGE, cursor)
+        for post in page["posts"]:
+            places = {(place["name"], place["longitude"], place["latitude"]) for place in post.get("places", [])}
+            posts.update(places)
+        cursor = page["next_cursor"]
+        is_last = cursor is None
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [longitude, latitude]},
+            "properties": {"name": name, "posts": count},
+        }
+        for (name, longitude, latitude), count in posts.most_common()
+    ]
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False), "utf-8")
+    most = ", ".join(f"{name} ({count})" for (name, _, _), count in posts.most_common(NAMED_PLACES))
+    say(f"a map of {len(features)} places that posts name: {file}; most often: {most or 'none'}")
+
+
+def _page(client: httpx.Client, story: Story, limit: int, cursor: str | None) -> dict[str, Any]:
+    parameters: dict[str, str | int] = {"since": story.since, "until": story.until, "limit": limit}
+    if cursor:
+        parameters["cursor"] = cursor
+    page: dict[str, Any] = client.get("/v1/posts", params=parameters).raise_for_status().json()
+    return page

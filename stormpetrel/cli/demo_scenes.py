@@ -1,4 +1,4 @@
-"""The demo's second part: the flood seen by satellites, from products on disk to new water and a query by patch."""
+"""The demo's third part: the flood seen by satellites, from products on disk to new water and a query by patch."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ def show_scenes(settings: Settings, client: httpx.Client, folder: Path) -> str:
     area_km2 = sum(feature["properties"]["area_m2"] for feature in new_water["features"]) / 1e6
     patch_count = sum(sum(scene["patches"].values()) for scene in scenes.values())
     say(
+        "the scene is made up by the project\n"
         f"3 products became {patch_count} patches in {time.monotonic() - started:.1f} s; the radar and the optical "
         f"image lie {math.hypot(*scenes[pair]['shift_m']):.1f} m apart; {area_km2:.1f} km² of water are new "
         f"(confidence {scenes[pair]['new_water_confidence']:.0%})"

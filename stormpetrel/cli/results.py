@@ -39,6 +39,21 @@ def print_response(title: str, response: dict[str, Any]) -> None:
         say(f"{name} is unavailable: {reason}")
 
 
+def print_posts(title: str, posts: list[dict[str, Any]]) -> None:
+    """Posts as a list has them: when, in which language, what, where."""
+    table = _table(title)
+    for name in ("time (UTC)", "language"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("post", max_width=76, overflow="ellipsis", no_wrap=True)
+    table.add_column("place", max_width=24)
+    for number, post in enumerate(posts, start=1):
+        places = ", ".join(place["name"] for place in post.get("places", []))
+        text = Text(" ".join(post["clean_text"].split()))
+        moment = str(post["created_at"])[:16].replace("T", " ")
+        table.add_row(str(number), moment, Text(str(post.get("language") or "")), text, Text(places))
+    OUT.print(table)
+
+
 def _in_division(place: dict[str, Any]) -> str:
     """A place with its division and country."""
     return ", ".join(part for part in (place["name"], place["division"], place["country_code"]) if part)

@@ -1,6 +1,7 @@
 """Generates a flood night: posts of several networks and languages, near-duplicates and noise, and the truth of each.
 
-The same seed gives the same night. Text is made from our own phrases; place names are real.
+The same seed gives the same night. Text is made from the project's phrases; place names are real. Half of the posts are
+worded by held-out phrases: nothing learns from these, and figures are of them alone.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ START = datetime(2025, 11, 4, 16, 0, tzinfo=UTC)
 HOURS = 8
 PEAK_HOUR = 4.0
 PHOTO_SHARE = 0.3  # of the posts on X
+HELD_OUT_SHARE = 0.5
+NOISE_WHERE_IT_FLOODS = 1 / 3  # of what is not about the flood: a place alone must not tell them apart
 LANGUAGE_SHARES = {"it": 0.5, "en": 0.22, "es": 0.1, "fr": 0.1, "de": 0.08}
 
 
 @dataclass(frozen=True)
 class GeneratedPost:
-    """One post of the night and the truth about it. `repeats` is the id of the post that it is a near-duplicate of."""
+    """One post of the night and the truth about it. `repeats` is the id of the post that it is a near-duplicate of;
+    `held_out` says that its phrase is one of those that nothing learns from."""
 
     record: dict[str, Any]
     post_id: str
@@ -36,6 +40,14 @@ class GeneratedPost:
     flood: bool
     place: str | None
     repeats: str | None
+    held_out: bool
+
+
+def phrases_of(kind: str, language: str, held_out: bool) -> list[str]:
+    """The phrases of a kind (`flood`, `noise`) in a language, held out or not, with {place}, {street}, {hour}, {n} in
+    them."""
+    phrases: list[str] = PHRASES[kind][language]["held_out" if held_out else "learned"]
+    return phrases
 
 
 def flood_night(size: int = 1200, seed: int = 7) -> list[GeneratedPost]:
@@ -55,10 +67,14 @@ def flood_night(size: int = 1200, seed: int = 7) -> list[GeneratedPost]:
 
 def _original(chance: random.Random, number: int, moment: datetime, flood: bool) -> GeneratedPost:
     language = chance.choices(list(LANGUAGE_SHARES), list(LANGUAGE_SHARES.values()))[0]
-    phrase = chance.choice(PHRASES["flood" if flood else "noise"][language])
-    flooded, elsewhere = PHRASES["flooded"], PHRASES["elsewhere"]
-    place = chance.choices(list(flooded), [6, 2, 1, 1])[0] if flood else chance.choice(elsewhere)
-    names, where = flooded[place] if flood else ({}, None)
+    held_out = chance.random() < HELD_OUT_SHARE
+    phrase = chance.choice(phrases_of("flood" if flood else "noise", language, held_out))
+    flooded = PHRASES["flooded"]
+    if flood or chance.random() < NOISE_WHERE_IT_FLOODS:
+        place = chance.choices(list(flooded), [6, 2, 1, 1])[0]
+    else:
+        place = chance.choice(PHRASES["elsewhere"])
+    names, where = flooded.get(place, ({}, None))
     street = chance.choice(PHRASES["streets"])
     hour, n = f"{moment:%H:%M}", chance.randint(3, 180)
     text = phrase.format(place=names.get(language, place), street=street, hour=hour, n=n)
@@ -68,7 +84,8 @@ def _original(chance: random.Random, number: int, moment: datetime, flood: bool)
         record["data"]["attachments"] = {"media_keys": ["3_1"]}
         photo = {"media_key": "3_1", "type": "photo", "url": data_url(scene_of(chance, flood), number)}
         record["includes"] = {"media": [photo]}
-    return GeneratedPost(record, post_id, text, moment, flood, place if "{place}" in phrase else None, None)
+    named = place if "{place}" in phrase else None
+    return GeneratedPost(record, post_id, text, moment, flood, named, None, held_out)
 
 
 def _repeat(chance: random.Random, number: int, moment: datetime, original: GeneratedPost) -> GeneratedPost:
@@ -77,7 +94,7 @@ def _repeat(chance: random.Random, number: int, moment: datetime, original: Gene
     record = _x(x_id, moment, text, None, None)
     if original.post_id.startswith("x:") and chance.random() < 0.5:
         record["data"]["referenced_tweets"] = [{"type": "retweeted", "id": original.post_id[2:]}]
-    return GeneratedPost(record, f"x:{x_id}", text, moment, True, original.place, original.post_id)
+    return GeneratedPost(record, f"x:{x_id}", text, moment, True, original.place, original.post_id, original.held_out)
 
 
 def _form(
@@ -122,12 +139,18 @@ def lines(night: list[GeneratedPost]) -> Iterator[str]:
             yield '{"data": {"id": "cut off in the mid'
 
 
+def write_truth(directory: Path, night: list[GeneratedPost]) -> None:
+    """Writes `truth.json`: post id -> flood, place, repeats, held_out."""
+    fields = ("flood", "place", "repeats", "held_out")
+    truth = {post.post_id: {name: getattr(post, name) for name in fields} for post in night}
+    (directory / "truth.json").write_text(json.dumps(truth, ensure_ascii=False, indent=0), encoding="utf-8")
+
+
 def write_night(directory: Path, size: int = 1200, seed: int = 7) -> Path:
-    """Writes `night.jsonl` (the stream) and `truth.json` (post id -> flood, place, repeats); the stream's path."""
+    """Writes `night.jsonl` (the stream) and `truth.json`; the stream's path."""
     directory.mkdir(parents=True, exist_ok=True)
     night = flood_night(size, seed)
     stream = directory / "night.jsonl"
     stream.write_text("".join(f"{line}\n" for line in lines(night)), encoding="utf-8")
-    truth = {post.post_id: {"flood": post.flood, "place": post.place, "repeats": post.repeats} for post in night}
-    (directory / "truth.json").write_text(json.dumps(truth, ensure_ascii=False, indent=0), encoding="utf-8")
+    write_truth(directory, night)
     return stream
