@@ -10,11 +10,14 @@ from stormpetrel.bootstrap import label_catalogue
 from stormpetrel.demo.story import QUESTIONS, Story, questions_of, write_streams
 from stormpetrel.evaluation.event_to_play import EventToPlay, period, read_event
 
-RELATED = "flood"  # the label of what belongs to a real event; no model has learned it before, as `related` has
+FLOOD = "flood"  # no model has learned it before, as `related` has from CrisisLexT26
+RELATED = "related"
 LEARNED_BEFORE = (
     "What ships (the prior of relevance, learned weights of fusion) was learned from CrisisLexT26 and IDRISI: on posts "
-    "of these, the searches' figures prove nothing new; the analyst's label begins without a prior"
+    "of these, the searches' figures prove nothing new"
 )
+WITHOUT_PRIOR = "the analyst's label begins without a prior"
+WITH_PRIOR = "nor do the analyst's, whose label begins with that prior"
 
 
 def event_story(data: Path, name: str | None, folder: Path) -> Story:
@@ -51,7 +54,7 @@ def event_story(data: Path, name: str | None, folder: Path) -> Story:
 def _label(event: EventToPlay) -> tuple[str, str]:
     """The catalogue's label that the set's labels stand for, and what posts with it do, in words."""
     if event.class_name is None:
-        return RELATED, "belong to the event"
+        return FLOOD if event.is_flood else RELATED, "belong to the event"
     label = label_catalogue().named(event.class_name, "posts")[0]
     return label.id, f"are of the class {label.title!r}"
 
@@ -60,7 +63,7 @@ def _opening(event: EventToPlay) -> str:
     first, last = period(event)
     judged = (
         f"people labelled {len(event.truth)} of them, and half of these are held out: figures are of that half. "
-        f"{LEARNED_BEFORE}"
+        f"{LEARNED_BEFORE}; {WITH_PRIOR if _label(event)[0] == RELATED else WITHOUT_PRIOR}"
         if event.truth
         else "nobody labelled them, so there is no analyst and no figure"
     )

@@ -34,7 +34,7 @@ def pictures(
             answer: dict[str, Any] = client.post("/v1/search", json=query).raise_for_status().json()
     except httpx.HTTPError as error:
         raise SetupError(f"no demo answers at {api} ({error}); run `make demo` first") from error
-    files[1].write_text(explained_hit_svg(f"“{QUERY}”, near Genoa, at 20:00", answer), encoding="utf-8")
+    files[1].write_text(explained_hit_svg(f"“{QUERY}”, near Genoa, at 20:00 of a made-up night", answer), encoding="utf-8")
     print_result([str(file) for file in files], "\n".join(map(str, files)), as_json)
 
 

@@ -13,7 +13,7 @@ import httpx
 
 from stormpetrel.bootstrap import concept_list, open_text_encoder
 from stormpetrel.cli.console import ERROR
-from stormpetrel.core.errors import SetupError
+from stormpetrel.core.errors import SetupError, StoreUnavailable
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
@@ -100,9 +100,13 @@ def wait_until_processed(
     zeros, lag, changed = 0, -1, time.monotonic()
     # One group can only be done when the one before it is: look twice before believing a zero.
     while zeros < 2:
-        lags = consumer_lags(settings.local_kafka)
-        before, lag = lag, sum(lags[name] for name in names)
-        zeros = 0 if lag else zeros + 1
+        before = lag
+        try:
+            lags = consumer_lags(settings.local_kafka)
+            lag = sum(lags[name] for name in names)
+            zeros = 0 if lag else zeros + 1
+        except StoreUnavailable:
+            zeros = 0  # a busy broker: no progress is seen, and the patience runs
         changed = changed if lag == before else time.monotonic()
         report(lag)
         if time.monotonic() - changed > patience_s:
