@@ -34,7 +34,8 @@ def pictures(
             answer: dict[str, Any] = client.post("/v1/search", json=query).raise_for_status().json()
     except httpx.HTTPError as error:
         raise SetupError(f"no demo answers at {api} ({error}); run `make demo` first") from error
-    files[1].write_text(explained_hit_svg(f"“{QUERY}”, near Genoa, at 20:00 of a made-up night", answer), encoding="utf-8")
+    title = f"“{QUERY}”, near Genoa, at 20:00 of a made-up night"
+    files[1].write_text(explained_hit_svg(title, answer), encoding="utf-8")
     print_result([str(file) for file in files], "\n".join(map(str, files)), as_json)
 
 
