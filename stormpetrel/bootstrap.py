@@ -35,6 +35,7 @@ from stormpetrel.posts.vision.clip import ClipModel, read_clip_manifest
 from stormpetrel.posts.vision.concepts import ConceptList, read_concepts
 from stormpetrel.posts.vision.descriptor import DIMENSIONS, VERSION
 from stormpetrel.posts.vision.model import DESCRIPTOR, DescriptorModel, VisualModel
+from stormpetrel.posts.vision.prompts import Prompts, read_prompts
 from stormpetrel.process.metrics import model_in_use
 from stormpetrel.projections import PatchProjection, PostProjection, PredictionProjection, ProductProjection, Projection
 from stormpetrel.search.query_encoder import QueryEncoder
@@ -45,6 +46,7 @@ from stormpetrel.stores.qdrant import QdrantIndex
 log = structlog.get_logger()
 Model = TypeVar("Model")
 CONCEPTS_FILE = CONFIG_DIRECTORY / "concepts.yaml"
+FLOOD_PROMPTS_FILE = CONFIG_DIRECTORY / "flood_prompts.yaml"
 LABELS_FILE = CONFIG_DIRECTORY / "labels.yaml"
 FUSION_FILE = CONFIG_DIRECTORY / "fusion_weights.json"
 PRIOR_FILE = CONFIG_DIRECTORY / "relevance_prior.json"
@@ -54,6 +56,11 @@ TAGGER = CONFIG_DIRECTORY / "places_tagger"
 def concept_list() -> ConceptList:
     """The concepts of `config/concepts.yaml`."""
     return read_concepts(CONCEPTS_FILE)
+
+
+def photo_prompts() -> Prompts:
+    """What a CLIP model is asked about photos: `config/concepts.yaml` and `config/flood_prompts.yaml`."""
+    return read_prompts(FLOOD_PROMPTS_FILE, concept_list())
 
 
 def label_catalogue() -> Catalogue:

@@ -67,6 +67,7 @@ def build_app() -> typer.Typer:
         "eval": _group(
             "Measure on labelled real data.",
             retrieval=evaluations.retrieval,
+            photos=evaluations.photos,
             questions=evaluations.questions,
             patches=evaluations.patches,
             places=evaluations.places,

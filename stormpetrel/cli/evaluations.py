@@ -51,6 +51,46 @@ def _print_retrieval(name: str, report: Json) -> None:
     )
 
 
+def photos(
+    data: Path = typer.Option(exists=True, file_okay=False, help="A folder like CrisisMMD_v2.0, with its photos."),
+    queries: int = typer.Option(300, min=10, help="The most queries."),
+    as_json: AsJson = False,
+) -> None:
+    """Visual features, concepts and every fusion on posts with labelled photos, and the relevance of photos."""
+    from stormpetrel.bootstrap import open_geoparser, open_text_encoder, open_visual_model
+    from stormpetrel.cli.console import say
+    from stormpetrel.cli.system import ensure_models
+    from stormpetrel.evaluation.crisismmd import read_photo_set
+    from stormpetrel.evaluation.photos import evaluate_photos
+
+    photo_set = read_photo_set(data)  # before the models are at work: a fault in the folder is told at once
+    settings = load_settings()
+    ensure_models(settings, say)
+    models = open_text_encoder(settings), open_visual_model(settings)
+    report = evaluate_photos(photo_set, queries, models, open_geoparser(settings), say)
+    if as_json:
+        print_json(report)
+    else:
+        _print_photos(report)
+
+
+def _print_photos(report: Json) -> None:
+    counts = report["photos"]
+    if not report["understands_photos"]:
+        typer.echo("colours alone, no visual model: set visual_model.name to a CLIP model to score what photos show")
+    typer.echo(
+        f"{counts['photos']} photos are annotated, {counts['missing']} are missing, "
+        f"{counts['unreadable']} cannot be read, {counts['used']} posts are used"
+    )
+    _print_retrieval(f"photos, {report['visual_model']}", report)
+    typer.echo(f"{report['fused']} with photos against the same without: p = {report['p_of_photos']}")
+    if relevance := report["relevance"]:
+        typer.echo(
+            f"relevance of photos: average precision {relevance['ap']:.3f} where {relevance['share']:.3f} of "
+            f"{relevance['photos']} photos show a flood"
+        )
+
+
 def questions(
     data: Path = typer.Option(exists=True, file_okay=False, help="A folder like tweets_crisislex: labelled posts."),
     file: Path = typer.Option(..., "--questions", exists=True, dir_okay=False, help="JSON lines of judged questions."),

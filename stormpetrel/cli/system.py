@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from stormpetrel.bootstrap import concept_list, open_text_encoder
+from stormpetrel.bootstrap import open_text_encoder, photo_prompts
 from stormpetrel.cli.console import ERROR
 from stormpetrel.core.errors import SetupError, StoreUnavailable
 from stormpetrel.core.settings import Settings
@@ -57,7 +57,7 @@ def ensure_models(settings: Settings, say: Callable[[str], None]) -> None:
     ensure_gazetteer(settings.cache, settings.places.gazetteer)
     ensure_text_model(settings.models, settings.text_model.name, say)
     if settings.visual_model.name != DESCRIPTOR:
-        ensure_clip(settings.models, settings.visual_model.name, concept_list().names, say)
+        ensure_clip(settings.models, settings.visual_model.name, photo_prompts(), say)
 
 
 def start_in_background(directory: Path, settings: Settings) -> subprocess.Popen[bytes]:

@@ -116,12 +116,8 @@ class Collection:
         moved = self._vectors[row] + (self._vectors[[int(item) for item in best]].mean(axis=0) if best else 0)
         return np.asarray(moved / np.linalg.norm(moved), dtype=np.float32)
 
-    def _top(self, modality: str, scores: NDArray[np.float64], row: int) -> RankList:
-        """The `depth` best of one score a post; minus infinity is no hit."""
-        scores[row] = -np.inf
-        reach = min(self._depth, len(scores) - 1)
-        best = np.argpartition(-scores, reach)[: self._depth] if len(scores) > 1 else np.empty(0, dtype=np.int64)
-        return RankList.of(modality, ((self.name(int(n)), float(scores[n])) for n in best if np.isfinite(scores[n])))
+    def _top(self, modality: str, scores: Array, row: int) -> RankList:
+        return top(modality, scores, row, self._depth)
 
     def _text(self, row: int) -> RankList:
         return self._top("text", self._text_scores(self._vectors[row]), row)
@@ -151,6 +147,14 @@ class Collection:
 
     def _time(self, row: int) -> RankList:
         return self._top("time", -np.abs(self._times - self._times[row]), row)
+
+
+def top(modality: str, scores: Array, row: int, depth: int) -> RankList:
+    """The `depth` best rows of one score a post, without the query's own `row`; minus infinity is no hit."""
+    scores[row] = -np.inf
+    reach = min(depth, len(scores) - 1)
+    best = np.argpartition(-scores, reach)[:depth] if len(scores) > 1 else np.empty(0, dtype=np.int64)
+    return RankList.of(modality, ((Collection.name(int(n)), float(scores[n])) for n in best if np.isfinite(scores[n])))
 
 
 def _postings(posts: Sequence[LabelledPost]) -> dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]:

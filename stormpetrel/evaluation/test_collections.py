@@ -71,14 +71,20 @@ def read_collections(data: Path, most_queries: int, seed: int = 7, may_be_none: 
 
 
 def _read(folder: Path, most_queries: int, seed: int) -> TestCollection | None:
-    posts = read_posts(folder)
+    return collection_of(folder.resolve().name, read_posts(folder), most_queries, seed)
+
+
+def collection_of(
+    name: str, posts: tuple[LabelledPost, ...], most_queries: int, seed: int = 7
+) -> TestCollection | None:
+    """A test collection of these posts, its queries drawn at random; None where no label has enough posts."""
     sizes = Counter(post.label for post in posts if post.label)
     candidates = [row for row, post in enumerate(posts) if post.label and sizes[post.label] > FEWEST_RELEVANT]
     queries = tuple(sorted(random.Random(seed).sample(candidates, min(most_queries, len(candidates)))))
     rest = sorted(set(candidates) - set(queries))
     count = min(TRAINING_QUERIES_A_QUERY * len(queries), len(rest))
     training_queries = tuple(sorted(random.Random(seed + 1).sample(rest, count)))
-    return TestCollection(folder.resolve().name, posts, queries, training_queries) if queries else None
+    return TestCollection(name, posts, queries, training_queries) if queries else None
 
 
 def read_posts(folder: Path) -> tuple[LabelledPost, ...]:

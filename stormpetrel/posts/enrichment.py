@@ -66,6 +66,7 @@ class PhotoFeatures:
             "visual_vector": Vector.of(features.vector, self.model.version),
             "concepts": tuple(ConceptScore(name=name, score=score) for name, score in concepts),
             "concept_model": self.model.concept_version,
+            "photo_relevance": features.relevance,
         }
 
 

@@ -1,11 +1,12 @@
 """Exports a sentence-transformers model to ONNX. Runs where torch is, so it imports no other module of ours.
 
-    python export.py MODEL DIRECTORY [CONCEPTS]
+    python export.py MODEL DIRECTORY [PROMPTS]
 
-MODEL is a name that sentence-transformers knows, or a folder. Of a text model the graph takes token ids. With CONCEPTS,
-a JSON file with a list of names, MODEL is a CLIP model: the graph is its image encoder, and its text encoder gives the
-vectors of the concepts' prompts. The graph gives unit vectors and is compared with the original model on samples. The
-manifest, with checksums, is written last: a folder without a manifest is no model.
+MODEL is a name that sentence-transformers knows, or a folder. Of a text model the graph takes token ids. With PROMPTS,
+a JSON file of `prompts.Prompts`, MODEL is a CLIP model: the graph is its image encoder, and its text encoder gives the
+vectors of the prompts: of the concepts, of a flood, of everything else. The graph gives unit vectors and is compared
+with the original model on samples. The manifest, with checksums, is written last: a folder without a manifest is no
+model.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ TEXTS = [
     "Acqua alta!",
     "El río se ha desbordado y hay varias carreteras cortadas cerca de Valencia " * 3,
 ]
-PROMPT = "a photo of {}"
 MAX_DIFFERENCE = 1e-3
 
 
@@ -47,7 +47,7 @@ def export_text_model(name: str, directory: Path) -> None:
     write_manifest(directory, {"model": name, **fields}, ("model.onnx", "tokenizer.json"))
 
 
-def export_clip(name: str, directory: Path, concepts: list[str]) -> None:
+def export_clip(name: str, directory: Path, prompts: dict[str, Any]) -> None:
     """Writes the graph, from float32 pixels of shape (batch, 3, size, size), the prompts' vectors and the manifest."""
     import numpy as np
     import torch
@@ -68,10 +68,12 @@ def export_clip(name: str, directory: Path, concepts: list[str]) -> None:
 
     graph, expected = directory / "image.onnx", model.encode(pictures, normalize_embeddings=True)
     fields = write_graph(graph, clip, embedding, {"pixels": pixels}, {0: torch.export.Dim("batch")}, expected)
-    prompts = model.encode([PROMPT.format(concept) for concept in concepts], normalize_embeddings=True)
-    np.save(directory / "prompts.npy", np.asarray(prompts, dtype=np.float32))
+    texts = [*prompts["concepts"].values(), *prompts["flood"], *prompts["other"]]
+    vectors = model.encode(texts, normalize_embeddings=True)
+    np.save(directory / "prompts.npy", np.asarray(vectors, dtype=np.float32))
     fields |= {"size": int(pixels.shape[-1]), "mean": list(images.image_mean), "deviation": list(images.image_std)}
-    write_manifest(directory, {"model": name, **fields, "concepts": concepts}, ("image.onnx", "prompts.npy"))
+    fields |= {"logit_scale": float(clip.logit_scale.exp()), "prompts": prompts}
+    write_manifest(directory, {"model": name, **fields}, ("image.onnx", "prompts.npy"))
 
 
 def load(name: str) -> Any:

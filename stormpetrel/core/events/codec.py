@@ -26,7 +26,8 @@ EVENTS: Mapping[str, type[Event]] = {
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 # (schema name, version it reads) -> a function that makes the next version out of it.
 UPGRADES: dict[tuple[str, int], Upgrade] = {
-    ("EnrichedPost", 5): lambda fields: {**fields, "schema_version": 6}  # 6 adds limits
+    ("EnrichedPost", 5): lambda fields: {**fields, "schema_version": 6},  # 6 adds limits
+    ("EnrichedPost", 6): lambda fields: {**fields, "schema_version": 7},  # 7 adds photo_relevance
 }
 
 

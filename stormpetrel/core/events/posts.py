@@ -161,12 +161,13 @@ class EnrichedPost(Event):
 
     A near-duplicate names its original in `duplicate_of`; it is counted there and has no vectors. `relevance` has the
     predictions of the annotated collections' models at enrichment. `visual_vector` and `concepts` describe the first
-    photo; `photo_problem` is the reason where a photo could not be described. `limits` says by what the search for
-    places was cut short: the post's length, the time, the number of places.
+    photo; `photo_relevance` is how probable it is that it shows a flood, where the visual model can tell;
+    `photo_problem` is the reason where a photo could not be described. `limits` says by what the search for places was
+    cut short: the post's length, the time, the number of places.
     """
 
-    version: ClassVar[int] = 6
-    schema_version: int = 6
+    version: ClassVar[int] = 7
+    schema_version: int = 7
     post: Post
     clean_text: Annotated[str, Field(max_length=4 * MAX_TEXT)]  # NFC makes at most three characters of one
     language: Key
@@ -180,6 +181,7 @@ class EnrichedPost(Event):
     visual_vector: Vector | None = None
     concepts: Several[ConceptScore] = ()
     concept_model: Key | None = None
+    photo_relevance: Share | None = None
     photo_problem: Note | None = None
     relevance: Several[Relevance] = ()
     enriched_at: Moment

@@ -23,6 +23,7 @@ from stormpetrel.posts.vision.descriptor import hue_saturation_value
 from stormpetrel.posts.vision.pictures import Picture
 
 COLOUR_VERSION = "colour-rules@1"
+PROMPT = "a photo of {}"
 MAX_CONCEPTS = 20  # of a picture; the rest is noise
 MIN_SHARE = 0.08  # of its zone that a concept's colour must fill
 WORD = re.compile(r"[^\W_]+")
@@ -39,8 +40,11 @@ class Colour(BaseModel):
 
 
 class Concept(BaseModel):
+    """A concept by its name. CLIP scores it by `prompt`, the rules of colour by `colour`."""
+
     model_config = ConfigDict(extra="forbid")
     name: str = Field(min_length=2, max_length=80)
+    prompt: str | None = Field(default=None, min_length=2, max_length=200)
     colour: Colour | None = None
 
 
@@ -53,6 +57,11 @@ class ConceptList:
     @property
     def names(self) -> list[str]:
         return [concept.name for concept in self.concepts]
+
+    @property
+    def prompts(self) -> dict[str, str]:
+        """Name -> what a text encoder is asked; without a prompt of its own it is "a photo of" the name."""
+        return {concept.name: concept.prompt or PROMPT.format(concept.name) for concept in self.concepts}
 
     def named_in(self, text: str) -> dict[str, float]:
         """The concepts whose words are all in a text, with score 1: so a text query finds photos.

@@ -18,10 +18,12 @@ DESCRIPTOR = "descriptor"  # the name in the settings of the model without weigh
 
 @dataclass(frozen=True)
 class VisualFeatures:
-    """A picture's unit vector, float32, shape (dimensions,), and the scores of its concepts, in (0, 1]."""
+    """A picture's unit vector, float32, shape (dimensions,), the scores of its concepts, in (0, 1], and how probable it
+    is that it shows a flood (None: the model cannot tell)."""
 
     vector: NDArray[np.float32]
     concepts: dict[str, float]
+    relevance: float | None = None
 
 
 class VisualModel(Protocol):
