@@ -9,7 +9,19 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import annotation, compression, fusion, listeners, main_path, notification, patches, search_latency
+from benchmarks import (
+    annotation,
+    compression,
+    fusion,
+    listeners,
+    main_path,
+    notification,
+    patches,
+    search_latency,
+    stream_learners,
+)
+
+ALONE = ("pair", "stream_learners")  # run only by name: they take longer than all others
 
 
 def main() -> None:
@@ -23,6 +35,7 @@ def main() -> None:
         "search": lambda: search_latency.run(options.data, options.posts),
         "listeners": lambda: listeners.run(options.data, options.posts),
         "annotation": lambda: annotation.run(),
+        "stream_learners": lambda: stream_learners.run(options.data),
         "compression": lambda: compression.run(options.data, options.posts),
     }
     parser = argparse.ArgumentParser(description=__doc__)
@@ -37,7 +50,7 @@ def main() -> None:
         "python": platform.python_version(),
     }
     report: dict[str, object] = {"machine": machine}
-    for name in [options.only] if options.only else [name for name in runs if name != "pair"]:
+    for name in [options.only] if options.only else [name for name in runs if name not in ALONE]:
         report["patches" if name == "pair" else name] = runs[name]()
     json.dump(report, sys.stdout, indent=2)
     print()

@@ -23,6 +23,7 @@ from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.text.lexical import document_terms, query_terms
 
 BATCH = 64  # queries of one pass
+FREQUENT_TERMS = 500  # that stand for a post's words where a matrix of them is needed
 Array = NDArray[np.float64]
 
 
@@ -47,6 +48,14 @@ class Collection:
     def lists(self, row: int) -> list[RankList]:
         """The lists for the post in this row, without the post itself; empty where a modality finds nothing."""
         return [self._text(row), self._lexical(row), self._space(row), self._time(row)]
+
+    def features(self) -> dict[str, NDArray[np.floating]]:
+        """The text vectors (posts, dimensions), and the BM25 weights of the most frequent terms (posts, terms)."""
+        frequent = sorted(self._postings.items(), key=lambda posting: (-len(posting[1][0]), posting[0]))
+        weights = np.zeros((len(self._posts), min(FREQUENT_TERMS, len(frequent))), dtype=np.float32)
+        for column, (_, (rows, values)) in enumerate(frequent[:FREQUENT_TERMS]):
+            weights[rows, column] = values
+        return {"text": self._vectors, "lexical": weights}
 
     @staticmethod
     def name(row: int) -> str:

@@ -14,13 +14,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from stormpetrel.evaluation.event_weights import Weights, event_weights
 from stormpetrel.evaluation.measures import average_precision, ndcg_at, paired_p, precision_at
 from stormpetrel.evaluation.modalities import Collection
 from stormpetrel.evaluation.test_collections import TestCollection
 from stormpetrel.evaluation.training_queries import DEPTH, FOLDS, LabelledQuery, fit_both_fusions, run_queries
 from stormpetrel.fusion import METHODS
 from stormpetrel.fusion.adaptive import FEEDBACK_FROM
+from stormpetrel.fusion.baselines import weighted_scores
+from stormpetrel.fusion.baselines.projected_graph import project, projected_graph
 from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 
@@ -29,6 +33,7 @@ MODALITIES = ("text", "lexical", "space", "time")
 # Which lists a method with this suffix fuses. In words alone, neither time nor place can give a label away.
 LISTS = {"": MODALITIES, "_words": ("text", "lexical")}
 FUSED = "adaptive_feedback"
+EVENT_WEIGHTS = ("event_weights", "event_weights_held_out")  # as published: sees the event's own labels; and without
 LOST_FROM = 0.05  # average precision below the best single modality
 
 
@@ -72,9 +77,43 @@ def evaluate(
                 started = time.perf_counter()
                 ids = [item.id for item in fusion(query.only(names), None)]
                 tallies[name + suffix].add(ids, query.relevant, query.ms + _ms_since(started))
+    events = [tests.posts[query.row].event for query in training]
+    latent = _latent(collection)
     for suffix, names in LISTS.items():
         tallies[f"adaptive{suffix}"], tallies[FUSED + suffix] = _adaptive(queries, training, names)
+        tallies[f"projected_graph{suffix}"] = _by_projected_graph(queries, latent, names)
+        for method, weights in zip(EVENT_WEIGHTS, event_weights(training, events, names), strict=True):
+            tallies[method + suffix] = _by_event_weights(queries, events, weights, names)
     return build_report(len(queries), tallies, MODALITIES, FUSED)
+
+
+def _latent(collection: Collection) -> dict[str, NDArray[np.float64]]:
+    """Text and words of the collection in one latent space."""
+    features = collection.features()
+    return dict(zip(("text", "lexical"), project(features["text"], features["lexical"]), strict=True))
+
+
+def _by_projected_graph(
+    queries: Sequence[LabelledQuery], latent: Mapping[str, NDArray[np.float64]], names: Sequence[str]
+) -> MethodTally:
+    tally = MethodTally()
+    for query in queries:
+        started = time.perf_counter()
+        ids = [item.id for item in projected_graph(query.only(names), latent, int)]
+        tally.add(ids, query.relevant, query.ms + _ms_since(started))
+    return tally
+
+
+def _by_event_weights(
+    queries: Sequence[LabelledQuery], events: Sequence[str], weights: Mapping[str, Weights], names: Sequence[str]
+) -> MethodTally:
+    """Linear fusion with the weights of each query's event; `queries` are the first of those that `events` are of."""
+    tally = MethodTally()
+    for query, event in zip(queries, events, strict=False):
+        started = time.perf_counter()
+        ids = [item.id for item in weighted_scores(query.only(names), weights.get(event))]
+        tally.add(ids, query.relevant, query.ms + _ms_since(started))
+    return tally
 
 
 def _adaptive(

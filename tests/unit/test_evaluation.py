@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from stormpetrel.core.errors import ModelUnavailable, SetupError
 from stormpetrel.evaluation.measures import average_precision, ndcg_at, paired_p, precision_at
-from stormpetrel.evaluation.retrieval import FUSED, MODALITIES, evaluate
+from stormpetrel.evaluation.retrieval import EVENT_WEIGHTS, FUSED, MODALITIES, evaluate
 from stormpetrel.evaluation.test_collections import TestCollection, read_collections
 from stormpetrel.fusion import METHODS, RankList
 from stormpetrel.fusion.adaptive import LearnedFusion, fit_fusion
@@ -88,7 +88,7 @@ def test_an_evaluation_reports_right_figures_for_every_modality_and_every_fusion
     assert len(tests.training_queries) == 30 and not set(tests.training_queries) & set(tests.queries)
     report = evaluate(tests, WordVectors(), geoparser)
     assert json.loads(orjson.dumps(report)) == report
-    fusions = (*METHODS, "adaptive", FUSED)
+    fusions = (*METHODS, "adaptive", FUSED, "projected_graph", *EVENT_WEIGHTS)
     methods = report["methods"]
     assert methods.keys() == {*MODALITIES, *fusions, *(f"{name}_words" for name in fusions)}
     for scores in methods.values():
@@ -99,6 +99,10 @@ def test_an_evaluation_reports_right_figures_for_every_modality_and_every_fusion
     assert methods["space"]["map"] == 0, "no text names a place"
     assert methods["lexical"]["p10"] > 0.8 > 0.2 > methods["time"]["p10"]
     assert methods[FUSED]["map"] > methods["rrf"]["map"] and report["p_vs_rrf"] < 0.01
+    for suffix in ("", "_words"):
+        published, held_out = (methods[name + suffix]["map"] for name in EVENT_WEIGHTS)
+        assert published >= held_out - 1e-4, "the event's own labels cannot harm"
+        assert published >= methods[f"weighted_scores{suffix}"]["map"] - 0.02
     assert report["fused"] == FUSED
     assert report["best_single"] == max(MODALITIES, key=lambda name: methods[name]["map"])
     assert 0 < report["p_vs_best_single"] <= 1

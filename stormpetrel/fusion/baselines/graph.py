@@ -1,5 +1,6 @@
 """Fusion by a random walk on a graph of lists and items (after Ah-Pine, Csurka and Clinchant, ACM TOIS 2015, who unify
-late fusion by such walks)."""
+late fusion by such walks). It needs ranked lists alone; the published fusion, which needs the items' vectors too, is
+`projected_graph`."""
 
 from __future__ import annotations
 
