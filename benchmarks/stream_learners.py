@@ -29,7 +29,7 @@ from stormpetrel.learning.training.relevance_model import fit_logistic
 from stormpetrel.posts.text.encoder import TextEncoder
 
 RATES = (1, 10, 100, 1000)  # labels a second
-SIZES = (50, 200, 1000, 2000)  # labels that a refit is measured at
+SIZES = (50, 200, 1000, 1800)  # labels that a refit is measured at
 POSTS_AN_EVENT = 150
 REPEATS = 3
 Signs = NDArray[np.int_]
@@ -94,7 +94,8 @@ def _label_ms(learner: Learner, vectors: Float32, signs: Signs) -> dict[str, flo
         started = time.process_time()
         for vector, sign in zip(vectors[first:last], signs[first:last].tolist(), strict=True):
             learner.learn(vector, sign)
-        costs[f"{first} to {last}"] = round(1000 * (time.process_time() - started) / (last - first), 3)
+        learned = len(learner) - first
+        costs[f"{first} to {last}"] = round(1000 * (time.process_time() - started) / max(1, learned), 3)
         first = last
     return costs
 

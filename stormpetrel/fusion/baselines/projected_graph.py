@@ -6,8 +6,8 @@ vectors: partial least squares regression brings two modalities into one latent 
 similarities between the items there, and a random walk on their mean (the contextual similarity matrix) spreads the
 scores of the lists to items that resemble the best ones. The walk starts from the lists, and at each step only the
 first items so far pass on (the operator K of Ah-Pine, Csurka and Clinchant, ACM TOIS 2015). The answer is the sum of
-the lists' scores and of the walk's. The weights of that sum are free in the published method; here all are equal, since
-nothing is tuned on what judges it.
+the lists' scores and of the walk's, of equal weight, since nothing is tuned on what judges it. It is a reading of the
+first paper's abstract and of the second paper, not the authors' code.
 """
 
 from __future__ import annotations
