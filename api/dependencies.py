@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 
 from api.access import AccessResources
 from api.listening import Listeners
+from api.match_history import MatchesOnLog
 from stormpetrel.access.access import Access
 from stormpetrel.bootstrap import (
     IndexCollections,
@@ -30,7 +31,7 @@ from stormpetrel.core.events import LabelDefined
 from stormpetrel.core.ids import ItemKind
 from stormpetrel.core.ports import DocumentReader, EventProducer, VectorReader, VectorScanner
 from stormpetrel.core.settings import Settings
-from stormpetrel.core.topics import ANNOTATIONS, KEYS, MODELS_UPDATED, SAVED_SEARCHES
+from stormpetrel.core.topics import ANNOTATIONS, KEYS, MODELS_UPDATED, POSTS_MATCHED, SAVED_SEARCHES
 from stormpetrel.dead_letter_queue import DeadLetterQueue
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache
 from stormpetrel.learning.active.label_models import LabelModels
@@ -43,14 +44,18 @@ from stormpetrel.log.producer import KafkaProducer, RecordProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader, TopicReader
 from stormpetrel.search.documents import CollectionNames
 from stormpetrel.search.imagery import ImageryCatalogue
+from stormpetrel.search.matched_posts import MatchedPosts
 from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.place_resolution import PlaceResolution
 from stormpetrel.search.query_encoder import QueryEncoder
+from stormpetrel.search.recent_matches import RecentMatches
 from stormpetrel.search.request import SearchRequest
+from stormpetrel.search.saved_search_feed import SavedSearchFeeds
 from stormpetrel.search.saved_search_register import SavedSearchRegister
 from stormpetrel.search.searcher import Searcher
 from stormpetrel.stores.mongo import MongoStore
 
+MATCHES_READ = 5_000  # of each partition, when a process starts; older ones are read where a listener asks for them
 CATALOGUE_KEY = "catalogue"  # of users' labels, on the topic of annotations
 
 
@@ -78,6 +83,7 @@ class Search:
     searcher: Searcher
     saved_searches: SavedSearchRegister
     listeners: Listeners
+    feeds: SavedSearchFeeds
     places: PlaceResolution
 
 
@@ -136,11 +142,14 @@ class ApiResources:
         self.documents, self.vectors, self.collections = stores
         self.encoder = encoder
         self.threads = ThreadPoolExecutor(8, thread_name_prefix="search")
+        matches = RecentMatches(settings.matching.kept, MatchesOnLog(reader))
         saved_searches = SavedSearchRegister(
             write=lambda event: self.saved_search_view.write([(event.saved_search_id, event)]),
             wait_until_read=lambda: self.saved_search_view.wait_until_caught_up(),
+            on_delete=matches.forget,
         )
         self.saved_search_view = TopicView(reader, SAVED_SEARCHES, saved_searches.apply, self.producer).start()
+        self.match_view = TopicView(reader, POSTS_MATCHED, matches.apply, self.producer, MATCHES_READ).start()
         journal = AnnotationJournal(
             label_catalogue(), self._write_annotations, lambda: self.annotation_view.wait_until_caught_up()
         )
@@ -150,7 +159,8 @@ class ApiResources:
         self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take, self.producer).start()
         views = (self.vectors, self.documents, self.collections)
         searcher = Searcher(*views, self.encoder, learned_fusion(), settings.api.list_depth, self.threads, names)
-        self.search = Search(searcher, saved_searches, Listeners(), places)
+        feeds = SavedSearchFeeds(searcher, matches, MatchedPosts(searcher.documents_and_counts))
+        self.search = Search(searcher, saved_searches, Listeners(), feeds, places)
         catalogue = ImageryCatalogue(*views, partial(picture_folder, settings.imagery))
         self.imagery = Imagery(catalogue, self.producer)
         dimensions_of = partial(vector_dimensions, settings)
@@ -165,6 +175,7 @@ class ApiResources:
         return {
             KEYS.name: self.access_resources.view,
             SAVED_SEARCHES.name: self.saved_search_view,
+            POSTS_MATCHED.name: self.match_view,
             ANNOTATIONS.name: self.annotation_view,
             MODELS_UPDATED.name: self.model_view,
         }

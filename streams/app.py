@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from stormpetrel.bootstrap import open_geoparser, open_text_encoder, open_visual_model, relevance_prior
+from stormpetrel.bootstrap import open_gazetteer, open_geoparser, open_text_encoder, open_visual_model, relevance_prior
 from stormpetrel.core.errors import ModelUnavailable, SetupError, StormpetrelError
 from stormpetrel.core.events import EnrichedPost
 from stormpetrel.core.settings import Settings
-from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW, Topic
+from stormpetrel.core.topics import (
+    ANNOTATIONS,
+    MODELS_UPDATED,
+    POSTS_BACKFILL,
+    POSTS_ENRICHED,
+    POSTS_MATCHED,
+    POSTS_RAW,
+    SAVED_SEARCHES,
+    Topic,
+)
 from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.log import TopicReader, TopicView
 from stormpetrel.log.connection import faust_brokers, faust_credentials
@@ -22,10 +32,13 @@ from stormpetrel.posts.enrichment import Enricher, PhotoFeatures
 from stormpetrel.posts.text.duplicates import DuplicateWindow
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
+from stormpetrel.search.percolator import Percolator
+from stormpetrel.search.place_names import PlaceNames
 from streams.batch_agent import Work, attach, sender
 from streams.ending import end_within
 from streams.enrich import EnrichBatch
 from streams.header_names import accept_any_header_name
+from streams.match import MatchBatch
 from streams.photos import PhotoReader
 from streams.train import TrainBatch
 
@@ -115,24 +128,32 @@ def run(settings: Settings) -> None:
     window = DuplicateWindow(worker.duplicate_window, worker.duplicate_similarity)
     enricher = Enricher(encoder, geoparser, window, _photo_features(settings), relevance_scorer=scorer.score)
     known_originals = warm_window(enricher, reader, worker.duplicate_window)
+    names = PlaceNames(partial(open_gazetteer, settings))
+    match = MatchBatch(Percolator(None), encoder, names)
+    match.warm(reader, worker.duplicate_window)
+    searches = TopicView(reader, SAVED_SEARCHES, match.apply).start()
     accept_any_header_name()
     app = build_app(settings, data_folder(settings.local.directory))
-    assemble(app, settings, EnrichBatch(enricher), TrainBatch(reader, relevance_prior(settings)), readiness)
-    # The first post after a start is scored by the models that stood before it.
+    train = TrainBatch(reader, relevance_prior(settings))
+    assemble(app, settings, EnrichBatch(enricher), train, match, readiness)
+    # The first post after a start meets the models and the saved searches that stood before it.
     models.wait_until_caught_up()
+    searches.wait_until_caught_up()
     end_within(app)
     log.info("worker is set up", model=encoder.version, known_originals=known_originals)
     mode.Worker(app, loglevel=logging.WARNING, override_logging=False).execute_from_commandline()
 
 
-def assemble(app: Any, settings: Settings, enrich: Work, train: Work, readiness: Readiness) -> LagMonitor:
+def assemble(app: Any, settings: Settings, enrich: Work, train: Work, match: Work, readiness: Readiness) -> LagMonitor:
     """Adds the agents, and what watches over them, to the app."""
     worker, patience_s = settings.worker, settings.kafka.stalled_after_s
-    send = sender(app, [POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED, ANNOTATIONS, MODELS_UPDATED])
+    send = sender(app, [POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_MATCHED, ANNOTATIONS, MODELS_UPDATED])
     attach(app, "enrich", POSTS_RAW, enrich, send, worker.batch, worker.batch_within_s)
     attach(app, "backfill", POSTS_BACKFILL, enrich, send, min(worker.batch, BACKFILL_BATCH), worker.batch_within_s)
     attach(app, "train", ANNOTATIONS, train, send, worker.batch, worker.batch_within_s)
-    offsets, topics = GroupOffsets(settings.kafka, "worker"), [POSTS_RAW, POSTS_BACKFILL, ANNOTATIONS]
+    attach(app, "match", POSTS_ENRICHED, match, send, worker.batch, settings.matching.batch_within_s)
+    topics = [POSTS_RAW, POSTS_BACKFILL, ANNOTATIONS, POSTS_ENRICHED]
+    offsets = GroupOffsets(settings.kafka, "worker")
     lag = LagMonitor(offsets, topics, lambda: app.consumer.assignment(), readiness, patience_s)
 
     async def beat() -> None:

@@ -1,9 +1,10 @@
 """Saved searches: POST /v1/saved-searches, then listen by SSE or WebSocket to the posts that match as they arrive.
 
-Where patches are searched too, a match is a place and day that a new product or post has ranked anew.
+Posts are matched by the worker, and every API process follows the topic of matches. Where patches are searched too, a
+match is a place and day that a new product or post has ranked anew.
 
 A saved search is an event on a compacted topic: it outlives the process, and every API process has it. The listener
-itself keeps what it has heard: the id of each message is the moment up to which it is complete.
+itself keeps what it has heard: the id of each message is that of the last match up to which it is complete.
 """
 
 from __future__ import annotations
@@ -32,13 +33,15 @@ from api.security import WhoDependency
 from stormpetrel.access.access import Access
 from stormpetrel.access.principals import Principal, Refused
 from stormpetrel.core.errors import BadQuery, NotFound, StormpetrelError
-from stormpetrel.core.events import Key, SavedSearch
-from stormpetrel.search.request import SavedSearchRequest
-from stormpetrel.search.saved_search_feed import Message, SavedSearchFeed
+from stormpetrel.core.events import Key, SavedQuery, SavedSearch
+from stormpetrel.search.percolator.compiled_search import MIN_RELEVANCE, saved_query
+from stormpetrel.search.request import SavedSearchRequest, SearchRequest
+from stormpetrel.search.saved_search_feed import Message
+from stormpetrel.search.searcher import Searcher
 
 log = structlog.get_logger()
 router = APIRouter(prefix="/v1/saved-searches", tags=["saved_searches"])
-MESSAGE_ID = "^[0-9]{0,15}$"
+MESSAGE_ID = "^[0-9a-f]{0,32}$"
 SEND_WITHIN_S = 30.0  # a client that takes nothing for so long is gone, whatever its connection says
 STOP_GRACE_S = 2.0  # a stream ends by itself within a poll when the process stops; then it is cut
 
@@ -48,23 +51,35 @@ class SavedSearchResponse(BaseModel):
 
     saved_search_id: str
     created_at: datetime
-    within: int
     request: dict[str, Any]
+    min_relevance: float | None = Field(description="Of posts: the lowest relevance that matches")
+    window_s: float | None = Field(
+        description="Of posts: the seconds that a match is ranked against; six hours if null"
+    )
+    within: int | None = Field(description="Of patches: how many of the first places and days match")
     events: str = Field(description="Server-sent events")
     websocket: str
 
     @classmethod
     def of(cls, search: SavedSearch) -> Self:
         address = f"/v1/saved-searches/{search.saved_search_id}"
-        fields = search.model_dump(exclude={"schema_version"})
+        fields = search.model_dump(exclude={"schema_version", "query"})
+        if not SearchRequest.model_validate(search.request).searches_patches:
+            stated = search.min_relevance
+            fields |= {"within": None, "min_relevance": MIN_RELEVANCE if stated is None else stated}
         return cls(**fields, events=f"{address}/events", websocket=f"{address}/ws")
 
 
 @router.post("", status_code=201)
 def create(request: SavedSearchRequest, search: SearchDependency) -> SavedSearchResponse:
-    """Saves the search; listen at the addresses of the answer. Without `score_threshold` a text needs a cosine of
-    .35."""
-    return SavedSearchResponse.of(search.saved_searches.create(request, search.searcher.builder.build))
+    """Saves the search; listen at the addresses of the answer. A new post matches by its own relevance, whatever older
+    posts there are; where relevance is not known for the text model, its text needs a cosine of .35."""
+    return SavedSearchResponse.of(search.saved_searches.create(request, partial(_query, search.searcher)))
+
+
+def _query(searcher: Searcher, request: SearchRequest) -> SavedQuery | None:
+    built = searcher.builder.build(request)
+    return None if request.searches_patches else saved_query(request, built.query, searcher.encoder.version("text"))
 
 
 @router.get("")
@@ -110,7 +125,7 @@ async def _server_sent(messages: AsyncIterator[Message]) -> AsyncIterator[Server
     try:
         async for message in messages:
             if message.event != "quiet":  # the response sends pings of its own
-                yield ServerSentEvent(orjson.dumps(message.data).decode(), event=message.event, id=str(message.id))
+                yield ServerSentEvent(orjson.dumps(message.data).decode(), event=message.event, id=message.id)
     except StormpetrelError as error:
         yield ServerSentEvent(orjson.dumps({"reason": str(error)}).decode(), event="failed")
 
@@ -124,10 +139,10 @@ async def events(
     since: Annotated[str, Query(pattern=MESSAGE_ID)] = "",
     last_event_id: Annotated[str, Header(pattern=MESSAGE_ID)] = "",
 ) -> MatchStream:
-    """Server-sent events: `match`, a hit as a search gives it, within two seconds of the post; where patches are
+    """Server-sent events: `match`, a post with its relevance, within a second of its coming; where patches are
     searched too, `ranked`, a place and day whose rank has changed since posts or a product came, with its
     `previous_rank`. After a break the browser sends Last-Event-ID by itself; other clients may send `since`. At least
-    once: know posts by their id. `failed` is the last event where the search cannot be polled any more."""
+    once: know matches by their `match_id`. `failed` is the last event where the search cannot be polled any more."""
     messages = await _messages(saved_search_id, last_event_id or since, search)
     return MatchStream(search.listeners, _while_known(request.app.state.access, who, messages))
 
@@ -181,9 +196,9 @@ async def _messages(saved_search_id: str, since: str, search: Search) -> AsyncGe
     if not re.fullmatch(MESSAGE_ID, since):
         raise BadQuery("since", "it is no id of a message", "Send the id of the last message that you have, or none")
     saved_search = await run_in_threadpool(search.saved_searches.get, saved_search_id)
-    open_feed = partial(SavedSearchFeed, search.searcher, saved_search)
+    open_feed = search.feeds.opener(saved_search)
     exists = partial(search.saved_searches.exists, saved_search_id)
-    return search.listeners.messages(open_feed, exists, int(since) if since else None)
+    return search.listeners.messages(open_feed, exists, since or None)
 
 
 async def _while_known(access: Access, who: Principal, messages: AsyncGenerator[Message]) -> AsyncGenerator[Message]:

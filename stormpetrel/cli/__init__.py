@@ -69,6 +69,7 @@ def build_app() -> typer.Typer:
             retrieval=evaluations.retrieval,
             photos=evaluations.photos,
             questions=evaluations.questions,
+            saved=evaluations.saved,
             patches=evaluations.patches,
             places=evaluations.places,
             annotation=evaluations.annotation,

@@ -136,6 +136,44 @@ def _print_questions(report: Json) -> None:
     )
 
 
+def saved(
+    data: Path = typer.Option(exists=True, file_okay=False, help="A folder like tweets_crisislex: labelled posts."),
+    file: Path = typer.Option(..., "--questions", exists=True, dir_okay=False, help="JSON lines of judged questions."),
+    min_relevance: float | None = typer.Option(None, min=0, max=1, help="What a match must reach; as served, if none."),
+    as_json: AsJson = False,
+) -> None:
+    """How well saved searches match posts as they come, beside a search of all of them by the same threshold."""
+    from functools import partial
+
+    from stormpetrel.bootstrap import open_gazetteer, open_geoparser
+    from stormpetrel.cli.console import say
+    from stormpetrel.cli.system import load_text_encoder
+    from stormpetrel.core.errors import SetupError
+    from stormpetrel.evaluation.modalities import Collection
+    from stormpetrel.evaluation.questions import read_questions
+    from stormpetrel.evaluation.saved import evaluate_saved
+    from stormpetrel.evaluation.test_collections import FORM, read_posts
+    from stormpetrel.search.percolator.compiled_search import MIN_RELEVANCE
+    from stormpetrel.search.place_names import PlaceNames
+
+    settings = load_settings()
+    posts = read_posts(data)
+    if not posts:
+        raise SetupError(f"no labelled posts in {data}: {FORM}")
+    names, depth = PlaceNames(partial(open_gazetteer, settings)), settings.api.list_depth
+    judged_questions = read_questions(file, posts, names, depth)
+    encoder = load_text_encoder(settings, say)
+    collection = Collection(posts, encoder, open_geoparser(settings), depth)
+    threshold = MIN_RELEVANCE if min_relevance is None else min_relevance
+    report = evaluate_saved(judged_questions, posts, collection, encoder, None, threshold, say)
+    if as_json:
+        print_json(report)
+        return
+    figures = ", ".join(f"{name} {report[name]}" for name in ("precision", "recall", "f1", "search_f1"))
+    typer.echo(f"{report['questions']} saved searches, decided by {report['decided_by']}: {figures}")
+    typer.echo(f"{report['matches']} matches; a batch of posts takes {report['p95_ms']} ms (p95)")
+
+
 def patches(
     data: Path = typer.Option(exists=True, file_okay=False, help="A folder of labelled patches or scenes, or of such."),
     as_json: AsJson = False,

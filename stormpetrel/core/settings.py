@@ -102,6 +102,14 @@ class Worker(Section):
     probe_port: int = Field(6066, ge=0)
 
 
+class Matching(Section):
+    """How new posts are matched with saved searches. `kept` is how many matches of a saved search an API process holds
+    in memory for listeners that come back; older ones are read from the log."""
+
+    batch_within_s: float = Field(0.1, gt=0)
+    kept: int = Field(200, ge=1, le=10_000)
+
+
 class Index(Section):
     batch: int = Field(500, ge=1, le=5000)
     batch_within_s: float = Field(0.25, gt=0)
@@ -208,6 +216,7 @@ class Settings(BaseSettings):
     visual_model: VisualModel = VisualModel()
     photos: Photos = Photos()
     worker: Worker = Worker()
+    matching: Matching = Matching()
     index: Index = Index()
     api: Api = Api()
     access: Access = Access()

@@ -48,6 +48,7 @@ POSTS_ENRICHED = Topic("posts.enriched", "post_id", 12, 30 * DAY_MS, (events.Enr
 SAVED_SEARCHES = Topic(
     "saved_searches", "saved_search_id", 3, FOR_EVER, (events.SavedSearch, events.SavedSearchDeleted), compacted=True
 )
+POSTS_MATCHED = Topic("posts.matched", "saved_search_id", 6, 7 * DAY_MS, (events.PostMatched,))
 PRODUCTS_ANNOUNCED = Topic(
     "products.announced", "product_name", 6, FOR_EVER, (events.ProductAnnounced, events.ProductWithdrawn), True
 )
@@ -62,6 +63,7 @@ LIVE_TOPICS = (
     POSTS_BACKFILL,
     POSTS_ENRICHED,
     SAVED_SEARCHES,
+    POSTS_MATCHED,
     PRODUCTS_ANNOUNCED,
     PATCHES_DESCRIBED,
     ANNOTATIONS,

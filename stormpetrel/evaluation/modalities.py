@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.cells import distance_km
-from stormpetrel.core.ports import Document, Filter, IndexQuery, NearestQuery, Scored
+from stormpetrel.core.ports import Document, Filter, IndexQuery, NearestQuery, Point, Scored
 from stormpetrel.evaluation.test_collections import LabelledPost
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.adaptive import FEEDBACK
@@ -61,6 +61,18 @@ class Collection:
     def name(row: int) -> str:
         """The id of the post in this row."""
         return f"{row:07d}"
+
+    def points(self) -> list[Point]:
+        """Every post as an index holds it, by row."""
+        return [self._point(row, post) for row, post in enumerate(self._posts)]
+
+    def _point(self, row: int, post: LabelledPost) -> Point:
+        terms = document_terms(post.text, post.language)
+        moment = int(self._times[row] * 1000)
+        located = [{"lon": place.longitude, "lat": place.latitude} for place in self._places[row]]
+        payload = self._payload(row) | {"indexed_at": moment, "location": located, "language": post.language}
+        sparse = {"lexical": (terms.indices, terms.values)} if terms else {}
+        return Point(self.name(row), payload, dense={"text": self._vectors[row]}, sparse=dict(sparse))
 
     def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
         """What the index answers: the `limit` best rows of each query, in the order of equal rows."""

@@ -133,8 +133,10 @@ class MemoryTopicReader:
         for partition in self._log._of(topic.name):
             yield from list(partition if tail is None else partition[-tail:])
 
-    def follow(self, topic: Topic, stopping: Callable[[], bool]) -> Iterator[Progress]:
-        offsets = dict.fromkeys(range(self._log.partitions), 0)
+    def follow(self, topic: Topic, stopping: Callable[[], bool], tail: int | None = None) -> Iterator[Progress]:
+        with self._log._changed:
+            ends = [len(partition) for partition in self._log._of(topic.name)]
+        offsets = {partition: 0 if tail is None else max(0, end - tail) for partition, end in enumerate(ends)}
         while not stopping():
             with self._log._changed:
                 partitions = self._log._of(topic.name)

@@ -36,8 +36,9 @@ class TopicReader(Protocol):
         Raises StoreUnavailable where the broker is silent.
         """
 
-    def follow(self, topic: Topic, stopping: Callable[[], bool]) -> Iterator[Progress]:
-        """All records from the beginning, then what comes, until `stopping`. If the broker is down, it retries."""
+    def follow(self, topic: Topic, stopping: Callable[[], bool], tail: int | None = None) -> Iterator[Progress]:
+        """All records from the beginning (of each partition from the last `tail` on, if given), then what comes, until
+        `stopping`. If the broker is down, it retries."""
 
     def end_offsets(self, topic: Topic) -> Offsets:
         """The offset after the last record of each partition, now. Raises StoreUnavailable."""
@@ -59,9 +60,7 @@ class KafkaTopicReader:
         try:
             starts, ends = [], {}
             for start, end in partition_bounds(consumer, topic.name):
-                if tail is not None:
-                    start.offset = max(start.offset, end - tail)
-                if start.offset < end:
+                if _from_tail(start, end, tail).offset < end:
                     starts.append(start)
                     ends[start.partition] = end
             consumer.assign(starts)
@@ -71,7 +70,7 @@ class KafkaTopicReader:
         finally:
             consumer.close()
 
-    def follow(self, topic: Topic, stopping: Callable[[], bool]) -> Iterator[Progress]:
+    def follow(self, topic: Topic, stopping: Callable[[], bool], tail: int | None = None) -> Iterator[Progress]:
         consumer = self._consumer()
         unreadable = UnreadableRecords(consumer)
         partitions: list[TopicPartition] = []
@@ -79,7 +78,7 @@ class KafkaTopicReader:
             while not stopping():
                 try:
                     if not partitions:
-                        partitions = [start for start, _ in partition_bounds(consumer, topic.name)]
+                        partitions = [_from_tail(*bounds, tail) for bounds in partition_bounds(consumer, topic.name)]
                         consumer.assign(partitions)
                     # One is waited for, and what has come beside it taken along: a hundred would wait its time out.
                     messages = consumer.consume(1, timeout=0.5)
@@ -144,6 +143,13 @@ def partition_bounds(consumer: Consumer, topic: str) -> list[tuple[TopicPartitio
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
         bounds.append((TopicPartition(topic, partition, low), high))
     return bounds
+
+
+def _from_tail(start: TopicPartition, end: int, tail: int | None) -> TopicPartition:
+    """The partition from its last `tail` records on; None: from its first."""
+    if tail is not None:
+        start.offset = max(start.offset, end - tail)
+    return start
 
 
 def _next_offsets(consumer: Consumer, partitions: Sequence[Any]) -> dict[int, int]:

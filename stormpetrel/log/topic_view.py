@@ -34,13 +34,20 @@ class TopicView:
 
     `apply` is called by that thread alone. A record that cannot be read, or that `apply` refuses, is logged, counted
     and passed over: one record must not end the view. With a `producer` the view can be written through, and what it
-    passes over goes to the dead letters, once however many processes and restarts read it.
+    passes over goes to the dead letters, once however many processes and restarts read it. With a `tail` it begins
+    with the last so many records of each partition.
     """
 
     def __init__(
-        self, reader: TopicReader, topic: Topic, apply: Callable[[Any], None], producer: RecordProducer | None = None
+        self,
+        reader: TopicReader,
+        topic: Topic,
+        apply: Callable[[Any], None],
+        producer: RecordProducer | None = None,
+        tail: int | None = None,
     ) -> None:
         self._reader, self._topic, self._apply, self._producer = reader, topic, apply, producer
+        self._tail = tail
         self._next_offsets: Offsets = {}
         self._progress = threading.Condition()
         self._closed = threading.Event()
@@ -110,7 +117,7 @@ class TopicView:
                 self._closed.wait(PAUSE_S)
 
     def _follow_on(self) -> None:
-        for progress in self._reader.follow(self._topic, self._closed.is_set):
+        for progress in self._reader.follow(self._topic, self._closed.is_set, self._tail):
             for record in progress.records:
                 if record.offset >= self._next_offsets.get(record.partition, 0):
                     self._apply_record(record)

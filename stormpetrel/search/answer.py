@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field
 
 from stormpetrel.core.clock import moment_of
+from stormpetrel.core.events import MatchDecision, PostMatched
 from stormpetrel.core.ports import Document
 from stormpetrel.fusion import FusedItem, RankList
 from stormpetrel.search.cross_source import Member
@@ -68,6 +69,29 @@ class Hit(BaseModel):
     members: list[CellMember] = Field(default=[], description="All posts and patches of the cell, the best first")
     picture: str | None = Field(default=None, description="Of a patch: the address of its picture")
     reports: list[Reporter] = Field(default=[], description="Of a patch: the posts that led to it, the best first")
+
+
+class MatchedPost(BaseModel):
+    """A new post that matches a saved search, as its listeners get it."""
+
+    kind: Literal["post"] = "post"
+    match_id: str = Field(description="The same whenever this post is matched with this search again")
+    saved_search_id: str
+    post_id: str
+    relevance: float | None = Field(description="The probability that the post answers the search, where it is known")
+    decided_by: MatchDecision = Field(description="`score` where no relevance is known for the models in use")
+    reason: str = Field(description="What decided, in words")
+    scores: dict[str, float] = Field(description="Of each modality, as a search gives them")
+    recent_rank: int = Field(description="By relevance among the recent matches; decides nothing")
+    recent_count: int = Field(description="How many recent matches there are, with this one")
+    duplicate_count: int = Field(description="How many other posts repeat this one")
+    matched_at: datetime
+    post: dict[str, Any]
+
+    @classmethod
+    def of(cls, match: PostMatched, document: Document, duplicate_count: int) -> Self:
+        fields = match.model_dump(exclude={"schema_version", "posted_at"})
+        return cls(**fields, duplicate_count=duplicate_count, post=shown(document))
 
 
 class Freshness(BaseModel):

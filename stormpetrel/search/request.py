@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from stormpetrel.fusion import METHOD_NAMES
-from stormpetrel.search.filter_request import FilterRequest, Moment
+from stormpetrel.search.filter_request import FilterRequest, Last, Moment
 from stormpetrel.search.place_request import PlaceName, PlaceRequest, Radius, Request, Words
 
 __all__ = ["MAX_TEXT", "Request", "SavedSearchRequest", "SearchRequest", "Text", "Words"]
@@ -136,6 +136,15 @@ class SearchRequest(Request):
 
 
 class SavedSearchRequest(SearchRequest):
-    """A search that stays: a new post matches where it ranks among the first `within` of the fused list."""
+    """A search that stays. A new post matches where it meets the filters and its relevance reaches `min_relevance`; of
+    patches, a place and day that ranks among the first `within`."""
 
-    within: Annotated[int, Field(ge=1, le=100)] = 20
+    min_relevance: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="Of posts: the lowest probability that a match answers the search; .5 if not given"
+    )
+    window: Last | None = Field(
+        default=None, description="Of posts: a match is ranked among those of so long before it; 6h if not given"
+    )
+    within: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None, description="Of patches: how many of the first places and days match; 20 if not given"
+    )

@@ -106,7 +106,7 @@ class Searcher:
 
     def hits(self, items: Sequence[FusedItem], lists: Sequence[RankList], first_rank: int) -> list[Hit]:
         """Fused posts with their documents and duplicate counts, ranked from `first_rank` on."""
-        documents, counts = self._documents_and_counts([item.id for item in items])
+        documents, counts = self.documents_and_counts([item.id for item in items])
         return [
             post_hit(item, rank, lists, documents[item.id], counts.get(item.id, 0))
             for rank, item in enumerate(items, start=first_rank)
@@ -126,7 +126,7 @@ class Searcher:
                 since = float(since_ms)
                 within = replace(within, ranges={**within.ranges, "event_time": (since, None)})
         posts, more = PostListing(self.index, self.collections.posts).page(within, after, request.limit)
-        documents, counts = self._documents_and_counts([post.post_id for post in posts])
+        documents, counts = self.documents_and_counts([post.post_id for post in posts])
         end = (posts[-1].event_time, posts[-1].post_id, rank + len(posts)) if posts else (0, "", rank)
         return ListedPage(
             posts=[(documents[p.post_id], counts.get(p.post_id, 0)) for p in posts if p.post_id in documents],
@@ -145,7 +145,8 @@ class Searcher:
         page = self._page(request, result, hits=hits, next_cursor=listed.next_cursor, as_of=freshness_of(freshness))
         return page.model_copy(update={"total": listed.total, "near": listed.near, "fusion": "newest first"})
 
-    def _documents_and_counts(self, ids: Sequence[str]) -> tuple[dict[str, Document], dict[str, int]]:
+    def documents_and_counts(self, ids: Sequence[str]) -> tuple[dict[str, Document], dict[str, int]]:
+        """The documents of the posts that are indexed, and how many posts repeat each, where some do."""
         with SEARCH_SECONDS.labels("documents").time():
             counting = self.threads.submit(self.index.count_by, self.collections.posts, "duplicate_of", ids)
             documents = self.documents.get("posts", ids)

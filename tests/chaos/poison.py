@@ -212,5 +212,9 @@ OWN: dict[str, dict[str, Change]] = {
     },
     "items.labelled": {"annotations_beyond_int64": _set(("annotations",), BEYOND_INT64)},
     "models.updated": {"annotations_beyond_int64": _set(("annotations",), BEYOND_INT64)},
-    "saved_searches": {"within_beyond_int64": _set(("within",), BEYOND_INT64)},
+    "saved_searches": {
+        "within_beyond_int64": _set(("within",), BEYOND_INT64),
+        "threshold_not_finite": _set(("query",), {"score_threshold": {"text": float("inf")}}),
+    },
+    "posts.matched": {"rank_beyond_int64": _set(("recent_rank",), BEYOND_INT64)},
 }

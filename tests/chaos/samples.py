@@ -19,6 +19,7 @@ from stormpetrel.core.events import (
     ModelUpdated,
     PatchDescribed,
     Post,
+    PostMatched,
     ProductAnnounced,
     SavedSearch,
     TermWeights,
@@ -33,6 +34,7 @@ from stormpetrel.core.topics import (
     PATCHES_DESCRIBED,
     POSTS_BACKFILL,
     POSTS_ENRICHED,
+    POSTS_MATCHED,
     POSTS_RAW,
     PRODUCTS_ANNOUNCED,
     SAVED_SEARCHES,
@@ -153,7 +155,19 @@ MODEL = ModelUpdated(
     position=(0, 0),
     updated_at=NOW,
 )
-SEARCH = SavedSearch(saved_search_id="saved-sample", request={"text": "flood"}, within=5, created_at=NOW)
+SEARCH = SavedSearch(saved_search_id="saved-sample", request={"text": "flood"}, min_relevance=0.5, created_at=NOW)
+MATCHED = PostMatched(
+    match_id="0" * 32,
+    saved_search_id="saved-sample",
+    post_id="x:sample",
+    decided_by="score",
+    scores={"text": 0.5},
+    reason="sample",
+    recent_rank=1,
+    recent_count=1,
+    posted_at=NOW,
+    matched_at=NOW,
+)
 KEY = ApiKeyAdded(key_id="0" * 12, principal="chaos", scopes=("read",), digest="0" * 64, added_at=NOW)
 AUDITED = Audited(actor="sample", action="POST /v1/labels", object="/v1/labels", outcome="201", at=NOW)
 SAMPLES = (
@@ -161,6 +175,7 @@ SAMPLES = (
     Sample(POSTS_BACKFILL, POST, ("post_id",), ("created_at",), text_path=("text",)),
     Sample(POSTS_ENRICHED, ENRICHED, ("post", "post_id"), ("enriched_at",), ("text_vector",), ("clean_text",)),
     Sample(SAVED_SEARCHES, SEARCH, ("saved_search_id",), ("created_at",)),
+    Sample(POSTS_MATCHED, MATCHED, ("match_id",), ("matched_at",)),
     Sample(PRODUCTS_ANNOUNCED, PRODUCT, ("product_name",), ("sensed_from",)),
     Sample(PATCHES_DESCRIBED, PATCH, ("patch_id",), ("sensed_at",), ("sar_vector",)),
     Sample(ANNOTATIONS, ANNOTATION, ("item_id",), ("annotated_at",), ("vectors", "text")),

@@ -28,9 +28,9 @@ class BrokenReader(MemoryTopicReader):
         super().__init__(log)
         self._topic, self._fault = topic, fault
 
-    def follow(self, topic: Topic, stopping: Callable[[], bool]) -> Iterator[Progress]:
+    def follow(self, topic: Topic, stopping: Callable[[], bool], tail: int | None = None) -> Iterator[Progress]:
         if topic.name != self._topic:
-            yield from super().follow(topic, stopping)
+            yield from super().follow(topic, stopping, tail)
         elif self._fault == "dies":
             raise SystemExit
         yield Progress([], {0: 0}, {0: 5000})

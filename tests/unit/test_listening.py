@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import threading
 import time
@@ -22,8 +23,8 @@ from api.routes import saved_searches
 from stormpetrel.access.keys import new_key
 from stormpetrel.core.clock import now, now_ms
 from stormpetrel.core.errors import NotFound
-from stormpetrel.core.events import ApiKeyRevoked
-from stormpetrel.core.topics import KEYS
+from stormpetrel.core.events import ApiKeyRevoked, PostMatched
+from stormpetrel.core.topics import KEYS, POSTS_MATCHED
 from stormpetrel.log.record import record_of_event
 from stormpetrel.projections.posts import post_document, post_point
 from stormpetrel.search.saved_search_feed import Message
@@ -32,23 +33,23 @@ from tests.memory_api import MemoryApi, post
 
 
 class Feed:
-    """A saved search's feed whose matches the test gives; `since_ms` is where it begins."""
+    """A saved search's feed whose matches the test gives; it begins after the match `since_id`."""
 
-    saved_search_id = "saved-1"
+    saved_search_id, is_waiting = "saved-1", False
 
-    def __init__(self, matches: list[int], since_ms: int | None = None) -> None:
-        self.matches, self.since_ms = matches, len(matches) if since_ms is None else since_ms
+    def __init__(self, matches: list[int], since_id: str | None = None) -> None:
+        self.matches, self.count = matches, len(matches) if since_id is None else int(since_id)
         self.polls = 0
         self.threads: set[str] = set()
 
     def message(self, event: str, **data: Any) -> Message:
-        return Message(self.since_ms, event, data)
+        return Message(str(self.count), event, data)
 
     def poll(self) -> list[Message]:
         self.polls += 1
         self.threads.add(threading.current_thread().name)
-        new, self.since_ms = self.matches[self.since_ms :], len(self.matches)
-        return [Message(number, "match", {"number": number}) for number in new]
+        new, self.count = self.matches[self.count :], len(self.matches)
+        return [Message(str(number), "match", {"number": number}) for number in new]
 
 
 class SavedSearch:
@@ -59,8 +60,8 @@ class SavedSearch:
         self.feeds: list[Feed] = []
         self.is_there = True
 
-    def open_feed(self, since_ms: int | None) -> Any:
-        self.feeds.append(Feed(self.matches, since_ms))
+    def open_feed(self, since_id: str | None) -> Any:
+        self.feeds.append(Feed(self.matches, since_id))
         return self.feeds[-1]
 
     def match(self, count: int) -> None:
@@ -130,7 +131,7 @@ def test_what_came_while_a_mailbox_was_full_is_not_skipped_when_there_is_room_ag
         await asyncio.sleep(0.1)
         count = MAILBOX + 11
         heard += [(await next_of(messages, "match")).id for _ in range(count - len(heard))]
-        assert heard == list(range(1, count + 1))
+        assert heard == [str(number) for number in range(1, count + 1)]
 
     asyncio.run(listen())
 
@@ -139,11 +140,11 @@ def test_a_listener_that_comes_back_hears_what_it_missed() -> None:
     async def listen() -> None:
         listeners, saved_search = Listeners(), SavedSearch()
         saved_search.match(5)
-        messages = listeners.messages(saved_search.open_feed, lambda: True, 3)
+        messages = listeners.messages(saved_search.open_feed, lambda: True, "3")
         await next_of(messages, "listening")
-        assert [(await next_of(messages, "match")).id for _ in range(2)] == [4, 5]
+        assert [(await next_of(messages, "match")).id for _ in range(2)] == ["4", "5"]
         saved_search.match(1)
-        assert (await next_of(messages, "match")).id == 6
+        assert (await next_of(messages, "match")).id == "6"
 
     asyncio.run(listen())
 
@@ -163,7 +164,7 @@ def test_a_deleted_search_ends_its_listeners() -> None:
 
 @pytest.mark.parametrize("fault", [NotFound("its post is gone"), ValueError("a fault of ours")])
 def test_a_feed_that_fails_ends_its_own_listeners_alone(fault: Exception) -> None:
-    def broken(_: int | None) -> Any:
+    def broken(_: str | None) -> Any:
         feed = Feed([])
         feed.saved_search_id = "saved-2"
         feed.poll = _raising(fault)  # type: ignore[method-assign]
@@ -234,6 +235,22 @@ async def wait_until_free(memory_api: MemoryApi) -> None:
     raise AssertionError("a place was not given back")
 
 
+def match_of(saved: dict[str, Any], post_id: str) -> PostMatched:
+    return PostMatched(
+        match_id=hashlib.sha256(post_id.encode()).hexdigest()[:32],
+        saved_search_id=saved["saved_search_id"],
+        post_id=post_id,
+        decided_by="relevance",
+        relevance=0.8,
+        scores={"text": 0.7},
+        reason="its relevance of 0.80 reaches 0.50",
+        recent_rank=1,
+        recent_count=1,
+        posted_at=now(),
+        matched_at=now(),
+    )
+
+
 def test_one_match_reaches_both_kinds_of_listeners_and_a_stop_ends_them() -> None:
     memory_api = MemoryApi()
     heard: dict[str, list[str]] = {"events": [], "websocket": []}
@@ -266,7 +283,8 @@ def test_one_match_reaches_both_kinds_of_listeners_and_a_stop_ends_them() -> Non
         for thread in threads:
             thread.start()
         listening.wait()
-        memory_api.documents.upsert("posts", [post_document(post(41))])
+        memory_api.log.append(record_of_event(POSTS_MATCHED, saved["saved_search_id"], match_of(saved, "x:41")))
+        memory_api.documents.upsert("posts", [post_document(post(41))])  # the index may be later than the match
         memory_api.index.upsert("posts", [post_point(post(41), now_ms())])
         for _ in range(500):
             if all(any("x:41" in line for line in lines) for lines in heard.values()):

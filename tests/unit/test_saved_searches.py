@@ -1,86 +1,20 @@
-"""A saved search against a plain search: the same ranks, each post once, and no post that was there before."""
+"""The register of saved searches: written first, kept until deleted, and refused where nothing can match."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from stormpetrel.core.errors import BadQuery, NotFound
-from stormpetrel.core.events import SavedSearch, SavedSearchDeleted
-from stormpetrel.core.ports import Filter, IndexQuery, NearestQuery, OrderQuery, Scored
-from stormpetrel.search import PostSearch, Query, SearchRequest
+from stormpetrel.core.events import SavedQuery, SavedSearch, SavedSearchDeleted
+from stormpetrel.search import SearchRequest
 from stormpetrel.search.request import SavedSearchRequest
 from stormpetrel.search.saved_search_register import SavedSearchEvent, SavedSearchRegister
-from stormpetrel.search.saved_searches import SavedSearchMatcher
-
-AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class Index:
-    """An index in memory: each post with its similarity, its event time and the moment of writing."""
-
-    def __init__(self) -> None:
-        self.posts: dict[str, tuple[float, int, int]] = {}
-
-    def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
-        return [self._answer(query) for query in queries]
-
-    def _answer(self, query: IndexQuery) -> list[Scored]:
-        low = query.filter.ranges.get("indexed_at", (None, None))[0]
-        posts = {post: fields for post, fields in self.posts.items() if low is None or fields[2] >= low}
-        if isinstance(query, NearestQuery):
-            hits = [Scored({"id": post}, similarity) for post, (similarity, _, _) in posts.items()]
-            return sorted(hits, key=lambda hit: -hit.score)[: query.limit]
-        assert isinstance(query, OrderQuery) and query.start is not None
-        sign = 1 if query.direction == "asc" else -1
-        times = [(at, post) for post, (_, at, _) in posts.items() if sign * (at - query.start) >= 0]
-        ordered = sorted(times, key=lambda pair: sign * pair[0])[: query.limit]
-        return [Scored({"id": post, "event_time": at}, 0.0) for at, post in ordered]
-
-
-def _query(depth: int) -> Query:
-    return Query(text=np.ones(2, dtype=np.float32), at=AT, depth=depth, filter=Filter())
-
-
-posts = st.lists(st.tuples(st.integers(0, 1000), st.integers(-50, 50)), max_size=25)
-
-
-@settings(max_examples=80, deadline=None)
-@given(before=posts, after=posts, within=st.integers(1, 30))
-def test_new_posts_have_the_ranks_that_a_search_gives_them(
-    before: list[tuple[int, int]], after: list[tuple[int, int]], within: int
-) -> None:
-    index, now = Index(), 1_000_000
-    search = PostSearch(index, "posts")  # type: ignore[arg-type]
-    base = int(AT.timestamp() * 1000)
-    for n, (similarity, shift) in enumerate(before):
-        index.posts[f"old-{n:02d}"] = (similarity / 1000, base + shift, now - 1)
-    matcher = SavedSearchMatcher(search, _query(20), within, None, clock=lambda: now)
-    assert matcher.poll().matches == []
-    for n, (similarity, shift) in enumerate(after):
-        index.posts[f"new-{n:02d}"] = (similarity / 1000, base + shift, now)
-    matches = matcher.poll().matches
-    fused = search.run(_query(20)).items[:within]
-    expected = [(rank, item.id) for rank, item in enumerate(fused, start=1) if item.id.startswith("new")]
-    assert [(rank, item.id) for rank, item in matches] == expected
-    assert matcher.poll().matches == []
-
-
-def test_a_listener_that_returns_gets_the_posts_in_between_even_those_written_late() -> None:
-    index = Index()
-    search = PostSearch(index, "posts")  # type: ignore[arg-type]
-    base = int(AT.timestamp() * 1000)
-    index.posts["long before"] = (0.9, base, 80_000)
-    index.posts["stamped before, written after"] = (0.8, base, 99_000)
-    index.posts["after"] = (0.7, base, 101_000)
-    matcher = SavedSearchMatcher(search, replace(_query(20), at=None), 10, since_ms=100_000, clock=lambda: 105_000)
-    assert [item.id for _, item in matcher.poll().matches] == ["stamped before, written after", "after"]
+def _built(request: SearchRequest) -> SavedQuery | None:
+    return None if request.searches_patches else SavedQuery(text=request.text, modalities=("text",))
 
 
 def _register(written: list[SavedSearchEvent]) -> SavedSearchRegister:
@@ -90,9 +24,10 @@ def _register(written: list[SavedSearchEvent]) -> SavedSearchRegister:
 def test_a_saved_search_is_written_and_kept_until_it_is_deleted() -> None:
     written: list[SavedSearchEvent] = []
     register = _register(written)
-    saved = register.create(SavedSearchRequest(text="flood", within=5), check=lambda request: None)
-    assert (register.all(), saved.within) == ([saved], 5)
-    assert saved.request == {"text": "flood", "score_threshold": {"text": 0.35}}
+    saved = register.create(SavedSearchRequest(text="flood", min_relevance=0.7, window="90min"), _built)
+    assert register.all() == [saved] and saved.query == SavedQuery(text="flood", modalities=("text",))
+    assert (saved.min_relevance, saved.window_s, saved.within) == (0.7, 5400, None)
+    assert saved.request == {"text": "flood"}
     register.delete(saved.saved_search_id)
     assert [type(event) for event in written] == [SavedSearch, SavedSearchDeleted]
     assert register.all() == [] and not register.exists(saved.saved_search_id)
@@ -101,7 +36,7 @@ def test_a_saved_search_is_written_and_kept_until_it_is_deleted() -> None:
 
 
 def test_events_of_other_processes_are_applied() -> None:
-    created = _register([]).create(SavedSearchRequest(text="flood"), check=lambda request: None)
+    created = _register([]).create(SavedSearchRequest(text="flood"), _built)
     register = _register([])
     register.apply(created)
     assert register.get(created.saved_search_id) == created
@@ -115,6 +50,27 @@ def test_a_saved_search_that_cannot_be_answered_is_not_written() -> None:
 
     with pytest.raises(BadQuery):
         _register(written).create(SavedSearchRequest(text="flood"), refuse)
-    with pytest.raises(BadQuery, match="no pages"):
-        _register(written).create(SavedSearchRequest(text="flood", cursor="x"), lambda request: None)
     assert written == []
+
+
+def test_one_of_patches_is_ranked_and_has_no_query() -> None:
+    saved = _register([]).create(SavedSearchRequest(text="flood", sources=["posts", "patches"]), _built)
+    assert (saved.query, saved.within) == (None, 20)
+    assert saved.request["score_threshold"] == {"text": 0.35}
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "words"),
+    [
+        ({"text": "flood", "cursor": "x"}, "cursor", "no pages"),
+        ({"text": "flood", "filters": {"last": "1h"}}, "filters.last", "not back"),
+        ({"text": "flood", "within": 5}, "within", "give min_relevance"),
+        ({"filters": {"languages": ["it"]}}, "filters", "Add a text"),
+        ({"text": "flood", "sources": ["patches"], "min_relevance": 0.5}, "min_relevance", "give within"),
+        ({"text": "flood", "sources": ["posts", "patches"], "window": "1h"}, "window", "give within"),
+    ],
+)
+def test_what_no_post_could_match_by_is_refused(fields: dict[str, Any], field: str, words: str) -> None:
+    with pytest.raises(BadQuery, match=words) as refused:
+        _register([]).create(SavedSearchRequest(**fields), _built)
+    assert refused.value.field == field

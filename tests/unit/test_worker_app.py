@@ -11,7 +11,15 @@ import pytest
 
 from stormpetrel.core.events import EnrichedPost, Post
 from stormpetrel.core.settings import Kafka, Settings
-from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW, Topic
+from stormpetrel.core.topics import (
+    ANNOTATIONS,
+    MODELS_UPDATED,
+    POSTS_BACKFILL,
+    POSTS_ENRICHED,
+    POSTS_MATCHED,
+    POSTS_RAW,
+    Topic,
+)
 from stormpetrel.log import OutgoingRecord, Record, read_dead_letters, record_of_event
 from stormpetrel.log.lag import GroupOffsets
 from stormpetrel.log.producer import KafkaProducer
@@ -24,7 +32,7 @@ from tests.unit.odd_headers import send_with_odd_header_name
 from tests.unit.test_kafka_clients import kafka  # noqa: F401 - a fixture
 from tests.unit.test_stream_agents import AT, TinyEnricher
 
-TOPICS = (POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED, ANNOTATIONS, MODELS_UPDATED)
+TOPICS = (POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_MATCHED, ANNOTATIONS, MODELS_UPDATED)
 
 
 class SlowEnricher(TinyEnricher):
@@ -33,7 +41,7 @@ class SlowEnricher(TinyEnricher):
         return super().enrich(posts)
 
 
-async def learn_nothing(records: Sequence[Record]) -> list[OutgoingRecord]:
+async def give_nothing(records: Sequence[Record]) -> list[OutgoingRecord]:
     return []
 
 
@@ -48,7 +56,8 @@ async def work_through(settings: Settings, folder: Path, readiness: Readiness) -
     """Runs the app until no post is left; whether old posts were held back, at each look."""
     accept_any_header_name()
     app = build_app(settings, data_folder(folder))
-    lag = assemble(app, settings, EnrichBatch(SlowEnricher()), learn_nothing, readiness)  # type: ignore[arg-type]
+    enrich = EnrichBatch(SlowEnricher())  # type: ignore[arg-type]
+    lag = assemble(app, settings, enrich, give_nothing, give_nothing, readiness)
     offsets, looks, deadline = GroupOffsets(settings.kafka, "worker"), list[bool](), time.monotonic() + 60
     await app.start()
     while time.monotonic() < deadline:

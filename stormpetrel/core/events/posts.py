@@ -8,6 +8,7 @@ from pydantic import Field
 
 from stormpetrel.core.events.bounds import (
     Count,
+    FieldName,
     Integer,
     JsonObject,
     Key,
@@ -191,14 +192,85 @@ class EnrichedPost(Event):
 SavedSearchId = Annotated[Key, Field(min_length=3, max_length=64)]
 
 
-class SavedSearch(Event):
-    """A saved search (topic `saved_searches`, key `saved_search_id`). `request` is the body of a search request; a new
-    post matches if it is among its first `within` hits."""
+class SavedLimits(Frozen):
+    """What every match of a saved search meets, as the index's filter says it: values of fields, the time of the post
+    in milliseconds since 1970, and areas in degrees (WGS 84), longitude first."""
 
+    any_of: dict[FieldName, Several[Key]] = Field(default_factory=dict)
+    none_of: dict[FieldName, Several[Key]] = Field(default_factory=dict)
+    since_ms: float | None = None
+    until_ms: float | None = None
+    boxes: Several[tuple[Longitude, Latitude, Longitude, Latitude]] = ()
+    polygon: Several[tuple[Longitude, Latitude]] | None = None
+    circles: Several[tuple[Longitude, Latitude, Annotated[float, Field(gt=0, le=20_040)]]] = ()
+    place_field: Literal["location", "towns"] = "location"
+
+
+class SavedQuery(Frozen):
+    """What a saved search became when it was saved: all that a post is matched with, so that no store is asked.
+
+    `text` is encoded anew where `text_vector` is of another model than the posts'. `words` counts the distinct words of
+    the text. `place` (longitude, latitude) and `at` are evidence; `radius_km` is how far the place counts, where it has
+    an end. `modalities` are those that may find a post, `score_threshold` the lowest score that counts in each.
+    """
+
+    text: Annotated[str, Field(max_length=4 * MAX_TEXT)] | None = None
+    words: Count = 0
+    text_vector: Vector | None = None
+    terms: TermWeights | None = None
+    visual_vector: Vector | None = None
+    concepts: TermWeights | None = None
+    place: tuple[Longitude, Latitude] | None = None
+    radius_km: Annotated[float, Field(gt=0, le=20_040)] | None = None
+    at: Moment | None = None
+    exclude: Key | None = None
+    limits: SavedLimits = SavedLimits()
+    modalities: Several[Key] = ()
+    score_threshold: dict[FieldName, float] = Field(default_factory=dict)
+
+
+class SavedSearch(Event):
+    """A saved search (topic `saved_searches`, key `saved_search_id`). `request` is the body of a search request.
+
+    A new post matches `query` where its relevance is at least `min_relevance`; its rank among the matches of `window_s`
+    seconds is told beside it. A search of patches has no query: its
+    places and days are ranked, and one among the first `within` is a match. One of version 1 has a request alone.
+    """
+
+    version: ClassVar[int] = 2
+    schema_version: int = 2
     saved_search_id: SavedSearchId
     request: JsonObject
-    within: Annotated[int, Field(ge=1, le=100)]
+    query: SavedQuery | None = None
+    min_relevance: Share | None = None
+    window_s: Annotated[float, Field(gt=0)] | None = None
+    within: Annotated[int, Field(ge=1, le=100)] | None = None
     created_at: Moment
+
+
+MatchDecision = Literal["relevance", "score"]
+
+
+class PostMatched(Event):
+    """A new post matches a saved search (topic `posts.matched`, key `saved_search_id`).
+
+    `match_id` is the same whenever the same post is matched with the same search again. `relevance` is the probability
+    that the post answers the search, None where no model of it fits the text model; `scores` are those of each modality
+    as a search gives them, and `reason` says in words what decided. `recent_rank` is the post's rank by relevance among
+    the `recent_count` matches of the time before it; it decides nothing.
+    """
+
+    match_id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+    saved_search_id: SavedSearchId
+    post_id: PostId
+    decided_by: MatchDecision
+    relevance: Share | None = None
+    scores: Annotated[dict[FieldName, float], Field(max_length=20)]
+    reason: Note
+    recent_rank: Annotated[Count, Field(ge=1)]
+    recent_count: Annotated[Count, Field(ge=1)]
+    posted_at: Moment
+    matched_at: Moment
 
 
 class SavedSearchDeleted(Event):

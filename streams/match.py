@@ -1,0 +1,125 @@
+"""posts.enriched -> posts.matched: matches each new post with all saved searches over posts, off the event loop.
+
+At least once: after a restart a post may be matched again, and its matches bear the same ids. A deleted post, and one
+that repeats another, match nothing. The saved searches are followed on their topic by every worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from stormpetrel.core.clock import milliseconds, moment_of, now
+from stormpetrel.core.errors import BadQuery, StormpetrelError
+from stormpetrel.core.events import EnrichedPost, PostDeleted, PostMatched, SavedSearch, SavedSearchDeleted
+from stormpetrel.core.ports import Point
+from stormpetrel.core.topics import POSTS_ENRICHED, POSTS_MATCHED
+from stormpetrel.log import OutgoingRecord, Record, TopicReader, dead_letter_of, record_of_event
+from stormpetrel.posts.enrichment import Encoder
+from stormpetrel.process.metrics import MATCH_SECONDS
+from stormpetrel.process.metrics import POSTS_MATCHED as MATCHES
+from stormpetrel.projections.posts import post_point
+from stormpetrel.search.percolator import CompiledSearch, Match, Percolator
+from stormpetrel.search.place_names import PlaceNames
+from stormpetrel.search.request import SearchRequest
+
+log = structlog.get_logger()
+STAGE = "match"
+Arrival = tuple[Record, Point]
+
+
+class MatchBatch:
+    """One micro-batch of enriched posts against all saved searches. `apply` takes these from their topic's view."""
+
+    def __init__(self, percolator: Percolator, encoder: Encoder, names: PlaceNames) -> None:
+        self._percolator, self._encoder, self._names = percolator, encoder, names
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="match")
+
+    def apply(self, event: SavedSearch | SavedSearchDeleted) -> None:
+        """Takes a saved search from the log. One over patches is not matched here."""
+        if isinstance(event, SavedSearchDeleted):
+            self._percolator.remove(event.saved_search_id)
+            return
+        if SearchRequest.model_validate(event.request).searches_patches:
+            return
+        try:
+            search = CompiledSearch.of_event(event, self._encoder.version, self._vector, self._names)
+        except BadQuery as error:
+            log.warning("a saved search matches no post", saved_search_id=event.saved_search_id, reason=str(error))
+            self._percolator.remove(event.saved_search_id)
+        else:
+            self._percolator.add(search)
+
+    def _vector(self, text: str) -> NDArray[np.float32]:
+        return np.asarray(self._encoder.encode([text])[0])
+
+    async def __call__(self, records: Sequence[Record]) -> list[OutgoingRecord]:
+        """The matches, and dead letters of posts that matching failed on."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.match, records)
+
+    def match(self, records: Sequence[Record]) -> list[OutgoingRecord]:
+        with MATCH_SECONDS.time():
+            arrivals = [(record, point) for record in records if (point := self._point(record))]
+            return self._matched(arrivals)
+
+    def warm(self, reader: TopicReader, posts: int) -> None:
+        """Counts the words of the newest posts on the log: after a restart not every word is a rare one."""
+        tail = max(1, posts // POSTS_ENRICHED.partitions)
+        points = (self._point(record) for record in reader.read(POSTS_ENRICHED, tail=tail))
+        self._percolator.remember([point for point in points if point])
+
+    def _point(self, record: Record) -> Point | None:
+        """The post as the index has it. What cannot be read is the index consumer's: it makes the dead letter."""
+        try:
+            event: EnrichedPost | PostDeleted = record.decode(EnrichedPost, PostDeleted, default=EnrichedPost)
+        except StormpetrelError:
+            MATCHES.labels("unreadable").inc()
+            return None
+        if isinstance(event, PostDeleted):
+            return None
+        if event.text_vector and event.text_vector.model != self._encoder.version:
+            event = event.model_copy(update={"text_vector": None})
+        point = post_point(event, milliseconds(event.enriched_at))
+        version = hashlib.sha256(event.post.text.encode()).hexdigest()[:16]
+        return replace(point, payload={**point.payload, "version": version})
+
+    def _matched(self, arrivals: Sequence[Arrival]) -> list[OutgoingRecord]:
+        """A fault that was not expected is the fault of one post: the batch is halved until it is found."""
+        if not arrivals:
+            return []
+        try:
+            matches = self._percolator.match([point for _, point in arrivals])
+        except Exception as error:
+            log.exception("a fault of ours, or of a post", first=arrivals[0][0].provenance)
+            if len(arrivals) == 1:
+                MATCHES.labels("dead").inc()
+                return [dead_letter_of(arrivals[0][0], f"{type(error).__name__}: {error}", STAGE)]
+            middle = len(arrivals) // 2
+            return self._matched(arrivals[:middle]) + self._matched(arrivals[middle:])
+        MATCHES.labels("matched").inc(len(matches))
+        traces = {point.id: record.header("trace") for record, point in arrivals}
+        return [_outgoing(match, traces[match.post_id]) for match in matches]
+
+
+def _outgoing(match: Match, trace: str | None) -> OutgoingRecord:
+    event = PostMatched(
+        match_id=match.match_id,
+        saved_search_id=match.saved_search_id,
+        post_id=match.post_id,
+        decided_by=match.decided_by,
+        relevance=match.relevance,
+        scores=match.scores,
+        reason=match.reason,
+        recent_rank=match.recent.rank,
+        recent_count=match.recent.of,
+        posted_at=moment_of(match.posted_ms),
+        matched_at=now(),
+    )
+    return record_of_event(POSTS_MATCHED, match.saved_search_id, event, trace)
