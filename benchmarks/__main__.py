@@ -17,12 +17,12 @@ from benchmarks import (
     main_path,
     notification,
     patches,
+    saved_searches,
     search_latency,
     stream_learners,
 )
 
 ALONE = ("pair", "stream_learners")  # run only by name: they take longer than all others
-
 
 def main() -> None:
     """Prints `{"machine": ..., "fusion": ..., ...}` on standard output, progress on standard error."""
@@ -33,6 +33,7 @@ def main() -> None:
         "notification": lambda: notification.run(),
         "main_path": lambda: main_path.run(options.data),
         "search": lambda: search_latency.run(options.data, options.posts),
+        "saved_searches": lambda: saved_searches.run(options.data),
         "listeners": lambda: listeners.run(options.data, options.posts),
         "annotation": lambda: annotation.run(),
         "stream_learners": lambda: stream_learners.run(options.data),

@@ -28,7 +28,7 @@ def run(data: Path | None, posts: int) -> dict[str, Any]:
         _, path = post_files(data, system.directory)
         texts = distinct_texts(records(path))
         fill(system, texts, concept_list(), posts)
-        searches = [{"text": text[:200], "within": 20} for text in texts[:SAVED_SEARCHES]]
+        searches = [{"text": text[:200]} for text in texts[:SAVED_SEARCHES]]
         saved = [system.api("POST", "/v1/saved-searches", json=search).json() for search in searches]
         urls = [system.url(saved[number % len(saved)]["events"]) for number in range(LISTENERS)]
         [search_s(system, texts, seed, PARTS, "") for seed in range(10)]

@@ -18,7 +18,7 @@ PATIENCE_S = 20.0
 
 def produce_to_pushed(system: RunningSystem, publish: Callable[[str, str], None]) -> dict[str, float]:
     """`publish(post_id, text)` produces and flushes; one marked post at a time, the next when it was pushed."""
-    query = {"text": "Watcher reports that the water at the gauge is above the mark", "within": 100}
+    query = {"text": "Watcher reports that the water at the gauge is above the mark", "min_relevance": 0.1}
     saved_search = system.api("POST", "/v1/saved-searches", json=query).json()
     pushed_at: dict[str, float] = {}
     listening, stop = threading.Event(), threading.Event()

@@ -22,7 +22,7 @@ RECONNECT_S = 1.0
 
 @dataclass(frozen=True)
 class Message:
-    """One server-sent event. `id` is the moment (ms since 1970) up to which all matches were sent."""
+    """One server-sent event. `id` is that of the last match that was sent."""
 
     id: str
     event: str
@@ -63,14 +63,15 @@ def follow(client: httpx.Client, address: str, since: str | None) -> Iterator[Me
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("text", nargs="?", default="flooded street")
+    parser.add_argument("--min-relevance", type=float, help="the lowest probability that a match answers the text")
     parser.add_argument("--count", type=int, help="stop after this many matches")
-    parser.add_argument("--since", help="ms since 1970 from which to start; 0: posts that are already indexed too")
+    parser.add_argument("--since", help="the id of a match to go on after; 0: all matches that are kept")
     parser.add_argument("--api", default="http://127.0.0.1:8000")
     arguments = parser.parse_args()
     key = os.environ.get("STORMPETREL_API_KEY")  # where the API asks for one: stormpetrel keys add
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     with httpx.Client(base_url=arguments.api, headers=headers, timeout=60) as client:
-        request = {"text": arguments.text, "within": 20}
+        request = {"text": arguments.text, "min_relevance": arguments.min_relevance}
         saved_search = client.post("/v1/saved-searches", json=request).raise_for_status().json()
         address = f"/v1/saved-searches/{saved_search['saved_search_id']}"
         matches = 0
@@ -79,9 +80,8 @@ def main() -> None:
                 if message.event != "match":
                     print(message.event, flush=True)
                     continue
-                print(
-                    f"{message.data['rank']:2}. {message.data['post_id']}  {message.data['post']['text']}", flush=True
-                )
+                match = message.data
+                print(f"{match['relevance'] or 'unknown'}  {match['post_id']}  {match['post']['text']}", flush=True)
                 matches += 1
                 if matches == arguments.count:
                     break

@@ -165,7 +165,7 @@ def saved(
     encoder = load_text_encoder(settings, say)
     collection = Collection(posts, encoder, open_geoparser(settings), depth)
     threshold = MIN_RELEVANCE if min_relevance is None else min_relevance
-    report = evaluate_saved(judged_questions, posts, collection, encoder, None, threshold, say)
+    report = evaluate_saved(judged_questions, posts, collection, encoder, lambda _: None, threshold, say)
     if as_json:
         print_json(report)
         return

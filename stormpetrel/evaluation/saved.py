@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ from stormpetrel.search.search import PostSearch
 
 OLDER = 1_000  # matches that stand in the index before the first post comes
 BATCH = 16  # posts
+# The relevance as it was learned without some events; None where none is known for the text model.
+RelevanceWithout = Callable[[frozenset[str]], RelevanceOf | None]
 
 
 @dataclass
@@ -38,9 +41,8 @@ class Tally:
     right: int = 0
     matches: int = 0
     relevant: int = 0
-    seconds: list[float] = field(default_factory=list)
 
-    def add(self, found: set[str], relevant: set[str]) -> None:
+    def add(self, found: set[str], relevant: frozenset[str]) -> None:
         self.right += len(found & relevant)
         self.matches += len(found)
         self.relevant += len(relevant)
@@ -61,10 +63,11 @@ class Tally:
 
 @dataclass(frozen=True)
 class JudgedSearch:
-    """A question as a saved search, and the posts that answer it and meet its filters."""
+    """A question as a saved search, the posts that answer it and meet its filters, and the events that it asks of."""
 
     search: CompiledSearch
     relevant: frozenset[str]
+    events: frozenset[str]
 
 
 def judged_searches(
@@ -83,7 +86,8 @@ def judged_searches(
         query = replace(plain, text=vector)
         search = CompiledSearch.of_query(question.id, query, question.text, min_relevance)
         if right:
-            judged.append(JudgedSearch(search, frozenset(map(collection.name, right))))
+            events = frozenset(question.relevant.event or {posts[row].event for row in right})
+            judged.append(JudgedSearch(search, frozenset(map(collection.name, right)), events))
     if not judged:
         raise SetupError("no post of the data answers any of the questions: check their events, times and places")
     return judged
@@ -94,51 +98,70 @@ def evaluate_saved(
     posts: Sequence[LabelledPost],
     collection: Collection,
     encoder: Encoder,
-    relevance_of: RelevanceOf | None,
+    relevance_without: RelevanceWithout,
     min_relevance: float,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """The report: precision, recall and F1 of the matches over all questions together, how many matches there were, how
-    long a post took (p95 in milliseconds, matching alone), and the F1 of a search by the same threshold."""
+    long a batch of posts took (p95 in milliseconds, matching alone), and the F1 of a search by the same threshold.
+
+    Each question is judged by a relevance that was learned without its events; a score decides where there is none.
+    """
     judged = judged_searches(questions, posts, collection, encoder, min_relevance)
-    points = collection.points()
-    percolator = Percolator(relevance_of)
-    for each in judged:
-        percolator.add(each.search)
-    # The best posts of all are there before: a match that depended on its rank among them would never come.
-    right = sorted({item for each in judged for item in each.relevant})
-    older = itertools.islice(itertools.cycle(right), OLDER)
-    percolator.match([replace(points[int(item)], id=f"older-{n}") for n, item in enumerate(older)])
-    saved, found = Tally(), {each.search.saved_search_id: set[str]() for each in judged}
-    in_time = sorted(range(len(posts)), key=lambda row: posts[row].at)
-    for start in range(0, len(in_time), BATCH):
-        batch = [points[row] for row in in_time[start : start + BATCH]]
-        started = time.perf_counter()
-        for match in percolator.match(batch):
-            found[match.saved_search_id].add(match.post_id)
-        saved.seconds.append(time.perf_counter() - started)
-    searched = Tally()
-    weighted = TermCounts()
-    for point in points:
-        weighted.add(point.sparse.get("lexical", ((), ()))[0])
-    for each in judged:
-        saved.add(found[each.search.saved_search_id], set(each.relevant))
-        hits = PostSearch(collection, "").run(each.search.query).items
-        candidates = [_as_in_the_index(points[int(hit.id)], weighted) for hit in hits]
-        judgements = SearchBlock([each.search]).judge(candidates, relevance_of) if candidates else ()
-        searched.add({candidates[judgement.row].id for judgement in judgements}, set(each.relevant))
     say(f"{len(judged)} saved searches, {len(posts)} posts in event time")
+    points = collection.points()
+    older = list(itertools.islice(itertools.cycle(sorted(set().union(*(each.relevant for each in judged)))), OLDER))
+    percolators = _percolators(judged, relevance_without)
+    for percolator in percolators:
+        percolator.match([replace(points[int(item)], id=f"older-{n}") for n, item in enumerate(older)])
+    found, seconds = _played(percolators, points, posts)
+    saved, searched = Tally(), Tally()
+    counts = TermCounts()
+    for point in points:
+        counts.add(point.sparse.get("lexical", ((), ()))[0])
+    for each in judged:
+        saved.add(found[each.search.saved_search_id], each.relevant)
+        hits = PostSearch(collection, "").run(each.search.query).items
+        candidates = [_as_in_the_index(points[int(hit.id)], counts) for hit in hits]
+        relevance_of = relevance_without(each.events)
+        judgements = SearchBlock([each.search]).judge(candidates, relevance_of) if candidates else ()
+        searched.add({candidates[judgement.row].id for judgement in judgements}, each.relevant)
     return {
         "questions": len(judged),
         "precision": round(saved.precision, 4),
         "recall": round(saved.recall, 4),
         "f1": round(saved.f1, 4),
         "matches": saved.matches,
-        "p95_ms": round(1000 * float(np.percentile(saved.seconds, 95)), 2),
+        "p95_ms": round(1000 * float(np.percentile(seconds, 95)), 2),
         "search_f1": round(searched.f1, 4),
         "min_relevance": min_relevance,
-        "decided_by": "score" if relevance_of is None else "relevance",
+        "decided_by": "score" if relevance_without(frozenset()) is None else "relevance",
     }
+
+
+def _percolators(judged: Sequence[JudgedSearch], relevance_without: RelevanceWithout) -> list[Percolator]:
+    """One for each set of events that relevance was learned without."""
+    by_events: dict[frozenset[str], Percolator] = {}
+    for each in judged:
+        events = each.events if relevance_without(each.events) else frozenset[str]()
+        percolator = by_events.setdefault(events, Percolator(relevance_without(events)))
+        percolator.add(each.search)
+    return list(by_events.values())
+
+
+def _played(
+    percolators: Sequence[Percolator], points: Sequence[Point], posts: Sequence[LabelledPost]
+) -> tuple[dict[str, set[str]], list[float]]:
+    """The posts that matched each search, and the seconds that each batch took in all percolators together."""
+    found, seconds = defaultdict[str, set[str]](set), list[float]()
+    in_time = sorted(range(len(posts)), key=lambda row: posts[row].at)
+    for start in range(0, len(in_time), BATCH):
+        batch = [points[row] for row in in_time[start : start + BATCH]]
+        started = time.perf_counter()
+        for match in itertools.chain.from_iterable(percolator.match(batch) for percolator in percolators):
+            found[match.saved_search_id].add(match.post_id)
+        seconds.append(time.perf_counter() - started)
+    return found, seconds
 
 
 def _as_in_the_index(point: Point, counts: TermCounts) -> Point:
