@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from stormpetrel.core.clock import now
+from stormpetrel.core.events import Post
+from stormpetrel.core.topics import POSTS_RAW
 from tests.integration.running import RunningSystem
 
 pytestmark = pytest.mark.integration
@@ -32,11 +34,20 @@ def test_the_client_prints_hits_with_their_ranks(night: RunningSystem) -> None:
     assert all("lexical " in line or "text " in line or "space " in line for line in lines)
 
 
-def test_the_follower_prints_posts_that_are_indexed_already_and_deletes_its_saved_search(night: RunningSystem) -> None:
+def test_the_follower_prints_new_matches_and_deletes_its_saved_search(night: RunningSystem) -> None:
     before = {search["saved_search_id"] for search in night.api("GET", "/v1/saved-searches").json()}
-    options = ("--count", "2", "--since", "0", "--api", night.url(""))
-    lines = run("follow_saved_search.py", "people trapped by flood water", *options).splitlines()
-    assert lines[0] == "listening" and len(lines) == 3
+    options = ("--count", "2", "--min-relevance", "0.05", "--api", night.url(""))
+    command = [sys.executable, str(EXAMPLES / "follow_saved_search.py"), "people trapped by flood water", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:
+        assert follower.stdout is not None and follower.stdout.readline() == "listening\n"
+        producer = night.producer()
+        for number, text in enumerate(("People trapped by flood water", "Flood water, people trapped in the school")):
+            post_id = f"file:followed-{number}-{now():%H%M%S%f}"
+            post = Post(post_id=post_id, source="file", text=text, created_at=now(), ingested_at=now())
+            producer.publish(POSTS_RAW, post_id, post)
+        producer.flush()
+        lines = follower.stdout.read().splitlines()
+    assert len(lines) == 2 and all("file:followed-" in line for line in lines)
     after = {search["saved_search_id"] for search in night.api("GET", "/v1/saved-searches").json()}
     assert after == before
 
