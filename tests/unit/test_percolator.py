@@ -8,23 +8,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stormpetrel.core.clock import milliseconds
-from stormpetrel.core.errors import BadQuery
-from stormpetrel.core.events import SavedSearch, TermWeights, decode
+from stormpetrel.core.events import TermWeights
 from stormpetrel.core.ports import Filter, Point
 from stormpetrel.search import Area, PostSearch, Query
 from stormpetrel.search.percolator import CompiledSearch, Match, Percolator
-from stormpetrel.search.percolator.compiled_search import saved_query, searched_modalities
+from stormpetrel.search.percolator.compiled_search import searched_modalities
 from stormpetrel.search.percolator.search_block import RelevanceOf
 from stormpetrel.search.percolator.term_counts import TermCounts
-from stormpetrel.search.request import SearchRequest
-from tests.memory_api import TextModel
 from tests.unit.memory_index import MemoryIndex
 
 AT = datetime(2025, 11, 4, 20, tzinfo=UTC)
@@ -262,6 +258,16 @@ def test_a_post_has_the_scores_that_a_search_over_an_index_with_it_gives(found: 
         assert scores.get(each.saved_search_id, {}) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("polygon", [[(8, 44), (9, 44)], [(8, 44), (9, 45), (9, 44), (8, 45), (8, 44)]])
+def test_a_search_that_cannot_be_compiled_silences_no_other(polygon: list[tuple[float, float]]) -> None:
+    text = vector(1, 0)
+    percolator = percolator_of([search(1, Query(text=text), min_relevance=0.1)])
+    with pytest.raises(ValueError, match=r"polygon|linearring"):
+        percolator.add(search(2, Query(text=text, filter=Filter(polygon=polygon))))
+    percolator.add(search(3, Query(text=vector(1, 0, 0, 0, 0)), min_relevance=0.1))  # of another size
+    assert [match.saved_search_id for match in percolator.match([post(1, text)])] == ["saved-1"]
+
+
 def test_many_searches_and_few_are_compiled_alike() -> None:
     text = vector(1, 0)
     percolator = Percolator(cosine_as_relevance)
@@ -273,46 +279,3 @@ def test_many_searches_and_few_are_compiled_alike() -> None:
     percolator.add(search(5, Query(text=vector(0, 1)), min_relevance=0.1))  # replaces the one of its id
     found = {match.saved_search_id for match in percolator.match([post(1000, text)])}
     assert found == {f"saved-{number}" for number in range(700)} - {"saved-0", "saved-5"}
-
-
-def saved_event(request: SearchRequest, query: Query, **fields: Any) -> SavedSearch:
-    model = TextModel()
-    return SavedSearch(
-        saved_search_id="saved-1",
-        request=request.model_dump(mode="json", exclude_unset=True),
-        query=saved_query(request, query, model.version),
-        created_at=AT,
-        **fields,
-    )
-
-
-def encode(text: str) -> NDArray[np.float32]:
-    return np.asarray(TextModel().encode([text])[0])
-
-
-def test_an_event_keeps_the_whole_query() -> None:
-    request = SearchRequest(text="flood in the old town", time=AT, filters={"since": AT, "languages": ["it"]})  # type: ignore[arg-type]
-    query = near_genoa(text=encode("flood in the old town"), terms=terms(1, 2), at=AT, score_threshold={"text": 0.1})
-    event = saved_event(request, query, min_relevance=0.7, window_s=3600)
-    compiled = CompiledSearch.of_event(event, "hash@1", encode, NAMES)
-    assert compiled.min_relevance == 0.7 and compiled.window_ms == 3_600_000 and compiled.words == 5
-    assert compiled.modalities == searched_modalities(query) and compiled.created_at == AT
-    assert compiled.query.filter == query.filter and compiled.query.text is not None
-    np.testing.assert_array_equal(compiled.query.text, query.text)
-
-
-def test_another_text_model_encodes_the_text_anew() -> None:
-    request = SearchRequest(text="flood")
-    event = saved_event(request, Query(text=vector(1, 0)))
-    compiled = CompiledSearch.of_event(event, "another@2", encode, NAMES)
-    np.testing.assert_array_equal(compiled.query.text, encode("flood"))
-
-
-def test_a_saved_search_of_the_first_version_is_read_without_its_rank() -> None:
-    old = {"saved_search_id": "saved-1", "within": 5, "created_at": "2025-01-01T00:00:00Z", "schema_version": 1}
-    event = decode(orjson.dumps({**old, "request": {"text": "flood", "score_threshold": {"text": 0.35}}}), SavedSearch)
-    compiled = CompiledSearch.of_event(event, "hash@1", encode, NAMES)
-    assert compiled.modalities == {"text", "lexical"} and compiled.min_relevance == 0.5
-    example = decode(orjson.dumps({**old, "request": {"post_id": "x:1460"}}), SavedSearch)
-    with pytest.raises(BadQuery, match="save it again"):
-        CompiledSearch.of_event(example, "hash@1", encode, NAMES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -25,7 +26,9 @@ class DenseEvidence:
     def __init__(self, vectors: Sequence[NDArray[np.float32] | None]) -> None:
         given = [(row, vector) for row, vector in enumerate(vectors) if vector is not None]
         self._count, self._rows = len(vectors), np.array([row for row, _ in given], dtype=np.int64)
-        self._dimensions = max((len(vector) for _, vector in given), default=0)
+        # The usual size: one vector of another model must not silence the others.
+        sizes = Counter(len(vector) for _, vector in given).most_common(1)
+        self._dimensions = sizes[0][0] if sizes else 0
         self._vectors = np.zeros((len(given), self._dimensions), dtype=np.float32)
         for place, (_, vector) in enumerate(given):
             if len(vector) == self._dimensions:

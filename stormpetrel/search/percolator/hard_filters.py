@@ -106,13 +106,20 @@ class HardFilters:
 
 def _polygons(within: Filter) -> list[Any]:
     """The areas of a filter that are no circles. A box over the 180th meridian is two."""
-    areas: list[Any] = [Polygon(within.polygon)] if within.polygon is not None else []
+    areas: list[Any] = [_valid(Polygon(within.polygon))] if within.polygon is not None else []
     for west, south, east, north in within.boxes:
         if west <= east:
             areas.append(box(west, south, east, north))
         else:
             areas.append(box(west, south, 180, north).union(box(-180, south, east, north)))
     return areas
+
+
+def _valid(polygon: Polygon) -> Polygon:
+    """Raises ValueError where it bounds no area."""
+    if not polygon.is_valid or not polygon.area:
+        raise ValueError("the polygon crosses itself or bounds no area; list its corners in their order around it")
+    return polygon
 
 
 def _circles(listed: Sequence[tuple[float, ...]]) -> Circles:

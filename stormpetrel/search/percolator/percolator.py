@@ -53,7 +53,9 @@ class Percolator:
         self._lock = threading.Lock()
 
     def add(self, search: CompiledSearch) -> None:
-        """Saves a search, or replaces the one of its id."""
+        """Saves a search, or replaces the one of its id. Raises ValueError where it cannot be compiled: one search must
+        not keep all others from matching."""
+        SearchBlock([search])
         with self._lock:
             self._changes[search.saved_search_id] = search
 
