@@ -24,6 +24,7 @@ from benchmarks import (
 
 ALONE = ("pair", "stream_learners")  # run only by name: they take longer than all others
 
+
 def main() -> None:
     """Prints `{"machine": ..., "fusion": ..., ...}` on standard output, progress on standard error."""
     runs = {
