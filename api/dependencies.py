@@ -158,7 +158,8 @@ class ApiResources:
         scorer = Scorer()
         self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take, self.producer).start()
         views = (self.vectors, self.documents, self.collections)
-        searcher = Searcher(*views, self.encoder, learned_fusion(), settings.api.list_depth, self.threads, names)
+        depth, labels = settings.api.list_depth, partial(self._labels_with_a_model, scorer)
+        searcher = Searcher(*views, self.encoder, learned_fusion(), depth, self.threads, names, labels)
         feeds = SavedSearchFeeds(searcher, matches, MatchedPosts(searcher.documents_and_counts))
         self.search = Search(searcher, saved_searches, Listeners(), feeds, places)
         catalogue = ImageryCatalogue(*views, partial(picture_folder, settings.imagery))
@@ -183,6 +184,11 @@ class ApiResources:
     def _write_annotations(self, events: Sequence[AnnotationEvent]) -> None:
         keys = [CATALOGUE_KEY if isinstance(event, LabelDefined) else event.collection for event in events]
         self.annotation_view.write(list(zip(keys, events, strict=True)))
+
+    def _labels_with_a_model(self, scorer: Scorer) -> list[str]:
+        # A process that has just started must not deny what stands on the log.
+        self.model_view.wait_until_caught_up()
+        return [model.model_id for model in scorer.models()]
 
     def _index_of(self, kind: ItemKind) -> str:
         return self.collections.posts if kind == "posts" else self.collections.patches

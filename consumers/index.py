@@ -1,6 +1,7 @@
 """posts.enriched, patches.described, products.announced, items.labelled -> MongoDB and Qdrant.
 
-Bulk, idempotent writes; offsets move only after both stores hold a batch.
+Bulk, idempotent writes; offsets move only after both stores hold a batch. Beside it, in a thread of its own, what is
+indexed is judged by the newest models (`consumers/labels.py`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
+from consumers.labels import start_judging
 from stormpetrel.bootstrap import index_projections, migrate_stores, open_index
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import POSTS_ENRICHED, Topic
@@ -57,5 +59,6 @@ def run(settings: Settings) -> None:
     log.info("index consumer is set up", topics=[topic.name for topic in projections])
     consumer, offsets = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S), GroupOffsets(settings.kafka, STAGE)
     LagMonitor(offsets, list(projections), consumer.assigned, readiness, settings.kafka.stalled_after_s).start()
+    start_judging(settings, documents, vectors, consumer.assigned)
     work = BatchConsumer(consumer, KafkaProducer(settings.kafka), STAGE, IndexWork(projections), readiness)
     work.run([topic.name for topic in projections], settings.index.batch, settings.index.batch_within_s)

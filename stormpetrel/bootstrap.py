@@ -13,15 +13,21 @@ import structlog
 
 from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import ModelUnavailable
-from stormpetrel.core.ids import ItemKind
-from stormpetrel.core.ports import DocumentStore, VectorWriter
+from stormpetrel.core.ids import Collection, ItemKind
+from stormpetrel.core.ports import DocumentStore, DocumentWriter, VectorWriter
 from stormpetrel.core.settings import CONFIG_DIRECTORY, Imagery, Settings
 from stormpetrel.core.topics import ITEMS_LABELLED, PATCHES_DESCRIBED, POSTS_ENRICHED, PRODUCTS_ANNOUNCED, Topic
 from stormpetrel.fusion import LearnedFusion
 from stormpetrel.imagery.patches import descriptors
 from stormpetrel.imagery.patches.earth_model import read_earth_manifest
+from stormpetrel.learning.annotations.annotation_store import AnnotationStore
 from stormpetrel.learning.annotations.label_catalogue import Catalogue, read_catalogue
+from stormpetrel.learning.inference.judgement import Judge
+from stormpetrel.learning.inference.judging import Judging
+from stormpetrel.learning.inference.patch_rankers import PatchRankers
+from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.learning.training.relevance_model import Prior
+from stormpetrel.learning.training.trainer import TRAINING_VECTOR
 from stormpetrel.models.model_store import model_directory
 from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
@@ -196,6 +202,28 @@ def index_projections(settings: Settings, documents: DocumentStore, vectors: Vec
         PRODUCTS_ANNOUNCED: ProductProjection(documents),
         PATCHES_DESCRIBED: PatchProjection(documents, vectors, patches, patch_embeddings(settings)),
     }
+
+
+def open_judging(
+    settings: Settings,
+    documents: DocumentWriter,
+    vectors: QdrantIndex,
+    scorer: Scorer,
+    annotations_of: Callable[[Collection], AnnotationStore],
+) -> Judging:
+    """What judges the indexed items by the newest models. Raises ModelUnavailable where a configured model is
+    missing."""
+    text, fused = post_embeddings(settings)[0], PATCH_DESCRIPTORS[TRAINING_VECTOR["patches"]]
+    specs: dict[ItemKind, EmbeddingSpec] = {"posts": text, "patches": fused}
+    patches = patch_collection(settings).name
+    judges: dict[ItemKind, Judge] = {
+        "posts": Judge(vectors, post_collection(settings).name, TRAINING_VECTOR["posts"]),
+        "patches": Judge(vectors, patches, TRAINING_VECTOR["patches"]),
+    }
+    window = timedelta(days=settings.index.judged_days) if settings.index.judged_days else None
+    # A write may take as long as the index is waited for, and clocks of several machines differ a little.
+    overlap = timedelta(seconds=settings.qdrant.timeout_s + 10)
+    return Judging(scorer, judges, specs, PatchRankers(vectors, patches, annotations_of), documents, window, overlap)
 
 
 class IndexCollections:

@@ -16,7 +16,8 @@ router = APIRouter(prefix="/v1", tags=["annotation"])
 
 @router.get("/models")
 def list_models(models: ModelsDependency, collection: CollectionId | None = None) -> dict[str, Any]:
-    """What each model learned from, which learner serves, and how well each learner predicts labels."""
+    """What each model learned from, which learner serves, how well each learner predicts labels, and by which version
+    of it the indexed items are `judged`: `running` until that is the newest."""
     return stream_models.list_models(models, collection)
 
 

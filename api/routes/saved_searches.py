@@ -74,6 +74,7 @@ class SavedSearchResponse(BaseModel):
 def create(request: SavedSearchRequest, search: SearchDependency) -> SavedSearchResponse:
     """Saves the search; listen at the addresses of the answer. A new post matches by its own relevance, whatever older
     posts there are; where relevance is not known for the text model, its text needs a cosine of .35."""
+    search.searcher.check(request)
     return SavedSearchResponse.of(search.saved_searches.create(request, partial(_query, search.searcher)))
 
 

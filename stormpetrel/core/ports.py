@@ -76,7 +76,8 @@ class Filter:
 
 @dataclass(frozen=True)
 class NearestQuery:
-    """The points closest to a dense vector, or that share most with a sparse one."""
+    """The points closest to a dense vector, or that share most with a sparse one. `at_least` is the least score of a
+    hit: then no point that reaches it is missed, which the faster search of a graph does not promise."""
 
     using: str
     dense: NDArray[np.float32] | None = None
@@ -84,6 +85,7 @@ class NearestQuery:
     filter: Filter = Filter()
     limit: int = 100
     payload: Sequence[str] = ("id",)
+    at_least: float | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,13 @@ class VectorWriter(Protocol):
 
     def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
         """The entity ids of all points, or of those that a filter lets through."""
+
+
+class PayloadWriter(Protocol):
+    """Changes what points are filtered by, and leaves their vectors: what judging by models needs."""
+
+    def set_payload(self, collection: str, ids: Sequence[str], fields: Document) -> None:
+        """Writes these payload fields of the points by entity id, and leaves all others; unknown ids are no error."""
 
 
 class VectorScanner(Protocol):

@@ -111,9 +111,12 @@ class Matching(Section):
 
 
 class Index(Section):
+    """`judged_days`: when a model changes, items of so many days are judged anew; none: everything that is kept."""
+
     batch: int = Field(500, ge=1, le=5000)
     batch_within_s: float = Field(0.25, gt=0)
     probe_port: int = Field(6067, ge=0)
+    judged_days: float | None = Field(None, gt=0)
 
 
 class Api(Section):

@@ -48,6 +48,9 @@ def _geo(point: Json) -> Any:
 
 
 def _field(condition: Json) -> Any:
+    if "has_id" in condition:
+        require_fields(condition, "has_id", "a condition")
+        return edge.HasIdCondition(set(condition["has_id"]))
     require_fields(condition, "key match range geo_bounding_box geo_polygon geo_radius", "a condition")
     key = condition["key"]
     if (match := condition.get("match")) is not None:

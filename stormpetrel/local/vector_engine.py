@@ -95,6 +95,16 @@ class Shard:
     def delete(self, ids: list[Any]) -> None:
         self._write(edge.UpdateOperation.delete_points(ids), len(ids))
 
+    def set_payload(self, body: Json) -> None:
+        """Fields of the points that a filter of ids lets through; those that are there."""
+        require_fields(body, "payload filter", "a change of payloads")
+        condition = body["filter"]
+        if list(condition) != ["must"] or [list(part) for part in condition["must"]] != [["has_id"]]:
+            raise BadRequest("the local vector index changes payloads by a filter on has_id alone")
+        operation = edge.UpdateOperation.set_payload_by_filter(read_filter(condition), body["payload"])
+        # The engine moves points with a changed indexed field out of the graph: they count as fresh.
+        self._write(operation, len(condition["must"][0]["has_id"]))
+
     def _write(self, operation: Any, points: int) -> None:
         with self._writing:
             self._current.shard.update(operation)

@@ -54,6 +54,11 @@ def _delete(shard: Shard, body: Json) -> Json:
     return COMPLETED
 
 
+def _set_payload(shard: Shard, body: Json) -> Json:
+    shard.set_payload(body)
+    return COMPLETED
+
+
 def _index(shard: Shard, body: Json) -> Json:
     shard.index(body["field_name"], str(body["field_schema"]))
     return COMPLETED
@@ -90,6 +95,7 @@ SHARD_ROUTES: tuple[tuple[str, str, Callable[[Shard, Json], Any]], ...] = (
     ("PUT", "/points", _upsert),
     ("POST", "/points", Shard.retrieve),
     ("POST", "/points/delete", _delete),
+    ("POST", "/points/payload", _set_payload),
     ("POST", "/points/scroll", Shard.scroll),
     ("POST", "/points/count", lambda shard, body: {"count": shard.count(body)}),
     ("POST", "/facet", Shard.facet),

@@ -15,6 +15,18 @@ MATCH_SECONDS = Histogram("stormpetrel_match_batch_seconds", "Time of one micro-
 POSTS_INDEXED = Counter("stormpetrel_posts_indexed_total", "Posts written to both stores", ["outcome"])
 INDEX_SECONDS = Histogram("stormpetrel_index_batch_seconds", "Time of one bulk write to both stores")
 LABELS_LEARNED = Counter("stormpetrel_labels_learned_total", "Annotations through the learn processor")
+MODELS_TO_JUDGE = Gauge(
+    "stormpetrel_models_to_judge", "Newest models by which not all indexed items have been judged yet", ["kind"]
+)
+JUDGING_SECONDS = Histogram(
+    "stormpetrel_judging_seconds",
+    "Time of judging everything that is indexed by the models that have changed",
+    ["kind"],
+    buckets=(0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100),
+)
+LABELS_CHANGED = Counter(
+    "stormpetrel_labels_changed_total", "Labels of models that indexed items got or lost by judging", ["kind"]
+)
 SCENES = Counter("stormpetrel_scenes_total", "Products through the scenes consumer", ["outcome"])
 CATALOGUE_NOTIFICATIONS = Counter(
     "stormpetrel_catalogue_notifications_total", "Notifications read from a catalogue", ["source", "outcome"]

@@ -47,6 +47,7 @@ def patch_point(event: PatchDescribed, indexed_at: int) -> Point:
         "event_time": milliseconds(event.sensed_at),
         "indexed_at": indexed_at,
         "described_at": milliseconds(event.described_at),
+        "labels": [],  # nothing is said of it until the newest models have judged it
         "new_water": round(1000 * event.new_water.share) if event.new_water else 0,
         "location": [{"lon": event.longitude, "lat": event.latitude}],
     }

@@ -16,7 +16,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 2200
 UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 DURATION = re.compile(r"(\d{1,6})\s*(min|h|d|w)")
 LONGEST = timedelta(days=3653)
-LABELS = "Labels that a trained model gives to a post, named as by /v1/models: collection:label"
+LABELS = "Labels that trained models give to posts or patches, named as by /v1/models: collection:label"
 
 
 def _as_iso_8601(value: Any) -> Any:

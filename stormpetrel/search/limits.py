@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stormpetrel.core.ports import Filter
 from stormpetrel.search.filter_request import FilterRequest
+from stormpetrel.search.label_filters import labels_of
 from stormpetrel.search.place_names import NamedPlace, PlaceNames
 from stormpetrel.search.place_request import PlaceRequest, PolygonGeometry
 from stormpetrel.search.query import Area
@@ -37,15 +38,16 @@ def filter_of(filters: FilterRequest, area: Area | None, names: PlaceNames, unti
     keywords = {
         "language": filters.languages,
         "source": filters.sources,
-        "labels": filters.labels,
+        "labels": labels_of(filters.labels, "posts"),
         "countries": filters.countries,
         "divisions": [names.division_code(name) for name in filters.divisions or ()],
     }
+    without = labels_of(filters.without_labels, "posts")
     since, until = (moment.timestamp() * 1000 if moment else None for moment in filters.window())
     ranges = {"event_time": (since, until), "ingested_at": (None, until_ms)}
     within = Filter(
         any_of={name: values for name, values in keywords.items() if values},
-        none_of={"labels": filters.without_labels} if filters.without_labels else {},
+        none_of={"labels": without} if without else {},
         ranges={name: limits for name, limits in ranges.items() if limits != (None, None)},
     )
     if filters.box:

@@ -41,12 +41,14 @@ PATCH_MEASURES = dict.fromkeys(DESCRIPTORS, "cosine similarity") | {
 
 @dataclass(frozen=True)
 class PatchQuery:
-    """Unit vectors of descriptors, float32, by the descriptor's name; the scale level to search in px; and a patch that
-    is no hit."""
+    """Unit vectors of descriptors, float32, by the descriptor's name; the scale level to search in px; a patch that is
+    no hit; and labels of models, of which a patch must bear one, or may bear none."""
 
     vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     scale_level: str = FINEST
     exclude: str | None = None
+    labels: Sequence[str] = ()
+    without_labels: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class PatchSearch:
     def _index_queries(
         self, query: Query, patch: PatchQuery, reports: Sequence[Report] | None
     ) -> dict[str, IndexQuery]:
-        within = patch_filter(query.filter, patch.scale_level)
+        within = patch_filter(query.filter, patch)
         queries: dict[str, IndexQuery] = {
             name: NearestQuery(name, dense=patch.vectors[name], filter=within, limit=query.depth + 1)
             for name in DESCRIPTORS
@@ -128,7 +130,7 @@ class PatchSearch:
         }
         over = _over(query.area, within) if query.area else within
         over_a_place = bool(over.boxes or over.polygon or over.circles)
-        filters_alone = reports is None and not queries and bool(over.ranges)
+        filters_alone = reports is None and not queries and bool(over.ranges or patch.labels)
         if _searched(OVERHEAD, query) and (over_a_place or filters_alone):
             queries[OVERHEAD] = OrderQuery("event_time", "desc", None, over, query.depth)
         if any(_searched(name, query) for name in (REPORTED, NEW_WATER, LABELLED)):
@@ -195,8 +197,11 @@ def certain_water(patch: Document) -> float:
     return float(water["share"] * water["confidence"])
 
 
-def patch_filter(within: Filter, scale_level: str) -> Filter:
-    """The part of a query's filter that applies to patches: time and place; languages and sources are posts' own."""
+def patch_filter(within: Filter, patch: PatchQuery) -> Filter:
+    """The part of a query's filter that applies to patches: time and place, and patches' labels; languages and sources
+    are posts' own."""
     ranges = {key: limits for key, limits in within.ranges.items() if key in ("event_time", "indexed_at")}
-    any_of = {"scale_level": [scale_level]}
-    return replace(within, any_of=any_of, none_of={}, ranges=ranges, place_field="location")
+    any_of: dict[str, Sequence[str]] = {"scale_level": [patch.scale_level]}
+    any_of |= {"labels": patch.labels} if patch.labels else {}
+    none_of = {"labels": patch.without_labels} if patch.without_labels else {}
+    return replace(within, any_of=any_of, none_of=none_of, ranges=ranges, place_field="location")

@@ -27,8 +27,9 @@ from stormpetrel.search.cross_source import (
     shows_new_water,
 )
 from stormpetrel.search.documents import CollectionNames, patch_document, post_document
+from stormpetrel.search.label_filters import labels_of
 from stormpetrel.search.limits import area_of, filter_of
-from stormpetrel.search.patch_lists import DESCRIPTORS, PatchQuery
+from stormpetrel.search.patch_lists import DESCRIPTORS, FINEST, PatchQuery
 from stormpetrel.search.place_names import NamedPlace, PlaceNames
 from stormpetrel.search.query import Area, Query
 from stormpetrel.search.query_encoder import QueryEncoder
@@ -87,7 +88,7 @@ class QueryBuilder:
         Raises the first problem where no part is left.
         """
         plain = plain or self.plain(request)
-        built = BuiltQuery(plain.query, near=plain.near)
+        built = BuiltQuery(plain.query, plain.patch, near=plain.near)
         picture = self.threads.submit(self.encoder.picture, request.picture) if request.picture else None
         if request.post_id:
             with built.problem_of(*TEXT_MODALITIES, *PICTURE_MODALITIES):
@@ -157,7 +158,8 @@ class QueryBuilder:
         """The example's descriptors, place and time; where it shows new water, also what people write of floods."""
         document = patch_document(self.documents, patch_id)
         vectors = self.index.vectors(self.collections.patches, [patch_id], list(self.encoder.patch_descriptors))
-        built.patch = PatchQuery(vectors.get(patch_id, {}), str(document["scale_level"]), patch_id)
+        level, own_vectors = str(document["scale_level"]), vectors.get(patch_id, {})
+        built.patch = replace(built.patch, vectors=own_vectors, scale_level=level, exclude=patch_id)
         sensed_at = datetime.fromisoformat(document["sensed_at"])
         built.add(area=Area(document["longitude"], document["latitude"]), at=sensed_at)
         if shows_new_water(document):
@@ -179,11 +181,13 @@ def plain_query(request: SearchRequest, names: PlaceNames, depth: int, until_ms:
         score_threshold={str(name): score for name, score in request.score_threshold.items()},
         only=frozenset(request.modalities) if request.modalities else None,
     )
+    labels = (labels_of(names, "patches") for names in (request.filters.labels, request.filters.without_labels))
+    patch = PatchQuery({}, FINEST, None, *labels)
     if request.post_id or request.patch_id:
-        return BuiltQuery(replace(plain, area=area, at=request.time), near=near)
+        return BuiltQuery(replace(plain, area=area, at=request.time), patch, near=near)
     text = (clean(request.text) or request.text) if request.text else None
     terms = query_terms(text, likely(text)) if text else None
-    return BuiltQuery(replace(plain, terms=terms, area=area, at=request.time), near=near)
+    return BuiltQuery(replace(plain, terms=terms, area=area, at=request.time), patch, near=near)
 
 
 def _replacing(request: SearchRequest, plain: Query) -> dict[str, Any]:

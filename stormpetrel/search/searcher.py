@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Collection as Names
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,6 +24,7 @@ from stormpetrel.search.answer import (
 )
 from stormpetrel.search.cross_source import CrossSourceSearch
 from stormpetrel.search.documents import CollectionNames, post_document, shown
+from stormpetrel.search.label_filters import check_labels
 from stormpetrel.search.limits import area_of, filter_of
 from stormpetrel.search.listing import ListedIndex, ListedPost, PostListing
 from stormpetrel.search.listing_request import ListingRequest
@@ -49,8 +51,8 @@ class ListedPage:
 
 @dataclass(frozen=True)
 class Searcher:
-    """All methods raise StoreUnavailable, and ModelUnavailable where a missing model leaves a collection's name
-    open."""
+    """All methods raise StoreUnavailable, and ModelUnavailable where a missing model leaves a collection's name open.
+    `known_labels` names the labels that have a model."""
 
     index: ListedIndex
     documents: DocumentReader
@@ -60,6 +62,7 @@ class Searcher:
     list_depth: int
     threads: Executor
     names: PlaceNames
+    known_labels: Callable[[], Names[str]]
     _recent: RecentSearches = field(default_factory=RecentSearches)
 
     @property
@@ -78,12 +81,22 @@ class Searcher:
     def answer(self, request: SearchRequest) -> SearchAnswer:
         """One page of hits. Raises the first problem of a request that leaves nothing to look for."""
         with SEARCH_SECONDS.labels("whole").time():
+            self.check(request)
             if request.searches_patches:
                 return self._cross_source_answer(request)
             return self._post_answer(request) if request.has_evidence else self._listing_answer(request)
 
+    def check(self, request: SearchRequest) -> None:
+        """Raises NotFound where a label that the request filters by has no model, BadQuery where it is of items that
+        are not searched."""
+        if request.filters.labels or request.filters.without_labels:
+            check_labels(request.filters, request.searched_sources, self.known_labels())
+
     def listing(self, request: ListingRequest) -> PostPage:
-        """Posts that meet filters, the newest first. Raises BadQuery where a name is unknown or the cursor is wrong."""
+        """Posts that meet filters, the newest first. Raises BadQuery where a name is unknown or the cursor is wrong,
+        NotFound where a label has no model."""
+        if request.filters.labels or request.filters.without_labels:
+            check_labels(request.filters, ("posts",), self.known_labels())
         listed = self._listed(request)
         return PostPage(
             posts=[{**shown(document), "duplicate_count": count} for document, count in listed.posts],

@@ -108,7 +108,7 @@ def patches_collection(
         _name(f"{prefix}patches", sar, ms, *embedding.values()),
         {"sar": sar[1], "ms": ms[1], "fused": sar[1] + ms[1], **{name: spec[1] for name, spec in embedding.items()}},
         {},
-        ("kind", "scene_id", "products", "sensors", "scale_level", *CELLS),
+        ("kind", "scene_id", "products", "sensors", "scale_level", "labels", *CELLS),
         ("event_time", "indexed_at", "described_at", "new_water"),
     )
 

@@ -19,12 +19,13 @@ from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from stormpetrel.core.errors import StoreRefused, StoreUnavailable, StormpetrelError
 from stormpetrel.core.ids import point_id
-from stormpetrel.core.ports import Filter, IndexQuery, Point, ScannedPage, Scored
+from stormpetrel.core.ports import Document, Filter, IndexQuery, Point, ScannedPage, Scored
 from stormpetrel.core.settings import Qdrant
 from stormpetrel.stores.collections import Compression, Placement, VectorCollection
 from stormpetrel.stores.qdrant_requests import ID, filter_condition, json_value, point_json, query_request, why_refused
 
 SCROLL_PAGE = 2000
+PAYLOAD_PAGE = 5000  # ids a request: some 200 KB
 SCAN_PAGE = 1000  # points with a vector each: some megabytes of JSON
 
 
@@ -179,6 +180,14 @@ class QdrantIndex:
         if ids:
             with _store_errors("deleting points"):
                 self._client.delete(collection, [point_id(entity_id) for entity_id in ids], wait=True)
+
+    def set_payload(self, collection: str, ids: Sequence[str], fields: Document) -> None:
+        for first in range(0, len(ids), PAYLOAD_PAGE):
+            with _store_errors("writing payloads"):
+                # By a filter: where ids are named alone, one that was deleted meanwhile fails the whole request.
+                points = [point_id(entity_id) for entity_id in ids[first : first + PAYLOAD_PAGE]]
+                body = {"payload": fields, "filter": {"must": [{"has_id": points}]}}
+                self._call("POST", f"/collections/{collection}/points/payload?wait=true", body)
 
     def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
         if not queries:

@@ -13,6 +13,7 @@ from stormpetrel.core.ports import Filter, IndexQuery, OrderQuery, Point
 from stormpetrel.stores.collections import Compression
 from stormpetrel.stores.storable import why_unstorable
 
+EXACT = models.SearchParams(exact=True, quantization=models.QuantizationSearchParams(ignore=True))
 ID = "id"  # the payload field that holds the entity's own id
 
 
@@ -87,7 +88,8 @@ def query_request(query: IndexQuery, compression: Compression) -> models.QueryRe
         parts = {"query": models.OrderByQuery(order_by=order)}
     elif query.dense is not None:
         nearest = models.NearestQuery(nearest=query.dense.tolist())
-        parts = {"query": nearest, "using": query.using, "params": compression.search_params()}
+        params = compression.search_params() if query.at_least is None else EXACT
+        parts = {"query": nearest, "using": query.using, "params": params, "score_threshold": query.at_least}
     else:
         parts = {"query": models.NearestQuery(nearest=_sparse(query.sparse or ((), ()))), "using": query.using}
     condition, payload = filter_condition(query.filter), list(query.payload)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ class MemoryIndex:
         self.collections = {name: {point.id: point for point in points} for name, points in collections.items()}
         self.asked: list[IndexQuery] = []
         self.available = True
+        self.payload_writes = 0  # points
 
     def ping(self) -> None:
         if not self.available:
@@ -38,6 +40,13 @@ class MemoryIndex:
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         for entity_id in ids:
             self.collections[collection].pop(entity_id, None)
+
+    def set_payload(self, collection: str, ids: Sequence[str], fields: Document) -> None:
+        self.ping()
+        self.payload_writes += len(ids)
+        points = self.collections[collection]
+        for each in filter(points.__contains__, ids):
+            points[each] = replace(points[each], payload={**points[each].payload, **fields})
 
     def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
         self.asked += queries
@@ -83,7 +92,8 @@ class MemoryIndex:
             scored = [(point, 0.0) for _, point in sorted(kept, key=lambda pair: pair[0])]
         else:
             scores = [(point, _similarity(point, query)) for point in points]
-            scored = sorted([(p, s) for p, s in scores if s is not None], key=lambda pair: -pair[1])
+            least = -np.inf if query.at_least is None else query.at_least
+            scored = sorted([(p, s) for p, s in scores if s is not None and s >= least], key=lambda pair: -pair[1])
         return [
             Scored({"id": point.id} | {k: v for k, v in point.payload.items() if k in query.payload}, score)
             for point, score in scored[: query.limit]

@@ -218,7 +218,10 @@ def test_filters_of_posts_alone_do_not_hide_patches() -> None:
         circles=((*HERE, 40.0),),
     )
     expected = Filter(any_of={"scale_level": ["120"]}, ranges={"event_time": (1.0, 2.0)}, circles=((*HERE, 40.0),))
-    assert patch_filter(within, "120") == expected
+    assert patch_filter(within, PatchQuery()) == expected
+    labelled = patch_filter(within, PatchQuery(labels=["patches:a"], without_labels=["patches:b"]))
+    assert labelled.any_of == {"scale_level": ["120"], "labels": ["patches:a"]}
+    assert labelled.none_of == {"labels": ["patches:b"]}
 
 
 def test_a_saved_search_reports_changed_ranks_only() -> None:
@@ -236,3 +239,16 @@ def test_a_saved_search_reports_changed_ranks_only() -> None:
     changed, _ = matcher.poll()
     assert [(cell.rank, cell.previous_rank, cell.item.id) for cell in changed] == [(1, None, "a"), (2, 1, "b")]
     assert matcher.poll() == ([], None)
+
+
+def test_a_label_of_patches_limits_patches_and_leaves_the_posts_that_lead_to_them() -> None:
+    world = World()
+    world.post("p", HERE)
+    for name in ("wet", "dry"):
+        world.patch(name, HERE, 0.2)
+    world.index.set_payload("patches", ["wet"], {"labels": ["patches:water"]})
+    wet = PatchQuery(labels=["patches:water"])
+    result = world.search.run(Query(text=FLOOD), wet, ("patches",))
+    assert [item.id for item in result.items] == ["wet"]
+    alone = world.search.run(Query(), wet, ("patches",))
+    assert [item.id for item in alone.items] == ["wet"], "labels alone are a filter, as a time is"

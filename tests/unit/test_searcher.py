@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 
 from stormpetrel.core.embedding_spec import EmbeddingSpec
-from stormpetrel.core.errors import BadQuery, ModelUnavailable
+from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound
 from stormpetrel.core.events import EnrichedPost, Place, Post
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.text.lexical import document_terms
 from stormpetrel.posts.vision.concepts import ConceptList
 from stormpetrel.projections import PostProjection
 from stormpetrel.search import SearchRequest
+from stormpetrel.search.filter_request import FilterRequest
+from stormpetrel.search.label_filters import check_labels
+from stormpetrel.search.limits import filter_of
 from stormpetrel.search.listing_request import ListingRequest
 from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.query_encoder import QueryEncoder
@@ -61,6 +64,7 @@ def enriched(number: int, text: str, place: Place, minutes: float, language: str
     )
 
 
+LABELS = ["patches:flood-water", "posts/genova:flood"]  # those with a model
 POSTS = [
     enriched(1, "Alluvione a Genova, strade allagate", GENOA, 0),
     enriched(2, "Strade allagate in centro", GENOA, -30),
@@ -78,7 +82,9 @@ def searcher(small_gazetteer: Gazetteer) -> Iterator[Searcher]:
     encoder = QueryEncoder(MISSING, MISSING, ConceptList(()), {})
     names = SimpleNamespace(posts="posts", patches="patches")
     with ThreadPoolExecutor(2) as threads:
-        yield Searcher(index, documents, names, encoder, None, 10, threads, PlaceNames(lambda: small_gazetteer))
+        yield Searcher(
+            index, documents, names, encoder, None, 10, threads, PlaceNames(lambda: small_gazetteer), LABELS.copy
+        )
 
 
 def found(searcher: Searcher, **fields: Any) -> list[str | None]:
@@ -134,3 +140,28 @@ def test_a_cursor_belongs_to_its_filters(searcher: Searcher) -> None:
 def test_text_and_filters_rank_within_the_filter(searcher: Searcher) -> None:
     ids = found(searcher, text="strade allagate", filters={"countries": ["ES"]})
     assert ids == ["x:5"]
+
+
+def test_a_label_without_a_model_is_told_with_those_there_are(searcher: Searcher) -> None:
+    for filters in ({"labels": ["posts/genova:fire"]}, {"without_labels": ["fire"]}):
+        with pytest.raises(NotFound, match="there are patches:flood-water, posts/genova:flood"):
+            searcher.answer(SearchRequest(text="strade", filters=filters))  # type: ignore[arg-type]
+    with pytest.raises(NotFound, match="no model 'posts:none'"):
+        searcher.listing(ListingRequest(label=["posts:none"]))
+    with pytest.raises(NotFound, match="annotate some items"):
+        check_labels(FilterRequest(labels=["posts:none"]), ("posts",), [])
+
+
+def test_a_label_of_patches_limits_no_posts(searcher: Searcher) -> None:
+    with pytest.raises(BadQuery, match="Name patches in sources"):
+        searcher.listing(ListingRequest(label=["patches:flood-water"]))
+    both = FilterRequest(labels=LABELS, without_labels=["patches:flood-water"])
+    check_labels(both, ("posts", "patches"), LABELS)
+    within = filter_of(both, None, PlaceNames(lambda: None))  # type: ignore[arg-type,return-value]
+    assert (within.any_of, within.none_of) == ({"labels": ["posts/genova:flood"]}, {})
+
+
+def test_the_label_filter_finds_what_bears_the_label(searcher: Searcher) -> None:
+    searcher.index.set_payload("posts", ["x:2"], {"labels": ["posts/genova:flood"]})  # type: ignore[attr-defined]
+    assert found(searcher, text="strade allagate", filters={"labels": ["posts/genova:flood"]}) == ["x:2"]
+    assert "x:2" not in found(searcher, text="strade allagate", filters={"without_labels": ["posts/genova:flood"]})

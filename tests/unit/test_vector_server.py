@@ -134,3 +134,22 @@ def test_a_panic_at_work_takes_out_its_collection_alone(client: TestClient, monk
 def test_a_collection_that_exists_is_a_conflict_as_on_a_server(client: TestClient) -> None:
     assert client.put("/collections/posts", json=COLLECTION).status_code == 409
     assert client.get("/collections/none").status_code == 404
+
+
+def test_fields_of_a_payload_are_written_and_what_is_not_there_is_passed_by(client: TestClient) -> None:
+    ids = [POINT["id"], str(uuid.UUID(int=2))]
+    change = {"payload": {"labels": ["posts:flood"]}, "filter": {"must": [{"has_id": ids}]}}
+    assert client.post("/collections/posts/points/payload?wait=true", json=change).status_code == 200
+    (record,) = client.post("/collections/posts/points", json={"ids": ids}).json()["result"]
+    assert record["payload"] == {"id": "x:1", "labels": ["posts:flood"]}
+    everything = {"payload": {"labels": []}, "filter": {"must": [{"key": "id", "match": {"any": ["x:1"]}}]}}
+    reply = client.post("/collections/posts/points/payload", json=everything)
+    assert reply.status_code == 400 and "has_id" in reply.text
+
+
+@pytest.mark.parametrize(("least", "count"), [(0.5, 1), (1.1, 0)])
+def test_the_least_score_of_a_hit_is_kept(client: TestClient, least: float, count: int) -> None:
+    exact = {"params": {"exact": True, "quantization": {"ignore": True}}, "score_threshold": least}
+    request = {"searches": [NEAR["searches"][0] | exact]}
+    (answer,) = client.post("/collections/posts/points/query/batch", json=request).json()["result"]
+    assert len(answer["points"]) == count

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from stormpetrel.core.errors import BadQuery
+from stormpetrel.core.errors import BadQuery, NotFound
 from stormpetrel.core.ids import Collection, ItemKind
 from stormpetrel.learning.active.cascade import SHARE, Descent, Level, LevelLabels, accepted, descend, parents_of
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache, Items, Mask
@@ -94,6 +94,7 @@ class ActiveLearning:
     def _matcher(self, items: Items) -> Matcher:
         def with_label(label: str, source: LabelSource) -> Mask:
             if source == "model":
+                self._check_known(label)
                 return self.train(label, items).ranker.scores(items.vectors) > 0
             positive = (item.item_id for item in self.store.consensus(label) if item.sign > 0)
             return np.isin(np.arange(len(items)), [items.rows[own_id] for own_id in positive if own_id in items.rows])
@@ -115,6 +116,12 @@ class ActiveLearning:
             return np.isin(parents, accepted_rows) | (parents < 0)  # what lies in no coarser patch, no model ruled out
 
         return Matcher(items, with_label, inside, similarity)
+
+    def _check_known(self, label: str) -> None:
+        """Raises NotFound where nothing was annotated with the label here, and nothing else teaches it."""
+        if label not in self.store.labels and prior_for(self.prior, self.scope.collection.kind, label, None) is None:
+            known = ", ".join(self.store.labels) or "none yet"
+            raise NotFound(f"there is no model of {label!r} in {str(self.scope.collection)!r}: there are {known}")
 
     def accepted(self, label: str) -> tuple[Items, Rows]:
         """All items of this scale level, and the rows that the next finer level is searched in (Algorithm 1 of the

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from stormpetrel.core.errors import BadQuery, NotFound
 from stormpetrel.core.events import ModelUpdated
 from stormpetrel.core.ids import Collection, model_id
-from stormpetrel.core.ports import Filter, OrderQuery
+from stormpetrel.core.ports import Document, Filter, OrderQuery
 from stormpetrel.learning.active.label_models import LabelModels
+from stormpetrel.learning.inference.judging import JUDGED
 from stormpetrel.learning.training.trainer import TrainingSet
 
 
 def list_models(models: LabelModels, collection: str | None) -> dict[str, Any]:
-    """What each model learned from, which learner serves, and how well each learner predicts labels."""
+    """What each model learned from, which learner serves, how well each learner predicts labels, and by which version
+    the indexed items are judged."""
     events = [event for event in models.scorer.models() if collection in (None, event.collection)]
-    return {"models": [_fields(event) for event in events]}
+    judged = models.annotations.documents.get(JUDGED, [event.model_id for event in events])
+    return {"models": [_fields(event, judged) for event in events]}
 
 
 def describe_model(models: LabelModels, own_id: str) -> dict[str, Any]:
@@ -25,7 +29,7 @@ def describe_model(models: LabelModels, own_id: str) -> dict[str, Any]:
     store = models.annotations.journal.store(Collection.parse(event.collection))
     training_set = TrainingSet.of(store, event.label, models.prior)
     return {
-        **_fields(event),
+        **_fields(event, models.annotations.documents.get(JUDGED, [own_id])),
         "annotation_ids": [item.newest.annotation_id for item in training_set.examples],
         "is_up_to_date": training_set.version() == event.model_version,
     }
@@ -64,5 +68,10 @@ def _model(models: LabelModels, own_id: str) -> ModelUpdated:
     return event
 
 
-def _fields(event: ModelUpdated) -> dict[str, Any]:
-    return event.model_dump(mode="json", exclude={"weights", "state", "schema_version"})
+def _fields(event: ModelUpdated, judged: Mapping[str, Document]) -> dict[str, Any]:
+    """`judged` says by which version of the model all indexed items are judged, and how many those are; `running` is
+    true until that is the newest."""
+    by = judged.get(event.model_id, {"version": None, "posts": 0, "patches": 0})
+    progress = {name: by[name] for name in ("version", "posts", "patches")}
+    progress["running"] = by["version"] != event.model_version
+    return {**event.model_dump(mode="json", exclude={"weights", "state", "schema_version"}), "judged": progress}
