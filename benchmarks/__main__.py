@@ -13,6 +13,7 @@ from benchmarks import (
     annotation,
     compression,
     fusion,
+    labels,
     listeners,
     main_path,
     notification,
@@ -38,6 +39,7 @@ def main() -> None:
         "listeners": lambda: listeners.run(options.data, options.posts),
         "annotation": lambda: annotation.run(),
         "stream_learners": lambda: stream_learners.run(options.data),
+        "labels": lambda: labels.run(options.posts),
         "compression": lambda: compression.run(options.data, options.posts),
     }
     parser = argparse.ArgumentParser(description=__doc__)

@@ -7,7 +7,7 @@ measures that): a million of them through the log would take hours on two cores.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -118,8 +118,15 @@ class GeneratedPosts:
 
 
 def fill(system: RunningSystem, texts: list[str], concepts: Any, count: int) -> None:
-    """Writes `count` posts to both stores; the vector index is stopped meanwhile and comes back optimised."""
-    posts = GeneratedPosts(texts, concepts)
+    """Writes `count` generated posts to both stores, as `write_past_the_log` does."""
+    write_past_the_log(system, GeneratedPosts(texts, concepts).batches(count), count)
+
+
+def write_past_the_log(
+    system: RunningSystem, batches: Iterable[tuple[list[Any], list[dict[str, Any]]]], count: int
+) -> None:
+    """Writes (points, documents) to the stores, until the index has `count` posts; it is stopped meanwhile and comes
+    back optimised."""
     record = system.directory / "vectors" / f"{COLLECTION}.json"
     state = json.loads(record.read_text())
     system.stack.processes["qdrant"].terminate()
@@ -127,7 +134,7 @@ def fill(system: RunningSystem, texts: list[str], concepts: Any, count: int) -> 
     folder = record.with_suffix("") / str(state["generation"])
     shard = edge.EdgeShard.load(str(folder), read_configuration(state["configuration"]))
     documents = system.documents
-    for number, (points, batch) in enumerate(posts.batches(count)):
+    for number, (points, batch) in enumerate(batches):
         shard.update(edge.UpdateOperation.upsert_points(points))
         documents.upsert("posts", batch)
         if number % 10 == 9:

@@ -27,6 +27,7 @@ def rebuild(
     """Write one store again from the log, while the index consumer is stopped."""
     from stormpetrel.bootstrap import index_projections, migrate_stores, open_index
     from stormpetrel.cli.console import ERROR
+    from stormpetrel.learning.inference.judging import JUDGED
     from stormpetrel.log.admin import group_members
     from stormpetrel.log.topic_reader import KafkaTopicReader
     from stormpetrel.replay import NoDocuments, NoVectors
@@ -44,6 +45,8 @@ def rebuild(
 
         if from_empty:
             _empty(store, settings, reader, documents, vectors, accept_loss)
+        if store == "vectors":
+            documents.drop(JUDGED)  # the index consumer judges everything anew when it starts
         migrate_stores(settings, documents, vectors)
         projections = (
             index_projections(settings, documents, NoVectors())

@@ -15,6 +15,7 @@ import pytest
 from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure, WriteError
 
 from stormpetrel.core.errors import StoreRefused, StoreUnavailable, StormpetrelError
+from stormpetrel.core.ids import point_id
 from stormpetrel.core.ports import Filter, NearestQuery, Point
 from stormpetrel.core.settings import Mongo, Qdrant
 from stormpetrel.stores.collections import VectorCollection
@@ -86,6 +87,18 @@ def test_every_request_asks_for_an_uncompressed_answer_with_the_key(recorder: Re
         assert headers["Accept-Encoding"] == "identity", f"{method} {path}"
         assert headers["api-key"] == "s3cret", f"{method} {path}"
     assert "s3cret" not in repr(Qdrant(api_key="s3cret"))  # type: ignore[arg-type]
+
+
+def test_payloads_are_changed_by_a_filter_of_ids_and_a_least_score_is_searched_exactly(recorder: Recorder) -> None:
+    index = QdrantIndex(recorder.url)
+    index.set_payload("c", ["x:1"], {"labels": ["posts:flood"]})
+    recorder.result = [{"points": []}]  # type: ignore[assignment]
+    index.query("c", [NearestQuery("text", dense=np.ones(4, np.float32), at_least=-0.25)])
+    (change, query) = (body for _, _, _, body in recorder.requests)
+    assert change == {"payload": {"labels": ["posts:flood"]}, "filter": {"must": [{"has_id": [point_id("x:1")]}]}}
+    (search,) = query["searches"]
+    assert search["score_threshold"] == -0.25
+    assert search["params"]["exact"] and search["params"]["quantization"] == {"ignore": True}
 
 
 @pytest.mark.parametrize("status", [400, 409, 413, 422])

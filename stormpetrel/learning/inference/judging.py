@@ -60,7 +60,8 @@ class Judging:
             since_ms = started_ms
         recent = self._window({"indexed_at": (since_ms - 1000 * self.overlap.total_seconds(), None)})
         for kind in KINDS:
-            if models := self._models(kind):
+            models, judge = self._models(kind), self.judges[kind]
+            if models and judge.index.count(judge.collection, recent):
                 changed += self._judge(kind, models, recent)
         self._looked_ms = started_ms
         return changed
