@@ -64,8 +64,11 @@ class KafkaConsumer:
         self._consumer.resume(paused)
 
     def assigned(self) -> list[tuple[str, int]]:
-        """The (topic, partition)s of this member."""
-        return [(place.topic, place.partition) for place in self._consumer.assignment()]
+        """The (topic, partition)s of this member; none once it is closed."""
+        try:
+            return [(place.topic, place.partition) for place in self._consumer.assignment()]
+        except RuntimeError:  # closed: threads that ask go on until the process has ended
+            return []
 
     def commit(self, records: Sequence[Record]) -> None:
         last = {(record.topic, record.partition): record.offset for record in sorted(records, key=lambda r: r.offset)}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stormpetrel.core.errors import BadQuery
+from stormpetrel.core.errors import BadQuery, NotFound
 from stormpetrel.core.events import Annotation, Vector
 from stormpetrel.core.ids import Collection
 from stormpetrel.core.ports import Point
@@ -106,3 +106,10 @@ def test_a_finer_patch_without_a_coarser_one_stays(learning: ActiveLearning) -> 
 def test_a_level_that_is_no_coarser_is_refused(learning: ActiveLearning, level: int) -> None:
     with pytest.raises(BadQuery, match="no coarser scale level"):
         limited(learning, f"{LABEL}@240", level=level).items()
+
+
+def test_a_predicate_by_a_label_that_has_no_model_is_told_those_there_are(learning: ActiveLearning) -> None:
+    scope = Scope(learning.scope.collection, "fused", 240, Predicate(none=[Predicate(label="forest")]))
+    unknown = ActiveLearning(learning.embedding_cache, learning.index_of, None, scope, learning.store)
+    with pytest.raises(NotFound, match=f"no model of 'forest' in 'patches': there are {LABEL}"):
+        unknown.items()
