@@ -19,16 +19,7 @@ import qdrant_edge as edge
 import structlog
 
 from stormpetrel.local import qdrant_codec as codec
-from stormpetrel.local.qdrant_codec import (
-    SCHEMAS,
-    BadRequest,
-    ExistingCollection,
-    FailedCollection,
-    Json,
-    MissingCollection,
-    read_filter,
-    require_fields,
-)
+from stormpetrel.local.qdrant_codec import SCHEMAS, BadRequest, Json, read_filter, require_fields
 from stormpetrel.local.vector_generation import Generation
 from stormpetrel.local.vector_validation import check_point, check_vector
 
@@ -224,72 +215,3 @@ class Shard:
             self._closed = True
             self._current.shard.flush()
             self._current.shard.close()
-
-
-class Engine:
-    """All collections under one folder. `optimise` makes a copied shard's graph, in a process of its own. `failed` says
-    what is wrong with the collections that cannot be used, by name."""
-
-    def __init__(self, directory: Path, optimise: Optimise) -> None:
-        self._directory, self._optimise = directory, optimise
-        self._directory.mkdir(parents=True, exist_ok=True)
-        self._creating = threading.Lock()
-        self.shards: dict[str, Shard] = {}
-        self.failed: dict[str, str] = {}
-        for file in sorted(directory.glob("*.json")):
-            try:
-                self.shards[file.stem] = Shard(directory / file.stem, optimise)
-            except BaseException as error:
-                self._fail(file.stem, error)
-
-    @property
-    def collections(self) -> list[str]:
-        """The names of all collections, those that cannot be used too."""
-        return sorted([*self.shards, *self.failed])
-
-    def work(self, name: str, operation: Callable[[Shard, Json], Any], body: Json) -> Any:
-        """What the operation returns of the collection. Raises MissingCollection or FailedCollection."""
-        if name in self.failed:
-            raise FailedCollection(self.failed[name])
-        if name not in self.shards:
-            raise MissingCollection(f"Not found: Collection `{name}` doesn't exist!")
-        try:
-            return operation(self.shards[name], body)
-        except Exception:
-            raise
-        except BaseException as panic:
-            self._fail(name, panic)
-            raise FailedCollection(self.failed[name]) from panic
-
-    def _fail(self, name: str, error: BaseException) -> None:
-        """Takes one collection out of service: the others go on. The engine's panics are no Exceptions."""
-        if isinstance(error, (KeyboardInterrupt, SystemExit)):
-            raise error
-        self.shards.pop(name, None)
-        self.failed[name] = (
-            f"collection {name} of the local vector index cannot be used: {error}. Start the index again; where that "
-            "does not help, write it again from the log: stormpetrel rebuild vectors"
-        )
-        log.error("a collection cannot be used; the others are served", collection=name, error=str(error))
-
-    def create(self, name: str, configuration: Json) -> None:
-        with self._creating:
-            if name in self.collections:
-                raise ExistingCollection(f"Wrong input: Collection `{name}` already exists!")
-            self.shards[name] = Shard(self._directory / name, self._optimise, configuration)
-
-    def drop(self, name: str) -> bool:
-        with self._creating:
-            if name not in self.collections:
-                return False
-            shard = self.shards.pop(name, None)
-            (self._directory / f"{name}.json").unlink(missing_ok=True)
-            if shard is not None:
-                shard.close()
-            self.failed.pop(name, None)
-            shutil.rmtree(self._directory / name, ignore_errors=True)
-            return True
-
-    def close(self) -> None:
-        for shard in self.shards.values():
-            shard.close()

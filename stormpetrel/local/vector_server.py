@@ -25,7 +25,8 @@ from stormpetrel.local.qdrant_codec import (
     MissingCollection,
     require_fields,
 )
-from stormpetrel.local.vector_engine import Engine, Shard
+from stormpetrel.local.vector_collections import Engine
+from stormpetrel.local.vector_engine import Shard
 from stormpetrel.local.vector_optimiser import Optimiser
 
 # What the engine uses where a collection configures nothing else.

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from stormpetrel.local import vector_engine
-from stormpetrel.local.vector_engine import Engine, Shard
+from stormpetrel.local.vector_collections import Engine
+from stormpetrel.local.vector_engine import Shard
 from stormpetrel.local.vector_optimiser import optimise
 from tests.integration.running import wait_until
 

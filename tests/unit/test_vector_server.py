@@ -12,6 +12,7 @@ import pytest
 import qdrant_edge as edge
 from starlette.testclient import TestClient
 
+from stormpetrel.local import vector_collections
 from stormpetrel.local.qdrant_codec import read_configuration, read_point
 from stormpetrel.local.vector_server import application
 
@@ -129,6 +130,30 @@ def test_a_panic_at_work_takes_out_its_collection_alone(client: TestClient, monk
     assert client.post("/collections/posts/points/query/batch", json=NEAR).status_code == 503
     assert _upsert(client, POINT["vector"], collection="other").status_code == 200
     client.app.state.engine.shards.pop("posts", None)  # type: ignore[attr-defined]
+
+
+def test_a_collection_that_did_not_open_on_a_full_disk_opens_when_there_is_room(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.app.state.engine.close()  # type: ignore[attr-defined]
+    client.app.state.engine.shards.clear()  # type: ignore[attr-defined]
+    opens, opened = vector_collections.Shard, list[Path]()
+
+    def shard_of(directory: Path, *arguments: Any) -> Any:
+        opened.append(directory)
+        if len(opened) < 3:
+            raise RuntimeError("Service runtime error: No space left on device (os error 28)")
+        return opens(directory, *arguments)
+
+    monkeypatch.setattr(vector_collections, "Shard", shard_of)
+    again = TestClient(application(tmp_path))
+    assert again.post("/collections/posts/points/query/batch", json=NEAR).status_code == 503
+    assert len(opened) == 1, "it was tried a moment ago"
+    monkeypatch.setattr(vector_collections, "OPEN_EVERY_S", 0)
+    assert again.post("/collections/posts/points/query/batch", json=NEAR).status_code == 503
+    assert again.post("/collections/posts/points/query/batch", json=NEAR).status_code == 200
+    assert len(opened) == 3 and again.get("/readyz").status_code == 200
+    again.app.state.engine.close()  # type: ignore[attr-defined]
 
 
 def test_a_collection_that_exists_is_a_conflict_as_on_a_server(client: TestClient) -> None:
