@@ -13,7 +13,7 @@ from stormpetrel.core.errors import BadQuery, SetupError
 from stormpetrel.core.events import is_area
 from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer, fold
 
-ALTERNATE_WEIGHT = 0.02  # of a place whose alternate name it is: Genova is Genoa's and a small town's own, Olbia was Antalya's
+ALTERNATE_WEIGHT = 0.02  # of a place whose alternate name it is: Genova is Genoa's, but Olbia not Antalya's
 AREA_WEIGHT = 0.1  # of a division beside a city of its name: who says New York means the city
 MOST_ALTERNATIVES = 5
 DIVISION_CODE = re.compile(r"[A-Za-z]{2}\.[A-Za-z0-9]+")
