@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
 
-from stormpetrel.core.embedding_spec import EmbeddingSpec
+from stormpetrel.core.embedding_spec import EmbeddingSpec, named_with
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.core.ids import Collection, ItemKind
 from stormpetrel.core.ports import DocumentStore, DocumentWriter, VectorWriter
@@ -29,6 +29,10 @@ from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.learning.training.relevance_model import Prior
 from stormpetrel.learning.training.trainer import TRAINING_VECTOR
 from stormpetrel.models.model_store import model_directory
+from stormpetrel.posts.gloss.build import ensure_lexicon, gloss_version
+from stormpetrel.posts.gloss.gloss import Glosser
+from stormpetrel.posts.gloss.lexicon import Lexicon
+from stormpetrel.posts.gloss.tables import read_tables
 from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
@@ -57,6 +61,7 @@ LABELS_FILE = CONFIG_DIRECTORY / "labels.yaml"
 FUSION_FILE = CONFIG_DIRECTORY / "fusion_weights.json"
 PRIOR_FILE = CONFIG_DIRECTORY / "relevance_prior.json"
 TAGGER = CONFIG_DIRECTORY / "places_tagger"
+LEXICON = CONFIG_DIRECTORY / "lexicon"
 
 
 def concept_list() -> ConceptList:
@@ -84,9 +89,21 @@ def relevance_prior(settings: Settings) -> Prior | None:
 def open_text_encoder(settings: Settings) -> TextEncoder:
     """Raises ModelUnavailable where the configured model is not in the cache."""
     directory = model_directory(settings.models, settings.text_model.name)
-    encoder = TextEncoder(directory, settings.text_model.batch_size, settings.text_model.threads)
+    pivot = open_glosser(settings) if read_manifest(directory).knows_english_alone else None
+    encoder = TextEncoder(directory, settings.text_model.batch_size, settings.text_model.threads, pivot)
     model_in_use("text", encoder.version)
     return encoder
+
+
+def open_glosser(settings: Settings) -> Glosser:
+    """What glosses texts, by the word lists of the project and of the user; made first, in a process of its own, where
+    their forms are not there yet. Raises SetupError where a table is at fault."""
+    return _glosser(settings.cache, settings.lexicon.directory)
+
+
+@cache
+def _glosser(cache_directory: Path, user_tables: Path) -> Glosser:
+    return Glosser(Lexicon(ensure_lexicon(cache_directory, LEXICON, user_tables)))
 
 
 def open_visual_model(settings: Settings) -> VisualModel:
@@ -110,22 +127,20 @@ def post_embeddings(settings: Settings) -> tuple[EmbeddingSpec, EmbeddingSpec]:
     Raises ModelUnavailable where a configured model is not in the cache.
     """
     text = read_manifest(model_directory(settings.models, settings.text_model.name))
+    tables = read_tables(LEXICON, settings.lexicon.directory) if text.knows_english_alone else None
+    text_model = named_with(text.model, gloss_version(tables) if tables else None)
     if settings.visual_model.name == DESCRIPTOR:
         visual = EmbeddingSpec(VERSION.split("@")[0], DIMENSIONS)
     else:
         clip = read_clip_manifest(model_directory(settings.models, settings.visual_model.name))
         visual = EmbeddingSpec(clip.model, clip.dimensions)
-    return EmbeddingSpec(text.model, text.dimensions), visual
+    return EmbeddingSpec(text_model, text.dimensions), visual
 
 
 def post_collection(settings: Settings) -> VectorCollection:
     """The posts' collection of the configured models. Raises ModelUnavailable where one is not in the cache."""
     text, visual = post_embeddings(settings)
-    return posts_collection(
-        settings.qdrant.collection_prefix,
-        (settings.text_model.name, text.dimensions),
-        (settings.visual_model.name, visual.dimensions),
-    )
+    return posts_collection(settings.qdrant.collection_prefix, text, (settings.visual_model.name, visual.dimensions))
 
 
 # What describes patches in this release, by the vector's name.
@@ -264,7 +279,7 @@ def open_query_encoder(settings: Settings) -> QueryEncoder:
     visual_model = _opened_or_error(lambda: open_visual_model(settings), without)
     specs = _opened_or_error(lambda: patch_embeddings(settings), without)
     patch_specs = PATCH_DESCRIPTORS if isinstance(specs, ModelUnavailable) else specs
-    return QueryEncoder(text_model, visual_model, concept_list(), patch_specs)
+    return QueryEncoder(text_model, visual_model, concept_list(), patch_specs, open_glosser(settings))
 
 
 def learned_fusion() -> LearnedFusion | None:

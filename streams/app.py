@@ -9,7 +9,14 @@ from typing import Any
 
 import structlog
 
-from stormpetrel.bootstrap import open_gazetteer, open_geoparser, open_text_encoder, open_visual_model, relevance_prior
+from stormpetrel.bootstrap import (
+    open_gazetteer,
+    open_geoparser,
+    open_glosser,
+    open_text_encoder,
+    open_visual_model,
+    relevance_prior,
+)
 from stormpetrel.core.errors import ModelUnavailable, SetupError, StormpetrelError
 from stormpetrel.core.events import EnrichedPost
 from stormpetrel.core.settings import Settings
@@ -126,7 +133,8 @@ def run(settings: Settings) -> None:
     models = TopicView(reader, MODELS_UPDATED, scorer.take).start()
     encoder, geoparser = open_text_encoder(settings), open_geoparser(settings, learns=True)
     window = DuplicateWindow(worker.duplicate_window, worker.duplicate_similarity)
-    enricher = Enricher(encoder, geoparser, window, _photo_features(settings), relevance_scorer=scorer.score)
+    photo_features, glosser = _photo_features(settings), open_glosser(settings)
+    enricher = Enricher(encoder, geoparser, window, photo_features, relevance_scorer=scorer.score, glosser=glosser)
     known_originals = warm_window(enricher, reader, worker.duplicate_window)
     names = PlaceNames(partial(open_gazetteer, settings))
     match = MatchBatch(Percolator(None), encoder, names)

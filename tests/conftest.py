@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from stormpetrel.posts.gloss.gloss import Glosser
     from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,6 +56,14 @@ def encoder(model_directory: Path):
     from stormpetrel.posts.text.encoder import TextEncoder
 
     return TextEncoder(model_directory)
+
+
+@pytest.fixture(scope="session")
+def glosser(tmp_path_factory: pytest.TempPathFactory) -> Glosser:
+    """Glosses by a small word list of Italian, Spanish, French, German and Arabic."""
+    from tests.word_list import make_glosser
+
+    return make_glosser(tmp_path_factory.mktemp("lexicon"))
 
 
 @pytest.fixture(scope="session")

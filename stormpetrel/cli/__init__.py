@@ -21,6 +21,7 @@ def build_app() -> typer.Typer:
         demo,
         evaluations,
         keys,
+        lexicon,
         models,
         pictures,
         places,
@@ -63,6 +64,9 @@ def build_app() -> typer.Typer:
         "model": _group(
             "The models: export them once, check them.", export=models.export, check=models.check, earth=models.earth
         ),
+        "lexicon": _group(
+            "Word lists that gloss texts in other languages.", add=lexicon.add, coverage=lexicon.coverage
+        ),
         "places": _group("Place names and the points they stand for.", build=places.build, resolve=places.resolve),
         "eval": _group(
             "Measure on labelled real data.",
@@ -70,6 +74,7 @@ def build_app() -> typer.Typer:
             photos=evaluations.photos,
             questions=evaluations.questions,
             saved=evaluations.saved,
+            languages=evaluations.languages,
             patches=evaluations.patches,
             places=evaluations.places,
             annotation=evaluations.annotation,

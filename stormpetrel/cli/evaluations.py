@@ -99,7 +99,7 @@ def questions(
     """How well the default search answers short questions, in each language, beside its best list and RRF."""
     from functools import partial
 
-    from stormpetrel.bootstrap import open_gazetteer, open_geoparser
+    from stormpetrel.bootstrap import open_gazetteer, open_geoparser, open_glosser
     from stormpetrel.cli.console import say
     from stormpetrel.cli.system import load_text_encoder
     from stormpetrel.core.errors import SetupError
@@ -114,15 +114,64 @@ def questions(
         raise SetupError(f"no labelled posts in {data}: {FORM}")
     names, depth = PlaceNames(partial(open_gazetteer, settings)), settings.api.list_depth
     # Before the models are at work: a fault in the file is told at once.
-    judged_questions = read_questions(file, posts, names, depth)
+    glosser = open_glosser(settings)
+    judged_questions = read_questions(file, posts, names, depth, glosser)
     encoder = load_text_encoder(settings, say)
     say(f"{len(posts)} posts, {len(judged_questions)} questions")
-    collection = Collection(posts, encoder, open_geoparser(settings), depth)
+    collection = Collection(posts, encoder, open_geoparser(settings), depth, glosser)
     report = evaluate_questions(judged_questions, posts, collection, encoder, say)
     if as_json:
         print_json(report)
     else:
         _print_questions(report)
+
+
+def languages(
+    data: Path = typer.Option(exists=True, file_okay=False, help="A folder like tweets_crisislex: labelled posts."),
+    file: Path = typer.Option(..., "--questions", exists=True, dir_okay=False, help="JSON lines of judged questions."),
+    as_json: AsJson = False,
+) -> None:
+    """How well questions in one language find posts in another, beside the same questions in English."""
+    from functools import partial
+
+    from stormpetrel.bootstrap import open_gazetteer, open_geoparser, open_glosser
+    from stormpetrel.cli.console import say
+    from stormpetrel.cli.system import load_text_encoder
+    from stormpetrel.core.errors import SetupError
+    from stormpetrel.evaluation.languages import evaluate_languages
+    from stormpetrel.evaluation.modalities import Collection
+    from stormpetrel.evaluation.questions import read_questions
+    from stormpetrel.evaluation.test_collections import FORM, read_posts
+    from stormpetrel.search.place_names import PlaceNames
+
+    settings = load_settings()
+    posts = read_posts(data)
+    if not posts:
+        raise SetupError(f"no labelled posts in {data}: {FORM}")
+    names, depth, glosser = (
+        PlaceNames(partial(open_gazetteer, settings)),
+        settings.api.list_depth,
+        open_glosser(settings),
+    )
+    judged_questions = read_questions(file, posts, names, depth, glosser)
+    encoder = load_text_encoder(settings, say)
+    collection = Collection(posts, encoder, open_geoparser(settings), depth, glosser)
+    report = evaluate_languages(judged_questions, posts, collection, encoder, glosser, say)
+    if as_json:
+        print_json(report)
+    else:
+        _print_languages(report)
+
+
+def _print_languages(report: Json) -> None:
+    columns = {"map": "mAP", "n": "questions"}
+    _print_table("question -> posts, default fusion", "pair", columns, {**report["same_language"], **report["pairs"]})
+    typer.echo(
+        f"two languages: mAP {report['mean_cross']}; the same questions in English: {report['mean_english']}; "
+        f"one language: {report['mean_same']}"
+    )
+    for language, share in report["coverage"].items():
+        typer.echo(f"{language}: the word list knows {share:.0%} of the running words")
 
 
 def _print_questions(report: Json) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from stormpetrel.bootstrap import open_text_encoder, photo_prompts
+from stormpetrel.bootstrap import LEXICON, open_text_encoder, photo_prompts
 from stormpetrel.cli.console import ERROR
 from stormpetrel.core.errors import SetupError, StoreUnavailable
 from stormpetrel.core.settings import Settings
@@ -19,6 +19,7 @@ from stormpetrel.core.topics import all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
 from stormpetrel.local.stack import Part, Stack, stop_left_running, this_python
 from stormpetrel.log.admin import apply_topics, consumer_lags
+from stormpetrel.posts.gloss.build import ensure_lexicon
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 from stormpetrel.posts.text.encoder import TextEncoder, ensure_text_model
 from stormpetrel.posts.vision.clip import ensure_clip
@@ -53,8 +54,10 @@ def load_text_encoder(settings: Settings, say: Callable[[str], None]) -> TextEnc
 
 
 def ensure_models(settings: Settings, say: Callable[[str], None]) -> None:
-    """Both configured models and the gazetteer in the cache. Raises SetupError where one cannot be obtained."""
+    """Both configured models, the gazetteer and the word list in the cache. Raises SetupError where one cannot be
+    obtained."""
     ensure_gazetteer(settings.cache, settings.places.gazetteer)
+    ensure_lexicon(settings.cache, LEXICON, settings.lexicon.directory)
     ensure_text_model(settings.models, settings.text_model.name, say)
     if settings.visual_model.name != DESCRIPTOR:
         ensure_clip(settings.models, settings.visual_model.name, photo_prompts(), say)

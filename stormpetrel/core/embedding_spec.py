@@ -7,6 +7,24 @@ from typing import NamedTuple
 from stormpetrel.core.events import Vector
 
 
+def named_with(model: str, pivot: str | None) -> str:
+    """The name of a model whose texts are glossed by a word list of this version first.
+
+    >>> named_with("all-MiniLM-L6-v2", "gloss1.200.5673d295")
+    'all-MiniLM-L6-v2+gloss1.200.5673d295'
+    """
+    return f"{model}+{pivot}" if pivot else model
+
+
+def model_name(version: str) -> str:
+    """The model's own name in a version, with or without a word list and the mark of the exact weights.
+
+    >>> model_name("all-MiniLM-L6-v2+gloss1.200.5673d295@027edb224127")
+    'all-MiniLM-L6-v2'
+    """
+    return version.partition("@")[0].partition("+")[0]
+
+
 class EmbeddingSpec(NamedTuple):
     """A model with its version, or without the mark of its exact weights (`name@mark`), and its dimensions."""
 

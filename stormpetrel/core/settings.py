@@ -94,6 +94,13 @@ class TextModel(Section):
     threads: int = Field(2, ge=1)
 
 
+class Lexicon(Section):
+    """Word lists of your own, beside the project's, that gloss texts for a text model that knows English alone. They
+    lie in `directory`, a table for each language: `it.tsv`, `it.mine.tsv`."""
+
+    directory: Path = Path(".stormpetrel/lexicon")
+
+
 class Worker(Section):
     batch: int = Field(64, ge=1, le=1000)
     batch_within_s: float = Field(0.05, gt=0)
@@ -216,6 +223,7 @@ class Settings(BaseSettings):
     mongo: Mongo = Mongo()
     qdrant: Qdrant = Qdrant()
     text_model: TextModel = TextModel()
+    lexicon: Lexicon = Lexicon()
     visual_model: VisualModel = VisualModel()
     photos: Photos = Photos()
     worker: Worker = Worker()

@@ -19,6 +19,7 @@ from stormpetrel.evaluation.test_collections import LabelledPost
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.adaptive import FEEDBACK
 from stormpetrel.posts.enrichment import Encoder
+from stormpetrel.posts.gloss.gloss import Glosser, glossed_words
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.text.lexical import document_terms, query_terms
 
@@ -30,11 +31,19 @@ Array = NDArray[np.float64]
 class Collection:
     """All lists of one collection; items are rows as strings of equal length, so that ties fall by row.
 
-    It is a VectorReader too, of one collection whatever its name, with filters by `event_time` and circles.
+    It is a VectorReader too, of one collection whatever its name, with filters by `event_time`, `language` and circles.
     """
 
-    def __init__(self, posts: Sequence[LabelledPost], encoder: Encoder, places: Geoparser, depth: int) -> None:
-        self._posts, self._depth = posts, depth
+    def __init__(
+        self,
+        posts: Sequence[LabelledPost],
+        encoder: Encoder,
+        places: Geoparser,
+        depth: int,
+        glosser: Glosser | None = None,
+    ) -> None:
+        self._posts, self._depth, self._glosser = posts, depth, glosser
+        self._languages = np.array([post.language for post in posts])
         self._vectors = encoder.encode([post.text for post in posts])
         self._times = np.array([post.at for post in posts])
         self._places = [[place for place in places.places(post.text) if not place.is_area] for post in posts]
@@ -43,7 +52,7 @@ class Collection:
         self._longitudes = np.array([place.longitude for _, place in owners])
         self._latitudes = np.array([place.latitude for _, place in owners])
         self._towns = np.array([place.is_town for _, place in owners], dtype=bool)
-        self._postings = _postings(posts)
+        self._postings = _postings(posts, glosser)
 
     def lists(self, row: int) -> list[RankList]:
         """The lists for the post in this row, without the post itself; empty where a modality finds nothing."""
@@ -94,6 +103,8 @@ class Collection:
         times = self._times * 1000
         inside = (times >= (-np.inf if since is None else since)) & (times <= (np.inf if until is None else until))
         counted = self._towns if limits.place_field == "towns" else np.ones(len(self._owners), dtype=bool)
+        if "language" in limits.any_of:
+            inside &= np.isin(self._languages, limits.any_of["language"])
         for longitude, latitude, radius_km in limits.circles:
             near = distance_km(longitude, latitude, self._longitudes, self._latitudes) <= radius_km
             inside &= np.isin(np.arange(len(self._posts)), self._owners[near & counted])
@@ -113,7 +124,7 @@ class Collection:
 
     def _index_scores(self, query: NearestQuery) -> Array:
         if query.sparse is not None:
-            return self._lexical_scores(query.sparse[0])
+            return self._lexical_scores(*query.sparse)
         vector = query.dense if query.dense is not None else np.zeros(self._vectors.shape[1], dtype=np.float32)
         return self._text_scores(vector / (np.linalg.norm(vector) or 1.0))
 
@@ -148,15 +159,15 @@ class Collection:
 
     def _lexical(self, row: int) -> RankList:
         post = self._posts[row]
-        terms = query_terms(post.text, [post.language])
-        return self._top("lexical", self._lexical_scores(terms.indices if terms else ()), row)
+        terms = query_terms(post.text, [post.language], glossed_words(self._glosser, post.text))
+        return self._top("lexical", self._lexical_scores(*(terms.indices, terms.values) if terms else ((), ())), row)
 
-    def _lexical_scores(self, terms: Sequence[int]) -> Array:
+    def _lexical_scores(self, terms: Sequence[int], query_weights: Sequence[float]) -> Array:
         scores = np.full(len(self._posts), -np.inf)
-        for term in terms:
+        for term, query_weight in zip(terms, query_weights, strict=True):
             rows, weights = self._postings.get(term, (np.empty(0, dtype=np.int64), np.empty(0)))
             idf = np.log(1 + (len(self._posts) - len(rows) + 0.5) / (len(rows) + 0.5))
-            scores[rows] = np.where(np.isfinite(scores[rows]), scores[rows], 0.0) + idf * weights
+            scores[rows] = np.where(np.isfinite(scores[rows]), scores[rows], 0.0) + query_weight * idf * weights
         return scores
 
     def _space(self, row: int) -> RankList:
@@ -178,12 +189,14 @@ def top(modality: str, scores: Array, row: int, depth: int) -> RankList:
     return RankList.of(modality, ((Collection.name(int(n)), float(scores[n])) for n in best if np.isfinite(scores[n])))
 
 
-def _postings(posts: Sequence[LabelledPost]) -> dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]:
+def _postings(
+    posts: Sequence[LabelledPost], glosser: Glosser | None
+) -> dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]:
     """Term -> (rows, BM25 weights): an inverted file."""
     rows: defaultdict[int, list[int]] = defaultdict(list)
     weights: defaultdict[int, list[float]] = defaultdict(list)
     for row, post in enumerate(posts):
-        terms = document_terms(post.text, post.language)
+        terms = document_terms(post.text, post.language, glossed_words(glosser, post.text))
         for term, weight in zip(terms.indices, terms.values, strict=True) if terms else ():
             rows[term].append(row)
             weights[term].append(weight)

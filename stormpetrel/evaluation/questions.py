@@ -20,6 +20,7 @@ from stormpetrel.evaluation.modalities import Collection
 from stormpetrel.evaluation.retrieval import LOST_FROM, MethodTally
 from stormpetrel.evaluation.test_collections import LabelledPost
 from stormpetrel.posts.enrichment import Encoder
+from stormpetrel.posts.gloss.gloss import Glosser
 from stormpetrel.posts.text.clean import clean
 from stormpetrel.search.filter_request import FilterRequest, Language
 from stormpetrel.search.place_names import PlaceNames
@@ -75,7 +76,9 @@ class ReadQuestion(NamedTuple):
     query: Query
 
 
-def read_questions(file: Path, posts: Sequence[LabelledPost], names: PlaceNames, list_depth: int) -> list[ReadQuestion]:
+def read_questions(
+    file: Path, posts: Sequence[LabelledPost], names: PlaceNames, list_depth: int, glosser: Glosser | None = None
+) -> list[ReadQuestion]:
     """The questions of a file of JSON lines; blank lines are passed over.
 
     Raises SetupError, with the number of the line, for what is no question, for an id that comes twice, and for an
@@ -92,7 +95,7 @@ def read_questions(file: Path, posts: Sequence[LabelledPost], names: PlaceNames,
                 raise BadQuery("id", f"{question.id!r} stands on a line before", "Give each question an id of its own")
             for key, values in known.items():
                 _check_known(key, getattr(question.relevant, key) or (), values)
-            query = plain_query(question.request(), names, list_depth).query
+            query = plain_query(question.request(), names, list_depth, glosser=glosser).query
         except (ValidationError, BadQuery) as error:
             fault = _fault(error) if isinstance(error, ValidationError) else str(error)
             raise SetupError(f"{file}, line {number}: {fault}") from error

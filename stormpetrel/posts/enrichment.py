@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadPicture
 from stormpetrel.core.events import ConceptScore, EnrichedPost, Post, Relevance, Vector
+from stormpetrel.posts.gloss.gloss import Glosser, glossed_words
 from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.places.tagger.recogniser import Mention
@@ -88,9 +89,11 @@ class Enricher:
         photo_features: PhotoFeatures | None = None,
         clock: Callable[[], datetime] = now,
         relevance_scorer: RelevanceScorer | None = None,
+        glosser: Glosser | None = None,
     ) -> None:
         self._encoder, self._geoparser, self.window = encoder, geoparser, window
         self._photo_features, self._clock, self._relevance_scorer = photo_features, clock, relevance_scorer
+        self._glosser = glosser
 
     def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost | EnrichmentFailure]:
         """One result a post, in order. A failure of one post does not touch the others."""
@@ -127,7 +130,7 @@ class Enricher:
             places, unresolved = self._geoparser.resolve(
                 post.text, mentions, post.native_place, post.author_place, language, budget
             )
-            terms = document_terms(text, language)
+            terms = document_terms(text, language, glossed_words(self._glosser, text))
             duplicate = self._near_duplicate(post)
             if duplicate is None:
                 self._geoparser.note(post.created_at, places)

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from stormpetrel.core.embedding_spec import named_with
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.models.export import export_model
 from stormpetrel.models.model_store import REMEDY, model_directory, read_checked
@@ -27,7 +28,12 @@ class Manifest(BaseModel):
 
     @property
     def version(self) -> str:
-        return f"{self.model}@{self.sha256[self.FILES[0]][:12]}"
+        return self.versioned(None)
+
+    def versioned(self, pivot: str | None) -> str:
+        """The version, with that of the word list behind the model's name where texts are glossed for it: vectors of
+        two lists are of two models."""
+        return f"{named_with(self.model, pivot)}@{self.sha256[self.FILES[0]][:12]}"
 
     @classmethod
     def read(cls, directory: Path) -> Self:

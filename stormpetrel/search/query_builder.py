@@ -15,6 +15,7 @@ from typing import Any
 
 from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound, StormpetrelError
 from stormpetrel.core.ports import DocumentReader, VectorReader
+from stormpetrel.posts.gloss.gloss import Glosser, glossed_words
 from stormpetrel.posts.text.clean import clean
 from stormpetrel.posts.text.language import likely
 from stormpetrel.posts.text.lexical import query_terms
@@ -120,7 +121,7 @@ class QueryBuilder:
 
     def plain(self, request: SearchRequest, until_ms: int | None = None) -> BuiltQuery:
         """The parts that need neither a model nor a document: see `plain_query`."""
-        return plain_query(request, self.names, self.depth, until_ms)
+        return plain_query(request, self.names, self.depth, until_ms, self.encoder.glosser)
 
     def _leave_out_photos(self, built: BuiltQuery, request: SearchRequest) -> None:
         """Without a visual model, photos are compared by their colours: `visual` and `concepts` are then two views of
@@ -146,7 +147,7 @@ class QueryBuilder:
         point = most_certain_point(document)
         return {
             "text": text_vector,
-            "terms": query_terms(text, [document["language"]]),
+            "terms": query_terms(text, [document["language"]], glossed_words(self.encoder.glosser, text)),
             "visual": vectors.get("visual"),
             "concepts": terms_of({concept["name"]: concept["score"] for concept in document.get("concepts", [])}),
             "area": Area(*point) if point else None,
@@ -168,7 +169,9 @@ class QueryBuilder:
                 built.add(text=self.encoder.text(WATER_SENTENCE))
 
 
-def plain_query(request: SearchRequest, names: PlaceNames, depth: int, until_ms: int | None = None) -> BuiltQuery:
+def plain_query(
+    request: SearchRequest, names: PlaceNames, depth: int, until_ms: int | None = None, glosser: Glosser | None = None
+) -> BuiltQuery:
     """The parts that need neither a model nor a document: words, place and time. Of a request that names a post or a
     patch it has the filter alone. Raises BadQuery where a place or a division has no known name."""
     area, near = area_of(request.where, names) if request.where else (None, None)
@@ -186,7 +189,7 @@ def plain_query(request: SearchRequest, names: PlaceNames, depth: int, until_ms:
     if request.post_id or request.patch_id:
         return BuiltQuery(replace(plain, area=area, at=request.time), patch, near=near)
     text = (clean(request.text) or request.text) if request.text else None
-    terms = query_terms(text, likely(text)) if text else None
+    terms = query_terms(text, likely(text), glossed_words(glosser, text)) if text else None
     return BuiltQuery(replace(plain, terms=terms, area=area, at=request.time), patch, near=near)
 
 

@@ -15,6 +15,7 @@ from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import BadPicture, BadQuery, ModelUnavailable
 from stormpetrel.core.events import TermWeights
 from stormpetrel.posts.enrichment import Encoder
+from stormpetrel.posts.gloss.gloss import Glosser
 from stormpetrel.posts.vision.concepts import ConceptList, terms_of
 from stormpetrel.posts.vision.model import DescriptorModel, VisualModel
 from stormpetrel.posts.vision.pictures import from_base64, read_picture
@@ -45,12 +46,14 @@ class TextModel(Encoder, Protocol):
 
 @dataclass(frozen=True)
 class QueryEncoder:
-    """`patch_descriptors` says what makes every vector of a patch, by its name."""
+    """`patch_descriptors` says what makes every vector of a patch, by its name; `glosser` gives words of other
+    languages their English terms."""
 
     text_model: TextModel | ModelUnavailable
     visual_model: VisualModel | ModelUnavailable
     concepts: ConceptList
     patch_descriptors: Mapping[str, EmbeddingSpec]
+    glosser: Glosser | None = None
     # One query at a time in each model: it uses all its threads for one.
     _text_lock: threading.Lock = field(default_factory=threading.Lock)
     _visual_lock: threading.Lock = field(default_factory=threading.Lock)

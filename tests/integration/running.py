@@ -13,7 +13,9 @@ from typing import Any
 
 import httpx
 
+from stormpetrel.bootstrap import LEXICON
 from stormpetrel.cli.console import say
+from stormpetrel.core.embedding_spec import named_with
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import ANNOTATIONS, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW, all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
@@ -22,12 +24,15 @@ from stormpetrel.log.admin import POST_GROUPS, apply_topics, consumer_lags
 from stormpetrel.log.lag import GroupOffsets, Remaining
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
+from stormpetrel.posts.gloss.build import gloss_version
+from stormpetrel.posts.gloss.tables import read_tables
 from stormpetrel.stores.collections import posts_collection
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
 from stormpetrel.verification import Verification, verify
 
-COLLECTION = posts_collection("", ("all-MiniLM-L6-v2", 384), ("descriptor", 128)).name
+TEXT_MODEL = named_with("all-MiniLM-L6-v2", gloss_version(read_tables(LEXICON)))
+COLLECTION = posts_collection("", (TEXT_MODEL, 384), ("descriptor", 128)).name
 
 
 def wait_until(holds: Callable[[], bool], seconds: float, what: str | Callable[[], object]) -> None:

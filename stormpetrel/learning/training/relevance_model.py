@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.core.embedding_spec import model_name
 from stormpetrel.core.errors import MalformedRecord, ModelUnavailable
 from stormpetrel.learning.training.examples import Float32, Signs
 from stormpetrel.learning.training.linear_model import LinearModel
@@ -25,7 +26,10 @@ REMEDY = "Learn it: stormpetrel train relevance --data DIR"
 
 @dataclass(frozen=True)
 class Prior:
-    """What other events teach of a label, in the space of one text model. `learned_from` names the events."""
+    """What other events teach of a label, in the space of one text model. `learned_from` names the events.
+
+    The word list that glosses texts may change: English ones keep their vectors, and others come nearer to them.
+    """
 
     label: str
     text_model: str
@@ -81,4 +85,4 @@ def prior_for(prior: Prior | None, kind: str, label: str, vector_model: str | No
     are of another text model than the prior (`vector_model` is None where there are no examples)."""
     if prior is None or kind != "posts" or label != prior.label:
         return None
-    return prior.model if vector_model is None or vector_model.partition("@")[0] == prior.text_model else None
+    return prior.model if vector_model is None or model_name(vector_model) == prior.text_model else None

@@ -12,18 +12,30 @@ from numpy.typing import NDArray
 
 from stormpetrel.models.model_store import model_directory, open_graph
 from stormpetrel.posts.exported_model import Manifest, export
+from stormpetrel.posts.gloss.gloss import Glosser
 
 MAX_BATCH_TOKENS = 1024  # with padding: the model's memory grows with them
 MAX_LENGTH_RATIO = 1.25  # of the longest text of a batch to its shortest
 
 
 class TextManifest(Manifest):
+    """`languages` are those that the model's card names; empty where it names none."""
+
     KIND = "text model"
     FILES = ("model.onnx", "tokenizer.json")
     max_length: int
     inputs: tuple[str, ...]
     pad_id: int
+    languages: tuple[str, ...] = ()
 
+    @property
+    def knows_english_alone(self) -> bool:
+        """Whether texts in other languages are to be glossed for it. Cards that name no language get no gloss."""
+        return (self.languages or CARDS_OF_OLD.get(self.model, ())) == ("en",)
+
+
+# Exported by releases that did not write the languages down.
+CARDS_OF_OLD = {"all-MiniLM-L6-v2": ("en",)}
 
 read_manifest = TextManifest.read
 
@@ -39,13 +51,17 @@ def ensure_text_model(cache: Path, name: str, say: Callable[[str], None]) -> Pat
 
 
 class TextEncoder:
-    """Encodes texts with an exported model. Any thread may call it; one call at a time uses all its threads."""
+    """Encodes texts with an exported model; `pivot` glosses those that are not English first.
 
-    def __init__(self, directory: Path, batch_size: int = 16, threads: int = 2) -> None:
+    Any thread may call it; one call at a time uses all its threads.
+    """
+
+    def __init__(self, directory: Path, batch_size: int = 16, threads: int = 2, pivot: Glosser | None = None) -> None:
         from tokenizers import Tokenizer
 
         self.manifest = read_manifest(directory)
-        self.version, self.dimensions = self.manifest.version, self.manifest.dimensions
+        self.pivot, self.dimensions = pivot, self.manifest.dimensions
+        self.version = self.manifest.versioned(pivot.version if pivot else None)
         self.batch_size = batch_size
         self._session = open_graph(directory / "model.onnx", threads)
         self._tokenizer: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))
@@ -55,7 +71,8 @@ class TextEncoder:
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors, float32, shape (len(texts), dimensions), in the order of the texts."""
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        tokens: list[list[int]] = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        readable = [self.pivot.gloss(text).text for text in texts] if self.pivot else list(texts)
+        tokens: list[list[int]] = [encoding.ids for encoding in self._tokenizer.encode_batch(readable)]
         for rows in length_batches([len(ids) for ids in tokens], self.batch_size):
             vectors[rows] = self._session.run(None, self._feed([tokens[row] for row in rows]))[0]
         return vectors

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 UNDETERMINED = "und"
@@ -15,6 +15,7 @@ CANDIDATES = 8  # of the model's 176 languages; one of ours is among them
 CERTAIN = 0.8  # probability from which the text overrules the declared language
 MIN_PROBABILITY = 0.02
 MIN_LETTERS = 4
+REMEMBERED = 256  # texts: a post's language is asked for by several steps
 NO_LANGUAGE = frozenset(["und", "zxx", "qme", "qht", "qam", "art"])  # codes of X for texts without a language
 LETTER = re.compile(r"[^\W\d_]")
 
@@ -28,7 +29,7 @@ def _detector() -> Any:
 
 def likely(text: str, limit: int = 3) -> list[str]:
     """The languages that a short text may be in, the likeliest first: for queries of two or three words."""
-    return [code for code, probability in _ranked(text)[:limit] if probability >= MIN_PROBABILITY]
+    return [code for code, probability in ranked_languages(text)[:limit] if probability >= MIN_PROBABILITY]
 
 
 def detect(text: str, declared: str | None = None) -> tuple[str, float]:
@@ -39,7 +40,7 @@ def detect(text: str, declared: str | None = None) -> tuple[str, float]:
     declared_code = (declared or "").split("-")[0].lower()
     if declared_code in NO_LANGUAGE:
         declared_code = ""
-    ranked = _ranked(text)
+    ranked = ranked_languages(text)
     if not ranked:
         return (declared_code, 0.5) if declared_code else (UNDETERMINED, 0.0)
     code, probability = ranked[0]
@@ -48,10 +49,11 @@ def detect(text: str, declared: str | None = None) -> tuple[str, float]:
     return code, probability
 
 
-def _ranked(text: str) -> list[tuple[str, float]]:
+@lru_cache(REMEMBERED)
+def ranked_languages(text: str) -> tuple[tuple[str, float], ...]:
     """Our languages by probability; none for a text without enough letters."""
     if len(LETTER.findall(text)) < MIN_LETTERS:
-        return []
+        return ()
     # Lower case: the model takes capitals for a language of their own.
     candidates = _detector().detect(" ".join(text.lower().split()), k=CANDIDATES)
-    return [(candidate["lang"], candidate["score"]) for candidate in candidates if candidate["lang"] in LANGUAGES]
+    return tuple((candidate["lang"], candidate["score"]) for candidate in candidates if candidate["lang"] in LANGUAGES)

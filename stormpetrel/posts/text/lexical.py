@@ -17,6 +17,8 @@ from typing import Any
 from stormpetrel.core.events import TermWeights
 
 WORD = re.compile(r"\w+")
+GLOSS_WEIGHT = 0.7  # of a gloss's term: a word has one gloss whatever was meant, and that is not always the right one
+NO_CONCEPTS = frozenset(["the", "a", "an", "be", "of", "to", "in", "and", "at", "on", "for", "by", "with", "from"])
 K1 = 1.2
 B = 0.5  # posts are short and of similar length: weaker normalisation than the usual 0.75
 AVERAGE_LENGTH = 20.6  # words a post, over 11,544 crisis tweets; fixed, so that weights stay comparable
@@ -48,11 +50,12 @@ def stems(text: str, language: str) -> list[str]:
     return [_fold(stem) for stem in (stemmer.stemWords(words) if stemmer else words)]
 
 
-def document_terms(text: str, language: str) -> TermWeights | None:
+def document_terms(text: str, language: str, glosses: Sequence[str] = ()) -> TermWeights | None:
     """The BM25 weights of a post's stems; None where it has no word.
 
     A word that stemming changes is in the vector twice, unstemmed and stemmed: a query whose language is detected
-    otherwise still matches the unstemmed word.
+    otherwise still matches the unstemmed word. `glosses` are the English words that stand for its words: their stems
+    are terms too, with a weight of their own, so that it is found in English and in every language with a word list.
     """
     folded = [_fold(word) for word in WORD.findall(text)]
     counts = Counter(stems(text, language))
@@ -62,13 +65,23 @@ def document_terms(text: str, language: str) -> TermWeights | None:
     weights: dict[int, float] = {}
     for word, count in [*counts.items(), *Counter(folded).items()]:
         weights.setdefault(zlib.crc32(word.encode()), count * (K1 + 1) / (count + norm))
+    for word, count in Counter(gloss_stems(glosses)).items():
+        weights.setdefault(zlib.crc32(word.encode()), GLOSS_WEIGHT * count * (K1 + 1) / (count + norm))
     indices = sorted(weights)
     return TermWeights(indices=tuple(indices), values=tuple(round(weights[index], 5) for index in indices))
 
 
-def query_terms(text: str, languages: Sequence[str]) -> TermWeights | None:
-    """Weight 1 for each word of a query, unstemmed and stemmed by each of `languages`; None without words."""
+def query_terms(text: str, languages: Sequence[str], glosses: Sequence[str] = ()) -> TermWeights | None:
+    """Weight 1 for each word of a query, unstemmed and stemmed by each of `languages`; less for the stems of the
+    English words that stand for its words; None without words."""
     unstemmed = {_fold(word) for word in WORD.findall(text)}
     stemmed = {stem for language in languages for stem in stems(text, language)}
-    indices = sorted({zlib.crc32(term.encode()) for term in unstemmed | stemmed})
-    return TermWeights(indices=tuple(indices), values=(1.0,) * len(indices)) if indices else None
+    weights = {zlib.crc32(term.encode()): GLOSS_WEIGHT for term in gloss_stems(glosses)}
+    weights |= {zlib.crc32(term.encode()): 1.0 for term in unstemmed | stemmed}
+    indices = sorted(weights)
+    return TermWeights(indices=tuple(indices), values=tuple(weights[index] for index in indices)) if indices else None
+
+
+def gloss_stems(glosses: Sequence[str]) -> list[str]:
+    """The stems of English words that stand for others: the terms of the concepts behind these, in order."""
+    return [stem for stem in stems(" ".join(glosses), "en") if stem not in NO_CONCEPTS]
