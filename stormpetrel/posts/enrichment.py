@@ -112,7 +112,8 @@ class Enricher:
         """The posts without vectors. Mentions are found in all texts at once, and post by post where that fails."""
         try:
             texts = [clean(post.text) for post in posts]
-            languages = [detect(text, post.declared_language) for text, post in zip(texts, posts, strict=True)]
+            tell = self._glosser.language if self._glosser else detect
+            languages = [tell(text, post.declared_language) for text, post in zip(texts, posts, strict=True)]
             budgets = [self._geoparser.budget() for _ in posts]
             mentions = self._geoparser.mentions([post.text for post in posts], [code for code, _ in languages], budgets)
         except Exception as error:

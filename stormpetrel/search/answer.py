@@ -59,6 +59,9 @@ class Hit(BaseModel):
     best_pair: list[str] = Field(description="The pair of modalities whose ranks decided; empty for one list alone")
     score: float | None = Field(description="The score that the fusion ranked it by, where the fusion has scores")
     duplicate_count: int = Field(default=0, description="How many other posts repeat this one")
+    met: list[str] = Field(
+        default=[], description="English words in which text and post meet, where one of them is in another language"
+    )
     post: dict[str, Any] | None = None
     patch: dict[str, Any] | None = None
     cell: str | None = Field(

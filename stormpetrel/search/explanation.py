@@ -24,6 +24,8 @@ def explain_hit(response: Json, rank: int) -> list[str]:
     lines += [f"{name}: found nothing for this query" for name in response["empty_modalities"]]
     lines += [f"{name}: unavailable, {reason}" for name, reason in response["unavailable"].items()]
     lines.append(_decision(hit))
+    if met := hit.get("met"):
+        lines.append(f"across languages, text and post meet in {', '.join(met)}")
     if count := hit["duplicate_count"]:
         lines.append(f"{count} other {'post repeats' if count == 1 else 'posts repeat'} it (near-duplicates)")
     lines += [

@@ -10,6 +10,8 @@ from typing import Any
 
 from stormpetrel.core.ports import Document, DocumentReader, Filter, OrderQuery
 from stormpetrel.fusion import FusedItem, LearnedFusion, RankList
+from stormpetrel.posts.text.clean import clean
+from stormpetrel.posts.text.lexical import met_words
 from stormpetrel.process.metrics import SEARCH_SECONDS
 from stormpetrel.search.answer import (
     Hit,
@@ -127,6 +129,15 @@ class Searcher:
             if item.id in documents
         ]
 
+    def _with_met(self, hit: Hit, request: SearchRequest) -> Hit:
+        """The hit with the words in which it meets the request's text across languages, where the words found it."""
+        glosser = self.encoder.glosser
+        if not request.text or glosser is None or hit.post is None or "lexical" not in hit.ranks:
+            return hit
+        question, text = clean(request.text) or request.text, str(hit.post["clean_text"])
+        words = met_words(question, glosser.gloss(question).words, text, glosser.gloss(text).words)
+        return hit.model_copy(update={"met": list(words)}) if words else hit
+
     def _listed(self, request: ListingRequest | SearchRequest) -> ListedPage:
         area, near = area_of(request.where, self.names) if request.where else (None, None)
         within, fingerprint = filter_of(request.filters, area, self.names), fingerprint_of(request)
@@ -180,7 +191,7 @@ class Searcher:
         return self._page(
             request,
             result,
-            hits=self.hits(items, result.lists, cursor.offset + 1),
+            hits=[self._with_met(hit, request) for hit in self.hits(items, result.lists, cursor.offset + 1)],
             next_cursor=replace(cursor, offset=end).encode() if end < len(result.items) and items else None,
             as_of=freshness_of(as_of),
         )

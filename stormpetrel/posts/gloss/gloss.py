@@ -15,7 +15,7 @@ from functools import lru_cache
 from stormpetrel.posts.gloss.hashtags import tag_parts
 from stormpetrel.posts.gloss.language_evidence import weigh_languages
 from stormpetrel.posts.gloss.lexicon import ENGLISH, MOST_WORDS, Lexicon
-from stormpetrel.posts.text.language import CERTAIN, UNDETERMINED, ranked_languages
+from stormpetrel.posts.text.language import CERTAIN, DECLARED, UNDETERMINED, detect, ranked_languages
 
 MARKS = "\u0300-\u036f\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0962\u0963\u200c\u200d"  # inside words
 LETTERS = rf"[^\W_][\w{MARKS}]*"
@@ -23,6 +23,7 @@ TOKEN = re.compile(rf"(?P<kept>(?:https?://|www\.)\S+|@[\w.]+)|(?P<tag>#[\w{MARK
 SENTENCE = re.compile(r"(?<=[.!?…؟।])\s+|\s*[\n|]\s*")
 MANY_WORDS = 6  # from which on a detector that is certain needs no other evidence
 MOST_GLOSSED = 600  # words of a text; a text model reads fewer
+UNSURE = 0.4  # probability up to which a text has no language: the next likely one may be as good
 LEAST_WEIGHT = 0.05  # of a language whose words are looked for in an unsure text
 ELIDING = frozenset({"it", "fr", "ca"})
 LONGEST_ELISION = 5  # letters before the apostrophe: "dell'acqua"
@@ -56,7 +57,8 @@ class Glosser:
         ranked = dict(ranked_languages(text))
         language, probability = next(iter(ranked.items()), (UNDETERMINED, 0.0))
         words = [match["word"] for match in TOKEN.finditer(text) if match["word"]]
-        if probability >= CERTAIN and len(words) >= MANY_WORDS:
+        readable = language == ENGLISH or language in self.lexicon.languages
+        if probability >= CERTAIN and len(words) >= MANY_WORDS and readable:
             return self._sentence(text, {language: probability}, MOST_GLOSSED)
         pieces, left = [], MOST_GLOSSED
         for sentence in SENTENCE.split(text):
@@ -64,6 +66,20 @@ class Glosser:
             left -= piece.seen
             pieces.append(piece)
         return _joined(pieces)
+
+    def language(self, text: str, declared: str | None = None) -> tuple[str, float]:
+        """The language of a text and its probability, as `detect` tells them; where that is not clear, by the words
+        that each list knows too, and ("und", probability) where no language is likelier than `UNSURE`."""
+        code, probability = detect(text, declared)
+        ranked = dict(ranked_languages(text))
+        if probability >= CERTAIN or not ranked:
+            return code, probability
+        if probability == DECLARED:
+            ranked[code] = max(ranked.get(code, 0.0), DECLARED)
+        words = [match["word"] for match in TOKEN.finditer(text) if match["word"]]
+        weights = weigh_languages(words, ranked, self.lexicon)
+        code, probability = next(iter(weights.items()), (code, probability))
+        return code if probability > UNSURE else UNDETERMINED, round(min(probability, 1.0), 4)
 
     def _weights(self, sentence: str, ranked: Weights) -> Weights:
         words = [match["word"] for match in TOKEN.finditer(sentence) if match["word"]]

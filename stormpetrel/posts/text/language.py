@@ -13,6 +13,7 @@ si sk sl sq sr sv sw ta te th tl tr uk ur vi zh"""
 LANGUAGES = frozenset(CODES.split())
 CANDIDATES = 8  # of the model's 176 languages; one of ours is among them
 CERTAIN = 0.8  # probability from which the text overrules the declared language
+DECLARED = 0.5  # probability of a language that the network alone names
 MIN_PROBABILITY = 0.02
 MIN_LETTERS = 4
 REMEMBERED = 256  # texts: a post's language is asked for by several steps
@@ -42,10 +43,10 @@ def detect(text: str, declared: str | None = None) -> tuple[str, float]:
         declared_code = ""
     ranked = ranked_languages(text)
     if not ranked:
-        return (declared_code, 0.5) if declared_code else (UNDETERMINED, 0.0)
+        return (declared_code, DECLARED) if declared_code else (UNDETERMINED, 0.0)
     code, probability = ranked[0]
     if declared_code and code != declared_code and probability < CERTAIN:
-        return declared_code, 0.5
+        return declared_code, DECLARED
     return code, probability
 
 

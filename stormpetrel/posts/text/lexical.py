@@ -82,6 +82,25 @@ def query_terms(text: str, languages: Sequence[str], glosses: Sequence[str] = ()
     return TermWeights(indices=tuple(indices), values=tuple(weights[index] for index in indices)) if indices else None
 
 
+def met_words(
+    question: str, question_glosses: Sequence[str], text: str, text_glosses: Sequence[str]
+) -> tuple[str, ...]:
+    """The English words in which a question and a post meet, where one of them stands for a word in another language.
+
+    Both are English texts or have glosses.
+
+    >>> met_words("strade allagate", ["street", "flooded"], "Flooded streets in Genoa", [])
+    ('street', 'flooded')
+    """
+    words = question_glosses or text_glosses
+    if not words:
+        return ()
+    question_stems = set(gloss_stems(question_glosses) or stems(question, "en"))
+    shared_stems = question_stems & set(gloss_stems(text_glosses) or stems(text, "en"))
+    word_of_stem = {stem: word for word in reversed(words) for stem in gloss_stems([word])}
+    return tuple(dict.fromkeys(word for stem, word in reversed(word_of_stem.items()) if stem in shared_stems))
+
+
 def gloss_stems(glosses: Sequence[str]) -> list[str]:
     """The stems of English words that stand for others: the terms of the concepts behind these, in order."""
     return [stem for stem in stems(" ".join(glosses), "en") if stem not in NO_CONCEPTS]
