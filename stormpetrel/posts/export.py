@@ -43,7 +43,7 @@ def export_text_model(name: str, directory: Path) -> None:
     fields = write_graph(graph, model, embedding, {key: tokens[key] for key in inputs}, shape, expected)
     model.tokenizer.backend_tokenizer.save(str(directory / "tokenizer.json"))
     fields |= {"max_length": int(model.max_seq_length), "inputs": inputs}
-    fields |= {"pad_id": int(model.tokenizer.pad_token_id or 0)}
+    fields |= {"pad_id": int(model.tokenizer.pad_token_id or 0), "languages": card_languages(model)}
     write_manifest(directory, {"model": name, **fields}, ("model.onnx", "tokenizer.json"))
 
 
@@ -74,6 +74,12 @@ def export_clip(name: str, directory: Path, prompts: dict[str, Any]) -> None:
     fields |= {"size": int(pixels.shape[-1]), "mean": list(images.image_mean), "deviation": list(images.image_std)}
     fields |= {"logit_scale": float(clip.logit_scale.exp()), "prompts": prompts}
     write_manifest(directory, {"model": name, **fields}, ("image.onnx", "prompts.npy"))
+
+
+def card_languages(model: Any) -> list[str]:
+    """The languages that the model's card names; none where it names none."""
+    named = getattr(model.model_card_data, "language", None) or []
+    return [named] if isinstance(named, str) else [str(language) for language in named]
 
 
 def load(name: str) -> Any:

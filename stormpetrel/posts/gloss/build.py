@@ -87,31 +87,40 @@ def build(directory: Path, tables: WordTables) -> None:
 def all_forms(language: str, table: Mapping[str, str]) -> Forms:
     """All forms of a table's words with their gloss: the words as they stand, what inflects them, then what is spelt
     without accents. An English word that is no concept is there with an empty gloss: it is known to be English."""
-    inflections = _inflections(language)
     forms: Forms = dict(table)
-    lemmas = {inflections.get(word, word): gloss for word, gloss in reversed(list(table.items()))} | forms
-    for form, lemma in inflections.items():
-        gloss = lemmas.get(lemma, "" if language == ENGLISH else None)
-        if gloss is not None:
-            forms.setdefault(form, gloss)
-            forms.setdefault(lemma, gloss)
+    for form, gloss in _inflected(language, table):
+        forms.setdefault(form, gloss)
     for form, gloss in list(forms.items()):
         for spelling in spellings(form, language):
             forms.setdefault(spelling, gloss)
     return forms
 
 
-def _inflections(language: str) -> Forms:
-    """Form -> lemma, both as keys; none for a language without inflections."""
+def _inflected(language: str, table: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The other forms of the table's lemmas; and of the lemmas of its words, where these are no words of it."""
+    lemmas = _lemmas(language)
+    wanted: Forms = {}
+    for word, gloss in table.items():
+        # German nouns have a capital letter there.
+        wanted.setdefault(key_of(lemmas.get(word) or lemmas.get(word.capitalize()) or word), gloss)
+    wanted |= table
+    elsewhere = "" if language == ENGLISH else None
+    glosses: dict[str, str | None] = {}
+    for form, lemma in lemmas.items():  # up to two million: nothing is done twice
+        if lemma not in glosses:
+            glosses[lemma] = wanted.get(key_of(lemma), elsewhere)
+        if (gloss := glosses[lemma]) is not None:
+            yield key_of(form), gloss
+    yield from ((key_of(lemma), gloss) for lemma, gloss in glosses.items() if gloss is not None)
+
+
+def _lemmas(language: str) -> Mapping[str, str]:
+    """Form -> lemma; empty for a language without inflections."""
     from simplemma.strategies.dictionaries.dictionary_factory import SUPPORTED_LANGUAGES, DefaultDictionaryFactory
 
     if language not in SUPPORTED_LANGUAGES:
         return {}
-    dictionary = DefaultDictionaryFactory(cache_max_size=1).get_dictionary(language)
-    forms: Forms = {}
-    for form, lemma in dictionary.items():
-        forms.setdefault(key_of(form), key_of(lemma))
-    return forms
+    return DefaultDictionaryFactory(cache_max_size=1).get_dictionary(language)
 
 
 if __name__ == "__main__":
