@@ -194,7 +194,7 @@ def saved(
     """How well saved searches match posts as they come, beside a search of all of them by the same threshold."""
     from functools import partial
 
-    from stormpetrel.bootstrap import open_gazetteer, open_geoparser
+    from stormpetrel.bootstrap import open_gazetteer, open_geoparser, open_glosser
     from stormpetrel.cli.console import say
     from stormpetrel.cli.system import load_text_encoder
     from stormpetrel.core.errors import SetupError
@@ -210,9 +210,10 @@ def saved(
     if not posts:
         raise SetupError(f"no labelled posts in {data}: {FORM}")
     names, depth = PlaceNames(partial(open_gazetteer, settings)), settings.api.list_depth
-    judged_questions = read_questions(file, posts, names, depth)
+    glosser = open_glosser(settings)
+    judged_questions = read_questions(file, posts, names, depth, glosser)
     encoder = load_text_encoder(settings, say)
-    collection = Collection(posts, encoder, open_geoparser(settings), depth)
+    collection = Collection(posts, encoder, open_geoparser(settings), depth, glosser)
     threshold = MIN_RELEVANCE if min_relevance is None else min_relevance
     report = evaluate_saved(judged_questions, posts, collection, encoder, lambda _: None, threshold, say)
     if as_json:

@@ -42,6 +42,7 @@ class Collection:
         depth: int,
         glosser: Glosser | None = None,
     ) -> None:
+        glosser = glosser or getattr(encoder, "pivot", None)  # what an English model reads, words are found by
         self._posts, self._depth, self._glosser = posts, depth, glosser
         self._languages = np.array([post.language for post in posts])
         self._vectors = encoder.encode([post.text for post in posts])
@@ -76,7 +77,7 @@ class Collection:
         return [self._point(row, post) for row, post in enumerate(self._posts)]
 
     def _point(self, row: int, post: LabelledPost) -> Point:
-        terms = document_terms(post.text, post.language)
+        terms = document_terms(post.text, post.language, glossed_words(self._glosser, post.text))
         moment = int(self._times[row] * 1000)
         located = [{"lon": place.longitude, "lat": place.latitude} for place in self._places[row]]
         payload = self._payload(row) | {"indexed_at": moment, "location": located, "language": post.language}

@@ -100,9 +100,9 @@ def _inflected(language: str, table: Mapping[str, str]) -> Iterator[tuple[str, s
     """The other forms of the table's lemmas; and of the lemmas of its words, where these are no words of it."""
     lemmas = _lemmas(language)
     wanted: Forms = {}
-    for word, gloss in table.items():
+    for word, english in table.items():
         # German nouns have a capital letter there.
-        wanted.setdefault(key_of(lemmas.get(word) or lemmas.get(word.capitalize()) or word), gloss)
+        wanted.setdefault(key_of(lemmas.get(word) or lemmas.get(word.capitalize()) or word), english)
     wanted |= table
     elsewhere = "" if language == ENGLISH else None
     glosses: dict[str, str | None] = {}
