@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from stormpetrel.cli.command import AsJson, load_settings, print_json
+from stormpetrel.cli.tables import print_table
 
 Json = dict[str, Any]
 
@@ -44,7 +44,7 @@ def retrieval(
 def _print_retrieval(name: str, report: Json) -> None:
     methods = dict(sorted(report["methods"].items(), key=lambda pair: -pair[1]["map"]))
     columns = {"p10": "P@10", "map": "mAP", "ndcg10": "nDCG@10", "p95_ms": "p95 ms"}
-    _print_table(f"{name}, {report['queries']} queries", "method", columns, methods)
+    print_table(f"{name}, {report['queries']} queries", "method", columns, methods)
     typer.echo(
         f"{report['fused']} against {report['best_single']}: p = {report['p_vs_best_single']}; against rrf: "
         f"p = {report['p_vs_rrf']}; loses more than .05 AP on {100 * report['lost_share']:.1f} % of queries\n"
@@ -91,139 +91,6 @@ def _print_photos(report: Json) -> None:
         )
 
 
-def questions(
-    data: Path = typer.Option(exists=True, file_okay=False, help="A folder like tweets_crisislex: labelled posts."),
-    file: Path = typer.Option(..., "--questions", exists=True, dir_okay=False, help="JSON lines of judged questions."),
-    as_json: AsJson = False,
-) -> None:
-    """How well the default search answers short questions, in each language, beside its best list and RRF."""
-    from functools import partial
-
-    from stormpetrel.bootstrap import open_gazetteer, open_geoparser, open_glosser
-    from stormpetrel.cli.console import say
-    from stormpetrel.cli.system import load_text_encoder
-    from stormpetrel.core.errors import SetupError
-    from stormpetrel.evaluation.modalities import Collection
-    from stormpetrel.evaluation.questions import evaluate_questions, read_questions
-    from stormpetrel.evaluation.test_collections import FORM, read_posts
-    from stormpetrel.search.place_names import PlaceNames
-
-    settings = load_settings()
-    posts = read_posts(data)
-    if not posts:
-        raise SetupError(f"no labelled posts in {data}: {FORM}")
-    names, depth = PlaceNames(partial(open_gazetteer, settings)), settings.api.list_depth
-    # Before the models are at work: a fault in the file is told at once.
-    glosser = open_glosser(settings)
-    judged_questions = read_questions(file, posts, names, depth, glosser)
-    encoder = load_text_encoder(settings, say)
-    say(f"{len(posts)} posts, {len(judged_questions)} questions")
-    collection = Collection(posts, encoder, open_geoparser(settings), depth, glosser)
-    report = evaluate_questions(judged_questions, posts, collection, encoder, say)
-    if as_json:
-        print_json(report)
-    else:
-        _print_questions(report)
-
-
-def languages(
-    data: Path = typer.Option(exists=True, file_okay=False, help="A folder like tweets_crisislex: labelled posts."),
-    file: Path = typer.Option(..., "--questions", exists=True, dir_okay=False, help="JSON lines of judged questions."),
-    as_json: AsJson = False,
-) -> None:
-    """How well questions in one language find posts in another, beside the same questions in English."""
-    from functools import partial
-
-    from stormpetrel.bootstrap import open_gazetteer, open_geoparser, open_glosser
-    from stormpetrel.cli.console import say
-    from stormpetrel.cli.system import load_text_encoder
-    from stormpetrel.core.errors import SetupError
-    from stormpetrel.evaluation.languages import evaluate_languages
-    from stormpetrel.evaluation.modalities import Collection
-    from stormpetrel.evaluation.questions import read_questions
-    from stormpetrel.evaluation.test_collections import FORM, read_posts
-    from stormpetrel.search.place_names import PlaceNames
-
-    settings = load_settings()
-    posts = read_posts(data)
-    if not posts:
-        raise SetupError(f"no labelled posts in {data}: {FORM}")
-    names, depth, glosser = (
-        PlaceNames(partial(open_gazetteer, settings)),
-        settings.api.list_depth,
-        open_glosser(settings),
-    )
-    judged_questions = read_questions(file, posts, names, depth, glosser)
-    encoder = load_text_encoder(settings, say)
-    collection = Collection(posts, encoder, open_geoparser(settings), depth, glosser)
-    report = evaluate_languages(judged_questions, posts, collection, encoder, glosser, say)
-    if as_json:
-        print_json(report)
-    else:
-        _print_languages(report)
-
-
-def _print_languages(report: Json) -> None:
-    columns = {"map": "mAP", "n": "questions"}
-    _print_table("question -> posts, default fusion", "pair", columns, {**report["same_language"], **report["pairs"]})
-    typer.echo(
-        f"two languages: mAP {report['mean_cross']}; the same questions in English: {report['mean_english']}; "
-        f"one language: {report['mean_same']}"
-    )
-    for language, share in report["coverage"].items():
-        typer.echo(f"{language}: the word list knows {share:.0%} of the running words")
-
-
-def _print_questions(report: Json) -> None:
-    title = f"{report['questions']} questions, default fusion"
-    rows = {**report["by_language"], "all": report}
-    _print_table(title, "language", {"map": "mAP", "p10": "P@10"}, rows)
-    best = report["best_single"]
-    typer.echo(
-        f"best single list: {best['name']}, mAP {best['map']}; rrf: mAP {report['rrf']['map']}; "
-        f"loses more than .05 AP on {100 * report['lost_share']:.1f} % of questions"
-    )
-
-
-def saved(
-    data: Path = typer.Option(exists=True, file_okay=False, help="A folder like tweets_crisislex: labelled posts."),
-    file: Path = typer.Option(..., "--questions", exists=True, dir_okay=False, help="JSON lines of judged questions."),
-    min_relevance: float | None = typer.Option(None, min=0, max=1, help="What a match must reach; as served, if none."),
-    as_json: AsJson = False,
-) -> None:
-    """How well saved searches match posts as they come, beside a search of all of them by the same threshold."""
-    from functools import partial
-
-    from stormpetrel.bootstrap import open_gazetteer, open_geoparser, open_glosser
-    from stormpetrel.cli.console import say
-    from stormpetrel.cli.system import load_text_encoder
-    from stormpetrel.core.errors import SetupError
-    from stormpetrel.evaluation.modalities import Collection
-    from stormpetrel.evaluation.questions import read_questions
-    from stormpetrel.evaluation.saved import evaluate_saved
-    from stormpetrel.evaluation.test_collections import FORM, read_posts
-    from stormpetrel.search.percolator.compiled_search import MIN_RELEVANCE
-    from stormpetrel.search.place_names import PlaceNames
-
-    settings = load_settings()
-    posts = read_posts(data)
-    if not posts:
-        raise SetupError(f"no labelled posts in {data}: {FORM}")
-    names, depth = PlaceNames(partial(open_gazetteer, settings)), settings.api.list_depth
-    glosser = open_glosser(settings)
-    judged_questions = read_questions(file, posts, names, depth, glosser)
-    encoder = load_text_encoder(settings, say)
-    collection = Collection(posts, encoder, open_geoparser(settings), depth, glosser)
-    threshold = MIN_RELEVANCE if min_relevance is None else min_relevance
-    report = evaluate_saved(judged_questions, posts, collection, encoder, lambda _: None, threshold, say)
-    if as_json:
-        print_json(report)
-        return
-    figures = ", ".join(f"{name} {report[name]}" for name in ("precision", "recall", "f1", "search_f1"))
-    typer.echo(f"{report['questions']} saved searches, decided by {report['decided_by']}: {figures}")
-    typer.echo(f"{report['matches']} matches; a batch of posts takes {report['p95_ms']} ms (p95)")
-
-
 def patches(
     data: Path = typer.Option(exists=True, file_okay=False, help="A folder of labelled patches or scenes, or of such."),
     as_json: AsJson = False,
@@ -236,9 +103,9 @@ def patches(
         print_json(report)
         return
     columns = {"patches": "patches", "images": "images", "sar": "S1 mAP", "ms": "S2 mAP", "fused": "fused mAP"}
-    _print_table("patch retrieval by label", "set", columns, report["sets"])
+    print_table("patch retrieval by label", "set", columns, report["sets"])
     columns = {"iou": "IoU", "precision": "precision", "recall": "recall"}
-    _print_table("water", "scene", columns, report["new_water"])
+    print_table("water", "scene", columns, report["new_water"])
 
 
 def places(
@@ -265,7 +132,7 @@ def _print_places(report: Json) -> None:
     recognition = report["recognition"]
     by_name = {**recognition["by_event"], "all": recognition["exact"], "all, overlapping": recognition["overlap"]}
     by_name |= {name.replace("_", " "): baseline["exact"] for name, baseline in report["baselines"].items()}
-    _print_table("names, exact spans", "event", {"p": "precision", "r": "recall", "f1": "F1"}, by_name)
+    print_table("names, exact spans", "event", {"p": "precision", "r": "recall", "f1": "F1"}, by_name)
     if points := report["resolution"]:
         in_box = "unknown" if points["in_box"] is None else f"{points['in_box']:.0%}"
         typer.echo(
@@ -314,7 +181,7 @@ def _print_annotation(report: Json) -> None:
         "random_ap_by_round": "at random",
         "one_shot": "one shot",
     }
-    _print_table("patches: 10 labels a round", "set, descriptor", columns, descriptors)
+    print_table("patches: 10 labels a round", "set, descriptor", columns, descriptors)
     columns = {
         "events": "events",
         "macro_f1": "macro F1",
@@ -323,22 +190,4 @@ def _print_annotation(report: Json) -> None:
         "supervised": "all of the pool",
         "whole_event": "labels counted too",
     }
-    _print_table("posts: 200 labels an event", "set", columns, report["posts"])
-
-
-def _print_table(title: str, first_column: str, columns: Mapping[str, str], rows: Mapping[str, Json]) -> None:
-    """One row a name; `columns` says what each figure of a row is called."""
-    from rich.table import Table
-
-    from stormpetrel.cli.console import OUT
-
-    table = Table(first_column, *columns.values(), title=title)
-    for name, figures in rows.items():
-        table.add_row(name, *(_cell(figures[key]) for key in columns))
-    OUT.print(table)
-
-
-def _cell(figure: Any) -> str:
-    if isinstance(figure, list):
-        return " ".join(map(_cell, figure))
-    return "-" if figure is None else f"{figure:.3f}" if isinstance(figure, float) else str(figure)
+    print_table("posts: 200 labels an event", "set", columns, report["posts"])
