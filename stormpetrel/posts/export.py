@@ -43,7 +43,7 @@ def export_text_model(name: str, directory: Path) -> None:
     fields = write_graph(graph, model, embedding, {key: tokens[key] for key in inputs}, shape, expected)
     model.tokenizer.backend_tokenizer.save(str(directory / "tokenizer.json"))
     fields |= {"max_length": int(model.max_seq_length), "inputs": inputs}
-    fields |= {"pad_id": int(model.tokenizer.pad_token_id or 0), "languages": card_languages(model)}
+    fields |= {"pad_id": int(model.tokenizer.pad_token_id or 0), "languages": card_languages(name)}
     write_manifest(directory, {"model": name, **fields}, ("model.onnx", "tokenizer.json"))
 
 
@@ -76,9 +76,16 @@ def export_clip(name: str, directory: Path, prompts: dict[str, Any]) -> None:
     write_manifest(directory, {"model": name, **fields}, ("image.onnx", "prompts.npy"))
 
 
-def card_languages(model: Any) -> list[str]:
-    """The languages that the model's card names; none where it names none."""
-    named = getattr(model.model_card_data, "language", None) or []
+def card_languages(name: str) -> list[str]:
+    """The languages that the model's card names; none where it has no card, or names none."""
+    from huggingface_hub import ModelCard
+
+    card = Path(folder_of(name)) / "README.md"
+    try:
+        named = ModelCard.load(card if card.exists() else name).data.language or []
+    except Exception as error:
+        print(f"the card of {name} cannot be read ({error}): the languages it knows are not written down")
+        return []
     return [named] if isinstance(named, str) else [str(language) for language in named]
 
 
@@ -86,9 +93,13 @@ def load(name: str) -> Any:
     """A model by name or folder; one that an installed package contains is read from there."""
     import sentence_transformers
 
+    return sentence_transformers.SentenceTransformer(folder_of(name), device="cpu").eval()
+
+
+def folder_of(name: str) -> str:
+    """Where the model's files are: in a package, or where the name itself leads."""
     package = importlib.util.find_spec(PACKAGES[name]) if name in PACKAGES else None
-    folder = str(Path(package.origin).parent / "model") if package and package.origin else name
-    return sentence_transformers.SentenceTransformer(folder, device="cpu").eval()
+    return str(Path(package.origin).parent / "model") if package and package.origin else name
 
 
 def write_graph(
