@@ -18,7 +18,7 @@ from stormpetrel.access.access import Access
 from stormpetrel.bootstrap import (
     IndexCollections,
     label_catalogue,
-    learned_fusion,
+    learned_ranking,
     open_gazetteer,
     open_geoparser,
     open_index,
@@ -159,7 +159,8 @@ class ApiResources:
         self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take, self.producer).start()
         views = (self.vectors, self.documents, self.collections)
         depth, labels = settings.api.list_depth, partial(self._labels_with_a_model, scorer)
-        searcher = Searcher(*views, self.encoder, learned_fusion(), depth, self.threads, names, labels)
+        learned = learned_ranking(self.encoder.version("text"))
+        searcher = Searcher(*views, self.encoder, learned, depth, self.threads, names, labels)
         feeds = SavedSearchFeeds(searcher, matches, MatchedPosts(searcher.documents_and_counts))
         self.search = Search(searcher, saved_searches, Listeners(), feeds, places)
         catalogue = ImageryCatalogue(*views, partial(picture_folder, settings.imagery))

@@ -17,7 +17,7 @@ from stormpetrel.core.ids import Collection, ItemKind
 from stormpetrel.core.ports import DocumentStore, DocumentWriter, VectorWriter
 from stormpetrel.core.settings import CONFIG_DIRECTORY, Imagery, Settings
 from stormpetrel.core.topics import ITEMS_LABELLED, PATCHES_DESCRIBED, POSTS_ENRICHED, PRODUCTS_ANNOUNCED, Topic
-from stormpetrel.fusion import LearnedFusion
+from stormpetrel.fusion import RankingWeights
 from stormpetrel.imagery.patches import descriptors
 from stormpetrel.imagery.patches.earth_model import read_earth_manifest
 from stormpetrel.learning.annotations.annotation_store import AnnotationStore
@@ -49,6 +49,8 @@ from stormpetrel.posts.vision.prompts import Prompts, read_prompts
 from stormpetrel.process.metrics import model_in_use
 from stormpetrel.projections import PatchProjection, PostProjection, PredictionProjection, ProductProjection, Projection
 from stormpetrel.search.query_encoder import QueryEncoder
+from stormpetrel.search.relevance import Relevance
+from stormpetrel.search.search import Learned
 from stormpetrel.stores.collections import VectorCollection, patches_collection, posts_collection
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
@@ -59,6 +61,7 @@ CONCEPTS_FILE = CONFIG_DIRECTORY / "concepts.yaml"
 FLOOD_PROMPTS_FILE = CONFIG_DIRECTORY / "flood_prompts.yaml"
 LABELS_FILE = CONFIG_DIRECTORY / "labels.yaml"
 FUSION_FILE = CONFIG_DIRECTORY / "fusion_weights.json"
+RELEVANCE_FILE = CONFIG_DIRECTORY / "relevance_of_query.json"
 PRIOR_FILE = CONFIG_DIRECTORY / "relevance_prior.json"
 TAGGER = CONFIG_DIRECTORY / "places_tagger"
 LEXICON = CONFIG_DIRECTORY / "lexicon"
@@ -282,10 +285,23 @@ def open_query_encoder(settings: Settings) -> QueryEncoder:
     return QueryEncoder(text_model, visual_model, concept_list(), patch_specs, open_glosser(settings))
 
 
-def learned_fusion() -> LearnedFusion | None:
-    """The weights of the adaptive fusions; None where there are none."""
-    fusion = _opened_or_error(lambda: LearnedFusion.load(FUSION_FILE), "adaptive fusion is not offered")
-    return None if isinstance(fusion, ModelUnavailable) else fusion
+def learned_ranking(text_model: str) -> Learned:
+    """What was learned of fusion and of relevance for the text model of this version."""
+    weights = ranking_weights(text_model)
+    return Learned(weights.fusion if weights else None, query_relevance(text_model))
+
+
+def ranking_weights(text_model: str) -> RankingWeights | None:
+    """The weights of the learned tensor; None where they were learned with another text model than this version, or
+    are not there."""
+    weights = _opened_or_error(lambda: RankingWeights.load(FUSION_FILE), "the plain tensor serves")
+    return weights if isinstance(weights, RankingWeights) and weights.text_model == text_model else None
+
+
+def query_relevance(text_model: str) -> Relevance | None:
+    """Relevance to a query; None where it was learned with another text model than this version, or is not there."""
+    relevance = _opened_or_error(lambda: Relevance.load(RELEVANCE_FILE), "hits have no relevance")
+    return relevance.for_model(text_model) if isinstance(relevance, Relevance) else None
 
 
 def _opened_or_error(open_model: Callable[[], Model], consequence: str) -> Model | ModelUnavailable:

@@ -15,6 +15,7 @@ from stormpetrel.bootstrap import (
     open_glosser,
     open_text_encoder,
     open_visual_model,
+    query_relevance,
     relevance_prior,
 )
 from stormpetrel.core.errors import ModelUnavailable, SetupError, StormpetrelError
@@ -137,7 +138,8 @@ def run(settings: Settings) -> None:
     enricher = Enricher(encoder, geoparser, window, photo_features, relevance_scorer=scorer.score, glosser=glosser)
     known_originals = warm_window(enricher, reader, worker.duplicate_window)
     names = PlaceNames(partial(open_gazetteer, settings))
-    match = MatchBatch(Percolator(None), encoder, names)
+    relevance = query_relevance(encoder.version)
+    match = MatchBatch(Percolator(relevance.of if relevance else None), encoder, names)
     match.warm(reader, worker.duplicate_window)
     searches = TopicView(reader, SAVED_SEARCHES, match.apply).start()
     accept_any_header_name()

@@ -82,7 +82,7 @@ def build_app() -> typer.Typer:
         ),
         "train": _group(
             "Learn from labelled real data.",
-            fusion=training.train_fusion_weights,
+            ranking=training.train_ranking,
             places=training.train_places,
             relevance=training.train_relevance,
         ),

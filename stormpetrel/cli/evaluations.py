@@ -19,7 +19,7 @@ def retrieval(
     as_json: AsJson = False,
 ) -> None:
     """Every modality and every fusion on a test collection: P@10, mAP, nDCG@10, significance, latency."""
-    from stormpetrel.bootstrap import open_geoparser
+    from stormpetrel.bootstrap import open_geoparser, ranking_weights
     from stormpetrel.cli.console import say
     from stormpetrel.cli.system import load_text_encoder
     from stormpetrel.evaluation.patch_retrieval import evaluate_patch_sets
@@ -33,7 +33,9 @@ def retrieval(
         settings = load_settings()
         encoder, geoparser = load_text_encoder(settings, say), open_geoparser(settings)
         version = encoder.version
-        sets |= {collection.name: evaluate(collection, encoder, geoparser, say) for collection in collections}
+        weights, depth = ranking_weights(version), settings.api.list_depth
+        for collection in collections:
+            sets[collection.name] = evaluate(collection, encoder, geoparser, depth, weights, say)
     if as_json:
         print_json({"sets": sets, "text_model": version})
     else:

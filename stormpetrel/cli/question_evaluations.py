@@ -59,17 +59,20 @@ def _open(data: Path, file: Path) -> _Judged:
     judged_questions = read_questions(file, posts, names, depth, glosser)
     encoder = load_text_encoder(settings, say)
     say(f"{len(posts)} posts, {len(judged_questions)} questions")
-    collection = Collection(posts, encoder, open_geoparser(settings), depth, glosser)
+    collection = Collection(posts, encoder, open_geoparser(settings), glosser)
     return _Judged(judged_questions, posts, collection, encoder, glosser)
 
 
 def questions(data: Data, file: QuestionFile, as_json: AsJson = False) -> None:
     """How well the default search answers short questions, in each language, beside its best list and RRF."""
+    from stormpetrel.bootstrap import query_relevance, ranking_weights
     from stormpetrel.cli.console import say
     from stormpetrel.evaluation.questions import evaluate_questions
 
     judged = _open(data, file)
-    report = evaluate_questions(judged.questions, judged.posts, judged.collection, judged.encoder, say)
+    version = judged.encoder.version
+    learned = ranking_weights(version), query_relevance(version)
+    report = evaluate_questions(judged.questions, judged.posts, judged.collection, judged.encoder, *learned, say)
     if as_json:
         print_json(report)
     else:
@@ -85,14 +88,21 @@ def _print_questions(report: Json) -> None:
         f"best single list: {best['name']}, mAP {best['map']}; rrf: mAP {report['rrf']['map']}; "
         f"loses more than .05 AP on {100 * report['lost_share']:.1f} % of questions"
     )
+    if report["ece"] is not None:
+        typer.echo(
+            f"relevance: expected calibration error {report['ece']}, Brier score {report['brier']} "
+            f"(base rate {report['brier_base_rate']})"
+        )
 
 
 def languages(data: Data, file: QuestionFile, as_json: AsJson = False) -> None:
     """How well questions in one language find posts in another, beside the same questions in English."""
+    from stormpetrel.bootstrap import ranking_weights
     from stormpetrel.cli.console import say
     from stormpetrel.evaluation.languages import evaluate_languages
 
-    report = evaluate_languages(*_open(data, file), say)
+    judged = _open(data, file)
+    report = evaluate_languages(*judged, say, ranking_weights(judged.encoder.version))
     if as_json:
         print_json(report)
     else:
@@ -117,15 +127,21 @@ def saved(
     as_json: AsJson = False,
 ) -> None:
     """How well saved searches match posts as they come, beside a search of all of them by the same threshold."""
+    from stormpetrel.bootstrap import query_relevance
     from stormpetrel.cli.console import say
+    from stormpetrel.evaluation.event_folds import event_keys
     from stormpetrel.evaluation.saved import evaluate_saved
     from stormpetrel.search.percolator.compiled_search import MIN_RELEVANCE
+    from stormpetrel.search.percolator.search_block import RelevanceOf
 
     judged = _open(data, file)
     threshold = MIN_RELEVANCE if min_relevance is None else min_relevance
-    report = evaluate_saved(
-        judged.questions, judged.posts, judged.collection, judged.encoder, lambda _: None, threshold, say
-    )
+    relevance = query_relevance(judged.encoder.version)
+
+    def without(events: frozenset[str]) -> RelevanceOf | None:
+        return relevance.without(event_keys(events)).of if relevance else None
+
+    report = evaluate_saved(judged.questions, judged.posts, judged.collection, judged.encoder, without, threshold, say)
     if as_json:
         print_json(report)
         return

@@ -18,7 +18,7 @@ def search(
     at: str | None = typer.Option(None, help="A moment, ISO 8601."),
     photo: Path | None = typer.Option(None, exists=True, dir_okay=False, help="Look for photos like this one."),
     modalities: str = typer.Option("", help="The modalities to search, with commas; visual,concepts compare colours."),
-    fusion: str = typer.Option("tensor_min", help="How the rank lists are fused; adaptive_feedback is trained."),
+    fusion: str = typer.Option("tensor_learned", help="How the rank lists are fused; tensor_min is the plain tensor."),
     limit: int = typer.Option(10, min=1, max=100, help="The most hits to show."),
     why: int | None = typer.Option(None, min=1, max=100, metavar="RANK", help="Explain the hit of this rank."),
     as_json: AsJson = False,

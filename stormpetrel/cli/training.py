@@ -13,30 +13,53 @@ from stormpetrel.core.errors import SetupError
 PLACES_SOURCE = "IDRISI (CC BY 4.0; Suwaileh et al. 2023), names by GeoNames (CC BY 4.0)"
 
 
-def train_fusion_weights(
+def train_ranking(
     data: Path = typer.Option(exists=True, file_okay=False, help="A folder of labelled posts, or of such folders."),
+    file: Path = typer.Option(..., "--questions", exists=True, dir_okay=False, help="JSON lines of judged questions."),
+    asked_of: str = typer.Option("tweets_crisislex", help="The set that the questions are asked of."),
     sets: str = typer.Option("", help="Only these sets of the folder, by name, with commas between them."),
-    queries: int = typer.Option(300, min=10, help="The most test queries of a set; it has twice as many to train on."),
-    out: Path = typer.Option(None, help="Where the weights go. [default: config/fusion_weights.json]"),
+    queries: int = typer.Option(300, min=10, help="The most posts of a set that are queries."),
+    comparison: bool = typer.Option(True, help="Compare with the other fusions on the events left out."),
+    out: Path = typer.Option(None, file_okay=False, help="The folder of both files. [default: config]"),
     as_json: AsJson = False,
 ) -> None:
-    """Learn the weights of adaptive fusion from labelled posts; the API reads them when it starts."""
-    from stormpetrel.bootstrap import FUSION_FILE, open_geoparser
+    """Learn the weights of the learned tensor, and relevance to a query; the API reads them when it starts."""
+    from functools import partial
+
+    from stormpetrel.bootstrap import FUSION_FILE, RELEVANCE_FILE, open_gazetteer, open_geoparser, open_glosser
     from stormpetrel.cli.console import say
     from stormpetrel.cli.system import load_text_encoder
-    from stormpetrel.evaluation.retrieval import MODALITIES
+    from stormpetrel.evaluation.judged_queries import EvaluatedSet, judged_queries
+    from stormpetrel.evaluation.modalities import Collection
+    from stormpetrel.evaluation.questions import read_questions
+    from stormpetrel.evaluation.ranking_comparison import compare
+    from stormpetrel.evaluation.ranking_training import train_ranking as train
     from stormpetrel.evaluation.test_collections import read_collections
-    from stormpetrel.evaluation.training_queries import train_fusion
+    from stormpetrel.search.place_names import PlaceNames
 
     names = {name.strip() for name in sets.split(",") if name.strip()}
     collections = [each for each in read_collections(data, queries) if not names or each.name in names]
-    if missing := names - {collection.name for collection in collections}:
+    if missing := (names | {asked_of}) - {collection.name for collection in collections}:
         raise SetupError(f"no labelled posts in {data} are called {', '.join(sorted(missing))}")
-    settings, file = load_settings(), out or FUSION_FILE
-    encoder = load_text_encoder(settings, say)
-    train_fusion(collections, encoder, open_geoparser(settings), MODALITIES, say).save(file)
-    sources = [collection.name for collection in collections]
-    print_result({"file": str(file), "trained_on": sources}, f"trained on {', '.join(sources)}: {file}", as_json)
+    settings = load_settings()
+    depth, places = settings.api.list_depth, PlaceNames(partial(open_gazetteer, settings))
+    glosser = open_glosser(settings)
+    (asked,) = (tests for tests in collections if tests.name == asked_of)
+    # Before the models are at work: a fault in the file is told at once.
+    questions = {asked_of: read_questions(file, asked.posts, places, depth, glosser)}
+    encoder, geoparser, judged = load_text_encoder(settings, say), open_geoparser(settings), []
+    for tests in collections:
+        collection = Collection(tests.posts, encoder, geoparser, glosser)
+        judged += judged_queries(EvaluatedSet(tests, collection, questions.get(tests.name, ())), encoder, depth, say)
+    sources = [tests.name for tests in collections]
+    ranking = train(judged, encoder.version, sources, say)
+    files = [(out or default.parent) / default.name for default in (FUSION_FILE, RELEVANCE_FILE)]
+    ranking.weights.save(files[0])
+    ranking.relevance.save(files[1])
+    result = {"files": list(map(str, files)), "trained_on": sources, "queries": len(judged)}
+    report = compare(judged, ranking, say) if comparison else {}
+    text = f"trained on {', '.join(sources)}: {', '.join(map(str, files))}"
+    print_result({**result, **report}, text, as_json)
 
 
 def train_places(

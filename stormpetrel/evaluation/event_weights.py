@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.evaluation.training_queries import LabelledQuery
+from stormpetrel.evaluation.labelled_query import LabelledQuery
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.baselines.sums import min_max
 
@@ -45,17 +45,16 @@ def precision_table(lists: Mapping[str, RankList], relevant: frozenset[str], nam
     return np.asarray((precisions * hits).sum(axis=0) / max(1, min(len(relevant), DEPTH)))
 
 
-def event_weights(
-    queries: Sequence[LabelledQuery], events: Sequence[str], names: Sequence[str]
-) -> tuple[dict[str, Weights], dict[str, Weights]]:
+def event_weights(queries: Sequence[LabelledQuery]) -> tuple[dict[str, Weights], dict[str, Weights]]:
     """Event -> weights, as published (from its own queries) and held out (from those of all other events; equal
-    weights where there is no other event). `events` names each query's event."""
+    weights where there is no other event)."""
+    names = sorted({ranked.modality for query in queries for ranked in query.lists})
     grid = weight_grid(len(names))
     sums: defaultdict[str, Array] = defaultdict(lambda: np.zeros(len(grid)))
-    for query, event in zip(queries, events, strict=True):
-        lists = {ranked.modality: ranked for ranked in query.only(names) if len(ranked)}
+    for query in queries:
+        lists = {ranked.modality: ranked for ranked in query.lists if len(ranked)}
         if lists:
-            sums[event] += precision_table(lists, query.relevant, names)
+            sums[query.event] += precision_table(lists, query.relevant, names)
     total = np.sum(list(sums.values()), axis=0)
 
     def best(summed: Array) -> Weights:

@@ -14,17 +14,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stormpetrel.core.errors import SetupError
+from stormpetrel.evaluation.event_folds import event_keys
 from stormpetrel.evaluation.measures import average_precision
 from stormpetrel.evaluation.modalities import Collection
 from stormpetrel.evaluation.questions import Question, ReadQuestion
 from stormpetrel.evaluation.retrieval import MAP_DEPTH
 from stormpetrel.evaluation.test_collections import LabelledPost
+from stormpetrel.fusion import RankingWeights
 from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.posts.gloss.gloss import Glosser
 from stormpetrel.posts.gloss.lexicon import ENGLISH
 from stormpetrel.posts.text.clean import clean
 from stormpetrel.search.query import Query
-from stormpetrel.search.search import PostSearch
+from stormpetrel.search.search import Learned, PostSearch
 
 FEWEST_POSTS = 100  # of a language that is told apart: of fewer, most are wrongly detected
 FEWEST_QUESTIONS = 5  # with an answer among the posts of a language, or the pair is left out
@@ -47,6 +49,7 @@ def evaluate_languages(
     encoder: Encoder,
     glosser: Glosser,
     say: Callable[[str], None] = lambda _: None,
+    weights: RankingWeights | None = None,
 ) -> dict[str, Any]:
     """The report: mean average precision of the first 100 and the count of questions, for each pair of languages.
 
@@ -58,7 +61,7 @@ def evaluate_languages(
     counts = Counter(post.language for post in posts)
     languages = sorted(language for language, count in counts.items() if count >= FEWEST_POSTS)
     say(f"posts in {', '.join(languages)}")
-    precisions = _precisions(questions, posts, collection, encoder, languages)
+    precisions = _precisions(questions, posts, collection, encoder, languages, weights)
     pairs = {pair: by_id for pair, by_id in sorted(precisions.items()) if len(by_id) >= FEWEST_QUESTIONS}
     if not pairs:
         raise SetupError(f"no language has {FEWEST_QUESTIONS} questions that its posts answer: give more questions")
@@ -81,12 +84,14 @@ def _precisions(
     collection: Collection,
     encoder: Encoder,
     languages: Sequence[str],
+    weights: RankingWeights | None,
 ) -> dict[Pair, dict[str, float]]:
     """For each pair, the average precision of each question that the posts answer, by the question's own name."""
-    search = PostSearch(collection, "")
     vectors = encoder.encode([clean(question.text) or question.text for question, _ in questions])
     precisions: defaultdict[Pair, dict[str, float]] = defaultdict(dict)
     for (question, plain), vector in zip(questions, vectors, strict=True):
+        events = event_keys(question.relevant.event or ())
+        search = PostSearch(collection, "", Learned(weights.without(events) if weights else None))
         for language in languages:
             query = _narrowed(replace(plain, text=vector), language)
             relevant = _relevant(question, query, posts, collection)

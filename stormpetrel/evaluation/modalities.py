@@ -1,14 +1,15 @@
 """The rank lists of a test collection, computed exactly and in memory: what the index answers, without an index.
 
 Text is the cosine of the encoder's vectors, lexical is BM25 over the same terms that are indexed, time is minus
-seconds, space is minus kilometres between the places that the texts name. A post of the collection is a query by its
-row; any other query is a search of the product, to which the collection is the index.
+seconds, space is minus kilometres between the places that the texts name. Every query is a search of the product, to
+which the collection is the index.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,33 +18,26 @@ from stormpetrel.core.cells import distance_km
 from stormpetrel.core.ports import Document, Filter, IndexQuery, NearestQuery, Point, Scored
 from stormpetrel.evaluation.test_collections import LabelledPost
 from stormpetrel.fusion import RankList
-from stormpetrel.fusion.adaptive import FEEDBACK
 from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.posts.gloss.gloss import Glosser, glossed_words
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
-from stormpetrel.posts.text.lexical import document_terms, query_terms
+from stormpetrel.posts.text.lexical import document_terms, query_terms, word_count
+from stormpetrel.search.query import Area, Query
 
-BATCH = 64  # queries of one pass
 FREQUENT_TERMS = 500  # that stand for a post's words where a matrix of them is needed
 Array = NDArray[np.float64]
 
 
 class Collection:
-    """All lists of one collection; items are rows as strings of equal length, so that ties fall by row.
-
-    It is a VectorReader too, of one collection whatever its name, with filters by `event_time`, `language` and circles.
+    """Posts as a VectorReader of one collection, whatever its name, with filters by `event_time`, `language` and
+    circles; ids are rows as strings of equal length, so that ties fall by row.
     """
 
     def __init__(
-        self,
-        posts: Sequence[LabelledPost],
-        encoder: Encoder,
-        places: Geoparser,
-        depth: int,
-        glosser: Glosser | None = None,
+        self, posts: Sequence[LabelledPost], encoder: Encoder, places: Geoparser, glosser: Glosser | None = None
     ) -> None:
         glosser = glosser or getattr(encoder, "pivot", None)  # what an English model reads, words are found by
-        self._posts, self._depth, self._glosser = posts, depth, glosser
+        self._posts, self._glosser = posts, glosser
         self._languages = np.array([post.language for post in posts])
         self._vectors = encoder.encode([post.text for post in posts])
         self._times = np.array([post.at for post in posts])
@@ -55,9 +49,19 @@ class Collection:
         self._towns = np.array([place.is_town for _, place in owners], dtype=bool)
         self._postings = _postings(posts, glosser)
 
-    def lists(self, row: int) -> list[RankList]:
-        """The lists for the post in this row, without the post itself; empty where a modality finds nothing."""
-        return [self._text(row), self._lexical(row), self._space(row), self._time(row)]
+    def example(self, row: int, depth: int) -> Query:
+        """The query by the post in this row, as the product asks it: its vector, words, place and time."""
+        post, places = self._posts[row], self._places[row]
+        best = max(places, key=lambda place: place.confidence, default=None)
+        return Query(
+            text=self._vectors[row],
+            terms=query_terms(post.text, [post.language], glossed_words(self._glosser, post.text)),
+            words=word_count(post.text),
+            area=Area(best.longitude, best.latitude) if best else None,
+            at=datetime.fromtimestamp(post.at, UTC),
+            exclude=self.name(row),
+            depth=depth,
+        )
 
     def features(self) -> dict[str, NDArray[np.floating]]:
         """The text vectors (posts, dimensions), and the BM25 weights of the most frequent terms (posts, terms)."""
@@ -133,35 +137,8 @@ class Collection:
         towns = [{"lon": place.longitude, "lat": place.latitude} for place in self._places[row] if place.is_town]
         return {"id": self.name(row), "event_time": int(self._times[row] * 1000), "towns": towns}
 
-    def feedback(self, queries: Sequence[tuple[int, Sequence[str]]]) -> list[RankList]:
-        """For each (row, its best answers) the text list of the query moved to their mean (Rocchio 1971, both of equal
-        weight). Many at once: one pass over the vectors serves them all."""
-        lists = []
-        for start in range(0, len(queries), BATCH):
-            batch = queries[start : start + BATCH]
-            moved = np.array([self._moved(row, best) for row, best in batch])
-            for (row, best), scores in zip(batch, moved @ self._vectors.T, strict=True):
-                empty = RankList(FEEDBACK, (), ())
-                lists.append(self._top(FEEDBACK, scores.astype(np.float64), row) if best else empty)
-        return lists
-
-    def _moved(self, row: int, best: Sequence[str]) -> NDArray[np.float32]:
-        moved = self._vectors[row] + (self._vectors[[int(item) for item in best]].mean(axis=0) if best else 0)
-        return np.asarray(moved / np.linalg.norm(moved), dtype=np.float32)
-
-    def _top(self, modality: str, scores: Array, row: int) -> RankList:
-        return top(modality, scores, row, self._depth)
-
-    def _text(self, row: int) -> RankList:
-        return self._top("text", self._text_scores(self._vectors[row]), row)
-
     def _text_scores(self, vector: NDArray[np.float32]) -> Array:
         return (self._vectors @ vector).astype(np.float64)
-
-    def _lexical(self, row: int) -> RankList:
-        post = self._posts[row]
-        terms = query_terms(post.text, [post.language], glossed_words(self._glosser, post.text))
-        return self._top("lexical", self._lexical_scores(*(terms.indices, terms.values) if terms else ((), ())), row)
 
     def _lexical_scores(self, terms: Sequence[int], query_weights: Sequence[float]) -> Array:
         scores = np.full(len(self._posts), -np.inf)
@@ -170,16 +147,6 @@ class Collection:
             idf = np.log(1 + (len(self._posts) - len(rows) + 0.5) / (len(rows) + 0.5))
             scores[rows] = np.where(np.isfinite(scores[rows]), scores[rows], 0.0) + query_weight * idf * weights
         return scores
-
-    def _space(self, row: int) -> RankList:
-        scores = np.full(len(self._posts), -np.inf)
-        for place in self._places[row]:
-            kilometres = distance_km(place.longitude, place.latitude, self._longitudes, self._latitudes)
-            np.maximum.at(scores, self._owners, -kilometres)
-        return self._top("space", scores, row)
-
-    def _time(self, row: int) -> RankList:
-        return self._top("time", -np.abs(self._times - self._times[row]), row)
 
 
 def top(modality: str, scores: Array, row: int, depth: int) -> RankList:

@@ -22,16 +22,17 @@ from stormpetrel.evaluation.measures import average_precision, paired_p
 from stormpetrel.evaluation.modalities import Collection, top
 from stormpetrel.evaluation.retrieval import MODALITIES, MethodTally, build_report
 from stormpetrel.evaluation.test_collections import collection_of
-from stormpetrel.evaluation.training_queries import DEPTH
 from stormpetrel.fusion import METHODS, RankList
 from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.vision.concepts import terms_of
 from stormpetrel.posts.vision.model import DescriptorModel, VisualFeatures, VisualModel
+from stormpetrel.search.search import PostSearch
 
 PHOTO_MODALITIES = ("visual", "concepts")
 LISTS = {"": (*MODALITIES, *PHOTO_MODALITIES), "_photos": PHOTO_MODALITIES, "_posts": MODALITIES}
 FUSED = "tensor_min"
+DEPTH = 200  # of each list
 FLOOD = "flood"  # in the name of an event
 UNSURE = "hurricane"  # in the name of an event: some of its photos show floods, and no label says which
 TOLD_EACH = 500  # photos
@@ -74,12 +75,13 @@ def evaluate_photos(
             "data_image/"
         )
     say(f"{len(posts)} posts with photos, {len(tests.queries)} queries")
-    collection = Collection(posts, encoder, places, DEPTH)
+    collection = Collection(posts, encoder, places)
+    search = PostSearch(collection, "")
     photo_lists = PhotoLists([features for _, features in described], DEPTH)
     tallies = defaultdict[str, MethodTally](MethodTally)
     for row in tests.queries:
         started = time.perf_counter()
-        lists = [*collection.lists(row), *photo_lists.lists(row)]
+        lists = [*search.lists(collection.example(row, DEPTH)), *photo_lists.lists(row)]
         _score(tallies, lists, frozenset(map(collection.name, tests.relevant(row))), started)
     return {
         "photos": {**photo_set.counts, "used": len(posts)},

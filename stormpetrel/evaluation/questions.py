@@ -16,9 +16,12 @@ import numpy as np
 from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from stormpetrel.core.errors import BadQuery, SetupError
+from stormpetrel.evaluation.calibration import calibration
+from stormpetrel.evaluation.event_folds import event_keys
 from stormpetrel.evaluation.modalities import Collection
-from stormpetrel.evaluation.retrieval import LOST_FROM, MethodTally
+from stormpetrel.evaluation.retrieval import LOST_FROM, MAP_DEPTH, MethodTally
 from stormpetrel.evaluation.test_collections import LabelledPost
+from stormpetrel.fusion import RankingWeights
 from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.posts.gloss.gloss import Glosser
 from stormpetrel.posts.text.clean import clean
@@ -26,8 +29,9 @@ from stormpetrel.search.filter_request import FilterRequest, Language
 from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.query import Query
 from stormpetrel.search.query_builder import plain_query
+from stormpetrel.search.relevance import Relevance
 from stormpetrel.search.request import Request, SearchRequest, Text, Words
-from stormpetrel.search.search import PostSearch
+from stormpetrel.search.search import Learned, PostSearch
 
 MODALITIES = ("text", "lexical", "space")  # that a question has a part for; its times are filters
 RRF = "rrf"
@@ -134,19 +138,23 @@ def evaluate_questions(
     posts: Sequence[LabelledPost],
     collection: Collection,
     encoder: Encoder,
+    weights: RankingWeights | None = None,
+    relevance: Relevance | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """The report: mean average precision (of the first 100) and precision at 10 of the default fusion, over all
     questions and by language; the same mean of the best single list and of reciprocal rank fusion; and the share of
     questions on which the fusion loses more than .05 of average precision to that list.
 
-    A question that no post answers measures nothing: it is left out, and `say` names it. `ece` is None as long as a
-    hit's relevance is no probability. Raises SetupError where no question has an answer.
+    `weights` and `relevance` are those of the encoder's version; of a question's events, what was learned without
+    them. `ece`, `brier` and `brier_base_rate` are of the relevance of the first 100 hits of each question, and None
+    where relevance is unknown. A question that no post answers measures nothing: it is left out, and `say` names it.
+    Raises SetupError where no question has an answer.
     """
-    search = PostSearch(collection, "")
     tallies = defaultdict[str, MethodTally](MethodTally)
     languages: list[str] = []
-    unanswered = []
+    unanswered: list[str] = []
+    judged: list[tuple[float, bool]] = []
     vectors = encoder.encode([clean(question.text) or question.text for question, _ in questions])
     for (question, plain), vector in zip(questions, vectors, strict=True):
         inside = collection.within(plain.filter)
@@ -157,7 +165,13 @@ def evaluate_questions(
             continue
         languages.append(question.lang)
         query = replace(plain, text=vector)
+        events = event_keys(question.relevant.event or ())
+        fusion = weights.without(events) if weights else None
+        learned = Learned(fusion, relevance.without(events) if relevance else None)
+        search = PostSearch(collection, "", learned)
         result = search.run(query)
+        first = [item.id for item in result.items[:MAP_DEPTH] if item.id in result.relevance]
+        judged += [(result.relevance[item], item in relevant) for item in first]
         items = {ranked.modality: ranked.items for ranked in result.lists}
         for name in MODALITIES:
             tallies[name].add(items.get(name, ()), relevant)
@@ -167,10 +181,12 @@ def evaluate_questions(
         say(f"left out, since no post answers them: {', '.join(unanswered)}")
     if not languages:
         raise SetupError("no post of the data answers any of the questions: check their events, times and places")
-    return _report(languages, tallies)
+    return _report(languages, tallies, judged)
 
 
-def _report(languages: Sequence[str], tallies: dict[str, MethodTally]) -> dict[str, Any]:
+def _report(
+    languages: Sequence[str], tallies: dict[str, MethodTally], judged: Sequence[tuple[float, bool]]
+) -> dict[str, Any]:
     fused, rrf = tallies["fused"], tallies[RRF]
     best = max(MODALITIES, key=lambda name: np.mean(tallies[name].ap))
     lost = np.asarray(fused.ap) < np.asarray(tallies[best].ap) - LOST_FROM
@@ -187,9 +203,16 @@ def _report(languages: Sequence[str], tallies: dict[str, MethodTally]) -> dict[s
         "best_single": {"name": best, "map": _mean(tallies[best].ap)},
         "rrf": {"map": _mean(rrf.ap)},
         "lost_share": _mean(lost),
-        "ece": None,
+        **_reliability(judged),
         "by_language": {language: means(rows) for language, rows in rows_of.items()},
     }
+
+
+def _reliability(judged: Sequence[tuple[float, bool]]) -> dict[str, float | None]:
+    if not judged:
+        return dict.fromkeys(("ece", "brier", "brier_base_rate"))
+    probabilities, truth = np.array([each for each, _ in judged]), np.array([right for _, right in judged], dtype=bool)
+    return {**calibration(probabilities, truth)}
 
 
 def _mean(values: Any) -> float:

@@ -1,8 +1,7 @@
 """Retrieval on test collections, in the form of the paper's Table 4: every modality, every fusion, the same queries.
 
-Adaptive fusion is trained on other labels than it is tested on: four folds, no label in two of them; each collection
-has twice as many further queries to train on. The second pass searches again with the words of the first pass's best
-answers (Rocchio's pseudo-relevance feedback).
+Each query is a post, and the search is the product's, with the collection as its index. The learned tensor is that of
+the shipped weights, learned without the query's event where it was one of those that they were learned from.
 """
 
 from __future__ import annotations
@@ -10,29 +9,30 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.evaluation.event_folds import event_keys
 from stormpetrel.evaluation.event_weights import Weights, event_weights
+from stormpetrel.evaluation.labelled_query import LabelledQuery
 from stormpetrel.evaluation.measures import average_precision, ndcg_at, paired_p, precision_at
 from stormpetrel.evaluation.modalities import Collection
 from stormpetrel.evaluation.test_collections import TestCollection
-from stormpetrel.evaluation.training_queries import DEPTH, FOLDS, LabelledQuery, fit_both_fusions, run_queries
-from stormpetrel.fusion import METHODS
-from stormpetrel.fusion.adaptive import FEEDBACK_FROM
+from stormpetrel.fusion import LEARNED_TENSOR, METHODS, LearnedTensor, RankingWeights, RankList
 from stormpetrel.fusion.baselines import weighted_scores
 from stormpetrel.fusion.baselines.projected_graph import project, projected_graph
 from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
+from stormpetrel.search.query import Query
+from stormpetrel.search.search import Learned, PostSearch
 
 MAP_DEPTH = 100
-MODALITIES = ("text", "lexical", "space", "time")
-# Which lists a method with this suffix fuses. In words alone, neither time nor place can give a label away.
-LISTS = {"": MODALITIES, "_words": ("text", "lexical")}
-FUSED = "adaptive_feedback"
+MODALITIES = ("text", "lexical", "space", "time", "spatiotemporal")
+WORDS = "_words"  # a method of text and words alone, where neither time nor place can give a label away
+FUSED = LEARNED_TENSOR
 EVENT_WEIGHTS = ("event_weights", "event_weights_held_out")  # as published: sees the event's own labels; and without
 LOST_FROM = 0.05  # average precision below the best single modality
 
@@ -61,30 +61,38 @@ class MethodTally:
 
 
 def evaluate(
-    tests: TestCollection, encoder: Encoder, places: Geoparser, say: Callable[[str], None] = lambda _: None
+    tests: TestCollection,
+    encoder: Encoder,
+    places: Geoparser,
+    depth: int,
+    weights: RankingWeights | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """A collection's report: queries, methods, the fused method against the best single modality and against RRF."""
+    """A collection's report: queries, methods, the fused method against the best single modality and against RRF.
+
+    Lists have `depth` items. Without weights for the encoder's version the learned tensor is the plain one by
+    reciprocal ranks.
+    """
     say(f"{tests.name}: {len(tests.posts)} posts, {len(tests.queries)} queries")
-    collection = Collection(tests.posts, encoder, places, DEPTH)
-    queries = run_queries(tests, collection, tests.queries)
-    training = [*queries, *run_queries(tests, collection, tests.training_queries)]
+    collection = Collection(tests.posts, encoder, places)
     tallies = defaultdict[str, MethodTally](MethodTally)
-    for query in queries:
-        for ranked in query.lists:
-            tallies[ranked.modality].add(ranked.items, query.relevant, query.ms)
-        for name, fusion in METHODS.items():
-            for suffix, names in LISTS.items():
-                started = time.perf_counter()
-                ids = [item.id for item in fusion(query.only(names), None)]
-                tallies[name + suffix].add(ids, query.relevant, query.ms + _ms_since(started))
-    events = [tests.posts[query.row].event for query in training]
+    fused: dict[str, list[LabelledQuery]] = {"": [], WORDS: []}
+    for row in tests.queries:
+        query = collection.example(row, depth)
+        relevant = frozenset(map(collection.name, tests.relevant(row)))
+        events = event_keys([tests.posts[row].event])
+        fusion = weights.without(events) if weights else LearnedTensor.equal()
+        search = PostSearch(collection, "", Learned(fusion))
+        _tally_modalities(search, query, relevant, tallies)
+        for suffix, each in (("", query), (WORDS, replace(query, area=None, at=None))):
+            lists, ms = _tally_fusions(search, each, relevant, suffix, tallies)
+            fused[suffix].append(LabelledQuery(tuple(lists), relevant, tests.posts[row].event, ms))
     latent = _latent(collection)
-    for suffix, names in LISTS.items():
-        tallies[f"adaptive{suffix}"], tallies[FUSED + suffix] = _adaptive(queries, training, names)
-        tallies[f"projected_graph{suffix}"] = _by_projected_graph(queries, latent, names)
-        for method, weights in zip(EVENT_WEIGHTS, event_weights(training, events, names), strict=True):
-            tallies[method + suffix] = _by_event_weights(queries, events, weights, names)
-    return build_report(len(queries), tallies, MODALITIES, FUSED)
+    for suffix, queries in fused.items():
+        tallies[f"projected_graph{suffix}"] = _by_projected_graph(queries, latent)
+        for method, by_event in zip(EVENT_WEIGHTS, event_weights(queries), strict=True):
+            tallies[method + suffix] = _by_event_weights(queries, by_event)
+    return build_report(len(tests.queries), tallies, MODALITIES, FUSED)
 
 
 def _latent(collection: Collection) -> dict[str, NDArray[np.float64]]:
@@ -93,44 +101,47 @@ def _latent(collection: Collection) -> dict[str, NDArray[np.float64]]:
     return dict(zip(("text", "lexical"), project(features["text"], features["lexical"]), strict=True))
 
 
-def _by_projected_graph(
-    queries: Sequence[LabelledQuery], latent: Mapping[str, NDArray[np.float64]], names: Sequence[str]
-) -> MethodTally:
+def _by_projected_graph(queries: Sequence[LabelledQuery], latent: Mapping[str, NDArray[np.float64]]) -> MethodTally:
     tally = MethodTally()
     for query in queries:
         started = time.perf_counter()
-        ids = [item.id for item in projected_graph(query.only(names), latent, int)]
+        ids = [item.id for item in projected_graph(query.lists, latent, int)]
         tally.add(ids, query.relevant, query.ms + _ms_since(started))
     return tally
 
 
-def _by_event_weights(
-    queries: Sequence[LabelledQuery], events: Sequence[str], weights: Mapping[str, Weights], names: Sequence[str]
-) -> MethodTally:
-    """Linear fusion with the weights of each query's event; `queries` are the first of those that `events` are of."""
+def _by_event_weights(queries: Sequence[LabelledQuery], weights: Mapping[str, Weights]) -> MethodTally:
+    """Linear fusion with the weights of each query's event."""
     tally = MethodTally()
-    for query, event in zip(queries, events, strict=False):
+    for query in queries:
         started = time.perf_counter()
-        ids = [item.id for item in weighted_scores(query.only(names), weights.get(event))]
+        ids = [item.id for item in weighted_scores(query.lists, weights.get(query.event))]
         tally.add(ids, query.relevant, query.ms + _ms_since(started))
     return tally
 
 
-def _adaptive(
-    queries: Sequence[LabelledQuery], training: Sequence[LabelledQuery], names: Sequence[str]
-) -> tuple[MethodTally, MethodTally]:
-    """Adaptive fusion of these modalities, and once more with the feedback list; trained and tested by folds."""
-    plain, second = MethodTally(), MethodTally()
-    models = [fit_both_fusions([query for query in training if query.fold != fold], names) for fold in range(FOLDS)]
-    # In the order of the queries: the significance test pairs methods by it.
-    for query in queries:
-        model, lists = models[query.fold], query.only(names)
-        started = time.perf_counter()
-        ids = [item.id for item in model.first(lists)]
-        plain.add(ids, query.relevant, query.ms + _ms_since(started))
-        second_ids = [item.id for item in model.with_feedback([*lists, query.feedback(ids[:FEEDBACK_FROM])])]
-        second.add(second_ids, query.relevant, query.ms + _ms_since(started))
-    return plain, second
+def _tally_modalities(
+    search: PostSearch, query: Query, relevant: frozenset[str], tallies: defaultdict[str, MethodTally]
+) -> None:
+    started = time.perf_counter()
+    found = {ranked.modality: ranked.items for ranked in search.lists(replace(query, only=frozenset(MODALITIES)))}
+    for name in MODALITIES:
+        tallies[name].add(found.get(name, ()), relevant, _ms_since(started))
+
+
+def _tally_fusions(
+    search: PostSearch, query: Query, relevant: frozenset[str], suffix: str, tallies: defaultdict[str, MethodTally]
+) -> tuple[list[RankList], float]:
+    """All fusions of the same lists; the learned one has its list of feedback too. Returns the lists, and the
+    milliseconds that they took."""
+    started = time.perf_counter()
+    lists = [ranked for ranked in search.lists(query) if len(ranked)]
+    list_ms = _ms_since(started)
+    for name in (*METHODS, LEARNED_TENSOR):
+        started, named = time.perf_counter(), replace(query, fusion=name)
+        ids = [item.id for item in search.fuse(named, lists, search.feedback(named, lists))]
+        tallies[name + suffix].add(ids, relevant, list_ms + _ms_since(started))
+    return lists, list_ms
 
 
 def _ms_since(started: float) -> float:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from stormpetrel.core.errors import BadQuery
-from stormpetrel.fusion.adaptive import ADAPTIVE, ADAPTIVE_FEEDBACK, LearnedFusion
 from stormpetrel.fusion.baselines import borda, comb_mnz, graph, rrf, sequential, weighted_scores
+from stormpetrel.fusion.learned_tensor import LEARNED_TENSOR, LearnedTensor, RankingWeights
 from stormpetrel.fusion.rank_list import FusedItem, RankList
 from stormpetrel.fusion.tensor import MERGES, POSITIONS, fuse_explained, tensor_fuse
 
@@ -24,8 +24,8 @@ METHODS: dict[str, Fusion] = {
     "sequential": sequential,
     "graph": graph,
 }
-# The adaptive fusions need learned weights, and one of them a second query: see `LearnedFusion`.
-METHOD_NAMES = (*METHODS, ADAPTIVE, ADAPTIVE_FEEDBACK)
+# The learned tensor needs its weights, and a second query: see `LearnedTensor`.
+METHOD_NAMES = (LEARNED_TENSOR, *METHODS)
 
 
 def fuse(
@@ -41,15 +41,15 @@ def fuse(
 
 
 __all__ = [
-    "ADAPTIVE",
-    "ADAPTIVE_FEEDBACK",
+    "LEARNED_TENSOR",
     "MERGES",
     "METHODS",
     "METHOD_NAMES",
     "POSITIONS",
     "FusedItem",
-    "LearnedFusion",
+    "LearnedTensor",
     "RankList",
+    "RankingWeights",
     "fuse",
     "tensor_fuse",
 ]

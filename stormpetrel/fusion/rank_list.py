@@ -93,7 +93,8 @@ class FusedItem(NamedTuple):
     """An item with its rank in each modality, and what explains its place in the fused list.
 
     Tensor fusion names the `best_pair`, the two modalities whose ranks give the item its smallest `position`; both
-    are None where the item is in one list only. The fusions that score items give a `score`, higher is better.
+    are None where the item is in one list only. The fusions that score items give a `score`, higher is better. The
+    learned tensor says what the score was `decided_by`: the list, or the pair of lists, that added most to it.
     """
 
     id: str
@@ -101,6 +102,7 @@ class FusedItem(NamedTuple):
     best_pair: tuple[str, str] | None = None
     position: float | None = None
     score: float | None = None
+    decided_by: tuple[str, ...] = ()
 
 
 def by_score(lists: Sequence[RankList], scores: Mapping[str, float]) -> list[FusedItem]:

@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, count
 from typing import Any, Literal, TypeVar
 
@@ -70,20 +71,8 @@ def fuse_explained(
 
     A modality without a weight has 1. Raises BadQuery as `tensor_fuse` does.
     """
-    weight_of = weights or {}
-    # In the order of their names: the best pair must not depend on the order in which lists come in.
-    present = sorted(
-        (ranked for ranked in lists if len(ranked) and weight_of.get(ranked.modality, 1.0) != 0),
-        key=lambda ranked: ranked.modality,
-    )
+    present, surfaces = surfaces_of(lists, weights)
     names = [ranked.modality for ranked in present]
-    surfaces = Surfaces.of(
-        [ranked.items for ranked in present],
-        "sum",
-        [weight_of.get(name, 1.0) for name in names],
-        [tuple(ranked.ranks.values()) for ranked in present],
-        nearness_of(present),
-    )
     ranks, best_pairs, smallest = surfaces.ranks.tolist(), surfaces.best_pair.tolist(), surfaces.smallest.tolist()
     pairs = [(names[first], names[second]) for first, second in surfaces.pairs]
     return [
@@ -95,6 +84,26 @@ def fuse_explained(
         )
         for row in surfaces.order(merge)
     ]
+
+
+def surfaces_of(
+    lists: Sequence[RankList], weights: Mapping[str, float] | None = None
+) -> tuple[list[RankList], Surfaces]:
+    """The lists that have items and a weight, in the order of their names, and the surfaces of their tensor."""
+    weight_of = weights or {}
+    # In the order of their names: what decided must not depend on the order in which lists come in.
+    present = sorted(
+        (ranked for ranked in lists if len(ranked) and weight_of.get(ranked.modality, 1.0) != 0),
+        key=lambda ranked: ranked.modality,
+    )
+    surfaces = Surfaces.of(
+        [ranked.items for ranked in present],
+        "sum",
+        [weight_of.get(ranked.modality, 1.0) for ranked in present],
+        [tuple(ranked.ranks.values()) for ranked in present],
+        nearness_of(present),
+    )
+    return present, surfaces
 
 
 def _weight_array(weights: Sequence[float] | None, count: int) -> NDArray[np.float64]:
@@ -162,18 +171,47 @@ class Surfaces:
         """The rows in fused order. Raises BadQuery for an unknown merge."""
         if merge not in MERGES:
             raise BadQuery("merge", f"there is no {merge!r}", f"Give one of {', '.join(MERGES)}")
+        if not self.ids or merge == "min":
+            return self._by_smallest
+        key = self._first_round() if merge == "interleave" else -self.sums(self.reciprocal_ranks())
+        return np.lexsort((self.place, key)).tolist()  # type: ignore[no-any-return]
+
+    @cached_property
+    def columns(self) -> list[tuple[int, ...]]:
+        """The lists of each surface: two of each pair, then each list alone."""
+        return [*self.pairs, *((column,) for column in range(len(self.weights)))]
+
+    @cached_property
+    def rankings(self) -> list[NDArray[np.int64]]:
+        """Each surface as a ranking of rows: the pairs by position, the lists themselves by rank."""
+        place, rankings = self.place, []
+        for position in self.positions:
+            rows = np.flatnonzero(np.isfinite(position))
+            rankings.append(rows[np.lexsort((place[rows], position[rows]))])
+        for ranks in self.ranks.T:
+            rows = np.flatnonzero(ranks)
+            rankings.append(rows[np.lexsort((place[rows], ranks[rows]))])
+        return rankings
+
+    def reciprocal_ranks(self, k: float = RRF_K, factors: Sequence[float] | None = None) -> NDArray[np.float64]:
+        """What each surface adds to each item: weight / (k + place), 0 where the item is not on it; shape (surfaces,
+        items). A surface's weight is the mean of its lists' times its factor (1 where none is given)."""
+        added = np.zeros((len(self.rankings), len(self.ids)))
+        for number, (rows, columns) in enumerate(zip(self.rankings, self.columns, strict=True)):
+            weight = float(self.weights[list(columns)].mean()) * (1.0 if factors is None else factors[number])
+            added[number, rows] = weight / (k + np.arange(1, len(rows) + 1))
+        return added
+
+    @staticmethod
+    def sums(added: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The sum of the surfaces, shape (items,)."""
+        # Each item's parts from the smallest up, so that the order of the lists cannot show in the last bit.
+        return np.asarray(np.round(np.sort(added, axis=0).sum(axis=0), 12))
+
+    @cached_property
+    def _by_smallest(self) -> list[int]:
         if not self.ids:
             return []
-        first = self._by_smallest()
-        if merge == "min":
-            return first
-        place = np.empty(len(first), dtype=np.int64)
-        place[first] = np.arange(len(first))
-        if merge == "interleave":
-            return np.lexsort((place, self._first_round(place))).tolist()  # type: ignore[no-any-return]
-        return np.lexsort((place, -self._reciprocal_ranks(place))).tolist()  # type: ignore[no-any-return]
-
-    def _by_smallest(self) -> list[int]:
         present = self.ranks > 0
         finite = np.where(present, self.weighted, 0.0)
         if (self.weights != 1).any():
@@ -183,27 +221,19 @@ class Surfaces:
         same = np.all([key[order[1:]] == key[order[:-1]] for key in keys], axis=0)
         return _ordered_ties(order, same, self.ids, self.nearness)
 
-    def _rankings(self, place: NDArray[np.int64]) -> Iterable[tuple[NDArray[np.int64], float]]:
-        """Each surface as a ranking of rows with its weight: the pairs by position, then the lists themselves."""
-        for (i, k), position in zip(self.pairs, self.positions, strict=True):
-            rows = np.flatnonzero(np.isfinite(position))
-            yield rows[np.lexsort((place[rows], position[rows]))], float(self.weights[i] + self.weights[k]) / 2
-        for column, weight in enumerate(self.weights):
-            rows = np.flatnonzero(self.ranks[:, column])
-            yield rows[np.lexsort((place[rows], self.ranks[rows, column]))], float(weight)
+    @cached_property
+    def place(self) -> NDArray[np.int64]:
+        """Each item's place in the order of merge `min`, from 0 on: what orders ties."""
+        place = np.empty(len(self.ids), dtype=np.int64)
+        place[self._by_smallest] = np.arange(len(self.ids))
+        return place
 
-    def _first_round(self, place: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _first_round(self) -> NDArray[np.float64]:
         rounds = np.full(len(self.ids), np.inf)
-        for rows, weight in self._rankings(place):
+        for rows, columns in zip(self.rankings, self.columns, strict=True):
+            weight = float(self.weights[list(columns)].mean())
             rounds[rows] = np.minimum(rounds[rows], np.arange(1, len(rows) + 1) / weight)
         return rounds
-
-    def _reciprocal_ranks(self, place: NDArray[np.int64]) -> NDArray[np.float64]:
-        scores = np.zeros(len(self.ids))
-        # Summed from the smallest weight up, so that the order of the lists cannot show in the last bit.
-        for rows, weight in sorted(self._rankings(place), key=lambda pair: (pair[1], pair[0].tolist())):
-            scores[rows] += weight / (RRF_K + np.arange(1, len(rows) + 1))
-        return np.round(scores, 12)
 
 
 def _ordered_ties(

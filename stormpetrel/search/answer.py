@@ -56,7 +56,13 @@ class Hit(BaseModel):
     patch_id: str | None = None
     rank: int
     ranks: dict[str, ModalityRank]
+    relevance: float | None = Field(
+        default=None, description="The probability that the post answers the query; of a cell, that of its best post"
+    )
     best_pair: list[str] = Field(description="The pair of modalities whose ranks decided; empty for one list alone")
+    decided_by: list[str] = Field(
+        default=[], description="The list, or the pair of lists, that added most to the score of the learned tensor"
+    )
     score: float | None = Field(description="The score that the fusion ranked it by, where the fusion has scores")
     duplicate_count: int = Field(default=0, description="How many other posts repeat this one")
     met: list[str] = Field(
@@ -120,6 +126,8 @@ class SearchAnswer(BaseModel):
     next_cursor: str | None
     lists: dict[str, ListSummary]
     fusion: str
+    fusion_note: str | None = Field(default=None, description="Why another fusion serves than the one asked for")
+    relevance_note: str | None = Field(default=None, description="Why the hits have no relevance")
     weights: dict[str, float]
     empty_modalities: list[str] = Field(description="Modalities that were searched and have no hits")
     uninformative: list[str] = Field(
@@ -145,18 +153,37 @@ def listed_hit(rank: int, document: Document, duplicate_count: int) -> Hit:
     return Hit(rank=rank, ranks={}, best_pair=[], score=None, **fields)
 
 
-def post_hit(item: FusedItem, rank: int, lists: Sequence[RankList], document: Document, duplicate_count: int) -> Hit:
+def post_hit(
+    item: FusedItem,
+    rank: int,
+    lists: Sequence[RankList],
+    document: Document,
+    duplicate_count: int,
+    relevance: float | None = None,
+) -> Hit:
     """A post as a hit."""
-    fields = {"post_id": item.id, "post": shown(document), "duplicate_count": duplicate_count}
+    fields: dict[str, Any] = {"post_id": item.id, "post": shown(document), "duplicate_count": duplicate_count}
+    fields["relevance"] = None if relevance is None else round(relevance, 4)
     return Hit(**_explanation(item, rank, lists), **fields)
 
 
 def cell_hit(
-    item: FusedItem, rank: int, lists: Sequence[RankList], members: Sequence[Member], names: PlaceNames
+    item: FusedItem,
+    rank: int,
+    lists: Sequence[RankList],
+    members: Sequence[Member],
+    names: PlaceNames,
+    relevance: float | None = None,
 ) -> Hit:
     """A place-and-time cell as a hit: the first of its members stands for it."""
     best = members[0]
-    fields = {"kind": best.kind, f"{best.kind}_id": best.id, best.kind: shown(best.document), "cell": item.id}
+    fields: dict[str, Any] = {
+        "kind": best.kind,
+        f"{best.kind}_id": best.id,
+        best.kind: shown(best.document),
+        "cell": item.id,
+    }
+    fields["relevance"] = None if relevance is None else round(relevance, 4)
     listed = [
         CellMember(
             kind=member.kind,
@@ -204,7 +231,7 @@ def _picture(patch: Document) -> str:
 
 
 def _explanation(item: FusedItem, rank: int, lists: Sequence[RankList]) -> dict[str, Any]:
-    """The fields that explain a rank. Lists that are not shown (the feedback of adaptive fusion) give no rank."""
+    """The fields that explain a rank. Lists that are not shown (that of feedback) give no rank."""
     ranks = {
         ranked.modality: ModalityRank(
             rank=ranked.ranks[item.id], score=round(ranked.scores[ranked.items.index(item.id)], 6)
@@ -213,7 +240,8 @@ def _explanation(item: FusedItem, rank: int, lists: Sequence[RankList]) -> dict[
         if ranked.modality in item.ranks
     }
     score = None if item.score is None else round(item.score, 6)
-    return {"rank": rank, "ranks": ranks, "best_pair": list(item.best_pair or ()), "score": score}
+    decided = {"best_pair": list(item.best_pair or ()), "decided_by": list(item.decided_by)}
+    return {"rank": rank, "ranks": ranks, "score": score, **decided}
 
 
 def summaries(encoder: QueryEncoder, lists: Sequence[RankList]) -> dict[str, ListSummary]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from stormpetrel.core.errors import BadQuery
 from stormpetrel.core.events import is_area
 from stormpetrel.core.ports import Document, DocumentReader, VectorReader
 from stormpetrel.fusion import RankList
@@ -42,6 +43,7 @@ WATER_WORDS = (
     "inondation crue tulva hochwasser überschwemmung"
 )
 WATER_LANGUAGES = ("en", "it", "es", "pt", "fr", "fi", "de")
+PATCHES_UNKNOWN = "relevance is unknown: it was learned for posts, and patches have none"
 WATER_SENTENCE = "flood water over fields, streets and houses"
 
 
@@ -77,7 +79,9 @@ class CrossSourceSearch:
         reports = self._reports(query, post_lists) if "patches" in sources else None
         patches = self.patches.run(query, patch, reports) if "patches" in sources else PatchLists([], {}, {})
         if "posts" not in sources:
-            fused = self._posts.fused(query, patches.lists)
+            if query.min_relevance is not None:
+                raise BadQuery("min_relevance", PATCHES_UNKNOWN, "Leave it out, or search posts too")
+            fused = replace(self._posts.fused(query, patches.lists), relevance_note=PATCHES_UNKNOWN)
             return CrossSourceResult(**vars(fused), patches=patches)
         return self._cells(query, post_lists, patches)
 
@@ -89,7 +93,7 @@ class CrossSourceSearch:
         names = None if query.only is None or query.only.isdisjoint(MODALITIES) else query.only
         posts_query = replace(query, only=names)
         lists = post_lists or self._posts.lists(posts_query)
-        fused = self._posts.fused(posts_query, lists).items[:MOST_REPORTS]
+        fused = self._posts.ranked(posts_query, lists).items[:MOST_REPORTS]
         posts = self._documents.get("posts", [item.id for item in fused])
         return [
             Report(item.id, rank, post["clean_text"], cell_of(*point), datetime.fromisoformat(post["created_at"]))
@@ -112,7 +116,13 @@ class CrossSourceSearch:
             cell_members.sort(key=_order)
         nearness = {cell: _nearness(cell_members) for cell, cell_members in members.items()}
         by_cells = [by_cell(ranked, cells, nearness) for ranked in lists]
-        fused = self._posts.fused(query, by_cells, by_cell(feedback, cells, nearness) if feedback else None)
+        by_post = self._posts.relevance(query, listed)
+        relevance: defaultdict[str, float] = defaultdict(float)  # of a cell: that of its best post
+        for post_id, probability in by_post.items():
+            if post_id in cells:
+                relevance[cells[post_id]] = max(probability, relevance[cells[post_id]])
+        feedback_by_cell = by_cell(feedback, cells, nearness) if feedback else None
+        fused = self._posts.fused(query, by_cells, feedback_by_cell, relevance)
         return CrossSourceResult(**vars(fused), members=members, patches=patches)
 
 

@@ -26,6 +26,8 @@ def explain_hit(response: Json, rank: int) -> list[str]:
     lines.append(_decision(hit))
     if met := hit.get("met"):
         lines.append(f"across languages, text and post meet in {', '.join(met)}")
+    if hit["relevance"] is not None:
+        lines.append(f"answers the query with a probability of {hit['relevance']:.0%}")
     if count := hit["duplicate_count"]:
         lines.append(f"{count} other {'post repeats' if count == 1 else 'posts repeat'} it (near-duplicates)")
     lines += [
@@ -44,6 +46,9 @@ def _modality_line(name: str, summary: Json, place: Json | None) -> str:
 
 
 def _decision(hit: Json) -> str:
+    if decided_by := hit["decided_by"]:
+        lists = " and ".join(decided_by)
+        return f"decided by {lists}: {'this list' if len(decided_by) == 1 else 'this pair'} adds most to its score"
     if hit["best_pair"]:
         first, second = hit["best_pair"]
         ranks = " and ".join(str(hit["ranks"][name]["rank"]) for name in (first, second))

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from stormpetrel.core.events import TermWeights
 from stormpetrel.core.ports import IndexQuery, NearestQuery, Scored
-from stormpetrel.fusion import ADAPTIVE, ADAPTIVE_FEEDBACK
 from stormpetrel.search.nearness import PLACED, ScoredIds, Space, Spatiotemporal, Time
 from stormpetrel.search.query import Query
 
@@ -74,12 +73,12 @@ SPARSE = ("lexical", "concepts")  # a hit shares a term with the query, and what
 
 def active_modalities(query: Query) -> list[Modality]:
     """The modalities that the query searches: those that it names; else all, with place and time as one where both are
-    evidence. The adaptive fusions have learned how much each of the two counts, and keep them apart."""
+    evidence."""
     if query.only is not None:
         return [modality for modality in ALL if modality.name in query.only]
     left_out = {"spatiotemporal"}
     if not query.ranks_by_place:
         left_out.add("space")
-    elif query.at is not None and query.fusion not in (ADAPTIVE, ADAPTIVE_FEEDBACK):
+    elif query.at is not None:
         left_out = {"space", "time"}
     return [modality for modality in ALL if modality.name not in left_out]

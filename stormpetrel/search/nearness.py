@@ -14,7 +14,6 @@ import numpy as np
 from stormpetrel.core.cells import distance_km
 from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.ports import Filter, IndexQuery, OrderQuery, Scored
-from stormpetrel.fusion import ADAPTIVE, ADAPTIVE_FEEDBACK
 from stormpetrel.fusion.rank_list import Nearness, RankList, nearness_of
 from stormpetrel.search.query import Area, Query
 
@@ -125,11 +124,8 @@ SCORES: dict[str, Callable[[float, float], float]] = {
 def judging_all(lists: Sequence[RankList], query: Query) -> list[RankList]:
     """The lists, with those of place and time extended to the hits of all others: how near a hit is needs no search.
 
-    Without this the list of a busy night would hold a hundred posts of one minute, and tell nothing apart. The adaptive
-    fusions get the lists as they are: their weights were learned from such.
+    Without this the list of a busy night would hold a hundred posts of one minute, and tell nothing apart.
     """
-    if query.fusion in (ADAPTIVE, ADAPTIVE_FEEDBACK):
-        return list(lists)
     known, items = nearness_of(lists), {item for ranked in lists for item in ranked.items}
     extended: list[RankList] = []
     for ranked in lists:

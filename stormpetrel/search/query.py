@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stormpetrel.core.cells import distance_km
 from stormpetrel.core.events import TermWeights
 from stormpetrel.core.ports import Filter
+from stormpetrel.fusion import LEARNED_TENSOR
 
 WIDE_KM = 100.0  # an area that reaches so far may hold a province; a smaller one holds towns alone
 
@@ -71,8 +72,9 @@ class Query:
 
     `text` and `visual` are unit vectors of their models, float32; `terms` and `concepts` sparse ones. `exclude` is a
     post that is no hit. `depth` is the length of each list. `only` names the modalities to search (None: those
-    that `active_modalities` says); `score_threshold` is the lowest score with which a hit stays in a modality's list;
-    `weights` how much a modality counts in the fusion (1 where none is given).
+    that `active_modalities` says); `score_threshold` is the lowest score with which a hit stays in a modality's list,
+    `min_relevance` the lowest relevance of a hit; `weights` how much a modality counts in the fusion (1 where none is
+    given). `words` is how many different words its text has.
     """
 
     text: NDArray[np.float32] | None = None
@@ -84,10 +86,12 @@ class Query:
     filter: Filter = field(default_factory=Filter)
     exclude: str | None = None
     depth: int = 200
-    fusion: str = "tensor_min"
+    fusion: str = LEARNED_TENSOR
     weights: Mapping[str, float] = field(default_factory=dict)
     only: frozenset[str] | None = None
     score_threshold: Mapping[str, float] = field(default_factory=dict)
+    min_relevance: float | None = None
+    words: int = 0
 
     @property
     def ranks_by_place(self) -> bool:

@@ -18,7 +18,7 @@ from stormpetrel.core.ports import DocumentReader, VectorReader
 from stormpetrel.posts.gloss.gloss import Glosser, glossed_words
 from stormpetrel.posts.text.clean import clean
 from stormpetrel.posts.text.language import likely
-from stormpetrel.posts.text.lexical import query_terms
+from stormpetrel.posts.text.lexical import query_terms, word_count
 from stormpetrel.posts.vision.concepts import terms_of
 from stormpetrel.search.cross_source import (
     WATER_LANGUAGES,
@@ -148,6 +148,7 @@ class QueryBuilder:
         return {
             "text": text_vector,
             "terms": query_terms(text, [document["language"]], glossed_words(self.encoder.glosser, text)),
+            "words": word_count(text),
             "visual": vectors.get("visual"),
             "concepts": terms_of({concept["name"]: concept["score"] for concept in document.get("concepts", [])}),
             "area": Area(*point) if point else None,
@@ -183,6 +184,7 @@ def plain_query(
         weights={str(name): weight for name, weight in request.weights.items()},
         score_threshold={str(name): score for name, score in request.score_threshold.items()},
         only=frozenset(request.modalities) if request.modalities else None,
+        min_relevance=request.min_relevance,
     )
     labels = (labels_of(names, "patches") for names in (request.filters.labels, request.filters.without_labels))
     patch = PatchQuery({}, FINEST, None, *labels)
@@ -190,7 +192,8 @@ def plain_query(
         return BuiltQuery(replace(plain, area=area, at=request.time), patch, near=near)
     text = (clean(request.text) or request.text) if request.text else None
     terms = query_terms(text, likely(text), glossed_words(glosser, text)) if text else None
-    return BuiltQuery(replace(plain, terms=terms, area=area, at=request.time), patch, near=near)
+    words = word_count(text) if text else 0
+    return BuiltQuery(replace(plain, terms=terms, words=words, area=area, at=request.time), patch, near=near)
 
 
 def _replacing(request: SearchRequest, plain: Query) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from stormpetrel.fusion import METHOD_NAMES
+from stormpetrel.fusion import LEARNED_TENSOR, METHOD_NAMES
 from stormpetrel.search.filter_request import FilterRequest, Last, Moment
 from stormpetrel.search.place_request import PlaceName, PlaceRequest, Radius, Request, Words
 
@@ -26,6 +26,7 @@ MODALITIES = (
     "The modalities to search. If empty: all, but place and time as one (`spatiotemporal`) where both are evidence, "
     "and photos only where a visual model understands them"
 )
+EARLIER_METHODS = ("adaptive", "adaptive_feedback")  # of saved searches; the learned tensor is in their place
 MAX_PICTURE = 14_000_000  # characters of base64: a picture of 10 MB
 Text = Annotated[Words, Field(min_length=1, max_length=MAX_TEXT)]
 ItemId = Annotated[Words, Field(min_length=3, max_length=512)]
@@ -33,6 +34,8 @@ Picture = Annotated[str, Field(max_length=MAX_PICTURE, description="JPEG, PNG, W
 
 
 def _known_method(name: str) -> str:
+    if name in EARLIER_METHODS:
+        return LEARNED_TENSOR
     if name not in METHOD_NAMES:
         raise ValueError(f"there is no fusion of this name; give one of {', '.join(METHOD_NAMES)}")
     return name
@@ -59,13 +62,16 @@ class SearchRequest(Request):
     time: Moment | None = None
     filters: FilterRequest = FilterRequest()
     limit: Annotated[int, Field(ge=1, le=100)] = 20
-    fusion: FusionName = "tensor_min"
+    fusion: FusionName = LEARNED_TENSOR
     weights: dict[ModalityName, Annotated[float, Field(ge=0, le=100)]] = Field(
         default={}, description="How much a modality counts; 1 where none is given, 0 leaves it out of the fusion"
     )
     modalities: list[ModalityName] = Field(default=[], max_length=15, description=MODALITIES)
     score_threshold: dict[ModalityName, float] = Field(
         default={}, description="The lowest score with which a hit stays in a modality's list"
+    )
+    min_relevance: float | None = Field(
+        default=None, ge=0, le=1, description="Leaves out hits of a lower `relevance`, a probability"
     )
     cursor: Annotated[Words, Field(max_length=2000)] | None = None
 

@@ -1,27 +1,48 @@
-"""Searches posts: one ranked list a modality, in one round trip to the index, then fusion."""
+"""Searches posts: one ranked list a modality, in one round trip to the index, then fusion and relevance."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from stormpetrel.core.errors import BadQuery
 from stormpetrel.core.ports import IndexQuery, NearestQuery, Scored, VectorReader
-from stormpetrel.fusion import ADAPTIVE, ADAPTIVE_FEEDBACK, FusedItem, LearnedFusion, RankList, fuse
-from stormpetrel.fusion.adaptive import FEEDBACK, FEEDBACK_FROM
+from stormpetrel.fusion import LEARNED_TENSOR, FusedItem, LearnedTensor, RankList, fuse
+from stormpetrel.fusion.learned_tensor import FEEDBACK, FEEDBACK_FROM
 from stormpetrel.search.modalities import MODALITIES, SPARSE, Modality, active_modalities
 from stormpetrel.search.nearness import Space, judging_all, nearness
 from stormpetrel.search.place_names import NamedPlace
 from stormpetrel.search.query import Query
+from stormpetrel.search.relevance import NO_TEXT, NO_WEIGHTS, Relevance
+
+FirstPass = Callable[[Sequence[str]], None]
+PLAIN_TENSOR = "tensor_min"  # in place of the learned one, where nothing was learned for the text model
+
+PLAIN_NOTE = (
+    f"{PLAIN_TENSOR} serves: nothing was learned for this text model. "
+    "Learn it: stormpetrel train ranking --data DIR --questions FILE"
+)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What was learned for the text model at work; None where nothing was."""
+
+    fusion: LearnedTensor | None = None
+    relevance: Relevance | None = None
 
 
 @dataclass(frozen=True)
 class SearchResult:
     """The fused hits, the lists they come from, the modalities that were searched and have no hits, those whose list
     ranks no hit above another and so has no say, why some could not be searched, and the place that a name was taken
-    for."""
+    for.
+
+    `relevance` is the probability of each hit; where it is empty, `relevance_note` says why. `fusion` is the method
+    that fused.
+    """
 
     items: list[FusedItem]
     lists: list[RankList]
@@ -29,27 +50,75 @@ class SearchResult:
     uninformative: tuple[str, ...] = ()
     unavailable: Mapping[str, str] = field(default_factory=dict)
     near: NamedPlace | None = None
+    relevance: Mapping[str, float] = field(default_factory=dict)
+    relevance_note: str | None = None
+    fusion: str = ""
 
 
 class PostSearch:
-    """Searches one collection of posts. `learned` is what the adaptive fusions need."""
+    """Searches one collection of posts. Without what was `learned`, the plain tensor fuses, and relevance is
+    unknown."""
 
-    def __init__(self, index: VectorReader, collection: str, learned: LearnedFusion | None = None) -> None:
+    def __init__(self, index: VectorReader, collection: str, learned: Learned = Learned()) -> None:
         self._index, self._collection, self._learned = index, collection, learned
 
     def run(self, query: Query) -> SearchResult:
         """Raises StoreUnavailable where the index does not answer, BadQuery where there is no such fusion."""
-        return self.fused(query, self.lists(query))
+        return self.ranked(query, self.lists(query))
 
-    def fused(self, query: Query, lists: Sequence[RankList], feedback: RankList | None = None) -> SearchResult:
-        """The lists of all modalities fused; raises as `run` does, and takes what `fuse` does."""
+    def ranked(self, query: Query, lists: Sequence[RankList], first_pass: FirstPass = lambda ids: None) -> SearchResult:
+        """The lists of posts fused, with feedback and relevance; raises as `run` does.
+
+        `first_pass` gets the order of the plain tensor before the list of feedback is searched: most of the first hits
+        will be among its first.
+        """
+        feedback = self.feedback(query, [ranked for ranked in lists if len(ranked)], first_pass)
+        return self.fused(query, lists, feedback, self.relevance(query, [*lists, *([feedback] if feedback else ())]))
+
+    def fused(
+        self,
+        query: Query,
+        lists: Sequence[RankList],
+        feedback: RankList | None = None,
+        relevance: Mapping[str, float] | None = None,
+    ) -> SearchResult:
+        """The lists of all modalities fused, of posts or of what stands for them; raises as `run` does."""
         order = {name: number for number, name in enumerate(MODALITIES)}
         lists = sorted(lists, key=lambda ranked: order.get(ranked.modality, len(order)))
         empty_modalities = tuple(ranked.modality for ranked in lists if not len(ranked))
         filled = [ranked for ranked in lists if len(ranked)]
         informing = {ranked.modality for ranked in with_a_say(filled, query.depth)}
         uninformative = tuple(ranked.modality for ranked in filled if ranked.modality not in informing)
-        return SearchResult(self.fuse(query, filled, feedback), filled, empty_modalities, uninformative)
+        known = relevance or {}
+        items = _relevant(self.fuse(query, filled, feedback), query.min_relevance, known)
+        return SearchResult(
+            items,
+            filled,
+            empty_modalities,
+            uninformative,
+            relevance=known,
+            relevance_note=None if known else self._why_unknown(query),
+            fusion=self.method(query),
+        )
+
+    def relevance(self, query: Query, lists: Sequence[RankList]) -> dict[str, float]:
+        """The probability that each item of the lists answers the query; empty where it is unknown.
+
+        Raises BadQuery where the query asks for a least relevance, and it is unknown.
+        """
+        relevance = self._learned.relevance
+        known = relevance.of_lists(lists, query.words) if relevance and query.text is not None else {}
+        if query.min_relevance is not None and not known and any(len(ranked) for ranked in lists):
+            raise BadQuery("min_relevance", self._why_unknown(query), "Leave it out, or ask with a text")
+        return known
+
+    def _why_unknown(self, query: Query) -> str:
+        return NO_TEXT if self._learned.relevance and query.text is None else NO_WEIGHTS
+
+    def method(self, query: Query) -> str:
+        """The fusion that the query gets."""
+        unlearned = query.fusion == LEARNED_TENSOR and self._learned.fusion is None
+        return PLAIN_TENSOR if unlearned else query.fusion
 
     def lists(self, query: Query) -> list[RankList]:
         """One list for each modality that the query has a part for; empty where it has no hits."""
@@ -75,34 +144,28 @@ class PostSearch:
 
     def fuse(self, query: Query, lists: Sequence[RankList], feedback: RankList | None = None) -> list[FusedItem]:
         """The lists fused by the method that the query names; a list of weight 0, and one that ranks no item above
-        another, are left out. `feedback` is the list of feedback where that is known already."""
+        another, are left out. `feedback` is one more list of the learned tensor."""
         weighted = [ranked for ranked in lists if query.weights.get(ranked.modality, 1.0) > 0]
         weighted = with_a_say(weighted, query.depth)
-        if query.fusion not in (ADAPTIVE, ADAPTIVE_FEEDBACK):
-            return fuse(weighted, query.fusion, query.weights)
-        if self._learned is None:
-            problem = "its weights are not there"
-            raise BadQuery("fusion", problem, "Learn them: stormpetrel train fusion --data DIR; or give another fusion")
-        first_pass = self._learned.first(weighted, query.weights)
-        if query.fusion == ADAPTIVE:
-            return first_pass
-        feedback = feedback or self._feedback(query, [item.id for item in first_pass[:FEEDBACK_FROM]])
-        if feedback is None:
-            return first_pass
-        return self._learned.with_feedback([*weighted, feedback], query.weights)
+        learned, method = self._learned.fusion, self.method(query)
+        if method != LEARNED_TENSOR or learned is None:
+            return fuse(weighted, method, query.weights)
+        return learned([*weighted, *([feedback] if feedback else ())], query.weights)
 
-    def feedback(self, query: Query, lists: Sequence[RankList]) -> RankList | None:
-        """The list of feedback for the adaptive fusion that uses one; None for all other fusions."""
-        if query.fusion != ADAPTIVE_FEEDBACK or not lists:
+    def feedback(
+        self, query: Query, lists: Sequence[RankList], first_pass: FirstPass = lambda ids: None
+    ) -> RankList | None:
+        """The text list of the query moved to the mean of its best hits by the plain tensor (Rocchio 1971, both of
+        equal weight). None for the other fusions, and where the query or these hits have no text vector."""
+        weight = query.weights.get("text", 1.0)
+        if self.method(query) != LEARNED_TENSOR or query.text is None or not weight:
             return None
-        first_pass = self.fuse(replace(query, fusion=ADAPTIVE), lists)
-        return self._feedback(query, [item.id for item in first_pass[:FEEDBACK_FROM]])
-
-    def _feedback(self, query: Query, best: Sequence[str]) -> RankList | None:
-        """The text list of the query moved to the mean of its best hits (Rocchio 1971, both of equal weight); None
-        where the query or these hits have no text vector."""
-        if query.text is None:
+        weighted = with_a_say([ranked for ranked in lists if query.weights.get(ranked.modality, 1.0) > 0], query.depth)
+        order = [item.id for item in fuse(weighted, PLAIN_TENSOR, query.weights)]
+        if not order:
             return None
+        first_pass(order)
+        best = order[:FEEDBACK_FROM]
         vectors_of = self._index.vectors(self._collection, best, ["text"])
         vectors = [vectors["text"] for vectors in vectors_of.values() if "text" in vectors]
         if not vectors:
@@ -112,6 +175,10 @@ class PostSearch:
         (hits,) = self._index.query(self._collection, [nearest])
         scores = ((hit.payload["id"], hit.score) for hit in hits if hit.payload["id"] != query.exclude)
         return RankList.of(FEEDBACK, scores).head(query.depth)
+
+
+def _relevant(items: list[FusedItem], least: float | None, relevance: Mapping[str, float]) -> list[FusedItem]:
+    return items if least is None else [item for item in items if relevance.get(item.id, 0.0) >= least]
 
 
 def with_a_say(lists: Sequence[RankList], depth: int) -> list[RankList]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Collection as Names
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stormpetrel.core.ports import Document, DocumentReader, Filter, OrderQuery
-from stormpetrel.fusion import FusedItem, LearnedFusion, RankList
+from stormpetrel.fusion import FusedItem, RankList
 from stormpetrel.posts.text.clean import clean
 from stormpetrel.posts.text.lexical import met_words
 from stormpetrel.process.metrics import SEARCH_SECONDS
@@ -36,8 +36,12 @@ from stormpetrel.search.paging import Cursor, RecentSearches, decoded, encoded, 
 from stormpetrel.search.place_names import NamedPlace, PlaceNames
 from stormpetrel.search.query_builder import QueryBuilder
 from stormpetrel.search.query_encoder import QueryEncoder
+from stormpetrel.search.read_ahead import PostReads
+from stormpetrel.search.relevance import NO_QUERY
 from stormpetrel.search.request import SearchRequest
-from stormpetrel.search.search import PostSearch, SearchResult
+from stormpetrel.search.search import PLAIN_NOTE, Learned, PostSearch, SearchResult
+
+AHEAD = 20  # posts behind those of a page that are read while the list of feedback is searched: some of them move up
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Searcher:
     documents: DocumentReader
     collections: CollectionNames
     encoder: QueryEncoder
-    learned: LearnedFusion | None
+    learned: Learned
     list_depth: int
     threads: Executor
     names: PlaceNames
@@ -119,11 +123,18 @@ class Searcher:
             "duplicate_ids": [duplicate.payload["id"] for duplicate in duplicates],
         }
 
-    def hits(self, items: Sequence[FusedItem], lists: Sequence[RankList], first_rank: int) -> list[Hit]:
+    def hits(
+        self,
+        items: Sequence[FusedItem],
+        lists: Sequence[RankList],
+        first_rank: int,
+        relevance: Mapping[str, float] | None = None,
+        reads: PostReads | None = None,
+    ) -> list[Hit]:
         """Fused posts with their documents and duplicate counts, ranked from `first_rank` on."""
-        documents, counts = self.documents_and_counts([item.id for item in items])
+        documents, counts = (reads or self._reads()).of([item.id for item in items])
         return [
-            post_hit(item, rank, lists, documents[item.id], counts.get(item.id, 0))
+            post_hit(item, rank, lists, documents[item.id], counts.get(item.id, 0), (relevance or {}).get(item.id))
             for rank, item in enumerate(items, start=first_rank)
             # A post that was deleted between the two reads is no hit any more.
             if item.id in documents
@@ -165,23 +176,24 @@ class Searcher:
         freshness = self.documents.get("freshness", list(MODALITIES))
         listed = self._listed(request)
         hits = [listed_hit(rank, *post) for rank, post in enumerate(listed.posts, start=listed.first_rank)]
-        result = SearchResult([], [], ())
+        result = SearchResult([], [], (), relevance_note=NO_QUERY, fusion=request.fusion)
         page = self._page(request, result, hits=hits, next_cursor=listed.next_cursor, as_of=freshness_of(freshness))
         return page.model_copy(update={"total": listed.total, "near": listed.near, "fusion": "newest first"})
 
+    def _reads(self) -> PostReads:
+        return PostReads(self.documents, self.index, self.collections.posts, self.threads)
+
     def documents_and_counts(self, ids: Sequence[str]) -> tuple[dict[str, Document], dict[str, int]]:
         """The documents of the posts that are indexed, and how many posts repeat each, where some do."""
-        with SEARCH_SECONDS.labels("documents").time():
-            counting = self.threads.submit(self.index.count_by, self.collections.posts, "duplicate_of", ids)
-            documents = self.documents.get("posts", ids)
-            return documents, counting.result()
+        return self._reads().of(ids)
 
     def _post_answer(self, request: SearchRequest) -> SearchAnswer:
         freshness = self.threads.submit(self.documents.get, "freshness", list(MODALITIES))
         fingerprint = fingerprint_of(request)
         page = Cursor.decode(request.cursor, fingerprint) if request.cursor else None
         recent = self._recent.get(fingerprint, page.as_of_ms) if page else None
-        result = recent or self._search(request, freshness, until_ms=page.as_of_ms if page else None)
+        reads = self._reads()
+        result = recent or self._search(request, freshness, page.as_of_ms if page else None, reads)
         as_of = freshness.result()
         cursor = page or Cursor(fingerprint, int(as_of.get("time", {}).get("ingested_at", 0)), 0)
         if recent is None:
@@ -191,13 +203,16 @@ class Searcher:
         return self._page(
             request,
             result,
-            hits=[self._with_met(hit, request) for hit in self.hits(items, result.lists, cursor.offset + 1)],
+            hits=[
+                self._with_met(hit, request)
+                for hit in self.hits(items, result.lists, cursor.offset + 1, result.relevance, reads)
+            ],
             next_cursor=replace(cursor, offset=end).encode() if end < len(result.items) and items else None,
             as_of=freshness_of(as_of),
         )
 
     def _search(
-        self, request: SearchRequest, freshness: Future[dict[str, Document]], until_ms: int | None
+        self, request: SearchRequest, freshness: Future[dict[str, Document]], until_ms: int | None, reads: PostReads
     ) -> SearchResult:
         """Searches the modalities that need no model while the models are at work. None is searched before the
         freshness is read, so that an answer's lists hold everything up to its `as_of`."""
@@ -214,7 +229,7 @@ class Searcher:
             active = frozenset(modality.name for modality in active_modalities(built.query))
             rest = replace(built.query, only=active - WITHOUT_A_MODEL) if early else built.query
             lists = judging_all(self.posts.lists(rest) + (early.result() if early else []), built.query)
-            fused = self.posts.fused(built.query, lists)
+            fused = self.posts.ranked(built.query, lists, lambda ids: reads.start(ids[: request.limit + AHEAD]))
             return replace(fused, unavailable=built.unavailable, near=built.near)
 
     def _cross_source_answer(self, request: SearchRequest) -> SearchAnswer:
@@ -230,7 +245,7 @@ class Searcher:
         first = enumerate(result.items[: request.limit], start=1)
         lists, members = result.lists, result.members
         hits = [
-            cell_hit(item, rank, lists, members[item.id], self.names)
+            cell_hit(item, rank, lists, members[item.id], self.names, result.relevance.get(item.id))
             if item.id in members
             else patch_hit(item, rank, lists, result.patches, self.names)
             for rank, item in first
@@ -243,7 +258,9 @@ class Searcher:
         return SearchAnswer(
             total=len(result.items),
             lists=summaries(self.encoder, result.lists),
-            fusion=request.fusion,
+            fusion=result.fusion,
+            fusion_note=PLAIN_NOTE if result.fusion != request.fusion else None,
+            relevance_note=result.relevance_note,
             weights={ranked.modality: weights.get(ranked.modality, 1.0) for ranked in result.lists},
             empty_modalities=list(result.empty_modalities),
             uninformative=list(result.uninformative),

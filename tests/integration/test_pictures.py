@@ -102,12 +102,15 @@ def test_a_score_threshold_removes_weak_hits(night: RunningSystem) -> None:
     assert answer["hits"] and all(hit["ranks"]["text"]["score"] >= 0.5 for hit in answer["hits"])
 
 
-def test_adaptive_fusions_answer_with_falling_scores(night: RunningSystem) -> None:
-    for fusion in ("adaptive", "adaptive_feedback"):
-        answer = night.search(text="strade allagate a Genova", fusion=fusion, limit=10)
-        assert answer["fusion"] == fusion and len(answer["hits"]) == 10
-        scores = [hit["score"] for hit in answer["hits"]]
-        assert scores == sorted(scores, reverse=True)
+def test_the_learned_tensor_answers_with_falling_scores_and_relevance(night: RunningSystem) -> None:
+    answer = night.search(text="strade allagate a Genova", limit=10)
+    assert answer["fusion"] == "tensor_learned" and len(answer["hits"]) == 10
+    scores = [hit["score"] for hit in answer["hits"]]
+    assert scores == sorted(scores, reverse=True)
+    assert all(hit["decided_by"] and 0 <= hit["relevance"] <= 1 for hit in answer["hits"])
+    least = answer["hits"][4]["relevance"]
+    narrowed = night.search(text="strade allagate a Genova", limit=100, min_relevance=least)
+    assert narrowed["hits"] and all(hit["relevance"] >= least - 1e-4 for hit in narrowed["hits"])
 
 
 def test_without_the_text_model_words_place_and_time_are_searched(

@@ -187,7 +187,7 @@ def test_a_text_finds_the_patches_where_posts_write_of_it(
     assert first["kind"] == "patch" and first["patch"]["new_water"]["share"] > 0
     assert post_id in [report["post_id"] for report in first["reports"]]
     assert night.api("GET", first["picture"]).headers["content-type"] == "image/png"
-    for fusion in ("adaptive_feedback", "rrf", "graph"):
+    for fusion in ("tensor_learned", "rrf", "graph"):
         assert night.search(text="zirkonia dyke broke", sources=["posts", "patches"], fusion=fusion)["hits"]
 
 

@@ -41,6 +41,8 @@ RESPONSE = {
             "score": 3.0,
             "ranks": {"text": {"rank": 1, "score": 0.8123}, "space": {"rank": 2, "score": -2.4}},
             "best_pair": ["space", "text"],
+            "decided_by": [],
+            "relevance": 0.4,
             "duplicate_count": 2,
             "post": {
                 "clean_text": "strade allagate a Genova",
@@ -157,11 +159,12 @@ def test_search_explains_a_hit_in_words(search: Any) -> None:
         "  visual: found nothing for this query",
         "  concepts: unavailable, no model",
         "  decided by space and text: no other pair of modalities ranks it better than 2 and 1",
+        "  answers the query with a probability of 40%",
         "  2 other posts repeat it (near-duplicates)",
         "  names Genova (city) at 44.410° N, 8.930° E, 92% sure",
     ]
     explanation = json.loads(search("--why", "1", "--json").stdout)
-    assert explanation["hit"] == RESPONSE["hits"][0] and len(explanation["why"]) == 10  # type: ignore[index]
+    assert explanation["hit"] == RESPONSE["hits"][0] and len(explanation["why"]) == 11  # type: ignore[index]
 
 
 def test_search_shows_a_table_and_refuses_to_explain_a_hit_that_is_not_there(search: Any) -> None:

@@ -13,12 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stormpetrel.core.errors import ModelUnavailable, SetupError
+from stormpetrel.core.errors import SetupError
 from stormpetrel.evaluation.measures import average_precision, ndcg_at, paired_p, precision_at
 from stormpetrel.evaluation.retrieval import EVENT_WEIGHTS, FUSED, MODALITIES, evaluate
 from stormpetrel.evaluation.test_collections import TestCollection, read_collections
 from stormpetrel.fusion import METHODS, RankList
-from stormpetrel.fusion.adaptive import LearnedFusion, fit_fusion
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 
 
@@ -86,9 +85,9 @@ def test_an_evaluation_reports_right_figures_for_every_modality_and_every_fusion
     assert tests.name == "small_set"
     assert len(tests.posts) == 91, "the repeat is collapsed"
     assert len(tests.training_queries) == 30 and not set(tests.training_queries) & set(tests.queries)
-    report = evaluate(tests, WordVectors(), geoparser)
+    report = evaluate(tests, WordVectors(), geoparser, 100)
     assert json.loads(orjson.dumps(report)) == report
-    fusions = (*METHODS, "adaptive", FUSED, "projected_graph", *EVENT_WEIGHTS)
+    fusions = (*METHODS, FUSED, "projected_graph", *EVENT_WEIGHTS)
     methods = report["methods"]
     assert methods.keys() == {*MODALITIES, *fusions, *(f"{name}_words" for name in fusions)}
     for scores in methods.values():
@@ -164,45 +163,3 @@ def test_reciprocal_rank_fusion_is_that_of_ranx() -> None:
     expected = ranx.fuse(runs, method="rrf", params={"k": 60}).to_dict()["q"]
     scores = {item.id: item.score for item in METHODS["rrf"](lists, None)}
     assert scores == pytest.approx(expected)
-
-
-def _query(sure: str, good: str) -> tuple[list[RankList], set[str]]:
-    """Two lists of other items; the one that is peaked is right."""
-    lists = []
-    for name in ("text", "space"):
-        ids = tuple(f"{good if name == sure else 'bad'}{n}" for n in range(30))
-        top = 10.0 if name == sure else 1.2
-        lists.append(RankList(name, ids, (top, *(1.0 - 0.01 * n for n in range(29)))))
-    return lists, {f"{good}0"}
-
-
-def test_adaptive_fusion_learns_to_trust_the_list_that_is_sure() -> None:
-    queries = [_query("text" if n % 2 else "space", f"good{n}-") for n in range(40)]
-    fusion = fit_fusion(queries, ("text", "space"))
-    for sure in ("text", "space"):
-        lists, relevant = _query(sure, "new")
-        assert {fusion(lists)[0].id} == relevant
-        assert [item.id for item in fusion(lists[::-1])] == [item.id for item in fusion(lists)]
-
-
-def test_an_empty_modality_changes_nothing_for_adaptive_fusion() -> None:
-    fusion = fit_fusion([_query("text", f"g{n}-") for n in range(10)], ("text", "space"))
-    lists, _ = _query("text", "new")
-    assert fusion([lists[0]]) == fusion([lists[0], RankList("space", (), ())])
-    assert len(fusion(lists)) == 60
-
-
-def test_learned_weights_are_kept_in_a_file(tmp_path: Path) -> None:
-    fusion = fit_fusion([_query("text", f"g{n}-") for n in range(10)], ("text", "space"))
-    file = tmp_path / "weights.json"
-    LearnedFusion(fusion, fusion, ("a set",)).save(file)
-    lists, _ = _query("space", "new")
-    loaded = LearnedFusion.load(file)
-    assert [item.id for item in loaded.first(lists)] == [item.id for item in fusion(lists)]
-    assert loaded.learned_from == ("a set",)
-    file.write_text('{"first": {"text": [1]}, "with_feedback": {"text": [1]}}')
-    with pytest.raises(ModelUnavailable, match="another form"):
-        LearnedFusion.load(file)
-    file.write_text('{"text": [1]}')
-    with pytest.raises(ModelUnavailable, match="no fusion weights"):
-        LearnedFusion.load(file)

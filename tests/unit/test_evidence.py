@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from stormpetrel.core.cells import distance_km
 from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.ports import Filter, Point
-from stormpetrel.fusion import METHODS, RankList, fuse
+from stormpetrel.fusion import METHODS, LearnedTensor, RankList, fuse
 from stormpetrel.search import Area, PostSearch, Query
 from stormpetrel.search.modalities import active_modalities
+from stormpetrel.search.relevance import NO_TEXT, Relevance
+from stormpetrel.search.search import Learned
 from tests.unit.memory_index import MemoryIndex
 
 AT = datetime(2025, 11, 4, 20, tzinfo=UTC)
@@ -78,7 +80,6 @@ def test_place_and_time_are_one_list_where_both_are_evidence() -> None:
         (Query(area=Area(*GENOA)), {"space"}),
         (Query(at=AT), {"time"}),
         (Query(area=Area(*GENOA), at=AT), {"spatiotemporal"}),
-        (Query(area=Area(*GENOA), at=AT, fusion="adaptive"), {"space", "time"}),
         (Query(area=Area(*GENOA, radius_km=40.0), at=AT), {"time"}),
         (Query(area=Area(*GENOA, radius_km=40.0), only=frozenset({"space"})), {"space"}),
     ],
@@ -160,3 +161,23 @@ def test_a_fused_tie_is_ordered_by_nearness_before_ids(scored: list[tuple[str, i
 def test_distances_of_the_test_are_those_of_the_index() -> None:
     place = post("x", 40, 0).payload["towns"][0]
     assert distance_km(*GENOA, place["lon"], place["lat"]) == pytest.approx(40, abs=0.1)
+
+
+def test_the_learned_tensor_moves_the_query_to_its_best_hits_and_knows_their_relevance() -> None:
+    points = [post(f"flood {n}", 0, n, (0.8, 0.6)) for n in range(5)]
+    # Not among the first hits of the query itself, but like the best of them.
+    points += [post("like them", 0, 9, (0.28, 0.96)), post("unlike them", 0, 9, (0.29, -0.95))]
+    relevance = Relevance("m@1", np.array([-2.0, 6.0, 0, 0, 0, 0, 0, 0, 0]))
+    read: list[str] = []
+    search = PostSearch(MemoryIndex(posts=points), "posts", Learned(LearnedTensor.equal(), relevance))
+    query = Query(text=TEXT, words=1)
+    result = search.ranked(query, search.lists(query), read.extend)
+    assert [item.id for item in result.items].index("like them") < [item.id for item in result.items].index(
+        "unlike them"
+    )
+    assert set(read) == {point.id for point in points}, "the first pass is told before feedback is searched"
+    assert result.fusion == "tensor_learned" and all(item.decided_by for item in result.items)
+    assert result.relevance["flood 0"] > 0.9 > 0.5 > result.relevance["unlike them"] and result.relevance_note is None
+    sure = search.run(Query(text=TEXT, words=1, min_relevance=0.9))
+    assert {item.id for item in sure.items} == {f"flood {n}" for n in range(5)}
+    assert search.run(Query(at=AT)).relevance_note == NO_TEXT

@@ -87,7 +87,7 @@ def _report(data: Path, names: PlaceNames, places: Geoparser, *lines: dict[str, 
     posts = read_posts(data)
     questions = read_questions(_file(data, *lines), posts, names, DEPTH)
     encoder = HandVectors()
-    return evaluate_questions(questions, posts, Collection(posts, encoder, places, DEPTH), encoder)
+    return evaluate_questions(questions, posts, Collection(posts, encoder, places), encoder)
 
 
 def test_the_figures_are_those_worked_by_hand(data: Path, names: PlaceNames, places: Geoparser) -> None:
@@ -105,6 +105,8 @@ def test_the_figures_are_those_worked_by_hand(data: Path, names: PlaceNames, pla
         "rrf": {"map": pytest.approx((plain + fused) / 2, abs=1e-4)},
         "lost_share": 0.5,
         "ece": None,
+        "brier": None,
+        "brier_base_rate": None,
         "by_language": {
             "de": {"map": pytest.approx(fused, abs=1e-4), "p10": 0.3},
             "en": {"map": pytest.approx(plain, abs=1e-4), "p10": 0.3},
@@ -144,9 +146,9 @@ def test_a_question_that_no_post_answers_is_left_out_and_named(
 ) -> None:
     late = _question(id="late", since="2025-01-01T00:00:00Z")
     posts, encoder, said = read_posts(data), HandVectors(), list[str]()
-    collection = Collection(posts, encoder, places, DEPTH)
+    collection = Collection(posts, encoder, places)
     questions = read_questions(_file(data, late, _question()), posts, names, DEPTH)
-    assert evaluate_questions(questions, posts, collection, encoder, said.append)["questions"] == 1
+    assert evaluate_questions(questions, posts, collection, encoder, say=said.append)["questions"] == 1
     assert said == ["left out, since no post answers them: late"]
     with pytest.raises(SetupError, match="no post of the data answers any"):
         evaluate_questions(questions[:1], posts, collection, encoder)
@@ -186,7 +188,7 @@ def test_a_file_without_questions_says_what_it_should_hold(data: Path, names: Pl
 
 
 def test_the_collection_answers_as_an_index_does(data: Path, places: Geoparser) -> None:
-    collection = Collection(read_posts(data), HandVectors(), places, DEPTH)
+    collection = Collection(read_posts(data), HandVectors(), places)
     start = collection.query("", [OrderQuery("event_time", "asc", limit=3)])[0][2].payload["event_time"]
     queries: list[IndexQuery] = [
         OrderQuery("event_time", "asc", start, limit=2),

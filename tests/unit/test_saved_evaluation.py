@@ -33,7 +33,7 @@ def evaluated(
 ) -> dict[str, float]:
     posts = read_posts(data)
     questions = read_questions(test_questions._file(data, ALL, NEAR), posts, names, DEPTH)
-    collection = Collection(posts, HandVectors(), places, DEPTH)
+    collection = Collection(posts, HandVectors(), places)
     return evaluate_saved(questions, posts, collection, HandVectors(), lambda _: relevance_of, threshold)
 
 

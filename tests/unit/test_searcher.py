@@ -24,6 +24,8 @@ from stormpetrel.search.limits import filter_of
 from stormpetrel.search.listing_request import ListingRequest
 from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.query_encoder import QueryEncoder
+from stormpetrel.search.read_ahead import PostReads
+from stormpetrel.search.search import Learned
 from stormpetrel.search.searcher import Searcher
 from tests.unit.memory_index import MemoryIndex
 from tests.unit.memory_stores import MemoryDocuments
@@ -83,7 +85,7 @@ def searcher(small_gazetteer: Gazetteer) -> Iterator[Searcher]:
     names = SimpleNamespace(posts="posts", patches="patches")
     with ThreadPoolExecutor(2) as threads:
         yield Searcher(
-            index, documents, names, encoder, None, 10, threads, PlaceNames(lambda: small_gazetteer), LABELS.copy
+            index, documents, names, encoder, Learned(), 10, threads, PlaceNames(lambda: small_gazetteer), LABELS.copy
         )
 
 
@@ -165,3 +167,32 @@ def test_the_label_filter_finds_what_bears_the_label(searcher: Searcher) -> None
     searcher.index.set_payload("posts", ["x:2"], {"labels": ["posts/genova:flood"]})  # type: ignore[attr-defined]
     assert found(searcher, text="strade allagate", filters={"labels": ["posts/genova:flood"]}) == ["x:2"]
     assert "x:2" not in found(searcher, text="strade allagate", filters={"without_labels": ["posts/genova:flood"]})
+
+
+def test_without_a_text_model_the_plain_tensor_serves_and_relevance_is_unknown(searcher: Searcher) -> None:
+    answer = searcher.answer(SearchRequest(text="strade allagate", time=AT))  # type: ignore[arg-type]
+    assert answer.fusion == "tensor_min" and "train ranking" in str(answer.fusion_note)
+    assert "relevance is unknown" in str(answer.relevance_note)
+    assert all(hit.relevance is None and not hit.decided_by for hit in answer.hits)
+    named = searcher.answer(SearchRequest(text="strade allagate", fusion="rrf"))
+    assert named.fusion == "rrf" and named.fusion_note is None
+    with pytest.raises(BadQuery, match=r"min_relevance.*Leave it out"):
+        searcher.answer(SearchRequest(text="strade allagate", min_relevance=0.5))
+
+
+def test_earlier_names_of_fusions_get_the_learned_tensor() -> None:
+    assert SearchRequest(text="water", fusion="adaptive_feedback").fusion == "tensor_learned"
+
+
+def test_what_was_read_ahead_is_not_read_again(searcher: Searcher) -> None:
+    counted: list[list[str]] = []
+
+    class Counting:
+        def get(self, collection: str, ids: list[str]) -> dict[str, Any]:
+            counted.append(list(ids))
+            return searcher.documents.get(collection, ids)
+
+    reads = PostReads(Counting(), searcher.index, "posts", searcher.threads)  # type: ignore[arg-type]
+    reads.start(["x:1", "x:2"])
+    documents, _ = reads.of(["x:1", "x:3"])
+    assert {"x:1", "x:3"} <= documents.keys() and sorted(counted) == [["x:1", "x:2"], ["x:3"]]

@@ -50,6 +50,15 @@ def stems(text: str, language: str) -> list[str]:
     return [_fold(stem) for stem in (stemmer.stemWords(words) if stemmer else words)]
 
 
+def word_count(text: str) -> int:
+    """How many different words a text has, whatever their case and accents.
+
+    >>> word_count("Flood, flood in Genova")
+    3
+    """
+    return len({_fold(word) for word in WORD.findall(text)})
+
+
 def document_terms(text: str, language: str, glosses: Sequence[str] = ()) -> TermWeights | None:
     """The BM25 weights of a post's stems; None where it has no word.
 
