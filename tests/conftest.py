@@ -45,9 +45,13 @@ def cache() -> Path:
 
 @pytest.fixture(scope="session")
 def model_directory(cache: Path) -> Path:
-    """The default text model, exported the first time (some minutes)."""
+    """The default text model, exported the first time (some minutes), and beside it in the cache the word list: else each
+    process of a test would make it."""
+    from stormpetrel.bootstrap import LEXICON
+    from stormpetrel.posts.gloss.build import ensure_lexicon
     from stormpetrel.posts.text.encoder import ensure_text_model
 
+    ensure_lexicon(cache, LEXICON)
     return ensure_text_model(cache / "models", "all-MiniLM-L6-v2", print)
 
 

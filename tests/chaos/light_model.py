@@ -19,7 +19,7 @@ def light_cache(cache: Path, folder: Path) -> Path:
     """`folder`, made a cache like `cache` with the light model in the place of the text model."""
     model = folder / "models" / NAME
     model.mkdir(parents=True)
-    for name in ("gazetteer", "kafka"):
+    for name in ("gazetteer", "kafka", "lexicon"):
         (folder / name).symlink_to((cache / name).resolve())
     original = cache.resolve() / "models" / NAME
     (model / "tokenizer.json").write_bytes((original / "tokenizer.json").read_bytes())

@@ -23,7 +23,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from stormpetrel.cli.system import ensure_models
 from stormpetrel.core.errors import StormpetrelError
+from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import (
     ANNOTATIONS,
     ITEMS_LABELLED,
@@ -251,6 +253,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left running
     only = tuple(name.strip() for name in given.only.split(",") if name.strip())
     drawn = (given.seed, given.seconds, given.faults, given.longest, given.rate, given.poison, only)
+    ensure_models(Settings(cache=CACHE), _say)
     with tempfile.TemporaryDirectory() as folder:
         cache = light_cache(CACHE, Path(folder)) if given.light else CACHE
         report = run(Plan(*drawn, given.disk_mib, given.fresh_most), cache)
