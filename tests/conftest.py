@@ -45,7 +45,7 @@ def cache() -> Path:
 
 @pytest.fixture(scope="session")
 def model_directory(cache: Path) -> Path:
-    """The default text model, exported the first time (some minutes), and beside it in the cache the word list: else each
+    """The default text model, exported the first time (some minutes). The word list is made beside it: else each
     process of a test would make it."""
     from stormpetrel.bootstrap import LEXICON
     from stormpetrel.posts.gloss.build import ensure_lexicon
