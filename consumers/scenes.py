@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import shapely
 import structlog
 
+from consumers.known_products import KnownProducts
 from stormpetrel.bootstrap import picture_folder
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadProduct, StoreUnavailable, StormpetrelError
 from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, SceneWithdrawn
-from stormpetrel.core.ports import DocumentReader, EventProducer
+from stormpetrel.core.ports import Document, DocumentReader, EventProducer
 from stormpetrel.core.settings import Imagery, Settings
 from stormpetrel.core.topics import PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED
 from stormpetrel.imagery.pairing import Rules, scenes_of
@@ -27,7 +28,7 @@ from stormpetrel.imagery.patches.earth_model import EarthModel, read_earth_manif
 from stormpetrel.imagery.readers.gdal import require_gdal
 from stormpetrel.imagery.readers.locations import Gate
 from stormpetrel.imagery.types import Scene
-from stormpetrel.log import BatchConsumer, Record, Rejected, TopicReader, TopicView
+from stormpetrel.log import BatchConsumer, Record, Rejected
 from stormpetrel.log.batch_consumer import LONGEST_WORK_S
 from stormpetrel.log.consumer import KafkaConsumer
 from stormpetrel.log.lag import GroupOffsets, LagMonitor
@@ -45,31 +46,6 @@ log = structlog.get_logger()
 STAGE = "scenes"
 MOST_ATTEMPTS = 3
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-class KnownProducts:
-    """The products that the log knows now. Partners may be on any partition, so all of them are followed.
-
-    Of two products that arrive at once on two partitions, the one that came to the log later is handled by a
-    consumer that sees both: no pair is missed."""
-
-    def __init__(self, reader: TopicReader) -> None:
-        self._products: dict[str, ProductAnnounced] = {}
-        self._view = TopicView(reader, PRODUCTS_ANNOUNCED, self._apply).start()
-
-    def catch_up(self) -> Collection[ProductAnnounced]:
-        """All products up to the log's present end, without the withdrawn ones. Raises StoreUnavailable."""
-        self._view.catch_up()
-        return list(self._products.values())
-
-    def close(self) -> None:
-        self._view.close()
-
-    def _apply(self, event: ProductAnnounced | ProductWithdrawn) -> None:
-        if isinstance(event, ProductAnnounced):
-            self._products[event.product_name] = event
-        else:
-            self._products.pop(event.product_name, None)
 
 
 class Attempts:
@@ -135,6 +111,7 @@ class SceneWork:
         self._documents, self._downloads = documents, downloads
         self._attempts = Attempts(settings.directory / "attempts")
         self._broken: set[tuple[str, str]] = set()
+        self._withdrawn_scenes: set[str] = set()  # since they were last described; the store may not know it yet
         self._earth_model: EarthModel | None = None
 
     def __call__(self, records: Sequence[Record]) -> list[Rejected]:
@@ -203,7 +180,7 @@ class SceneWork:
 
         revisions, model = _revisions(scene), self._open_earth_model()
         earth = model.manifest.version if model else ""
-        document = self._documents.get("scenes", [scene.id]).get(scene.id, {})
+        document = {} if scene.id in self._withdrawn_scenes else self._document_of(scene.id)
         if (document.get("revisions"), document.get("descriptors")) == (revisions, list(descriptor_versions(earth))):
             SCENES.labels("known").inc()
             return  # another source announced the same product, or this was done before a restart
@@ -221,6 +198,7 @@ class SceneWork:
             last = scene_event(scene, described, described_at, earth).model_copy(update={"revisions": revisions})
             self._producer.publish(PATCHES_DESCRIBED, scene.id, last)
             self._producer.flush()
+            self._withdrawn_scenes.discard(scene.id)
         SCENES.labels("described").inc()
         log.info("scene is described", scene=scene.id, patches=len(described.patches), problems=described.problems)
 
@@ -235,16 +213,33 @@ class SceneWork:
         products = {product.product_name: product for product in self._known_products.catch_up()}
         if event.product_name in products:
             return  # it was announced again since
-        partners = set()
-        for field in ("s1_product", "s2_product"):
-            for document in self._documents.newest("scenes", "time", 1000, {field: event.product_name}):
-                withdrawal = SceneWithdrawn(scene_id=document["_id"], withdrawn_at=now())
-                self._producer.publish(PATCHES_DESCRIBED, withdrawal.scene_id, withdrawal)
-                partners |= {document["s1_product"], document["s2_product"]} - {event.product_name, None}
+        scenes = self._scenes_with(event.product_name, products.values())
+        for scene_id in sorted(scenes):
+            withdrawal = SceneWithdrawn(scene_id=scene_id, withdrawn_at=now())
+            self._producer.publish(PATCHES_DESCRIBED, scene_id, withdrawal)
+        self._withdrawn_scenes |= scenes
         self._producer.flush()
         SCENES.labels("withdrawn").inc()
+        partners = {name for scene_id in scenes for name in scene_id.split("|")} - {event.product_name}
         for name in sorted(partners & products.keys()):
             self._describe_scenes(products[name], self._without_broken(products.values()))
+
+    def _scenes_with(self, product_name: str, products: Collection[ProductAnnounced]) -> set[str]:
+        """The ids of a product's scenes: those that the store has, and those that were planned with the products there
+        are. The store alone may be behind the log, and then has no scene of an hour ago."""
+        stored = {
+            document["_id"]
+            for field in ("s1_product", "s2_product")
+            for document in self._documents.newest("scenes", "time", 1000, {field: product_name})
+        }
+        last = self._known_products.last_announcement(product_name)
+        planned: list[Scene] = []
+        with suppress(BadProduct):  # it was a dead letter then, and has no scene
+            planned = scenes_of(last, products, self._rules) if last is not None else []
+        return stored | {scene.id for scene in planned} | {product_name}
+
+    def _document_of(self, scene_id: str) -> Document:
+        return self._documents.get("scenes", [scene_id]).get(scene_id, {})
 
 
 def _version(product: ProductAnnounced) -> tuple[str, str]:

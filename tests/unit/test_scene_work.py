@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 import shapely
 
-from consumers.scenes import STAGE, KnownProducts, SceneWork
+from consumers.known_products import KnownProducts
+from consumers.scenes import STAGE, SceneWork
 from stormpetrel.core.errors import BadProduct, StoreUnavailable
-from stormpetrel.core.events import ProductAnnounced
+from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, SceneWithdrawn
 from stormpetrel.core.settings import Imagery
-from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
+from stormpetrel.core.topics import PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED
 from stormpetrel.imagery.readers.locations import Gate
 from stormpetrel.imagery.types import Scene
 from stormpetrel.log import BatchConsumer, record_of_event
@@ -27,7 +28,7 @@ from stormpetrel.log.memory import MemoryConsumer, MemoryLog, MemoryProducer, Me
 from stormpetrel.process.probes import Readiness
 from stormpetrel.stores.downloads import Downloads
 from stormpetrel.stores.egress_proxy import EgressProxy
-from tests.unit.memory_stores import MemoryDocuments
+from tests.unit.memory_stores import PagedDocuments
 
 NOW = datetime(2025, 11, 4, 12, tzinfo=UTC)
 
@@ -65,7 +66,7 @@ class Scenes:
         with EgressProxy(Gate.of(imagery)) as proxy:
             downloads = ReadingDownloads(imagery, proxy)
         known_products = KnownProducts(MemoryTopicReader(self.log))
-        work = SceneWork(imagery, MemoryProducer(self.log), known_products, MemoryDocuments(), downloads)
+        work = SceneWork(imagery, MemoryProducer(self.log), known_products, PagedDocuments(), downloads)
         self.batches = BatchConsumer(consumer, MemoryProducer(self.log), STAGE, work, Readiness("the test"))
 
     def take_all(self) -> dict[str, str]:
@@ -134,3 +135,21 @@ def test_a_product_that_ends_the_process_three_times_is_a_dead_letter(tmp_path: 
     assert "dead replay" in reasons["S1A_bad"]
     assert scenes.described == ["S1A_good"]
     assert not list((tmp_path / "attempts").iterdir()), "a replay begins anew"
+
+
+def test_a_product_is_withdrawn_before_the_store_has_its_scenes(tmp_path: Path) -> None:
+    """The store of this test stays empty: it is behind the log."""
+    optical = product("optical", platform="sentinel-2")
+    scenes = Scenes(tmp_path, lambda scene: None, product("radar"), optical)
+    scenes.take_all()
+    withdrawal = ProductWithdrawn(product_name="radar", source="folder", withdrawn_at=NOW)
+    scenes.log.append(record_of_event(PRODUCTS_ANNOUNCED, "radar", withdrawal))
+    scenes.described.clear()
+    scenes.batches.take(1, 0)
+    withdrawn = [
+        record.key
+        for record in scenes.log.records(PATCHES_DESCRIBED.name)
+        if record.header("schema") == SceneWithdrawn.name()
+    ]
+    assert withdrawn == [b"optical|radar", b"radar"]
+    assert scenes.described == ["optical"], "the partner is described alone"
