@@ -41,6 +41,7 @@ from stormpetrel.core.events.posts import (
     Place,
     PlaceAlternative,
     PlaceKind,
+    PlaceRole,
     Post,
     PostDeleted,
     PostEvent,

@@ -28,6 +28,7 @@ Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 UPGRADES: dict[tuple[str, int], Upgrade] = {
     ("EnrichedPost", 5): lambda fields: {**fields, "schema_version": 6},  # 6 adds limits
     ("EnrichedPost", 6): lambda fields: {**fields, "schema_version": 7},  # 7 adds photo_relevance
+    ("EnrichedPost", 7): lambda fields: {**fields, "schema_version": 8},  # 8 adds the role of places
     # 2 adds the query that the request became; a rank (`within`) decides of patches alone.
     ("SavedSearch", 1): lambda fields: {**fields, "schema_version": 2},
 }

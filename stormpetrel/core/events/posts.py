@@ -73,6 +73,7 @@ class PostDeleted(Event):
 
 
 PlaceKind = Literal["point", "city", "admin2", "admin1", "country", "region"]
+PlaceRole = Literal["affected", "mentioned"]
 TOWN_RADIUS_KM = 25.0  # a division of a larger radius is wider than a town
 AREA_RADIUS_KM = 100.0  # a place with a larger radius is an area: its point says little about the event's location
 
@@ -105,6 +106,7 @@ class Place(Frozen):
 
     `text[start:end]` is the name. The location is within `radius_km` of the point. `resolution_method`: the network's
     own geotag, the gazetteer, or the context of a name that the gazetteer lacks. `why` is the evidence, for people.
+    `role` says whether the post reports from the place or only names it; none where the language has no rules.
     """
 
     name: Name
@@ -123,6 +125,7 @@ class Place(Frozen):
     radius_km: Annotated[float, Field(ge=0, le=20_040)] | None = None
     alternatives: Several[PlaceAlternative] = ()
     why: Several[Name] = ()
+    role: PlaceRole | None = None
 
     @property
     def is_area(self) -> bool:
@@ -167,8 +170,8 @@ class EnrichedPost(Event):
     cut short: the post's length, the time, the number of places.
     """
 
-    version: ClassVar[int] = 7
-    schema_version: int = 7
+    version: ClassVar[int] = 8
+    schema_version: int = 8
     post: Post
     clean_text: Annotated[str, Field(max_length=4 * MAX_TEXT)]  # NFC makes at most three characters of one
     language: Key
