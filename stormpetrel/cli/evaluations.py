@@ -115,19 +115,38 @@ def places(
     plain: bool = typer.Option(False, help="Train a plain spaCy tagger too, as a baseline (half an hour)."),
     as_json: AsJson = False,
 ) -> None:
-    """How well place names are recognised on events that the tagger never saw, and how near their points are."""
+    """How well names are recognised on events that the tagger never saw, how near their points are, and their roles."""
     from stormpetrel.bootstrap import TAGGER
     from stormpetrel.cli.console import say
+    from stormpetrel.evaluation.place_roles import has_labelled_names, role_report
     from stormpetrel.evaluation.places import evaluate
     from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
 
     settings = load_settings()
-    directory = ensure_gazetteer(settings.cache, settings.places.gazetteer)
-    report = evaluate(data, directory, settings.places.tagger or TAGGER, say, plain)
+    report: Json = {"roles": role_report(data)}
+    if report["roles"] is None or has_labelled_names(data):
+        directory = ensure_gazetteer(settings.cache, settings.places.gazetteer)
+        report |= evaluate(data, directory, settings.places.tagger or TAGGER, say, plain)
     if as_json:
         print_json(report)
-    else:
+        return
+    if "recognition" in report:
         _print_places(report)
+    if report["roles"]:
+        _print_roles(report["roles"])
+
+
+def _print_roles(report: Json) -> None:
+    figures = [
+        f"{role}: precision {report[role]['precision']:.3f}, recall {report[role]['recall']:.3f}"
+        for role in ("affected", "mentioned")
+    ]
+    typer.echo(
+        f"roles of {report['places']} places in {report['posts']} posts: {'; '.join(figures)} "
+        f"(precision of affected if all were: {report['all_affected']:.3f})"
+    )
+    if report["posts_elsewhere"]:
+        typer.echo(f"{report['posts_elsewhere']} labelled posts are not in this folder; give the folder above it")
 
 
 def _print_places(report: Json) -> None:

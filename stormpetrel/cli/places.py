@@ -39,7 +39,7 @@ def resolve(
     for place in places:
         point = f"{place.latitude:.3f}° N, {place.longitude:.3f}° E, within {place.radius_km} km"
         lines.append(f"{place.name} ({place.kind}, {place.country_code or '-'}): {point}, {place.confidence:.0%} sure")
-        lines.append(f"    {'; '.join(place.why)}")
+        lines.append(f"    {'; '.join([place.role or 'role unknown', *place.why])}")
         lines += [
             f"    or {other.name} ({other.kind}, {other.country_code}): {other.confidence:.0%}"
             for other in place.alternatives

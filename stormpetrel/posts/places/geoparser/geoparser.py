@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from stormpetrel.core.events import NativePlace, Place, PlaceAlternative, UnresolvedName
 from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer
+from stormpetrel.posts.places.geoparser.place_role import with_roles
 from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
 from stormpetrel.posts.places.geoparser.relations import is_between, midpoint, relative_location
 from stormpetrel.posts.places.geoparser.toponym_resolver import Context, Ranked, Resolution, ToponymResolver
@@ -67,7 +68,7 @@ class Geoparser:
             context = Context(self._author_candidates(author_place), self._gazetteer.speakers(language), self._recent)
             resolutions = self._resolver.resolve(mentions, context, budget)
         places = [_place(text, resolution) for resolution in resolutions if resolution.chosen]
-        places = [*_native_place(native), *places, *_places_between(text, resolutions)]
+        places = with_roles(text, [*_native_place(native), *places, *_places_between(text, resolutions)], language)
         names = [_unresolved_name(resolution) for resolution in resolutions if not resolution.chosen]
         places = _distinct(places, lambda place: (_span(text, place), place.longitude, place.latitude))
         names = _distinct(names, lambda name: _span(text, name))

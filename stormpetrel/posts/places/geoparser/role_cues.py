@@ -17,8 +17,9 @@ from stormpetrel.core.errors import SetupError
 from stormpetrel.core.settings import CONFIG_DIRECTORY
 
 CUES_FILE = CONFIG_DIRECTORY / "place_roles.yaml"
-KINDS = """hazard report need sympathy giving named_before named_after origin_before leaving direction_before between
-origin_endings""".split()
+WEIGHED = ("hazard", "report", "need", "sympathy", "giving")
+BESIDE = ("named_before", "named_after", "origin_before", "leaving", "direction_before")
+KINDS = (*WEIGHED, *BESIDE, "between", "origin_endings")
 WORD = re.compile(r"[^\W_]+")
 # Letters of a hazard that counts anywhere in a hashtag (#keralafloods): short words are parts of others.
 SHORTEST_OF_OWN, SHORTEST_OF_ENGLISH, SHORTEST_OF_OTHERS = 4, 5, 6
@@ -61,7 +62,7 @@ class LanguageCues:
         self.origin_endings = tuple(fold(ending) for ending in _entries(phrases, "origin_endings"))
         self._whole: dict[str, list[Phrase]] = defaultdict(list)
         self._beginnings: dict[str, list[Phrase]] = defaultdict(list)
-        for kind in KINDS[:-2]:
+        for kind in (*WEIGHED, *BESIDE):
             for entry in _entries(phrases, kind):
                 first, *rest = [fold(word) for word in entry.replace("’", " ").split()]
                 by_word = self._beginnings if first.endswith("*") else self._whole
