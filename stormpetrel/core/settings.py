@@ -33,7 +33,7 @@ class Kafka(Section):
     min_insync_replicas: int = Field(1, ge=1)
     topics: dict[str, TopicSettings] = Field(default_factory=dict)
     group_prefix: str = "stormpetrel"
-    stalled_after_s: float = Field(120, gt=0)
+    stalled_after_s: float = Field(45, gt=0)
     security: KafkaSecurity = KafkaSecurity()
 
 
