@@ -39,16 +39,22 @@ class KafkaConsumer:
             )
         )
         self._unreadable = UnreadableRecords(self._consumer)
+        # Kept here: `Consumer.assignment`, asked by another thread while the group rebalances, may never answer.
+        self._assigned: list[tuple[str, int]] = []
 
     def subscribe(self, topics: Sequence[str], on_assigned: Callable[[], None]) -> None:
         def assign(consumer: Consumer, partitions: list[TopicPartition]) -> None:
             consumer.assign(partitions)
+            self._assigned = [(place.topic, place.partition) for place in partitions]
             self._unreadable.forget()
             # A partition that was paused when the group took it away would come back paused.
             consumer.resume(partitions)
             on_assigned()
 
-        self._consumer.subscribe(list(topics), on_assign=assign)
+        def give_up(*_: Any) -> None:
+            self._assigned = []
+
+        self._consumer.subscribe(list(topics), on_assign=assign, on_revoke=give_up, on_lost=give_up)
 
     def consume(self, limit: int, timeout_s: float) -> list[Record]:
         return self._unreadable.records(self._messages(limit, timeout_s))
@@ -64,11 +70,8 @@ class KafkaConsumer:
         self._consumer.resume(paused)
 
     def assigned(self) -> list[tuple[str, int]]:
-        """The (topic, partition)s of this member; none once it is closed."""
-        try:
-            return [(place.topic, place.partition) for place in self._consumer.assignment()]
-        except RuntimeError:  # closed: threads that ask go on until the process has ended
-            return []
+        """The (topic, partition)s of this member; none once it is closed. Any thread may ask."""
+        return list(self._assigned)
 
     def commit(self, records: Sequence[Record]) -> None:
         last = {(record.topic, record.partition): record.offset for record in sorted(records, key=lambda r: r.offset)}
@@ -92,4 +95,5 @@ class KafkaConsumer:
         return messages
 
     def close(self) -> None:
+        self._assigned = []
         self._consumer.close()
