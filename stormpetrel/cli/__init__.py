@@ -85,6 +85,7 @@ def build_app() -> typer.Typer:
             ranking=training.train_ranking,
             places=training.train_places,
             relevance=training.train_relevance,
+            resolver=training.train_resolver,
         ),
         "generate": _group("Write generated data whose truth is known.", scene=training.generate_scene),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,37 @@ def train_places(
     write_tagger(directory, train_tagger(posts, gazetteer, say, config or CONFIG_FILE), posts, card_fields)
     text = f"trained on {len(posts):,} posts of {len(by_event)} events: {directory}"
     print_result({"directory": str(directory), "posts": len(posts), "events": len(by_event)}, text, as_json)
+
+
+def train_resolver(
+    data: list[Path] = typer.Option(exists=True, file_okay=False, help="A folder like tweets_idrisi; may be repeated."),
+    out: Path = typer.Option(None, help="Where the model goes. [default: config/place_resolver]"),
+    as_json: AsJson = False,
+) -> None:
+    """Learn what tells the place that a name stands for (some minutes), with figures on events left out."""
+    from stormpetrel.bootstrap import open_gazetteer
+    from stormpetrel.cli.console import say
+    from stormpetrel.evaluation.place_points import point_report
+    from stormpetrel.evaluation.resolver_training import train_resolver as learn_all
+    from stormpetrel.posts.places.geoparser.resolver_model import RESOLVER
+    from stormpetrel.posts.places.tagger.labelled_mentions import read_resolution
+
+    gazetteer = open_gazetteer(load_settings())
+    posts = [post for folder in data for post in read_resolution(folder) if post.linked]
+    model = learn_all(posts, gazetteer, say)
+    report = point_report(posts, gazetteer, model)
+    held_out = {name: report[name] for name in ("mentions", "right", "ece", "by_language", "by_event")}
+    fields = {
+        "trained_on": [folder.resolve().name for folder in data],
+        "gazetteer": gazetteer.version,
+        "held_out": held_out,
+    }
+    directory = out or RESOLVER
+    replace(model, fields=fields).save(directory)
+    right = report["right"]
+    shares = f"{right['of_answered']:.3f} of the answered, {right['of_all']:.3f} of all"
+    text = f"right on events left out: {shares}: {directory}"
+    print_result({"directory": str(directory), "posts": len(posts), **held_out}, text, as_json)
 
 
 def train_relevance(

@@ -6,25 +6,22 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from stormpetrel.core.cells import distance_km
 from stormpetrel.core.errors import SetupError
-from stormpetrel.evaluation.place_scores import NEAR_KM, PointTally, SpanTally
-from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer
-from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
-from stormpetrel.posts.places.geoparser.toponym_resolver import Context, ToponymResolver
+from stormpetrel.evaluation.place_points import point_report
+from stormpetrel.evaluation.place_scores import SpanTally
+from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
+from stormpetrel.posts.places.geoparser.resolver_model import load_resolver
 from stormpetrel.posts.places.tagger import labelled_mentions
-from stormpetrel.posts.places.tagger.labelled_mentions import GoldMention, LabelledPost
+from stormpetrel.posts.places.tagger.labelled_mentions import LabelledPost
 from stormpetrel.posts.places.tagger.pipeline import load_tagger
-from stormpetrel.posts.places.tagger.recogniser import Mention, PlaceRecogniser
+from stormpetrel.posts.places.tagger.recogniser import PlaceRecogniser
 from stormpetrel.posts.places.tagger.tagger_files import was_trained_on
 from stormpetrel.posts.places.tagger.training import train_tagger
 
 FOLDS = 4
-SURE = 0.6  # confidence from which a resolved place is context for the next posts
 FOOTPRINT_POSTS = 3000
 Say = Callable[[str], None]
 ByEvent = dict[str, list[LabelledPost]]
@@ -43,7 +40,7 @@ def evaluate(data: Path, directory: Path, tagger: Path, say: Say, plain: bool) -
     return {
         "recognition": recognition,
         "baselines": baselines,
-        "resolution": resolve(linked, gazetteer) if linked else None,
+        "resolution": point_report(linked, gazetteer, load_resolver()) if linked else None,
         **footprint([post.text for post in posts], directory, tagger),
     }
 
@@ -128,56 +125,13 @@ def _by_language(tallies: dict[str, SpanTally], languages: dict[str, str]) -> di
     }
 
 
-def resolve(posts: Sequence[LabelledPost], gazetteer: Gazetteer) -> dict[str, Any]:
-    """Scores of the points that labelled names are resolved to, the posts of an event in the order of time; beside them
-    those of the most populous place of each name."""
-    resolver = ToponymResolver(gazetteer)
-    total, populous = PointTally(), PointTally()
-    by_set: dict[str, PointTally] = {}
-    for event, event_posts in posts_by_event(posts).items():
-        recent = RecentPlaces(timedelta(hours=24))
-        tally = by_set[event] = PointTally()
-        for post in sorted(event_posts, key=lambda post: post.created_at):
-            linked = [mention for mention in post.mentions if mention.latitude is not None]
-            mentions = [Mention(post.text[gold.start : gold.end], gold.start, gold.end) for gold in linked]
-            for gold, result in zip(linked, resolver.resolve(mentions, Context(recent=recent)), strict=True):
-                ranked = [candidate for candidate, _ in result.ranked]
-                for each in (total, tally):
-                    _add(each, gold, ranked, result.chosen)
-                largest = gazetteer.candidates(result.mention.name, 1)
-                _add(populous, gold, largest, largest[0] if largest else None)
-                if result.chosen is not None and result.ranked[0][1] >= SURE and not result.by_context:
-                    recent.note(
-                        datetime.fromisoformat(post.created_at), result.chosen.country_code, result.chosen.admin1_code
-                    )
-    return {
-        **total.report(),
-        "most_populous": populous.report(),
-        "by_event": {event: tally.report() for event, tally in sorted(by_set.items())},
-    }
-
-
-def _add(tally: PointTally, gold: GoldMention, ranked: Sequence[Candidate], chosen: Candidate | None) -> None:
-    assert gold.longitude is not None and gold.latitude is not None
-    tally.mentions += 1
-    longitudes, latitudes = [place.longitude for place in ranked], [place.latitude for place in ranked]
-    distances = distance_km(gold.longitude, gold.latitude, longitudes, latitudes)
-    tally.right_ranks.append(next((rank for rank, km in enumerate(distances, start=1) if km <= NEAR_KM), 0))
-    if chosen is None:
-        return
-    tally.kilometres.append(float(distances[0]))
-    if gold.box is not None:
-        south, north, west, east = gold.box
-        tally.in_box.append(south <= chosen.latitude <= north and west <= chosen.longitude <= east)
-
-
 def _linked_posts(data: Path) -> list[LabelledPost] | None:
     """The posts whose names are linked to points; None where the folder has no such data."""
     try:
         posts = labelled_mentions.read_resolution(data)
     except SetupError:
         return None
-    return [post for post in posts if any(mention.latitude is not None for mention in post.mentions)]
+    return [post for post in posts if post.linked]
 
 
 def footprint(texts: Sequence[str], gazetteer: Path, tagger: Path) -> dict[str, Any]:

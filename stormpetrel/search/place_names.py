@@ -129,7 +129,7 @@ class PlaceNames:
 
 def _weight(candidate: Candidate) -> float:
     weight = ALTERNATE_WEIGHT if candidate.alternate else 1.0
-    if candidate.kind != "city":
+    if candidate.kind not in ("city", "point"):
         weight *= AREA_WEIGHT
     return weight * (candidate.population + 1)
 

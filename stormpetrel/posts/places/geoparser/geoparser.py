@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 from stormpetrel.core.events import NativePlace, Place, PlaceAlternative, UnresolvedName
 from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer
+from stormpetrel.posts.places.geoparser.evidence import Context
 from stormpetrel.posts.places.geoparser.place_role import with_roles
-from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
+from stormpetrel.posts.places.geoparser.recent_places import RecentPlace, RecentPlaces
 from stormpetrel.posts.places.geoparser.relations import is_between, midpoint, relative_location
-from stormpetrel.posts.places.geoparser.toponym_resolver import Context, Ranked, Resolution, ToponymResolver
+from stormpetrel.posts.places.geoparser.toponym_resolver import Ranked, Resolution, ToponymResolver
 from stormpetrel.posts.places.tagger.recogniser import Mention, PlaceRecogniser
 
 Item = TypeVar("Item")
@@ -65,7 +66,8 @@ class Geoparser:
         comes twice counts once; of more than 30 they are the most certain ones."""
         budget = budget or self.budget()
         with budget:
-            context = Context(self._author_candidates(author_place), self._gazetteer.speakers(language), self._recent)
+            speakers = self._gazetteer.speakers(language)
+            context = Context(self._author_candidates(author_place), speakers, self._recent, language)
             resolutions = self._resolver.resolve(mentions, context, budget)
         places = [_place(text, resolution) for resolution in resolutions if resolution.chosen]
         places = with_roles(text, [*_native_place(native), *places, *_places_between(text, resolutions)], language)
@@ -84,7 +86,7 @@ class Geoparser:
         if self._recent is not None:
             for place in places:
                 if place.country_code and place.confidence >= CERTAIN and place.resolution_method == "gazetteer":
-                    self._recent.note(moment, place.country_code, place.admin1_code)
+                    self._recent.note(moment, _recent_place(place))
 
     def _author_candidates(self, declared: str | None) -> tuple[Candidate, ...]:
         """The likeliest candidates of every part of "Genova, Italia"."""
@@ -92,6 +94,11 @@ class Geoparser:
         places = [place for part in parts[:3] for place in self._gazetteer.candidates(part, AUTHOR_CANDIDATES)]
         countries = {place.country_code for place in places if place.kind in ("country", "admin1")}
         return tuple(place for place in places if not countries or place.country_code in countries)
+
+
+def _recent_place(place: Place) -> RecentPlace:
+    point, codes = (place.longitude, place.latitude), (place.country_code or "", place.admin1_code or "")
+    return RecentPlace(place.name, *point, *codes, place.radius_km or 0.0, place.kind)
 
 
 def _distinct(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[Item]:

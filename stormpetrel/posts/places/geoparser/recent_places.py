@@ -3,46 +3,106 @@ a window, as in TAGGS; de Bruijn et al. 2018)."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Kind
 
 Division = tuple[str, str]  # (country, first division), or (country, "")
+Square = tuple[int, int]
 SMOOTHING = 10  # places; a small window says little
+SQUARE_DEGREES = 1.5  # some 160 km of latitude
+EXACT_KM = 200.0  # a place with a larger radius says nothing of where in it
+
+
+class RecentPlace(NamedTuple):
+    """A place of a recent post: its name, its point (degrees, WGS 84), its divisions, its radius in kilometres."""
+
+    name: str
+    longitude: float
+    latitude: float
+    country: str
+    admin1: str = ""
+    radius_km: float = 0.0
+    kind: Kind = "city"
+
+    @property
+    def square(self) -> Square | None:
+        """The square of the globe that it lies in; None for a wide area."""
+        return _square(self.longitude, self.latitude) if self.radius_km <= EXACT_KM else None
+
+
+def recent_place(candidate: Candidate) -> RecentPlace:
+    """A place of the gazetteer as one of a recent post."""
+    point = candidate.longitude, candidate.latitude
+    codes = candidate.country_code, candidate.admin1_code or ""
+    return RecentPlace(candidate.name, *point, *codes, candidate.radius_km, candidate.kind)
 
 
 class RecentPlaces:
-    """Counts the countries and first divisions in a window of event time. For one thread at a time.
+    """Counts the countries, first divisions and squares in a window of event time. For one thread at a time.
 
     The window holds the places up to `within` before the newest post, and at most `capacity` of them.
     """
 
     def __init__(self, within: timedelta = timedelta(hours=24), capacity: int = 20_000) -> None:
         self._within, self._capacity = within, capacity
-        self._places: deque[tuple[datetime, set[Division]]] = deque()
-        self._counts: Counter[Division] = Counter()
+        self._places: deque[tuple[datetime, RecentPlace]] = deque()
+        self._divisions: Counter[Division] = Counter()
+        self._squares: Counter[Square] = Counter()
+        self._names: dict[Square, Counter[RecentPlace]] = {}
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def note(self, moment: datetime, country: str, admin1: str | None) -> None:
+    def note(self, moment: datetime, place: RecentPlace) -> None:
         """Adds a place that was resolved with high confidence."""
-        if not country:
+        if not place.country:
             return
-        divisions = {(country, ""), (country, admin1 or "")}
-        self._places.append((moment, divisions))
-        self._counts.update(divisions)
+        self._places.append((moment, place))
+        self._count(place, 1)
         while len(self._places) > self._capacity or moment - self._places[0][0] > self._within:
-            self._counts.subtract(self._places.popleft()[1])
+            self._count(self._places.popleft()[1], -1)
+
+    def _count(self, place: RecentPlace, step: int) -> None:
+        for division in {(place.country, ""), (place.country, place.admin1)}:
+            self._divisions[division] += step
+        if (square := place.square) is not None:
+            self._squares[square] += step
+            names = self._names.setdefault(square, Counter())
+            names[place] += step
+            if not self._squares[square]:
+                del self._squares[square], self._names[square]
 
     def share(self, country: str, admin1: str | None = None) -> float:
         """The smoothed share of the window's places that are in a country or first division, 0 to 1."""
-        return self._counts[country, admin1 or ""] / (len(self._places) + SMOOTHING)
+        return self._divisions[country, admin1 or ""] / (len(self._places) + SMOOTHING)
 
     def highest_share(self) -> float:
         """The share of the most frequent country."""
-        return max((self.share(country) for country, admin1 in self._counts if not admin1), default=0.0)
+        return max((self.share(country) for country, admin1 in self._divisions if not admin1), default=0.0)
 
-    def likeliest(self) -> tuple[Division, float] | None:
-        """The most frequent first division, or else country, with its share; None where neither has at least half."""
-        frequent = [(bool(key[1]), key, share) for key in self._counts if (share := self.share(*key)) >= 0.5]
-        return max(frequent)[1:] if frequent else None
+    def share_near(self, longitude: float, latitude: float) -> float:
+        """The smoothed share of the window's places in the square of a point (degrees, WGS 84) and the eight around it,
+        0 to 1."""
+        if not self._squares:
+            return 0.0
+        column, row = _square(longitude, latitude)
+        near = sum(self._squares[column + x, row + y] for x in (-1, 0, 1) for y in (-1, 0, 1))
+        return near / (len(self._places) + SMOOTHING)
+
+    def most_frequent(self) -> tuple[RecentPlace, float] | None:
+        """The place that is named most in the fullest square, and the share near it; None where there is no exact
+        place."""
+        if not self._squares:
+            return None
+        square = max(self._squares, key=lambda each: (self._squares[each], each))
+        names = self._names[square]
+        place = max(names, key=lambda each: (names[each], each))
+        return place, self.share_near(place.longitude, place.latitude)
+
+
+def _square(longitude: float, latitude: float) -> Square:
+    return math.floor(longitude / SQUARE_DEGREES), math.floor(latitude / SQUARE_DEGREES)

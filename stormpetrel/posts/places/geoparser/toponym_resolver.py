@@ -1,46 +1,44 @@
-"""Toponym resolution: chooses the place that a name stands for, with a confidence and the evidence.
+"""Toponym resolution: chooses the place that a name stands for, with a probability and the evidence.
 
-Every candidate of a name is scored by its evidence, in log-odds: its population and whether the name is its main one;
-the other names of the post (the country, the division, a place nearby); the author's declared place; the language; the
-places of recent posts. The confidence is the candidate's share of all odds. Below a threshold a name gets no point,
-only alternatives.
+The options of a name are its candidates in the gazetteer, a point near another name of the post, the point where recent
+posts are, and a place that the gazetteer lacks, which has no point. `resolver_model.py` gives each its probability. The
+confidence of an answer is the probability that its point is at most 161 km from the place. Below a threshold a name
+gets no point, only alternatives.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from stormpetrel.core.cells import distance_km
 from stormpetrel.posts.places.budget import Budget
-from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer, fold
-from stormpetrel.posts.places.gazetteer.name_forms import DEMONYMS, STREET, name_forms
-from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
-from stormpetrel.posts.places.tagger.recogniser import CAPITAL_POPULATION, Mention, ordinary_words
+from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer
+from stormpetrel.posts.places.geoparser import evidence
+from stormpetrel.posts.places.geoparser.candidates import CandidateFinder, Found
+from stormpetrel.posts.places.geoparser.evidence import Context, Other, Piece
+from stormpetrel.posts.places.geoparser.recent_places import EXACT_KM, RecentPlace
+from stormpetrel.posts.places.geoparser.resolver_model import Weights, load_resolver, shares
+from stormpetrel.posts.places.tagger.recogniser import Mention
 
-MIN_CONFIDENCE = 0.35  # below it a name gets no point
-NEAR_KM = 150.0
-SAME_KM = 30.0  # candidates this near are one answer
-MAX_RADIUS_KM = 200.0  # of a place that locates an unknown name
-CONTEXT_FACTOR = 0.7  # of the confidence that is left then
-# Weights of the evidence, in log-odds.
-POPULATION, ALTERNATE, SMALL_POPULATION = 0.8, -1.2, 2000
-AREA = {"country": 1.5, "region": 1.5, "admin1": 0.5}
-SAME_COUNTRY, SAME_DIVISION, NEARBY = 2.2, 1.5, 1.0
-AUTHOR, LANGUAGE, RECENT, RECENT_UNKNOWN = 1.2, 0.7, 2.5, 3.0
-UNKNOWN_POPULATION = 500  # of a place that the gazetteer may lack
-RELATIONS = ("country", "region", "near")
+MIN_CONFIDENCE = 0.4  # below it a name gets no point: three in five of such points would be wrong
+RIGHT_KM = 161.0  # a hundred miles: how near a right point is (Cheng, Caverlee, Lee 2010)
+SURE = 0.5  # confidence from which another name of the post, or a misspelling, is a place to be near to
+RECENT_SHARE = 0.1  # of recent posts: from it on a misspelt name may be there
+CONTEXT_RADIUS_KM = 50.0  # at least, of a point that stands for a place near it
+MAX_GAP = 3  # characters between a name and the name of its area: "Paris, Texas"
 MAX_OTHERS = 20  # the most certain other names of a post are evidence, so that the work grows with its names alone
 NO_TIME = "there was no time left to resolve this name"
+UNKNOWN_NAME = "the gazetteer does not know this name"
 Ranked = tuple[tuple[Candidate, float], ...]
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """A mention with its candidates and their confidence, the likeliest first, and the evidence for the first one.
+    """A mention with its candidates and their confidence, the answer first, and the evidence for it.
 
-    `by_context`: the name has no point of its own, and the first candidate is the place that it must be near.
+    `by_context`: the answer is a point that the name must be near, not a place of its name.
     """
 
     mention: Mention
@@ -53,206 +51,151 @@ class Resolution:
         return self.ranked[0][0] if self.ranked and self.ranked[0][1] >= MIN_CONFIDENCE else None
 
 
-@dataclass(frozen=True)
-class Context:
-    """The evidence beside the post's names: candidates of the author's declared place, the countries that speak the
-    post's language, the places of recent posts."""
-
-    author: tuple[Candidate, ...] = ()
-    speakers: frozenset[str] = frozenset()
-    recent: RecentPlaces | None = None
-
-
-Evidence = list[tuple[float, str]]  # (log-odds, reason)
-
-
 @dataclass
-class _Name:
-    """A name's candidates, the evidence for each, and the likeliest one with its confidence."""
+class Options:
+    """What a name may stand for. `pieces` holds the evidence for each of `places`: the candidates of the gazetteer, and
+    `by_context` points at the end; `lacking` holds that for a place that the gazetteer lacks. The `leader` is the
+    likeliest candidate at a first look."""
 
-    candidates: list[Candidate]
-    evidence: list[Evidence]
-    problem: str = "the gazetteer does not know this name"  # where it has no candidates
-    leader: tuple[Candidate, float] | None = None
+    name: str
+    found: Found
+    places: list[Candidate]
+    pieces: list[list[Piece]]
+    lacking: list[Piece]
+    by_context: int = 0
+    leader: Other | None = None
 
-    def confidences(self, *others: float) -> list[float]:
-        """Each candidate's share of all odds, those of `others` included."""
-        scores = [*(sum(weight for weight, _ in evidence) for evidence in self.evidence), *others]
-        odds = [math.exp(score - max(scores)) for score in scores]
-        return [odd / sum(odds) for odd in odds[: len(self.candidates)]]
+    @property
+    def named(self) -> int:
+        """How many of the places have the name."""
+        return len(self.places) - self.by_context
 
-    def resolution(self, mention: Mention, unknown: float) -> Resolution:
-        """The ranked candidates; `unknown` is the evidence for a place that the gazetteer lacks."""
-        if not self.candidates:
-            return Resolution(mention, (), (self.problem,))
-        confidences = self.confidences(unknown)
-        order = sorted(range(len(confidences)), key=lambda row: (-confidences[row], row))
-        reasons = [reason for _, reason in self.evidence[order[0]]]
-        if len(order) == 1:
-            reasons.append("the only place of this name")
-        return Resolution(mention, _pooled([(self.candidates[row], confidences[row]) for row in order]), tuple(reasons))
+    def add_context(self, place: Candidate, pieces: list[Piece]) -> None:
+        """Adds a point that the name may be near."""
+        self.places.append(replace(place, radius_km=max(place.radius_km, CONTEXT_RADIUS_KM)))
+        self.pieces.append(pieces)
+        self.by_context += 1
 
 
 class ToponymResolver:
     """Resolves mentions. Pure: the same mentions in the same context give the same places."""
 
-    def __init__(self, gazetteer: Gazetteer) -> None:
-        self._gazetteer = gazetteer
+    def __init__(self, gazetteer: Gazetteer, weights: Weights | None = None) -> None:
+        self._finder = CandidateFinder(gazetteer)
+        self._weights = weights or load_resolver().weights
 
     def resolve(
         self, mentions: Sequence[Mention], context: Context | None = None, budget: Budget | None = None
     ) -> list[Resolution]:
         """One resolution a mention, in order; without candidates where the name is unknown, or the budget is spent."""
-        context, budget = context or Context(), budget or Budget()
-        names: dict[str, _Name] = {}
+        options = self.options(mentions, context or Context(), budget or Budget())
+        answers = {name: self._answer(each) for name, each in options.items() if each is not None}
+        no_time: tuple[Ranked, tuple[str, ...], bool] = ((), (NO_TIME,), False)
+        return [Resolution(mention, *answers.get(mention.name, no_time)) for mention in mentions]
+
+    def options(
+        self, mentions: Sequence[Mention], context: Context, budget: Budget | None = None
+    ) -> dict[str, Options | None]:
+        """The options of each name with their evidence; None where the time did not suffice to look it up."""
+        budget = budget or Budget()
+        names: dict[str, Options | None] = {}
         for text in dict.fromkeys(mention.name for mention in mentions):
-            names[text] = _Name([], [], NO_TIME) if budget.is_spent() else self._name(text, context)
-        self._add_evidence_of_names(names, budget)
-        share = context.recent.highest_share() if context.recent is not None else 0.0
-        # A place that the gazetteer lacks is a small one, where recent posts are.
-        unknown = POPULATION * math.log(UNKNOWN_POPULATION + SMALL_POPULATION) + RECENT_UNKNOWN * math.sqrt(share)
-        resolutions = [names[mention.name].resolution(mention, unknown) for mention in mentions]
-        points = [resolution.ranked[0] for resolution in resolutions if resolution.chosen]
-        exact = [(place, confidence) for place, confidence in points if place.radius_km <= MAX_RADIUS_KM]
-        anchor = min(exact, key=lambda point: (point[0].radius_km, -point[1]), default=None)
-        return [self._by_context(resolution, anchor, context.recent) for resolution in resolutions]
+            names[text] = None if budget.is_spent() else self._first_look(text, context)
+        leaders = [(text.casefold(), each.leader) for text, each in names.items() if each and each.leader]
+        certain = sorted(leaders, key=lambda leader: -leader[1][1])[: MAX_OTHERS + 1]
+        following = _following(mentions)
+        for text, each in list(names.items()):
+            if each is None or budget.is_spent():
+                continue
+            others = [leader for other, leader in certain if other != text.casefold()][:MAX_OTHERS]
+            next_name = names.get(following.get(text, ""))
+            names[text] = self._second_look(each, others, next_name.leader if next_name else None, context)
+        return names
 
-    @staticmethod
-    def _add_evidence_of_names(names: Mapping[str, _Name], budget: Budget) -> None:
-        """Adds the other names' likeliest places as evidence for each name, once and before any of them changes."""
-        leaders = [(text.casefold(), *name.leader) for text, name in names.items() if name.leader]
-        certain = sorted(leaders, key=lambda leader: -leader[2])[: MAX_OTHERS + 1]
-        for text, name in names.items():
-            if budget.is_spent():
-                break
-            others = [(place, confidence) for other, place, confidence in certain if other != text.casefold()]
-            for candidate, evidence in zip(name.candidates, name.evidence, strict=True):
-                evidence += _evidence_of_names(candidate, others[:MAX_OTHERS])
+    def _first_look(self, name: str, context: Context) -> Options:
+        return self._with_leader(name, self._finder.find(name, context.language), context)
 
-    def _name(self, text: str, context: Context) -> _Name:
-        candidates = self._candidates(text)
-        name = _Name(candidates, [[_prior(place), *_evidence_of_context(place, context)] for place in candidates])
-        likeliest = max(zip(name.confidences(), candidates, strict=True), key=lambda pair: pair[0], default=None)
-        name.leader = (likeliest[1], likeliest[0]) if likeliest else None
-        return name
+    def _with_leader(self, name: str, found: Found, context: Context) -> Options:
+        pieces = [evidence.evidence_alone(place, found, name, context) for place in found.places]
+        lacking = evidence.evidence_of_no_place(found, name, context)
+        options = Options(name, found, list(found.places), pieces, lacking)
+        if found.places:
+            *probabilities, _ = shares([*pieces, lacking], self._weights.alone)
+            best = max(range(len(probabilities)), key=probabilities.__getitem__)
+            options.leader = found.places[best], probabilities[best]
+        return options
 
-    def _candidates(self, name: str) -> list[Candidate]:
-        """The places of a name, or else of the name without its genitive, compass point, kind or article. None of a
-        street: it is where the post's other names are."""
-        if STREET.search(name):
-            return []
-        for form in name_forms(name):
-            if candidates := self._gazetteer.candidates(form):
-                return candidates
-        return self._by_demonym(name) or self._by_part(name)
+    def _second_look(
+        self, options: Options, others: Sequence[Other], following: Other | None, context: Context
+    ) -> Options:
+        """The options with the evidence of the post's other names, and with the points that the name may be near."""
+        exact = [other for other in others if other[0].radius_km <= EXACT_KM and other[1] >= SURE]
+        if options.found.match != "exact" or not options.found.places:
+            found = self._finder.find(options.name, context.language, lambda place: _is_located(place, exact, context))
+            if found.match == "misspelt":
+                options = self._with_leader(options.name, found, context)
+        for place, pieces in zip(options.places, options.pieces, strict=True):
+            pieces += evidence.evidence_of_names(place, others, following)
+        if exact:
+            other = min(exact, key=lambda each: (each[0].radius_km, -each[1]))
+            options.add_context(other[0], evidence.evidence_at_other_name(other, options.found))
+        recent = context.recent.most_frequent() if context.recent is not None else None
+        if recent is not None:
+            place = _as_candidate(recent[0])
+            options.add_context(place, evidence.evidence_at_recent(place, recent[1], options.found))
+        return options
 
-    def _by_demonym(self, name: str) -> list[Candidate]:
-        """Of "Syrian" Syria: the countries, divisions or regions whose people are called so."""
-        for suffix, replacement in DEMONYMS:
-            if name.endswith(suffix) and len(name) - len(suffix) > 2:
-                places = self._gazetteer.candidates(name[: -len(suffix)] + replacement)
-                if areas := [place for place in places if place.kind in ("country", "region", "admin1")]:
-                    return areas
-        return []
-
-    def _by_part(self, name: str) -> list[Candidate]:
-        """Of "Charlotte Humane Society" Charlotte: the places of the longest run of its words that names a large
-        one."""
-        words = name.replace("#", " ").replace("_", " ").split()
-        for length in range(min(len(words) - 1, 4), 0, -1):
-            for start in range(len(words) - length + 1):
-                run = " ".join(words[start : start + length])
-                if len(run) < 4 or fold(run) in ordinary_words() or run[0].islower() or run[0].isdigit():
-                    continue
-                for form in (run, run.removeprefix("ال")):
-                    places = self._gazetteer.candidates(form)
-                    if places and (places[0].kind != "city" or places[0].population >= CAPITAL_POPULATION):
-                        return places
-        return []
-
-    def _by_context(
-        self, resolution: Resolution, anchor: tuple[Candidate, float] | None, recent: RecentPlaces | None
-    ) -> Resolution:
-        """For a name without a point of its own: at the `anchor`, the post's most exact place, or else at the recent
-        posts."""
-        if resolution.chosen or NO_TIME in resolution.why:
-            return resolution
-        if not resolution.ranked and anchor:
-            place, confidence = anchor
-            return _near(resolution, place, confidence, f"the post names {place.name}")
-        likeliest = recent.likeliest() if recent is not None else None
-        division = self._gazetteer.division(*likeliest[0]) if likeliest else None
-        if likeliest and division is not None and division.radius_km <= MAX_RADIUS_KM:
-            return _near(resolution, division, likeliest[1], f"recent posts are in {division.name}")
-        return resolution
+    def _answer(self, options: Options) -> tuple[Ranked, tuple[str, ...], bool]:
+        """(ranked places, reasons, whether the first is only near) of a name."""
+        if not options.places:
+            return (), (UNKNOWN_NAME,), False
+        *probabilities, _ = shares([*options.pieces, options.lacking], self._weights.together)
+        near = _sums_of_near(options.places, probabilities)
+        first = max(range(len(near)), key=lambda row: (round(near[row], 6), probabilities[row]))
+        by_context = first >= options.named
+        rest = sorted(set(range(options.named)) - {first}, key=lambda row: (-probabilities[row], row))
+        ranked = [(options.places[first], near[first]), *((options.places[row], probabilities[row]) for row in rest)]
+        return tuple((place, round(share, 4)) for place, share in ranked), _reasons(options, first), by_context
 
 
-def _evidence_of_context(candidate: Candidate, context: Context) -> Iterator[tuple[float, str]]:
-    """Evidence from the author, the language and recent posts."""
-    country, admin1 = candidate.country_code, candidate.admin1_code
-    if any(place.country_code == country for place in context.author):
-        yield AUTHOR, "the author's country"
-    if any(_same_division(place, candidate) for place in context.author):
-        yield AUTHOR, "the author's region"
-    if country in context.speakers:
-        yield LANGUAGE, "the language is spoken there"
-    if context.recent is not None and (share := context.recent.share(country)) > 0.02:
-        division_share = context.recent.share(country, admin1) if admin1 else 0
-        yield RECENT * (math.sqrt(share) + math.sqrt(division_share)), "recent posts are there"
+def _reasons(options: Options, first: int) -> tuple[str, ...]:
+    reasons = [reason for _, _, reason in options.pieces[first] if reason]
+    if first >= options.named:
+        return tuple(reasons) if options.named else (UNKNOWN_NAME, *reasons)
+    only = ["the only place of this name"] if options.named == 1 else []
+    return f"{options.places[first].population:,} people", *reasons, *only
 
 
-def _evidence_of_names(candidate: Candidate, others: Sequence[tuple[Candidate, float]]) -> Evidence:
-    """Evidence from the post's other names, weighted by their confidence; the best of each kind counts."""
-    best: dict[str, tuple[float, str]] = {}
-    for other, confidence in others:
-        if other.geonames_id != candidate.geonames_id or other.name != candidate.name:
-            for kind, weight, reason in _relations(candidate, other):
-                best[kind] = max((weight * confidence, reason), best.get(kind, (0.0, "")))
-    return [best[kind] for kind in RELATIONS if kind in best]
+def _sums_of_near(places: Sequence[Candidate], probabilities: Sequence[float]) -> list[float]:
+    """For each place, the sum of the probabilities of those at most 161 km from it: a city and its district are one
+    answer."""
+    if len(places) == 1:
+        return list(probabilities)
+    longitudes, latitudes = zip(*((place.longitude, place.latitude) for place in places), strict=True)
+    sums = []
+    for place, probability in zip(places, probabilities, strict=True):
+        if probability < MIN_CONFIDENCE / len(places):  # it cannot be the answer
+            sums.append(probability)
+            continue
+        distances = distance_km(place.longitude, place.latitude, longitudes, latitudes)
+        sums.append(min(1.0, sum(share for share, km in zip(probabilities, distances, strict=True) if km <= RIGHT_KM)))
+    return sums
 
 
-def _relations(candidate: Candidate, other: Candidate) -> Iterator[tuple[str, float, str]]:
-    """(kind, weight, reason) of each relation of a candidate to another name's place."""
-    if candidate.country_code and other.country_code == candidate.country_code:
-        yield "country", SAME_COUNTRY, f"{other.name} is in the same country"
-        if _same_division(other, candidate):
-            yield "region", SAME_DIVISION, f"{other.name} is in the same region"
-    if other.kind not in ("country", "region") and candidate.kind == "city":
-        reach_km = NEAR_KM + other.radius_km * 0.5
-        # A degree of latitude has 111 km: most pairs need no more than this.
-        if abs(candidate.latitude - other.latitude) * 111 < reach_km and _distance_km(candidate, other) < reach_km:
-            yield "near", NEARBY, f"{other.name} is near"
+def _following(mentions: Sequence[Mention]) -> dict[str, str]:
+    """Name -> the name right after it."""
+    ordered = sorted(mentions, key=lambda mention: mention.start)
+    return {one.name: other.name for one, other in pairwise(ordered) if 0 <= other.start - one.end <= MAX_GAP}
 
 
-def _pooled(ranked: Sequence[tuple[Candidate, float]]) -> Ranked:
-    """The first one's confidence with that of the candidates around it: a city and its district are one answer."""
-    first = ranked[0][0]
-    longitudes, latitudes = zip(*((place.longitude, place.latitude) for place, _ in ranked), strict=True)
-    distances = distance_km(first.longitude, first.latitude, longitudes, latitudes)
-    reach = max(SAME_KM, min(first.radius_km, MAX_RADIUS_KM))
-    pooled = sum(confidence for (_, confidence), km in zip(ranked, distances, strict=True) if km <= reach)
-    return ((first, round(min(1.0, pooled), 4)), *((place, round(confidence, 4)) for place, confidence in ranked[1:]))
+def _is_located(place: Candidate, exact: Sequence[Other], context: Context) -> bool:
+    """Whether a place is where the post's other names or recent posts are."""
+    recent = context.recent
+    if recent is not None and recent.share_near(place.longitude, place.latitude) >= RECENT_SHARE:
+        return True
+    return any(evidence.kilometres(place, other) <= evidence.NEAR_KM + other.radius_km for other, _ in exact)
 
 
-def _near(resolution: Resolution, place: Candidate, confidence: float, reason: str) -> Resolution:
-    """The resolution with a place near the name put first, where that is sure enough."""
-    confidence *= CONTEXT_FACTOR
-    if confidence < MIN_CONFIDENCE:
-        return resolution
-    ranked = ((place, round(confidence, 4)), *resolution.ranked)
-    return Resolution(resolution.mention, ranked, (*resolution.why, reason), by_context=True)
-
-
-def _prior(candidate: Candidate) -> tuple[float, str]:
-    score = POPULATION * math.log(candidate.population + SMALL_POPULATION)
-    score += (ALTERNATE if candidate.alternate else 0.0) + AREA.get(candidate.kind, 0.0)
-    return score, f"{candidate.population:,} people"
-
-
-def _distance_km(candidate: Candidate, other: Candidate) -> float:
-    return float(distance_km(candidate.longitude, candidate.latitude, [other.longitude], [other.latitude])[0])
-
-
-def _same_division(place: Candidate, other: Candidate) -> bool:
-    is_same_country = place.country_code == other.country_code
-    return bool(place.admin1_code) and is_same_country and place.admin1_code == other.admin1_code
+def _as_candidate(place: RecentPlace) -> Candidate:
+    point = place.longitude, place.latitude
+    return Candidate(0, place.name, *point, place.country, place.admin1 or None, None, 0, place.kind, place.radius_km)

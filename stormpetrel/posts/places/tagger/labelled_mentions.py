@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ PARTS = ("mentions", "resolved")
 
 @dataclass(frozen=True)
 class GoldMention:
-    """A labelled name, `text[start:end]`; where it is linked, also its place's point (degrees) and bounding box (south,
-    north, west, east)."""
+    """A labelled name, `text[start:end]`; where it is linked, also its place's point (degrees), bounding box (south,
+    north, west, east) and country."""
 
     start: int
     end: int
@@ -24,6 +25,7 @@ class GoldMention:
     longitude: float | None = None
     latitude: float | None = None
     box: tuple[float, float, float, float] | None = None
+    country: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,17 @@ class LabelledPost:
     event: str
     language: str
     created_at: str
+    has_event: bool = True  # or else it is one of a set of posts about many events
+
+    @property
+    def text_hash(self) -> int:
+        """64 bits of a digest of the text, by which a post is known without its text."""
+        return int.from_bytes(hashlib.blake2b(self.text.encode(), digest_size=8).digest(), "little")
+
+    @property
+    def linked(self) -> tuple[GoldMention, ...]:
+        """The mentions that have a point."""
+        return tuple(mention for mention in self.mentions if mention.latitude is not None)
 
 
 def read_recognition(data: Path) -> list[LabelledPost]:
@@ -73,7 +86,8 @@ def _posts(file: Path) -> Iterator[LabelledPost]:
             language = str(record.get("lang") or "en")
             mentions = tuple(_without_overlap(_mentions(record)))
             event = f"{language}_{record['event']}" if record.get("event") else file.stem
-            yield LabelledPost(str(record["text"]), mentions, event, language, str(record.get("created_at") or ""))
+            moment = str(record.get("created_at") or "")
+            yield LabelledPost(str(record["text"]), mentions, event, language, moment, bool(record.get("event")))
 
 
 def _mentions(record: dict[str, Any]) -> Iterator[GoldMention]:
@@ -85,7 +99,8 @@ def _mentions(record: dict[str, Any]) -> Iterator[GoldMention]:
         longitude, latitude = (None if mention.get(key) is None else float(mention[key]) for key in ("lon", "lat"))
         sides = mention.get("boundingbox")
         box: Any = tuple(map(float, sides)) if isinstance(sides, list) and len(sides) == 4 else None
-        yield GoldMention(int(start), int(end), str(mention.get("type") or ""), longitude, latitude, box)
+        kind, country = str(mention.get("type") or ""), str(mention.get("country_code") or "").upper()
+        yield GoldMention(int(start), int(end), kind, longitude, latitude, box, country)
 
 
 def _without_overlap(mentions: Iterable[GoldMention]) -> Iterator[GoldMention]:

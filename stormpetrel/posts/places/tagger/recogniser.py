@@ -13,8 +13,10 @@ from threadpoolctl import ThreadpoolController
 
 from stormpetrel.core.settings import CONFIG_DIRECTORY
 from stormpetrel.posts.places.budget import Budget
+from stormpetrel.posts.places.gazetteer.case_endings import without_endings
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer, fold
 from stormpetrel.posts.places.gazetteer.name_forms import CAMEL_CASE, STREET_WORDS
+from stormpetrel.posts.places.tagger.hashtag_names import name_in_tag
 
 BATCH = 64
 MAX_NAME = 80  # characters
@@ -29,6 +31,10 @@ WORDS_FILE = CONFIG_DIRECTORY / "not_places.txt"
 ANY_CASE_POPULATION = 100_000  # from it on, the gazetteer alone finds a place in any case
 CAPITAL_POPULATION = 15_000  # from it on, the gazetteer alone finds a place with a capital letter
 MAX_WORDS = 4  # of a name
+LOCATIVE_POPULATION = 40_000  # from it on, a place in small letters is found after these words, by language
+LOCATIVES = {"it": "a|ad|in", "es": "en", "pt": "em", "fr": "à|a", "de": "in|bei|nach", "nl": "in|naar|bij"}
+LOCATIVES |= dict.fromkeys(("fi", "tr", "hu"), "")
+SHORTEST_LOCAL = 4  # letters
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ class PlaceRecogniser:
         for text, language, mentions, budget in rows:
             with budget:
                 if self._tagger is None or (language is not None and language not in TAGGER_LANGUAGES):
-                    mentions = _merge(mentions, self._by_gazetteer(text, budget))
+                    mentions = _merge(mentions, self._by_gazetteer(text, budget, language))
                 by_text.append(_merge(mentions, self._in_hashtags(text, budget)))
         return by_text
 
@@ -91,8 +97,8 @@ class PlaceRecogniser:
             budget.charge(seconds * len(text) / characters)
         return tagged
 
-    def _by_gazetteer(self, text: str, budget: Budget) -> list[Mention]:
-        """Large places in any case, smaller ones with a capital letter; never an ordinary word."""
+    def _by_gazetteer(self, text: str, budget: Budget, language: str | None) -> list[Mention]:
+        """Large places in any case, smaller ones with a capital letter or after "in"; never an ordinary word."""
         words = list(WORD.finditer(text))
         mentions: list[Mention] = []
         first = 0
@@ -103,22 +109,47 @@ class PlaceRecogniser:
                     continue
                 if text[start] in PREFIXES and not self._is_place(text[start:end]):
                     start += 1
-                if self._is_place(text[start:end]) and not STREET_BEFORE.search(text[max(0, start - 20) : start]):
+                before = text[max(0, start - 20) : start]
+                if not self._is_place(text[start:end]) and not self._is_local(text[start:end], before, language):
+                    continue
+                if not STREET_BEFORE.search(before):
                     mentions.append(Mention(text[start:end], start, end, "gazetteer"))
                     first += length - 1
                     break
             first += 1
         return mentions
 
+    def _is_place_in_any_case(self, name: str) -> bool:
+        return self._is_place(name.capitalize())
+
     def _is_place(self, name: str) -> bool:
         folded = fold(name)
         if folded in ordinary_words() or len(folded) < (4 if folded.isascii() else 3):
             return False
         kind, population, is_main_name = self._gazetteer.largest(folded)
-        if not kind or (not is_main_name and population < ANY_CASE_POPULATION and kind == "city"):
+        if not kind or (not is_main_name and population < ANY_CASE_POPULATION and kind in ("city", "point")):
             return False
         is_capital = name[0].isupper() or not name[0].isascii()
         return population >= (CAPITAL_POPULATION if is_capital else ANY_CASE_POPULATION)
+
+    def _is_local(self, name: str, before: str, language: str | None) -> bool:
+        """Whether a name with a case ending, or one in small letters after "in", is a place where the language is
+        spoken."""
+        if language not in LOCATIVES or len(name) < SHORTEST_LOCAL or " " in name:
+            return False
+        if name[0].isupper():
+            forms, least = without_endings(name, language), CAPITAL_POPULATION
+            forms = [form for form in forms if language != "de" or form == name[:-1]]  # "Sieger" is not Siegen's
+        elif LOCATIVES[language] and re.search(rf"(?:^|\W)(?:{LOCATIVES[language]})\s+$", before, re.IGNORECASE):
+            forms, least = [name], LOCATIVE_POPULATION
+        else:
+            return False
+        speakers = self._gazetteer.speakers(language)
+        return any(
+            place.country_code in speakers and place.population >= least and fold(form) not in ordinary_words()
+            for form in forms
+            for place in self._gazetteer.candidates(form, 3)
+        )
 
     def _in_hashtags(self, text: str, budget: Budget) -> list[Mention]:
         """Places that are a part of a hashtag: a run of its words at its beginning or end."""
@@ -128,6 +159,9 @@ class PlaceRecogniser:
                 break
             parts = [(tag.start(1) + part.start(), tag.start(1) + part.end()) for part in CAMEL_CASE.finditer(tag[1])]
             if len(parts) < 2 and not self._is_place(tag[1]):
+                if span := name_in_tag(tag[1], self._is_place_in_any_case):
+                    start, end = tag.start(1) + span[0], tag.start(1) + span[1]
+                    mentions.append(Mention(text[start:end], start, end, "hashtag"))
                 continue
             runs = [(parts[0][0], end) for _, end in parts] + [(start, parts[-1][1]) for start, _ in parts]
             for start, end in sorted(runs, key=lambda run: run[0] - run[1]):

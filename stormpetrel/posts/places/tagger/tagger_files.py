@@ -37,8 +37,7 @@ MAX_OVERLAP = 0.05  # share of an event's posts; with more of them in the traini
 
 def _text_hashes(posts: Iterable[LabelledPost]) -> np.ndarray[Any, np.dtype[np.uint64]]:
     """The 64-bit hashes of the posts' texts, sorted, without repetitions."""
-    hashes = [int.from_bytes(hashlib.blake2b(post.text.encode(), digest_size=8).digest(), "little") for post in posts]
-    return np.unique(np.array(hashes, dtype=np.uint64))
+    return np.unique(np.array([post.text_hash for post in posts], dtype=np.uint64))
 
 
 def was_trained_on(directory: Path, posts: Sequence[LabelledPost]) -> bool:
