@@ -15,7 +15,7 @@ from stormpetrel.core.events import NativePlace
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.places.geoparser.evidence import Context
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
-from stormpetrel.posts.places.geoparser.recent_places import RecentPlace, RecentPlaces
+from stormpetrel.posts.places.geoparser.recent_places import SMOOTHING, RecentPlace, RecentPlaces
 from stormpetrel.posts.places.geoparser.toponym_resolver import Resolution, ToponymResolver
 from stormpetrel.posts.places.tagger.pipeline import load_tagger
 from stormpetrel.posts.places.tagger.recogniser import Mention, PlaceRecogniser
@@ -220,6 +220,28 @@ def test_the_window_of_recent_places_drops_the_oldest() -> None:
     for second in range(200):
         recent.note(NOW + timedelta(hours=2, seconds=second), SEVILLA)
     assert len(recent) == 100 and recent.most_frequent() == (SEVILLA, pytest.approx(100 / 110))
+
+
+POINTS = st.tuples(st.floats(-180, 180), st.floats(-90, 90), st.sampled_from(["IT", "ES"]))
+
+
+@given(st.lists(POINTS, max_size=60), st.integers(1, 30))
+def test_the_window_counts_what_is_in_it_and_nothing_else(
+    points: list[tuple[float, float, str]], capacity: int
+) -> None:
+    recent = RecentPlaces(capacity=capacity)
+    places = [RecentPlace("x", longitude, latitude, country) for longitude, latitude, country in points]
+    for place in places:
+        recent.note(NOW, place)
+    kept, smoothed = places[-capacity:], min(len(places), capacity) + SMOOTHING
+    for place in kept:
+        column, row = place.square or (0, 0)
+        squares = [other.square or (0, 0) for other in kept]
+        near = sum(abs(x - column) <= 1 and abs(y - row) <= 1 for x, y in squares)
+        assert recent.share_near(place.longitude, place.latitude) == pytest.approx(near / smoothed)
+        assert recent.share(place.country) == sum(other.country == place.country for other in kept) / smoothed
+    most_frequent = recent.most_frequent()
+    assert (most_frequent is None) == (not kept) and (most_frequent is None or most_frequent[0] in kept)
 
 
 def test_the_geotag_comes_before_the_named_places(geoparser: Geoparser) -> None:

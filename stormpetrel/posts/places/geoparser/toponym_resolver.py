@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from stormpetrel.core.cells import distance_km
 from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer
 from stormpetrel.posts.places.geoparser import evidence
@@ -169,16 +168,18 @@ def _reasons(options: Options, first: int) -> tuple[str, ...]:
 def _sums_of_near(places: Sequence[Candidate], probabilities: Sequence[float]) -> list[float]:
     """For each place, the sum of the probabilities of those at most 161 km from it: a city and its district are one
     answer."""
-    if len(places) == 1:
-        return list(probabilities)
-    longitudes, latitudes = zip(*((place.longitude, place.latitude) for place in places), strict=True)
     sums = []
     for place, probability in zip(places, probabilities, strict=True):
         if probability < MIN_CONFIDENCE / len(places):  # it cannot be the answer
             sums.append(probability)
             continue
-        distances = distance_km(place.longitude, place.latitude, longitudes, latitudes)
-        sums.append(min(1.0, sum(share for share, km in zip(probabilities, distances, strict=True) if km <= RIGHT_KM)))
+        near = (
+            share
+            for other, share in zip(places, probabilities, strict=True)
+            if abs(place.latitude - other.latitude) * evidence.KILOMETRES_A_DEGREE <= RIGHT_KM
+            and evidence.kilometres(place, other) <= RIGHT_KM
+        )
+        sums.append(min(1.0, sum(near)))
     return sums
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 from threadpoolctl import ThreadpoolController
@@ -31,6 +31,7 @@ WORDS_FILE = CONFIG_DIRECTORY / "not_places.txt"
 ANY_CASE_POPULATION = 100_000  # from it on, the gazetteer alone finds a place in any case
 CAPITAL_POPULATION = 15_000  # from it on, the gazetteer alone finds a place with a capital letter
 MAX_WORDS = 4  # of a name
+CACHE_SIZE = 5000  # hashtags: the posts of an event repeat the same ones
 LOCATIVE_POPULATION = 40_000  # from it on, a place in small letters is found after these words, by language
 LOCATIVES = {"it": "a|ad|in", "es": "en", "pt": "em", "fr": "à|a", "de": "in|bei|nach", "nl": "in|naar|bij"}
 LOCATIVES |= dict.fromkeys(("fi", "tr", "hu"), "")
@@ -59,6 +60,7 @@ class PlaceRecogniser:
 
     def __init__(self, gazetteer: Gazetteer, tagger: Any = None) -> None:
         self._gazetteer, self._tagger = gazetteer, tagger
+        self._span_in_tag = lru_cache(CACHE_SIZE)(self._searched_tag)
         self._blas = ThreadpoolController().select(user_api="blas")
 
     def find(
@@ -152,23 +154,26 @@ class PlaceRecogniser:
         )
 
     def _in_hashtags(self, text: str, budget: Budget) -> list[Mention]:
-        """Places that are a part of a hashtag: a run of its words at its beginning or end."""
+        """Places that are a part of a hashtag."""
         mentions = []
         for tag in HASHTAG.finditer(text):
             if budget.is_spent():
                 break
-            parts = [(tag.start(1) + part.start(), tag.start(1) + part.end()) for part in CAMEL_CASE.finditer(tag[1])]
-            if len(parts) < 2 and not self._is_place(tag[1]):
-                if span := name_in_tag(tag[1], self._is_place_in_any_case):
-                    start, end = tag.start(1) + span[0], tag.start(1) + span[1]
-                    mentions.append(Mention(text[start:end], start, end, "hashtag"))
-                continue
+            if span := self._span_in_tag(tag[1]):
+                start, end = tag.start(1) + span[0], tag.start(1) + span[1]
+                mentions.append(Mention(text[start:end], start, end, "hashtag"))
+        return mentions
+
+    def _searched_tag(self, tag: str) -> tuple[int, int] | None:
+        """The place in a tag: a run of its words at its beginning or end, or a name that has words of disasters beside
+        it."""
+        parts = [part.span() for part in CAMEL_CASE.finditer(tag)]
+        if len(parts) > 1 or (parts and self._is_place(tag)):
             runs = [(parts[0][0], end) for _, end in parts] + [(start, parts[-1][1]) for start, _ in parts]
             for start, end in sorted(runs, key=lambda run: run[0] - run[1]):
-                if self._is_place(" ".join(CAMEL_CASE.findall(text[start:end]))):
-                    mentions.append(Mention(text[start:end], start, end, "hashtag"))
-                    break
-        return mentions
+                if self._is_place(" ".join(CAMEL_CASE.findall(tag[start:end]))):
+                    return start, end
+        return name_in_tag(tag, self._is_place_in_any_case)
 
 
 def _with_street_word(text: str, entity: Any) -> Mention:
