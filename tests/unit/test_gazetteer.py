@@ -17,6 +17,7 @@ from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer, fold
 from stormpetrel.posts.places.gazetteer.gazetteer_file import MAX_LENGTH, PlaceRow, write_gazetteer
 from stormpetrel.posts.places.gazetteer.geonames_dump import division_rows, dump_rows
 from stormpetrel.posts.places.gazetteer.misspellings import near_spellings
+from stormpetrel.posts.places.gazetteer.name_forms import without_clitics
 from stormpetrel.posts.places.tagger.gazetteer_features import GazetteerFeatures
 
 LETTERS = st.text(st.characters(categories=["L"]), min_size=3, max_size=12)
@@ -163,6 +164,12 @@ def test_a_file_that_is_no_geojson_is_refused_with_the_remedy(tmp_path: Path) ->
 def test_case_endings_are_taken_off(written: str, language: str, name: str) -> None:
     assert name in without_endings(written, language)
     assert without_endings(written, "en") == []
+
+
+@pytest.mark.parametrize("written", ["بالكويت", "للكويت", "والكويت", "كويت", "وكويت"])
+def test_arabic_clitics_are_taken_off(written: str) -> None:
+    assert "الكويت" in without_clitics(written)
+    assert without_clitics("Oman") == [] and without_clitics("") == []
 
 
 @given(st.text(max_size=40), st.sampled_from(["fi", "tr", "hu", "de", "it", None]))

@@ -18,9 +18,9 @@ def without_endings(name: str, language: str | None) -> list[str]:
     """The forms of a name that may stand without its case ending, the likeliest first; none in other languages.
 
     >>> without_endings("Helsingissä", "fi")[:3]
-    ['Helsingi', 'Helsinki', 'Helsinge']
+    ['Helsingi', 'Helsinki', 'Helsingki']
     >>> without_endings("Kölner", "de"), without_endings("Köln", "en")
-    (['Köln', 'Kölnen', 'Kölne'], [])
+    (['Köln', 'Kölen', 'Kölnen', 'Kölne'], [])
     """
     if language == "fi":
         return _finnish(name)

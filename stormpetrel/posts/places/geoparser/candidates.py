@@ -9,11 +9,19 @@ from typing import Literal, NamedTuple
 from stormpetrel.posts.places.gazetteer.case_endings import without_endings
 from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer, fold
 from stormpetrel.posts.places.gazetteer.misspellings import near_spellings
-from stormpetrel.posts.places.gazetteer.name_forms import CAMEL_CASE, DEMONYMS, STREET, name_forms
+from stormpetrel.posts.places.gazetteer.name_forms import (
+    CAMEL_CASE,
+    DEMONYMS,
+    KIND_WORDS,
+    STREET,
+    name_forms,
+    without_clitics,
+)
 from stormpetrel.posts.places.tagger.recogniser import CAPITAL_POPULATION, ordinary_words
 
-# As written, without a genitive or a kind of place, without a case ending, of its people, a part of it, misspelt.
-Match = Literal["exact", "changed_form", "case_ending", "demonym", "part_of_name", "misspelt"]
+# As written, without a genitive or a kind of place, without a case ending, without Arabic clitics,
+# of its people, a part of it, misspelt.
+Match = Literal["exact", "changed_form", "case_ending", "clitic", "demonym", "part_of_name", "misspelt"]
 CACHE_SIZE = 5000  # names: the posts of an event repeat the same ones
 LONGEST_NAME = 200  # characters; longer ones are no names, and would fill the cache
 MAX_RUN = 4  # words of a part of a name
@@ -65,6 +73,7 @@ class CandidateFinder:
         forms = name_forms(name)
         yield "exact", forms[:1]
         yield "case_ending", without_endings(forms[0], language)
+        yield "clitic", without_clitics(forms[0])
         yield "changed_form", forms[1:]
 
     def _by_demonym(self, name: str) -> list[Candidate]:
@@ -77,19 +86,24 @@ class CandidateFinder:
         return []
 
     def _by_part(self, name: str) -> list[Candidate]:
-        """Of "Charlotte Humane Society" Charlotte: the places of the longest run of its words that names a large
-        one."""
+        """Of "Charlotte Humane Society" Charlotte: the large places that the longest runs of its words name."""
         plain = name.replace("#", " ").replace("_", " ")
         words = plain.split() if " " in plain.strip() else CAMEL_CASE.findall(plain)
         for length in range(min(len(words) - 1, MAX_RUN), 0, -1):
-            for start in range(len(words) - length + 1):
-                run = " ".join(words[start : start + length])
-                if len(run) < SHORTEST_PART or fold(run) in ordinary_words() or run[0].islower() or run[0].isdigit():
-                    continue
-                for form in (run, run.removeprefix("ال")):
-                    places = self._gazetteer.candidates(form)
-                    if places and (places[0].kind != "city" or places[0].population >= CAPITAL_POPULATION):
-                        return places
+            runs = [" ".join(words[start : start + length]) for start in range(len(words) - length + 1)]
+            if places := [place for run in runs for place in self._large_places(run)]:
+                return places
+        return []
+
+    def _large_places(self, run: str) -> list[Candidate]:
+        """The places that a part of a name stands for; none of an ordinary word, or of small places."""
+        is_word = fold(run) in ordinary_words() or run.casefold() in KIND_WORDS
+        if len(run) < SHORTEST_PART or is_word or run[0].islower() or run[0].isdigit():
+            return []
+        for form in (run, run.removeprefix("ال")):
+            places = self._gazetteer.candidates(form)
+            if places and (places[0].kind != "city" or places[0].population >= CAPITAL_POPULATION):
+                return places
         return []
 
     def _near_spellings(self, name: str) -> list[Candidate]:

@@ -18,7 +18,7 @@ from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
 
 PLACE = ("population", "no_population", "less_than_largest", "alternate_name", "other_script")
 KIND = ("region", "country", "admin1", "admin2", "point")
-MATCH = ("changed_form", "case_ending", "demonym", "part_of_name", "misspelt", "small_letters")
+MATCH = ("changed_form", "case_ending", "clitic", "demonym", "part_of_name", "misspelt", "small_letters")
 CONTEXT = ("author_country", "author_region", "language", "recent_country", "recent_division", "recent_near")
 NAMES = ("same_country", "same_region", "near", "followed_by_its_area")
 NO_PLACE = (
