@@ -143,7 +143,7 @@ def test_population_decides_between_namesakes_and_the_others_stay_alternatives(s
 def test_the_other_names_of_a_post_decide_between_namesakes(small_gazetteer: Gazetteer) -> None:
     cordoba, *_ = resolve(small_gazetteer, "Córdoba", "Sevilla", "Spain")
     assert country_of(cordoba) == "ES"
-    assert "Spain is in the same country" in cordoba.why
+    assert any(reason.endswith("is in the same country") for reason in cordoba.why)
     springfield, _ = resolve(small_gazetteer, "Springfield", "Illinois")
     assert springfield.chosen is not None and springfield.chosen.admin1_code == "IL"
 
