@@ -200,6 +200,14 @@ def test_a_small_place_without_namesakes_has_a_point(small_gazetteer: Gazetteer)
     assert country_of(aal) == "NO" and 0.5 < aal.ranked[0][1] < 1
 
 
+def test_a_name_of_a_town_and_its_province_is_the_town(gazetteer: Gazetteer) -> None:
+    for name in ("Tampere", "Genoa", "Sevilla"):
+        (resolution,) = resolve(gazetteer, name)
+        assert resolution.chosen is not None and resolution.chosen.kind == "city"
+    (county,) = resolve(gazetteer, "Harris County")
+    assert county.chosen is not None and county.chosen.kind == "admin2"
+
+
 def test_a_name_that_the_gazetteer_lacks_has_no_point(small_gazetteer: Gazetteer) -> None:
     (zzyzx,) = resolve(small_gazetteer, "Zzyzx Road")
     assert zzyzx.chosen is None and zzyzx.why == ("the gazetteer does not know this name",)

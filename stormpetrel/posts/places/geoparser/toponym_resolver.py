@@ -151,9 +151,10 @@ class ToponymResolver:
         *probabilities, _ = shares([*options.pieces, options.lacking], self._weights.together)
         near = _sums_of_near(options.places, probabilities)
         first = max(range(len(near)), key=lambda row: (round(near[row], 6), probabilities[row]))
+        sureness, first = near[first], _its_town(options.places[: options.named], first)
         by_context = first >= options.named
         rest = sorted(set(range(options.named)) - {first}, key=lambda row: (-probabilities[row], row))
-        ranked = [(options.places[first], near[first]), *((options.places[row], probabilities[row]) for row in rest)]
+        ranked = [(options.places[first], sureness), *((options.places[row], probabilities[row]) for row in rest)]
         return tuple((place, round(share, 4)) for place, share in ranked), _reasons(options, first), by_context
 
 
@@ -181,6 +182,21 @@ def _sums_of_near(places: Sequence[Candidate], probabilities: Sequence[float]) -
         )
         sums.append(min(1.0, sum(near)))
     return sums
+
+
+def _its_town(places: Sequence[Candidate], first: int) -> int:
+    """The town that a second division is named after, where that is the first: people mean the town. The labels do not
+    tell them apart, for both points are right."""
+    if first >= len(places) or places[first].kind != "admin2":
+        return first
+    division = places[first]
+    reach_km = min(division.radius_km, RIGHT_KM)
+    towns = [
+        row
+        for row, place in enumerate(places)
+        if place.kind == "city" and evidence.kilometres(place, division) <= reach_km
+    ]
+    return max(towns, key=lambda row: places[row].population, default=first)
 
 
 def _following(mentions: Sequence[Mention]) -> dict[str, str]:
