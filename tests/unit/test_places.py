@@ -200,6 +200,13 @@ def test_a_small_place_without_namesakes_has_a_point(small_gazetteer: Gazetteer)
     assert country_of(aal) == "NO" and 0.5 < aal.ranked[0][1] < 1
 
 
+def test_the_local_name_of_a_town_is_its_own_where_the_language_is_spoken(gazetteer: Gazetteer) -> None:
+    (english,) = resolve(gazetteer, "Genova")
+    (italian,) = resolve(gazetteer, "Genova", context=Context(speakers=gazetteer.speakers("it"), language="it"))
+    assert country_of(italian) == "IT" and italian.ranked[0][1] > 0.7
+    assert italian.ranked[0][1] > confidence_in("IT", english)
+
+
 def test_a_name_of_a_town_and_its_province_is_the_town(gazetteer: Gazetteer) -> None:
     for name in ("Tampere", "Genoa", "Sevilla"):
         (resolution,) = resolve(gazetteer, name)

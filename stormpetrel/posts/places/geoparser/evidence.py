@@ -53,10 +53,10 @@ class Context:
 def evidence_alone(candidate: Candidate, found: Found, name: str, context: Context) -> list[Piece]:
     """The evidence from the gazetteer, the author, the language and recent posts: what is known of a name without the
     post's other names."""
-    return [*_of_place(candidate, found, name), *_of_context(candidate, context)]
+    return [*_of_place(candidate, found, name, context.speakers), *_of_context(candidate, context)]
 
 
-def _of_place(candidate: Candidate, found: Found, name: str) -> Iterator[Piece]:
+def _of_place(candidate: Candidate, found: Found, name: str, speakers: frozenset[str]) -> Iterator[Piece]:
     size = math.log10(candidate.population + SMALL_POPULATION) - math.log10(SMALL_POPULATION)
     yield "population", size, ""
     if not candidate.population:
@@ -68,9 +68,12 @@ def _of_place(candidate: Candidate, found: Found, name: str) -> Iterator[Piece]:
             math.log10((largest + SMALL_POPULATION) / (candidate.population + SMALL_POPULATION)),
             "",
         )
-    if candidate.alternate:
-        # Main names are in Latin letters: in others, every name is an alternate one.
-        yield "alternate_name" if LATIN.search(name) else "other_script", 1.0, ""
+    # Main names are in Latin letters and often English: in other letters, and where the post's language is spoken, the
+    # gazetteer's alternate name is the place's own (Genova).
+    if candidate.alternate and not LATIN.search(name):
+        yield "other_script", 1.0, ""
+    elif candidate.alternate and candidate.country_code not in speakers:
+        yield "alternate_name", 1.0, ""
     if candidate.kind != "city":
         yield candidate.kind, 1.0, ""
     if found.match != "exact":
