@@ -146,7 +146,7 @@ class SavedSearchRequest(SearchRequest):
     patches, a place and day that ranks among the first `within`."""
 
     min_relevance: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        default=None, description="Of posts: the lowest probability that a match answers the search; .14 if not given"
+        default=None, description="Of posts: the lowest probability that a match answers the search; .25 if not given"
     )
     window: Last | None = Field(
         default=None, description="Of posts: a match is ranked among those of so long before it; 6h if not given"
