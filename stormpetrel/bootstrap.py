@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import structlog
 
-from stormpetrel.core.embedding_spec import EmbeddingSpec, named_with
+from stormpetrel.core.embedding_spec import EmbeddingSpec, named_with, same_vectors
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.core.ids import Collection, ItemKind
 from stormpetrel.core.ports import DocumentStore, DocumentWriter, VectorWriter
@@ -295,7 +295,7 @@ def ranking_weights(text_model: str) -> RankingWeights | None:
     """The weights of the learned tensor; None where they were learned with another text model than this version, or
     are not there."""
     weights = _opened_or_error(lambda: RankingWeights.load(FUSION_FILE), "the plain tensor serves")
-    return weights if isinstance(weights, RankingWeights) and weights.text_model == text_model else None
+    return weights if isinstance(weights, RankingWeights) and same_vectors(weights.text_model, text_model) else None
 
 
 def query_relevance(text_model: str) -> Relevance | None:

@@ -25,6 +25,18 @@ def model_name(version: str) -> str:
     return version.partition("@")[0].partition("+")[0]
 
 
+def same_vectors(version: str, other: str) -> bool:
+    """Whether two versions give the same vectors: the same model with the same word list. The mark after `@` is that of
+    the exported file, which differs from export to export by 1e-6 of a vector.
+
+    >>> same_vectors("all-MiniLM-L6-v2+gloss1@027edb224127", "all-MiniLM-L6-v2+gloss1@db3c16471655")
+    True
+    >>> same_vectors("all-MiniLM-L6-v2+gloss1@027edb224127", "all-MiniLM-L6-v2@027edb224127")
+    False
+    """
+    return version.partition("@")[0] == other.partition("@")[0]
+
+
 class EmbeddingSpec(NamedTuple):
     """A model with its version, or without the mark of its exact weights (`name@mark`), and its dimensions."""
 

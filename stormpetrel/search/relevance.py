@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.core.embedding_spec import same_vectors
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.fusion import RankList
 
@@ -98,7 +99,7 @@ class Relevance:
 
     def for_model(self, version: str) -> Relevance | None:
         """This; None where it was learned with another text model."""
-        return self if version == self.text_model else None
+        return self if same_vectors(version, self.text_model) else None
 
     def without(self, events: frozenset[str]) -> Relevance:
         """As it was learned without these events. Where they are of several groups, without the first."""

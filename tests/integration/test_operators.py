@@ -23,7 +23,7 @@ from stormpetrel.local.stack import Stack, free_port, this_python
 from stormpetrel.stores.collections import VectorCollection
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
-from tests.integration.running import COLLECTION, RunningSystem, wait_until
+from tests.integration.running import COLLECTION, TEXT_MODEL, RunningSystem, wait_until
 
 pytestmark = pytest.mark.integration
 POSTS = 1200
@@ -46,7 +46,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory, cache: Path, model_directo
                 clean_text="flood",
                 language="en",
                 language_confidence=1,
-                text_vector=Vector.of(vector, "all-MiniLM-L6-v2"),
+                text_vector=Vector.of(vector, TEXT_MODEL),
                 enriched_at=AT,
             )
             producer.publish(POSTS_ENRICHED, post_id, event)
