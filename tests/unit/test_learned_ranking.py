@@ -113,7 +113,8 @@ def test_relevance_is_unknown_without_a_text() -> None:
     assert np.isnan(RELEVANCE.of({"time": np.array([-60.0])}, 0)).all()
     assert RELEVANCE.of_lists([RankList("time", ("a",), (-60.0,))], 0) == {}
     assert RELEVANCE.of_lists([], 2) == {}
-    assert RELEVANCE.for_model("m@2") is None
+    assert RELEVANCE.for_model("n@1") is None and RELEVANCE.for_model("m+gloss1@1") is None
+    assert RELEVANCE.for_model("m@2") is RELEVANCE, "another export of the same model"
 
 
 def test_relevance_of_lists_is_that_of_their_scores() -> None:
