@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from stormpetrel.core.errors import SetupError
 from stormpetrel.evaluation.crisismmd import PhotoPost, PhotoSet, read_photo
 from stormpetrel.evaluation.measures import average_precision, paired_p
 from stormpetrel.evaluation.modalities import Collection, top
-from stormpetrel.evaluation.retrieval import MODALITIES, MethodTally, build_report
+from stormpetrel.evaluation.retrieval import MethodTally, build_report
 from stormpetrel.evaluation.test_collections import collection_of
 from stormpetrel.fusion import METHODS, RankList
 from stormpetrel.posts.enrichment import Encoder
@@ -29,8 +30,9 @@ from stormpetrel.posts.vision.concepts import terms_of
 from stormpetrel.posts.vision.model import DescriptorModel, VisualFeatures, VisualModel
 from stormpetrel.search.search import PostSearch
 
+POST_MODALITIES = ("text", "lexical", "space", "time")  # as in the paper: place and time are two lists
 PHOTO_MODALITIES = ("visual", "concepts")
-LISTS = {"": (*MODALITIES, *PHOTO_MODALITIES), "_photos": PHOTO_MODALITIES, "_posts": MODALITIES}
+LISTS = {"": (*POST_MODALITIES, *PHOTO_MODALITIES), "_photos": PHOTO_MODALITIES, "_posts": POST_MODALITIES}
 FUSED = "tensor_min"
 DEPTH = 200  # of each list
 FLOOD = "flood"  # in the name of an event
@@ -81,7 +83,8 @@ def evaluate_photos(
     tallies = defaultdict[str, MethodTally](MethodTally)
     for row in tests.queries:
         started = time.perf_counter()
-        lists = [*search.lists(collection.example(row, DEPTH)), *photo_lists.lists(row)]
+        query = replace(collection.example(row, DEPTH), only=frozenset(POST_MODALITIES))
+        lists = [*search.lists(query), *photo_lists.lists(row)]
         _score(tallies, lists, frozenset(map(collection.name, tests.relevant(row))), started)
     return {
         "photos": {**photo_set.counts, "used": len(posts)},
@@ -137,8 +140,9 @@ def _score(
 ) -> None:
     """Counts one query: every list, and every fusion of every choice of lists."""
     list_ms = 1000 * (time.perf_counter() - started)
-    for ranked in lists:
-        tallies[ranked.modality].add(ranked.items, relevant, list_ms)
+    items = {ranked.modality: ranked.items for ranked in lists}
+    for modality in LISTS[""]:
+        tallies[modality].add(items.get(modality, ()), relevant, list_ms)
     for name, fusion in METHODS.items():
         for suffix, modalities in LISTS.items():
             began = time.perf_counter()
