@@ -94,18 +94,20 @@ def test_a_reader_that_breaks_is_followed_again_and_nothing_is_applied_twice(mon
     reader, breaks = MemoryTopicReader(log), 0
     follow = reader.follow
 
-    def breaking(topic: Topic, stopping: Callable[[], bool]) -> Iterator[Progress]:
+    def breaking(topic: Topic, stopping: Callable[[], bool], tail: int | None = None) -> Iterator[Progress]:
         nonlocal breaks
-        yield next(follow(topic, stopping))
+        yield next(follow(topic, stopping, tail))
         if breaks < 3:
             breaks += 1
             raise SystemError("the client broke")
-        yield from follow(topic, stopping)
+        yield from follow(topic, stopping, tail)
 
     monkeypatch.setattr(reader, "follow", breaking)
     view = TopicView(reader, SAVED_SEARCHES, lambda event: applied.append(event.saved_search_id), MemoryProducer(log))
     view.start()
+    deadline = time.monotonic() + 20
     while breaks < 3:
+        assert time.monotonic() < deadline, "the reader is not followed"
         time.sleep(0.01)
     view.write([("saved-2", saved(2))])
     assert applied == ["saved-1", "saved-2"] and view.alive
