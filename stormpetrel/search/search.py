@@ -145,8 +145,7 @@ class PostSearch:
     def fuse(self, query: Query, lists: Sequence[RankList], feedback: RankList | None = None) -> list[FusedItem]:
         """The lists fused by the method that the query names; a list of weight 0, and one that ranks no item above
         another, are left out. `feedback` is one more list of the learned tensor."""
-        weighted = [ranked for ranked in lists if query.weights.get(ranked.modality, 1.0) > 0]
-        weighted = with_a_say(weighted, query.depth)
+        weighted = _counting(query, lists)
         learned, method = self._learned.fusion, self.method(query)
         if method != LEARNED_TENSOR or learned is None:
             return fuse(weighted, method, query.weights)
@@ -160,8 +159,7 @@ class PostSearch:
         weight = query.weights.get("text", 1.0)
         if self.method(query) != LEARNED_TENSOR or query.text is None or not weight:
             return None
-        weighted = with_a_say([ranked for ranked in lists if query.weights.get(ranked.modality, 1.0) > 0], query.depth)
-        order = [item.id for item in fuse(weighted, PLAIN_TENSOR, query.weights)]
+        order = [item.id for item in fuse(_counting(query, lists), PLAIN_TENSOR, query.weights)]
         if not order:
             return None
         first_pass(order)
@@ -179,6 +177,11 @@ class PostSearch:
 
 def _relevant(items: list[FusedItem], least: float | None, relevance: Mapping[str, float]) -> list[FusedItem]:
     return items if least is None else [item for item in items if relevance.get(item.id, 0.0) >= least]
+
+
+def _counting(query: Query, lists: Sequence[RankList]) -> list[RankList]:
+    """The lists that count in a fusion: those that have a weight and a say."""
+    return with_a_say([ranked for ranked in lists if query.weights.get(ranked.modality, 1.0) > 0], query.depth)
 
 
 def with_a_say(lists: Sequence[RankList], depth: int) -> list[RankList]:
