@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -93,17 +94,22 @@ def build_app(settings: Settings, data: Path) -> Any:
     )
 
 
-def warm_window(enricher: Enricher, reader: TopicReader, capacity: int) -> int:
-    """Reads the newest originals back from the log, so that a restart does not forget which post repeats which."""
-    tail = max(1, capacity // POSTS_ENRICHED.partitions)
-    originals: list[EnrichedPost] = []
-    for record in reader.read(POSTS_ENRICHED, tail=tail):
+def newest_posts(reader: TopicReader, count: int) -> list[EnrichedPost]:
+    """About so many of the newest enriched posts on the log: what a worker remembers after a restart."""
+    posts: list[EnrichedPost] = []
+    for record in reader.read(POSTS_ENRICHED, tail=max(1, count // POSTS_ENRICHED.partitions)):
         try:
             event = record.decode(*POSTS_ENRICHED.events, default=EnrichedPost)
         except StormpetrelError:
             continue  # the index consumer dead-letters what cannot be read; here it is only no memory
-        if isinstance(event, EnrichedPost) and event.duplicate_of is None:
-            originals.append(event)
+        if isinstance(event, EnrichedPost):
+            posts.append(event)
+    return posts
+
+
+def warm_window(enricher: Enricher, posts: Sequence[EnrichedPost]) -> int:
+    """Remembers the originals among posts from the log, so that a restart does not forget which post repeats which."""
+    originals = [event for event in posts if event.duplicate_of is None]
     for event in sorted(originals, key=lambda event: event.enriched_at):
         try:
             enricher.remember(event)
@@ -136,11 +142,13 @@ def run(settings: Settings) -> None:
     window = DuplicateWindow(worker.duplicate_window, worker.duplicate_similarity)
     photo_features, glosser = _photo_features(settings), open_glosser(settings)
     enricher = Enricher(encoder, geoparser, window, photo_features, relevance_scorer=scorer.score, glosser=glosser)
-    known_originals = warm_window(enricher, reader, worker.duplicate_window)
+    posts = newest_posts(reader, worker.duplicate_window)
+    known_originals = warm_window(enricher, posts)
     names = PlaceNames(partial(open_gazetteer, settings))
     relevance = query_relevance(encoder.version)
     match = MatchBatch(Percolator(relevance.of if relevance else None), encoder, names)
-    match.warm(reader, worker.duplicate_window)
+    match.warm(posts)
+    del posts  # up to a hundred megabytes
     searches = TopicView(reader, SAVED_SEARCHES, match.apply).start()
     accept_any_header_name()
     app = build_app(settings, data_folder(settings.local.directory))

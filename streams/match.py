@@ -20,8 +20,8 @@ from stormpetrel.core.clock import milliseconds, moment_of, now
 from stormpetrel.core.errors import BadQuery, StormpetrelError
 from stormpetrel.core.events import EnrichedPost, PostDeleted, PostMatched, SavedSearch, SavedSearchDeleted
 from stormpetrel.core.ports import Point
-from stormpetrel.core.topics import POSTS_ENRICHED, POSTS_MATCHED
-from stormpetrel.log import OutgoingRecord, Record, TopicReader, dead_letter_of, record_of_event
+from stormpetrel.core.topics import POSTS_MATCHED
+from stormpetrel.log import OutgoingRecord, Record, dead_letter_of, record_of_event
 from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.process.metrics import MATCH_SECONDS
 from stormpetrel.process.metrics import POSTS_MATCHED as MATCHES
@@ -69,11 +69,9 @@ class MatchBatch:
             arrivals = [(record, point) for record in records if (point := self._point(record))]
             return self._matched(arrivals)
 
-    def warm(self, reader: TopicReader, posts: int) -> None:
-        """Counts the words of the newest posts on the log: after a restart not every word is a rare one."""
-        tail = max(1, posts // POSTS_ENRICHED.partitions)
-        points = (self._point(record) for record in reader.read(POSTS_ENRICHED, tail=tail))
-        self._percolator.remember([point for point in points if point])
+    def warm(self, posts: Sequence[EnrichedPost]) -> None:
+        """Counts the words of posts from the log: after a restart not every word is a rare one."""
+        self._percolator.remember([self._point_of(event) for event in posts])
 
     def _point(self, record: Record) -> Point | None:
         """The post as the index has it. What cannot be read is the index consumer's: it makes the dead letter."""
@@ -82,8 +80,9 @@ class MatchBatch:
         except StormpetrelError:
             MATCHES.labels("unreadable").inc()
             return None
-        if isinstance(event, PostDeleted):
-            return None
+        return None if isinstance(event, PostDeleted) else self._point_of(event)
+
+    def _point_of(self, event: EnrichedPost) -> Point:
         if event.text_vector and event.text_vector.model != self._encoder.version:
             event = event.model_copy(update={"text_vector": None})
         point = post_point(event, milliseconds(event.enriched_at))

@@ -24,7 +24,7 @@ from stormpetrel.log.memory import MemoryLog, MemoryTopicReader
 from stormpetrel.posts.enrichment import Enricher
 from stormpetrel.process.metrics import LAG
 from stormpetrel.process.probes import Readiness, serve_probes
-from streams.app import data_folder, hold_back, warm_window
+from streams.app import data_folder, hold_back, newest_posts, warm_window
 
 
 def remaining(topic: str, *spans: tuple[int, int]) -> dict[Place, Remaining]:
@@ -283,5 +283,5 @@ def test_no_record_keeps_a_worker_from_starting() -> None:
         remembered.append(event.post.post_id)
 
     enricher = SimpleNamespace(remember=remember, window=remembered)
-    assert warm_window(cast(Enricher, enricher), MemoryTopicReader(log), 100) == 2
+    assert warm_window(cast(Enricher, enricher), newest_posts(MemoryTopicReader(log), 100)) == 2
     assert remembered == ["x:1", "x:3"]

@@ -16,6 +16,7 @@ from stormpetrel.search.percolator import Match, Percolator
 from stormpetrel.search.percolator.compiled_search import saved_query
 from stormpetrel.search.query import Query
 from stormpetrel.search.request import SearchRequest
+from streams.app import newest_posts
 from streams.batch_agent import process_batch
 from streams.match import MatchBatch
 from tests.memory_api import NIGHT, TextModel, post
@@ -115,5 +116,5 @@ def test_the_words_of_older_posts_are_counted_before_the_first_match(monkeypatch
     remembered: list[Point] = []
     percolator = Percolator(None)
     monkeypatch.setattr(percolator, "remember", remembered.extend)
-    agent(percolator=percolator).warm(MemoryTopicReader(log_with(1, 2, 3)), 1000)
+    agent(percolator=percolator).warm(newest_posts(MemoryTopicReader(log_with(1, 2, 3)), 1000))
     assert [point.id for point in remembered] == ["x:1", "x:2", "x:3"]
