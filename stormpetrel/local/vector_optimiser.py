@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -13,6 +16,7 @@ from stormpetrel.local.qdrant_codec import Json, read_configuration
 from stormpetrel.local.stack import this_python
 
 PRIORITY = 10  # nice: the worker and the API go first
+PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class Optimiser:
@@ -37,7 +41,16 @@ class Optimiser:
 def optimise(directory: Path, configuration: Json) -> None:
     """Merges the shard's segments and builds its graph and its compressed vectors, in this process."""
     os.nice(PRIORITY)
+    end_with_parent()
     shard = edge.EdgeShard.load(str(directory), read_configuration(configuration))
     shard.optimize()
     shard.flush()
     shard.close()
+
+
+def end_with_parent() -> None:
+    """Has this process killed when its parent ends. A server that is killed would leave it at work for minutes, and a
+    thread of its own cannot watch the parent, since the engine stops all threads. It works on Linux alone.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
