@@ -117,8 +117,9 @@ class StallWatch:
 class LagMonitor:
     """Shows the lag of this member's partitions, in a thread of its own, and says in `readiness` where it stands still.
 
-    `assigned` are the member's partitions. While the process waits for something that it names, it does not stand
-    still. `held_back` are topics that wait for others. After twice `stalled_after_s` it calls `end`.
+    `assigned` are the member's partitions; a member without any looks at those of its whole group. While the process
+    waits for something that it names, it does not stand still. `held_back` are topics that wait for others. After twice
+    `stalled_after_s`, or so long after its main loop has gone silent, it calls `end`.
     """
 
     def __init__(
@@ -154,8 +155,10 @@ class LagMonitor:
             own_remaining = {place: left for place, left in remaining.items() if place in assigned}
             note_lags({place: left.lag for place, left in own_remaining.items()})
             held_back = topic.name in self.held_back or self._readiness.waiting_for is not None
-            problem = self._watch.look(topic.name, own_remaining, held_back)
-            problems.append(problem if problem and self._holds_records(own_remaining) else None)
+            # A member that the group has left without any partition may hang while it joins again.
+            watched = own_remaining if assigned else remaining
+            problem = self._watch.look(topic.name, watched, held_back)
+            problems.append(problem if problem and self._holds_records(watched) else None)
         self._readiness.stalled = next((problem for problem in problems if problem), None)
 
     def _group_lag(self, topic: str, remaining: Mapping[Place, Remaining]) -> int:
@@ -171,17 +174,20 @@ class LagMonitor:
     def end_if_stalled_for_long(self) -> None:
         """Ends the process, so that whoever started it starts it again: few supervisors ask `/healthz`. As after a
         kill, nothing is lost: what was not committed is read again."""
-        now = time.monotonic()
-        self._stalled_since = (self._stalled_since or now) if self._readiness.stalled else None
+        now, silence = time.monotonic(), self._readiness.silent_for()
+        reason = self._readiness.stalled if silence is None else f"its main loop is silent for {silence:.0f} s"
+        self._stalled_since = (self._stalled_since or now) if reason else None
         if self._stalled_since is not None and now - self._stalled_since > self._stalled_after_s:
-            log.error("this process stands still, and ends to be started again", reason=self._readiness.stalled)
+            log.error("this process stands still, and ends to be started again", reason=reason)
             self._end()
 
     def _run(self) -> None:
         while True:
             try:
-                self.look()
-                self.end_if_stalled_for_long()
+                try:
+                    self.look()
+                finally:  # a main loop is silent whether or not the broker answers
+                    self.end_if_stalled_for_long()
             except StoreUnavailable as error:
                 log.warning("the lag is not known", error=str(error))
             except Exception:

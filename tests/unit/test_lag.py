@@ -137,6 +137,33 @@ def test_a_process_that_stands_still_for_twice_its_patience_ends_to_be_started_a
     assert not ended, "it moved"
 
 
+def test_a_member_without_partitions_stands_still_where_its_whole_group_does() -> None:
+    offsets, readiness = Offsets(), Readiness("the test")
+    readiness.ready()
+    offsets.by_topic = {POSTS_RAW.name: remaining(POSTS_RAW.name, (3, 9), (0, 70))}
+    lag = LagMonitor(cast(GroupOffsets, offsets), [POSTS_RAW], list, readiness, 0)
+    lag.look()
+    offsets.by_topic = {POSTS_RAW.name: remaining(POSTS_RAW.name, (3, 10), (5, 70))}
+    lag.look()
+    assert readiness.stalled is None, "another member works"
+    lag.look()
+    assert readiness.stalled is not None and readiness.stalled.startswith("posts.raw: 72 records wait")
+
+
+def test_a_process_whose_main_loop_is_silent_ends_whatever_the_lag() -> None:
+    readiness, ended = Readiness("its partitions"), list[bool]()
+    lag = LagMonitor(cast(GroupOffsets, Offsets()), [], list, readiness, 0, lambda: ended.append(True))
+    readiness.beat(60)
+    for _ in range(2):
+        lag.end_if_stalled_for_long()
+    assert not ended
+    readiness.beat(-1)
+    lag.end_if_stalled_for_long()
+    assert not ended, "its patience is over once"
+    lag.end_if_stalled_for_long()
+    assert ended
+
+
 def test_a_process_that_waits_for_a_store_is_not_taken_for_dead() -> None:
     offsets, readiness = Offsets(), Readiness("a store: MongoDB does not answer")
     offsets.by_topic = {t.name: remaining(t.name, (0, 10)) for t in (POSTS_RAW, POSTS_BACKFILL)}
