@@ -1,14 +1,21 @@
-"""The form of the sentences that judge how place names are recognised: `config/place_sentences/`."""
+"""The sentences that judge how place names are recognised (`config/place_sentences/`): their form, and the scores."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from stormpetrel.core.settings import CONFIG_DIRECTORY
+from stormpetrel.bootstrap import TAGGER
+from stormpetrel.core.errors import SetupError
+from stormpetrel.evaluation.place_sentences import SENTENCES, language_scores, sentence_report
+from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
+from stormpetrel.posts.places.tagger.labelled_mentions import GoldMention, LabelledPost, read_recognition
+from stormpetrel.posts.places.tagger.recogniser import PlaceRecogniser
+from stormpetrel.posts.places.tagger.tagger_files import HASHES
 
-SENTENCES = CONFIG_DIRECTORY / "place_sentences"
 LANGUAGES = ("ar", "de", "en", "es", "fi", "fr", "it", "nl", "pt", "tr")
 
 
@@ -43,3 +50,37 @@ def test_every_span_is_its_name_and_no_two_overlap(language: str) -> None:
             )
             assert mention["start"] >= end, record["id"]
             end = mention["end"]
+
+
+def sentence(text: str, language: str, *names: str) -> LabelledPost:
+    starts = [(text.index(name), name) for name in names]
+    mentions = tuple(GoldMention(start, start + len(name)) for start, name in starts)
+    return LabelledPost(text, mentions, language, language, "")
+
+
+def test_scores_are_given_by_language_and_hashtags_count(small_gazetteer: Gazetteer) -> None:
+    sentences = [
+        sentence("Alluvione a Genova, strade chiuse e scuole allagate", "it", "Genova"),
+        sentence("#AlluvioneGenova servono stivali e guanti per spalare", "it", "Genova"),
+        sentence("In via Fereggiano non si passa, state a casa stanotte", "it", "via Fereggiano"),
+        sentence("Fuertes lluvias esta noche en Sevilla y alrededores", "es", "Sevilla"),
+    ]
+    report = language_scores(sentences, PlaceRecogniser(small_gazetteer))
+    assert list(report) == ["es", "it"]
+    assert report["es"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "f1_detected": 1.0, "n": 1, "names": 1}
+    assert report["it"] | {"f1_detected": 0.8} == {
+        "precision": 1.0, "recall": 0.6667, "f1": 0.8, "f1_detected": 0.8, "n": 3, "names": 3
+    }  # fmt: skip
+
+
+def test_the_tagger_that_serves_has_not_learned_from_the_sentences(gazetteer: Gazetteer) -> None:
+    report = sentence_report(gazetteer, TAGGER)
+    assert tuple(report) == LANGUAGES
+    assert {figures["n"] for figures in report.values()} == {60}
+
+
+def test_a_tagger_that_learned_from_a_language_is_not_judged_by_it(tmp_path: Path, small_gazetteer: Gazetteer) -> None:
+    learned = [each.text_hash for each in read_recognition(SENTENCES) if each.language == "fi"]
+    np.save(tmp_path / HASHES, np.unique(np.array(learned, dtype=np.uint64)))
+    with pytest.raises(SetupError, match=r"has learned from sentences of .* \(fi\)"):
+        sentence_report(small_gazetteer, tmp_path)
