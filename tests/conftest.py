@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from stormpetrel.posts.gloss.gloss import Glosser
@@ -17,6 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("STORMPETREL_TEST_DATA", ROOT.parent / "shared" / "data"))
 NO_DATA = f"no real data at {DATA}: set STORMPETREL_TEST_DATA to a folder with tweets_* and s1s2_* in it"
 _needed_data: list[str] = []
+# No test asserts a time: on a machine that is busy, hypothesis's limit of 200 ms an example would fail the run.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture

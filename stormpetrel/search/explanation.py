@@ -7,6 +7,7 @@ from typing import Any
 
 Json = dict[str, Any]
 EXCERPT = 120  # characters of the post's text
+IN_WORDS = {"feedback": "feedback (its text is like that of the best hits)"}
 UNITS = ((86_400, "days"), (3600, "h"), (60, "min"))  # seconds, name
 
 
@@ -47,7 +48,7 @@ def _modality_line(name: str, summary: Json, place: Json | None) -> str:
 
 def _decision(hit: Json) -> str:
     if decided_by := hit["decided_by"]:
-        lists = " and ".join(decided_by)
+        lists = " and ".join(IN_WORDS.get(name, name) for name in decided_by)
         return f"decided by {lists}: {'this list' if len(decided_by) == 1 else 'this pair'} adds most to its score"
     if hit["best_pair"]:
         first, second = hit["best_pair"]

@@ -155,9 +155,10 @@ class PostSearch:
         self, query: Query, lists: Sequence[RankList], first_pass: FirstPass = lambda ids: None
     ) -> RankList | None:
         """The text list of the query moved to the mean of its best hits by the plain tensor (Rocchio 1971, both of
-        equal weight). None for the other fusions, and where the query or these hits have no text vector."""
-        weight = query.weights.get("text", 1.0)
-        if self.method(query) != LEARNED_TENSOR or query.text is None or not weight:
+        equal weight). None for the other fusions, where the query or these hits have no text vector, and where text is
+        not to be searched or has no weight. Where text has a least score, only posts of its list may be in this one."""
+        text = query.text if query.only is None or "text" in query.only else None
+        if self.method(query) != LEARNED_TENSOR or text is None or not query.weights.get("text", 1.0):
             return None
         order = [item.id for item in fuse(_counting(query, lists), PLAIN_TENSOR, query.weights)]
         if not order:
@@ -168,10 +169,13 @@ class PostSearch:
         vectors = [vectors["text"] for vectors in vectors_of.values() if "text" in vectors]
         if not vectors:
             return None
-        moved = query.text + np.mean([vector / np.linalg.norm(vector) for vector in vectors], axis=0)
+        moved = text + np.mean([vector / np.linalg.norm(vector) for vector in vectors], axis=0)
         nearest = NearestQuery("text", dense=moved.astype(np.float32), filter=query.filter, limit=query.depth + 1)
         (hits,) = self._index.query(self._collection, [nearest])
         scores = ((hit.payload["id"], hit.score) for hit in hits if hit.payload["id"] != query.exclude)
+        if "text" in query.score_threshold:
+            near_enough = {item for ranked in lists if ranked.modality == "text" for item in ranked.items}
+            scores = ((item, score) for item, score in scores if item in near_enough)
         return RankList.of(FEEDBACK, scores).head(query.depth)
 
 

@@ -115,7 +115,7 @@ class RunningSystem:
         if name == "serve":
             self._api_port = port
         if wait:
-            wait_until(lambda: self._ready(process, port, name), 60, f"{name} is ready:\n{self.log(name)}")
+            wait_until(lambda: self._ready(process, port, name), 120, f"{name} is ready:\n{self.log(name)}")
         return process
 
     def _ready(self, process: subprocess.Popen[bytes], port: int, name: str) -> bool:
@@ -143,7 +143,7 @@ class RunningSystem:
         process = self.ours.pop(name)
         if process.poll() is None:
             process.terminate()
-        return process.wait(15)
+        return process.wait(30)
 
     def log(self, name: str) -> str:
         return self.stack.log_end(name)

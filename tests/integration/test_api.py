@@ -246,12 +246,21 @@ def test_every_fusion_answers_under_its_name(night: RunningSystem, name: str) ->
     request = {"text": "flooded streets", "time": "2025-11-04T20:00:00Z", "limit": 50}
     answer = night.search(**request, fusion=name)
     assert answer["fusion"] == name
-    assert answer["hits"] and answer["total"] == night.search(**request)["total"]
+    assert answer["hits"] and answer["total"] == night.search(**request, fusion="rrf")["total"]
     scores = [hit["score"] for hit in answer["hits"]]
     if name.startswith("tensor"):
         assert set(scores) == {None}
     else:
         assert scores == sorted(scores, reverse=True)
+
+
+def test_the_default_finds_what_every_fusion_finds_and_what_is_like_the_best_of_it(night: RunningSystem) -> None:
+    request = {"text": "flooded streets", "time": "2025-11-04T20:00:00Z", "limit": 100}
+    default, plain = (night.search(**request, **more) for more in ({}, {"fusion": "rrf"}))
+    assert default["fusion"] == "tensor_learned" and default["lists"] == plain["lists"]
+    assert default["total"] >= plain["total"]
+    for hit in default["hits"]:
+        assert hit["ranks"] or hit["decided_by"] == ["feedback"], "each hit tells what found it"
 
 
 def test_a_weight_of_0_leaves_a_modality_out_and_a_heavy_one_leads(night: RunningSystem) -> None:

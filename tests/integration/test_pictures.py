@@ -31,7 +31,7 @@ def test_a_photo_finds_posts_with_photos_of_the_flood(night: RunningSystem) -> N
     assert answer["lists"]["concepts"]["model"] == "colour-rules@1"
     assert sum(truth[hit["post_id"]].flood for hit in answer["hits"]) >= 9
     first = answer["hits"][0]
-    assert set(first["ranks"]) == {"visual", "concepts"} and first["best_pair"] == ["concepts", "visual"]
+    assert set(first["ranks"]) == {"visual", "concepts"} >= set(first["decided_by"]) > set()
     assert any(concept["name"] == "muddy flood water" for concept in first["post"]["concepts"])
 
 
@@ -43,14 +43,26 @@ def test_colours_alone_take_no_part_unless_they_are_named(night: RunningSystem) 
     assert reply.status_code == 422 and "name visual or concepts" in reply.json()["detail"][0]["remedy"]
 
 
+ALL_FOUR = ["text", "lexical", "visual", "concepts"]
+
+
 def test_a_post_without_a_photo_keeps_its_order(night: RunningSystem) -> None:
-    """Absence is not irrelevance: posts of one list alone keep the order of that list."""
-    alone = night.search(text="alluvione a Genova", limit=50)
-    names = ["text", "lexical", "visual", "concepts"]
-    both = night.search(text="alluvione a Genova", picture=_base64(), limit=100, modalities=names)
+    """Absence is not irrelevance: on the plain tensor, posts without a photo keep the order that the text gave them."""
+    alone = night.search(text="alluvione a Genova", limit=50, fusion="tensor_min")
+    request = {"text": "alluvione a Genova", "picture": _base64(), "modalities": ALL_FOUR}
+    both = night.search(**request, limit=100, fusion="tensor_min")
     without = [hit["post_id"] for hit in both["hits"] if not {"visual", "concepts"} & hit["ranks"].keys()]
     order = [hit["post_id"] for hit in alone["hits"] if hit["post_id"] in without]
     assert order and [post for post in without if post in order] == order
+
+
+def test_a_photo_does_not_sink_the_best_posts_that_have_none(night: RunningSystem) -> None:
+    """The default weighs each list by the others, so that a photo may change an order; it must not bury an answer."""
+    alone = night.search(text="alluvione a Genova", limit=10)["hits"]
+    both = night.search(text="alluvione a Genova", picture=_base64(), modalities=ALL_FOUR, limit=30)["hits"]
+    best = {hit["post_id"] for hit in alone if not hit["post"].get("concepts")}
+    still_first = best & {hit["post_id"] for hit in both}
+    assert best and len(still_first) >= len(best) / 2
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,19 @@ def test_a_single_list_comes_back_as_it_is(ids: list[str], values: list[float]) 
     assert [item.id for item in fusion(as_lists([ids]))] == ids
 
 
+@settings(deadline=None)
+@given(id_lists, coefficients)
+def test_items_of_one_list_alone_keep_its_order_whatever_other_lists_join(
+    ids_of_lists: list[list[str]], values: list[float]
+) -> None:
+    lists = as_lists(ids_of_lists)
+    order = [item.id for item in LearnedTensor(NAMES, np.array(values), 10.0)(lists)]
+    for ranked in lists:
+        elsewhere = {item for other in lists if other is not ranked for item in other.items}
+        alone = [item for item in ranked.items if item not in elsewhere]
+        assert [item for item in order if item in alone] == alone
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=8), st.data())
 def test_the_slope_of_the_smooth_precision_is_its_slope(values: list[float], data: st.DataObject) -> None:

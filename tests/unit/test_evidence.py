@@ -181,3 +181,14 @@ def test_the_learned_tensor_moves_the_query_to_its_best_hits_and_knows_their_rel
     sure = search.run(Query(text=TEXT, words=1, min_relevance=0.9))
     assert {item.id for item in sure.items} == {f"flood {n}" for n in range(5)}
     assert search.run(Query(at=AT)).relevance_note == NO_TEXT
+
+
+def test_a_least_score_of_the_text_and_the_named_modalities_hold_for_the_list_of_feedback() -> None:
+    points = [post(f"flood {n}", 0, n, (0.8, 0.6)) for n in range(5)] + [post("like them", 0, 9, (0.28, 0.96))]
+    search = PostSearch(MemoryIndex(posts=points), "posts", Learned(LearnedTensor.equal()))
+    assert {item.id for item in search.run(Query(text=TEXT)).items} == {point.id for point in points}
+    near_enough = Query(text=TEXT, score_threshold={"text": 0.5})
+    assert {item.id for item in search.run(near_enough).items} == {f"flood {n}" for n in range(5)}
+    assert search.feedback(near_enough, search.lists(near_enough)), "it still orders the posts that are near enough"
+    by_time = Query(text=TEXT, at=AT, only=frozenset({"time"}))
+    assert search.feedback(by_time, search.lists(by_time)) is None
