@@ -21,6 +21,7 @@ from stormpetrel.core.topics import POSTS_RAW
 from stormpetrel.log import OutgoingRecord, record_of_event
 from stormpetrel.log.producer import KafkaProducer
 from tests.chaos.poison import Poison, poison_records
+from tests.chaos.repeated_work import RepeatedWork
 
 BATCH_S = 0.5
 LATER_VERSIONS, DELETIONS = 0.15, 0.03  # of the posts
@@ -38,7 +39,7 @@ class Load:
         self._strangers = Producer(
             {"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random", "log_level": 0}
         )
-        self._is_done = False
+        self._due = 0.0  # posts
         self._posts_per_s, self._poison_share = posts_per_s, poison_share
         self.expected: dict[str, str | None] = {}
         self.markers: dict[str, str | None] = {}
@@ -46,17 +47,12 @@ class Load:
         self.counts: Counter[str] = Counter()
         self._poison = itertools.chain.from_iterable(self._shuffled_poison(number) for number in itertools.count())
         self._prefix = f"file:chaos-{seed}"
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
+        self._work = RepeatedWork("posts", BATCH_S, self._publish_due)
+        self.start = self._work.start
 
     def stop(self) -> None:
         """Returns when everything that was sent is acknowledged."""
-        self._stopping.set()
-        self._thread.join(180)
-        assert self._is_done, "the last posts are not acknowledged after 180 s, or the load has failed: see above"
+        self._work.stop()
         self._strangers.flush(60)
 
     def publish_marker(self, name: str) -> str:
@@ -66,16 +62,10 @@ class Load:
         self.markers[post_id] = f"marker {name}"
         return post_id
 
-    def _run(self) -> None:
-        try:
-            due = 0.0
-            while not self._stopping.wait(BATCH_S):
-                due += self._posts_per_s * BATCH_S
-                self._publish([self._next_post() for _ in range(int(due))])
-                due -= int(due)
-            self._is_done = True
-        finally:
-            self._stopping.set()
+    def _publish_due(self) -> None:
+        self._due += self._posts_per_s * BATCH_S
+        self._publish([self._next_post() for _ in range(int(self._due))])
+        self._due -= int(self._due)
 
     def _publish(self, posts: list[tuple[str, str | None]]) -> None:
         """Publishes the newest state of each post, in order, and the poison that is due."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from stormpetrel.log import record_of_event
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.stores.collections import patches_collection
 from tests.chaos.load import deliver_until_acknowledged
+from tests.chaos.repeated_work import RepeatedWork
 from tests.chaos.system import ChaosSystem
 
 COLLECTION = patches_collection("", ("awld-8x18-w7@1", 144), ("ms-4x32-sqrt@1", 128)).name
@@ -35,23 +35,8 @@ class SceneLoad:
         self._products = [_product(folder, number) for number in range(PRODUCTS)]
         self.stands: dict[str, bool] = {}
         self.published = 0
-        self._is_done = False
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="scenes", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Returns when everything that was sent is acknowledged."""
-        self._stopping.set()
-        self._thread.join(180)
-        assert self._is_done, "the last product is not acknowledged after 180 s, or the load has failed: see above"
-
-    def _run(self) -> None:
-        while not self._stopping.wait(EVERY_S):
-            self._publish(self._random.choice(self._products))
-        self._is_done = True
+        self._work = RepeatedWork("products", EVERY_S, lambda: self._publish(self._random.choice(self._products)))
+        self.start, self.stop = self._work.start, self._work.stop
 
     def _publish(self, product: ProductAnnounced) -> None:
         name = product.product_name

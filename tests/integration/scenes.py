@@ -1,12 +1,17 @@
-"""Generated scenes for tests: small, with a before-image."""
+"""Generated scenes for tests: small, with a before-image; and how they are announced."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from stormpetrel.demo.scenes import Ground, write_optical, write_radar
+from stormpetrel.local.stack import this_python
+from tests.integration.running import RunningSystem
 
 SIZE = 960
 
@@ -30,3 +35,17 @@ def make(folder: Path, size: int = SIZE) -> Products:
         write_radar(folder, ground, datetime(2025, 11, 4, 5, 35, tzinfo=UTC), flood=True, seed=7),
         write_optical(folder, ground, datetime(2025, 11, 4, 10, 12, tzinfo=UTC), flood=True),
     )
+
+
+def announce(system: RunningSystem, *paths: Path) -> dict[str, int]:
+    """`stormpetrel sources announce`, as a user runs it."""
+    done = subprocess.run(
+        this_python("sources", "announce", *map(str, paths), "--json"),
+        env={**os.environ, **system.addresses},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    counts: dict[str, int] = json.loads(done.stdout)
+    return counts

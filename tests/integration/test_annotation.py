@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,20 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-import rasterio
-from PIL import Image
 
 from stormpetrel.core.events import Annotation
 from stormpetrel.core.ids import PatchId
 from stormpetrel.core.topics import ANNOTATIONS
-from stormpetrel.demo.scenes import MUD, WATER
 from stormpetrel.learning.training.linear_model import LinearModel
 from stormpetrel.learning.training.trainer import Trainer
 from stormpetrel.log import OutgoingRecord, read_dead_letters
 from tests.integration.annotating import COLLECTION, FLOOD, OTHER, annotate, lessons, listed, models, newest_model
+from tests.integration.labelled_scene import assert_maps, water_truth
 from tests.integration.running import RunningSystem, wait_until, write_posts
-from tests.integration.scenes import Products, make
-from tests.integration.test_scenes import announce
+from tests.integration.scenes import Products, announce, make
 
 pytestmark = pytest.mark.integration
 
@@ -227,20 +223,6 @@ def scene(system: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> tu
     return products, f"{products.optical.stem}|{products.radar.stem}"
 
 
-def water_truth(products: Products) -> dict[str, bool]:
-    """Whether at least a third of each square of 120 px is water, by the end of its id."""
-    classes = products.ground.truth(flood=True)
-    wet = np.isin(classes, (WATER, MUD))
-    shares = wet.reshape(12, 120, 12, 120).mean(axis=(1, 3))
-    north = round(products.ground.north / 1200)
-    west = round(products.ground.west / 1200)
-    return {
-        f"/32632/g120/r{north - 1 - i:04d}c{west + j:04d}": bool(shares[i, j] > 1 / 3)
-        for i in range(12)
-        for j in range(12)
-    }
-
-
 def test_an_analyst_labels_a_scene_descends_the_grids_and_gets_a_map(
     system: RunningSystem, scene: tuple[Products, str]
 ) -> None:
@@ -293,18 +275,6 @@ def assert_limited_to_accepted_cells(system: RunningSystem, scope: dict[str, Any
     assert limited["scored"] == round(144 * (1 - limited["saved"])) > 0
     reply = system.api("POST", "/v1/feedback", json={**asked, "within": {"inside": "water-bodies@120"}})
     assert reply.status_code == 422 and "coarser" in reply.json()["detail"][0]["remedy"]
-
-
-def assert_maps(system: RunningSystem, pair: str) -> None:
-    asked = {"scene_id": pair, "labels": ["water-bodies"], "collection": "patches/flood"}
-    tif = system.api("GET", "/v1/maps/tif", params=asked)
-    with rasterio.open(io.BytesIO(tif.content)) as dataset:
-        assert dataset.shape == (12, 12) and dataset.res == (1200, 1200) and dataset.crs.to_epsg() == 32632
-        assert set(np.unique(dataset.read(1))) == {1, 2} and dataset.tags()["CLASS_2"] == "water-bodies"
-    features = system.api("GET", "/v1/maps/geojson", params=asked).json()["features"]
-    assert len(features) == 144 and {one["properties"]["label"] for one in features} == {"water-bodies", None}
-    picture = Image.open(io.BytesIO(system.api("GET", "/v1/maps/png", params=asked).content))
-    assert picture.height > picture.width, "the legend stands below"
 
 
 def test_users_define_labels_below_those_there_are(system: RunningSystem, scene: tuple[Products, str]) -> None:

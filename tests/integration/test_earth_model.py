@@ -9,8 +9,7 @@ import pytest
 
 from stormpetrel.imagery.patches.earth_model import import_earth_model
 from tests.integration.running import RunningSystem
-from tests.integration.scenes import Products, make
-from tests.integration.test_scenes import announce
+from tests.integration.scenes import Products, announce, make
 from tests.tiny_graph import write_graph
 
 pytestmark = pytest.mark.integration

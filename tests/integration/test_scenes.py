@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,27 +19,13 @@ from websockets.sync.client import connect
 from stormpetrel.core.ports import Filter, OrderQuery
 from stormpetrel.core.topics import PRODUCTS_ANNOUNCED
 from stormpetrel.demo.scenes import MUD, WATER, write_radar
-from stormpetrel.local.stack import this_python
 from stormpetrel.log import read_dead_letters
 from stormpetrel.stores.collections import patches_collection
 from tests.integration.running import RunningSystem, wait_until, write_posts
-from tests.integration.scenes import Products, make
+from tests.integration.scenes import Products, announce, make
 
 pytestmark = pytest.mark.integration
 COLLECTION = patches_collection("", ("awld-8x18-w7@1", 144), ("ms-4x32-sqrt@1", 128)).name
-
-
-def announce(system: RunningSystem, *paths: Path) -> dict[str, int]:
-    done = subprocess.run(
-        this_python("sources", "announce", *map(str, paths), "--json"),
-        env={**os.environ, **system.addresses},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    counts: dict[str, int] = json.loads(done.stdout)
-    return counts
 
 
 @pytest.fixture(scope="module")
