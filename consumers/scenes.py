@@ -34,7 +34,8 @@ from stormpetrel.log.consumer import KafkaConsumer
 from stormpetrel.log.lag import GroupOffsets, LagMonitor
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
-from stormpetrel.process.metrics import SCENE_SECONDS, SCENES
+from stormpetrel.models.graph import Runtime
+from stormpetrel.process.metrics import SCENE_SECONDS, SCENES, model_in_use
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 from stormpetrel.stores.downloads import Downloads
@@ -102,8 +103,9 @@ class SceneWork:
         known_products: KnownProducts,
         documents: DocumentReader,
         downloads: Downloads,
+        runtime: Runtime = "auto",
     ) -> None:
-        self._settings = settings
+        self._settings, self._runtime = settings, runtime
         area = shapely.box(*settings.area) if settings.area else None
         reference_within = timedelta(days=settings.reference_within_days)
         self._rules = Rules(timedelta(hours=settings.pair_within_h), reference_within, area)
@@ -205,7 +207,9 @@ class SceneWork:
     def _open_earth_model(self) -> EarthModel | None:
         """Opened with the first scene. Raises ModelUnavailable."""
         if self._earth_model is None and self._settings.earth_model is not None:
-            self._earth_model = EarthModel(self._settings.earth_model)
+            folder, threads = self._settings.earth_model, self._settings.earth_model_threads
+            self._earth_model = EarthModel(folder, threads, self._runtime)
+            model_in_use("earth", self._earth_model.manifest.version, self._earth_model.runtime)
         return self._earth_model
 
     def _withdraw(self, event: ProductWithdrawn) -> None:
@@ -268,6 +272,7 @@ def run(settings: Settings) -> None:
     LagMonitor(offsets, [PRODUCTS_ANNOUNCED], consumer.assigned, readiness, patience_s).start()
     with EgressProxy(Gate.of(settings.imagery)) as proxy:
         point_gdal_to(settings.imagery.s3_endpoint, proxy.url)
-        work = SceneWork(settings.imagery, producer, known_products, documents, Downloads(settings.imagery, proxy))
+        downloads, runtime = Downloads(settings.imagery, proxy), settings.inference.runtime
+        work = SceneWork(settings.imagery, producer, known_products, documents, downloads, runtime)
         BatchConsumer(consumer, producer, STAGE, work, readiness).run([PRODUCTS_ANNOUNCED.name], batch=1, within_s=0.5)
     known_products.close()

@@ -93,8 +93,9 @@ def open_text_encoder(settings: Settings) -> TextEncoder:
     """Raises ModelUnavailable where the configured model is not in the cache."""
     directory = model_directory(settings.models, settings.text_model.name)
     pivot = open_glosser(settings) if read_manifest(directory).knows_english_alone else None
-    encoder = TextEncoder(directory, settings.text_model.batch_size, settings.text_model.threads, pivot)
-    model_in_use("text", encoder.version)
+    model = settings.text_model
+    encoder = TextEncoder(directory, model.batch_size, model.threads, pivot, settings.inference.runtime)
+    model_in_use("text", encoder.version, encoder.runtime)
     return encoder
 
 
@@ -112,11 +113,13 @@ def _glosser(cache_directory: Path, user_tables: Path) -> Glosser:
 def open_visual_model(settings: Settings) -> VisualModel:
     """Raises ModelUnavailable where the configured model is CLIP and not in the cache."""
     if settings.visual_model.name == DESCRIPTOR:
-        model: VisualModel = DescriptorModel(concept_list())
-    else:
-        model = ClipModel(model_directory(settings.models, settings.visual_model.name))
-    model_in_use("visual", model.version)
-    return model
+        model = DescriptorModel(concept_list())
+        model_in_use("visual", model.version)
+        return model
+    directory = model_directory(settings.models, settings.visual_model.name)
+    clip = ClipModel(directory, settings.visual_model.threads, settings.inference.runtime)
+    model_in_use("visual", clip.version, clip.runtime)
+    return clip
 
 
 def open_index(settings: Settings) -> QdrantIndex:

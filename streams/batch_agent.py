@@ -1,10 +1,13 @@
-"""A Faust agent that works on micro-batches and loses nothing: take, work, acknowledge; in this order."""
+"""A Faust agent that works on micro-batches and loses nothing: take, work, deliver, acknowledge; in this order.
+
+While a batch's results are on their way to the broker, the next batch is worked on.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -21,6 +24,8 @@ RETRY_S = 1.0
 Work = Callable[[Sequence[Record]], Awaitable[Sequence[OutgoingRecord]]]
 # Queues a record; what it returns is done when the broker holds the record.
 Send = Callable[[OutgoingRecord], Awaitable[Awaitable[Any]]]
+# Ends the worker because of an error.
+Crash = Callable[[Exception], Awaitable[None]]
 
 
 def record_of(event: Any) -> Record:
@@ -38,9 +43,40 @@ def record_of(event: Any) -> Record:
     )
 
 
-async def process_batch(events: Sequence[Any], work: Work, send: Send) -> None:
-    """Works on a batch, waits until the broker holds every result, and only then acknowledges its events."""
-    undelivered = list(await work([record_of(event) for event in events]))
+async def process_batches(batches: AsyncIterable[Sequence[Any]], work: Work, send: Send, crash: Crash) -> None:
+    """Works on one batch after another, each delivered while the next is worked on. Where one fails, nothing of it is
+    acknowledged: `crash` ends the worker, for only a restart reads it again.
+    """
+    delivery: asyncio.Task[None] | None = None
+    try:
+        async for events in batches:
+            try:
+                results = await work([record_of(event) for event in events])
+                if delivery is not None:
+                    await delivery  # the order of the log holds, and no more than two batches are in memory
+            except Exception as error:
+                await crash(error)
+                raise
+            delivery = asyncio.create_task(_deliver_or_crash(events, results, send, crash))
+        if delivery is not None:
+            await delivery
+    finally:
+        if delivery is not None:
+            delivery.cancel()  # the worker is stopped: what is not acknowledged comes again
+
+
+async def _deliver_or_crash(events: Sequence[Any], results: Sequence[OutgoingRecord], send: Send, crash: Crash) -> None:
+    """As `deliver`; where it fails, the worker does not wait for another batch to see it."""
+    try:
+        await deliver(events, results, send)
+    except Exception as error:
+        await crash(error)
+        raise
+
+
+async def deliver(events: Sequence[Any], results: Sequence[OutgoingRecord], send: Send) -> None:
+    """Waits until the broker holds every result of a batch, and only then acknowledges its events."""
+    undelivered = list(results)
     while undelivered:
         outcomes = await asyncio.gather(
             *[await _queued(send, result) for result in undelivered], return_exceptions=True
@@ -99,15 +135,12 @@ def attach(app: Any, name: str, topic: Topic, work: Work, send: Send, batch: int
     """Adds an agent that gives `work` at most `batch` records at a time, after at most `within_s`."""
     channel = app.topic(topic.name, key_serializer="raw", value_serializer="raw")
 
+    async def crash(error: Exception) -> None:
+        log.error("the batch failed; the worker stops and its supervisor starts it again", agent=name, exc_info=error)
+        await app.crash(error)
+
     async def agent(stream: Any) -> None:
         # noack_take: plain take() acknowledges in a `finally`, and one exception would lose a batch.
-        async for events in stream.noack_take(batch, within=within_s):
-            try:
-                await process_batch(events, work, send)
-            except Exception as error:
-                # Nothing of this batch is acknowledged. Only a restart reads it again: stop here, loudly.
-                log.exception("the batch failed; the worker stops and its supervisor starts it again", agent=name)
-                await app.crash(error)
-                raise
+        await process_batches(stream.noack_take(batch, within=within_s), work, send, crash)
 
     return app.agent(channel, name=name)(agent)

@@ -97,6 +97,28 @@ def doctor(
 
     gdal = require_gdal()
     require_java()
-    if as_json or only == "all":
-        result = {"python": True, "java": True, "maven": True, "gdal": gdal}
-        print_result(result, f"Python, GDAL {gdal}, Java and Maven are here", as_json)
+    if only == "all":
+        runtime = _text_model_runtime(load_settings())
+        text = f"Python, GDAL {gdal}, Java and Maven are here\n"
+        if runtime:
+            text += f"the text model runs on {runtime}"
+        else:
+            text += "the text model is not in the cache yet: `stormpetrel model export`, or `make demo`, brings it"
+        result = {"python": True, "java": True, "maven": True, "gdal": gdal, "text_model_runtime": runtime}
+        print_result(result, text, as_json)
+    elif as_json:
+        print_result({"python": True, "java": True, "maven": True, "gdal": gdal}, "", as_json)
+
+
+def _text_model_runtime(settings: Settings) -> str | None:
+    """What computes the text model on this machine: it is opened to see. None where it is not in the cache."""
+    from stormpetrel.models.cores import usable_cores
+    from stormpetrel.models.model_store import model_directory
+    from stormpetrel.posts.text.encoder import TextEncoder, TextManifest
+
+    model = settings.text_model
+    if TextManifest.cached(settings.models, model.name) is None:
+        return None
+    directory = model_directory(settings.models, model.name)
+    runtime = TextEncoder(directory, threads=model.threads, runtime=settings.inference.runtime).runtime
+    return f"{runtime}, {model.threads or usable_cores()} threads"

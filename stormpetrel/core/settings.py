@@ -77,8 +77,16 @@ class Qdrant(Section):
     on_disk: bool = False
 
 
+class Inference(Section):
+    """What computes the exported models. `auto` is OpenVINO where it is installed and takes the graph, else ONNX
+    Runtime; the vectors of both may lie in one collection."""
+
+    runtime: Literal["auto", "openvino", "onnxruntime"] = "auto"
+
+
 class VisualModel(Section):
     name: str = "descriptor"
+    threads: int | None = Field(None, ge=1)
 
 
 class Photos(Section):
@@ -89,9 +97,11 @@ class Photos(Section):
 
 
 class TextModel(Section):
+    """`threads`, here and of the other models: None means as many as the process may use cores."""
+
     name: str = "all-MiniLM-L6-v2"
     batch_size: int = Field(16, ge=1, le=256)
-    threads: int = Field(2, ge=1)
+    threads: int | None = Field(None, ge=1)
 
 
 class Lexicon(Section):
@@ -164,6 +174,7 @@ class Imagery(Section):
     permanent_water: Path | None = None
     slope: Path | None = None
     earth_model: Path | None = None
+    earth_model_threads: int | None = Field(None, ge=1)
     largest_download_gb: float = Field(12.0, gt=0)
     allowed_hosts: tuple[str, ...] = (
         "*.dataspace.copernicus.eu",
@@ -222,6 +233,7 @@ class Settings(BaseSettings):
     kafka: Kafka = Kafka()
     mongo: Mongo = Mongo()
     qdrant: Qdrant = Qdrant()
+    inference: Inference = Inference()
     text_model: TextModel = TextModel()
     lexicon: Lexicon = Lexicon()
     visual_model: VisualModel = VisualModel()

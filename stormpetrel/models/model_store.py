@@ -1,10 +1,9 @@
-"""A model's folder in the cache: its manifest, written last, the files whose checksums it names, and its graph."""
+"""A model's folder in the cache: its manifest, written last, and the files whose checksums it names."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,16 +29,3 @@ def read_checked(directory: Path, files: Sequence[str], remedy: str = REMEDY) ->
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ModelUnavailable(f"no complete model in {directory} ({error}). {remedy}") from error
     return fields
-
-
-def open_graph(file: Path, threads: int) -> Any:
-    """An ONNX Runtime session of this graph, on the CPU."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Spinning threads take the cores of the broker and the stores on the same machine.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])

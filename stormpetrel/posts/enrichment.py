@@ -7,6 +7,7 @@ of the log, so a batch that is cut differently gives the same results.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadPicture
-from stormpetrel.core.events import ConceptScore, EnrichedPost, Post, Relevance, Vector
+from stormpetrel.core.events import ConceptScore, EnrichedPost, Post, Relevance, TermWeights, Vector
 from stormpetrel.posts.gloss.gloss import Glosser, glossed_words
 from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
@@ -78,8 +79,20 @@ class EnrichmentFailure:
     reason: str
 
 
+@dataclass(frozen=True)
+class _Draft:
+    """What is known of a post before its places and its vector: enough for both to be worked on at the same time."""
+
+    post: Post
+    text: str
+    language: str
+    probability: float
+    duplicate: NearDuplicate | None
+
+
 class Enricher:
-    """Enriches posts. Holds the models, the geoparser and the window of originals. For one thread at a time."""
+    """Enriches posts. Holds the models, the geoparser and the window of originals. For one thread at a time; the text
+    model has a thread of its own, in which it works while this one looks for places."""
 
     def __init__(
         self,
@@ -94,11 +107,21 @@ class Enricher:
         self._encoder, self._geoparser, self.window = encoder, geoparser, window
         self._photo_features, self._clock, self._relevance_scorer = photo_features, clock, relevance_scorer
         self._glosser = glosser
+        self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encode")
 
     def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost | EnrichmentFailure]:
         """One result a post, in order. A failure of one post does not touch the others."""
-        results = self._enrich_texts(posts)
-        self._add_text_vectors(results)
+        drafts = [self._draft(post) for post in posts]
+        originals = [draft for draft in drafts if isinstance(draft, _Draft) and draft.duplicate is None and draft.text]
+        # The same post may be in a batch twice; it is encoded once.
+        texts = list(dict.fromkeys(draft.text for draft in originals))
+        encoding = self._encoding.submit(self._vectors, texts)
+        try:
+            results = self._with_places(drafts)
+        finally:
+            wait([encoding])  # the model is not for two batches at once
+        self._add_text_vectors(results, encoding)
+        self._enrich_orphans(posts, results)
         self._add_photo_features(results)
         return results
 
@@ -108,50 +131,73 @@ class Enricher:
             self.window.claim(event.post.post_id, event.post.text)
             self._geoparser.note(event.post.created_at, event.places)
 
-    def _enrich_texts(self, posts: Sequence[Post]) -> list[EnrichedPost | EnrichmentFailure]:
-        """The posts without vectors. Mentions are found in all texts at once, and post by post where that fails."""
+    def _draft(self, post: Post) -> _Draft | EnrichmentFailure:
+        """The post's text, language and original; claims the post where it is an original itself."""
         try:
-            texts = [clean(post.text) for post in posts]
+            text = clean(post.text)
             tell = self._glosser.language if self._glosser else detect
-            languages = [tell(text, post.declared_language) for text, post in zip(texts, posts, strict=True)]
-            budgets = [self._geoparser.budget() for _ in posts]
-            mentions = self._geoparser.mentions([post.text for post in posts], [code for code, _ in languages], budgets)
+            language, probability = tell(text, post.declared_language)
+            return _Draft(post, text, language, probability, self._near_duplicate(post))
         except Exception as error:
-            if len(posts) == 1:
-                return [EnrichmentFailure(f"{type(error).__name__}: {error}")]
-            log.warning("place names are recognised post by post", reason=str(error))
-            return [result for post in posts for result in self._enrich_texts([post])]
-        return list(map(self._enrich_text, posts, texts, languages, mentions, budgets))
+            return EnrichmentFailure(f"{type(error).__name__}: {error}")
 
-    def _enrich_text(
-        self, post: Post, text: str, detected: tuple[str, float], mentions: list[Mention], budget: Budget
-    ) -> EnrichedPost | EnrichmentFailure:
-        language, probability = detected
+    def _with_places(self, drafts: Sequence[_Draft | EnrichmentFailure]) -> list[EnrichedPost | EnrichmentFailure]:
+        """The posts without vectors. Mentions are found in all texts at once, and post by post where that fails."""
+        sound = [draft for draft in drafts if isinstance(draft, _Draft)]
+        try:
+            budgets = [self._geoparser.budget() for _ in sound]
+            texts, languages = [draft.post.text for draft in sound], [draft.language for draft in sound]
+            mentions = self._geoparser.mentions(texts, languages, budgets)
+        except Exception as error:
+            if len(drafts) == 1:
+                return [self._failure(sound[0].post, error)]
+            log.warning("place names are recognised post by post", reason=str(error))
+            return [result for draft in drafts for result in self._with_places([draft])]
+        enriched = map(self._with_place, sound, mentions, budgets)
+        return [next(enriched) if isinstance(draft, _Draft) else draft for draft in drafts]
+
+    def _with_place(self, draft: _Draft, mentions: list[Mention], budget: Budget) -> EnrichedPost | EnrichmentFailure:
+        post, duplicate = draft.post, draft.duplicate
         try:
             places, unresolved = self._geoparser.resolve(
-                post.text, mentions, post.native_place, post.author_place, language, budget
+                post.text, mentions, post.native_place, post.author_place, draft.language, budget
             )
-            terms = document_terms(text, language, glossed_words(self._glosser, text))
-            duplicate = self._near_duplicate(post)
             if duplicate is None:
                 self._geoparser.note(post.created_at, places)
             for limit in budget.cuts:
                 POSTS_LIMITED.labels(limit).inc()
             return EnrichedPost(
                 post=post,
-                clean_text=text,
-                language=language,
-                language_confidence=probability,
+                clean_text=draft.text,
+                language=draft.language,
+                language_confidence=draft.probability,
                 duplicate_of=duplicate.original_id if duplicate else None,
                 similarity=duplicate.similarity if duplicate else None,
                 places=places,
                 unresolved_names=unresolved,
                 limits=tuple(budget.cuts.values()),
-                terms=None if duplicate else terms,
+                terms=None if duplicate else self._terms(draft),
                 enriched_at=self._clock(),
             )
         except Exception as error:
-            return EnrichmentFailure(f"{type(error).__name__}: {error}")
+            return self._failure(post, error)
+
+    def _terms(self, draft: _Draft) -> TermWeights | None:
+        return document_terms(draft.text, draft.language, glossed_words(self._glosser, draft.text))
+
+    def _failure(self, post: Post, error: Exception) -> EnrichmentFailure:
+        """Of a post that is no original any more."""
+        self.window.forget(post.post_id)
+        return EnrichmentFailure(f"{type(error).__name__}: {error}")
+
+    def _enrich_orphans(self, posts: Sequence[Post], results: list[EnrichedPost | EnrichmentFailure]) -> None:
+        """Near-duplicates of a post of the batch that failed are enriched again: one of them is the original now."""
+        failed = {
+            post.post_id for post, result in zip(posts, results, strict=True) if isinstance(result, EnrichmentFailure)
+        }
+        for row, result in enumerate(results):
+            if isinstance(result, EnrichedPost) and result.duplicate_of in failed:
+                (results[row],) = self.enrich([posts[row]])
 
     def _near_duplicate(self, post: Post) -> NearDuplicate | None:
         """The original of a post: the known one that it declares to repost, or else a similar one."""
@@ -159,13 +205,17 @@ class Enricher:
             return NearDuplicate(post.repost_of, 1.0)
         return self.window.claim(post.post_id, post.text)
 
-    def _add_text_vectors(self, results: list[EnrichedPost | EnrichmentFailure]) -> None:
+    def _vectors(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """The vector of each text."""
+        return dict(zip(texts, self._encoder.encode(texts), strict=True)) if texts else {}
+
+    def _add_text_vectors(
+        self, results: list[EnrichedPost | EnrichmentFailure], encoding: Future[dict[str, NDArray[np.float32]]]
+    ) -> None:
         """Adds text vectors and relevance to the originals with words."""
         originals = [(row, original) for row, original in _originals(results) if original.clean_text]
-        # The same post may be in a batch twice; it is encoded once.
-        texts = list(dict.fromkeys(original.clean_text for _, original in originals))
         try:
-            vectors = dict(zip(texts, self._encoder.encode(texts), strict=True)) if texts else {}
+            vectors = encoding.result()
         except Exception as error:
             for row, original in originals:
                 self.window.forget(original.post.post_id)

@@ -49,6 +49,9 @@ VIEW_RECORDS_PASSED_OVER = Counter(
 )
 DEAD_LETTERS = Counter("stormpetrel_dead_letters_total", "Records sent to the dead letters", ["topic", "stage"])
 MODEL_VERSIONS = Gauge("stormpetrel_model_version", "1 for the version of each model in use", ["model", "version"])
+MODEL_RUNTIMES = Gauge(
+    "stormpetrel_model_runtime", "1 for what computes each model, and in which precision", ["model", "runtime"]
+)
 LAST_PROGRESS = Gauge("stormpetrel_last_progress_timestamp_seconds", "When this process last finished a batch")
 LISTENERS = Gauge("stormpetrel_listeners", "Clients that listen to saved searches of this process")
 SEARCH_SECONDS = Histogram(
@@ -57,7 +60,7 @@ SEARCH_SECONDS = Histogram(
     ["part"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
-_versions: dict[str, str] = {}
+_labels_in_use: dict[tuple[Gauge, str], str] = {}
 
 
 def note_lags(lags: Mapping[tuple[str, int], int]) -> int:
@@ -67,12 +70,19 @@ def note_lags(lags: Mapping[tuple[str, int], int]) -> int:
     return sum(lags.values())
 
 
-def model_in_use(model: str, version: str) -> None:
-    """This version of the model is in use from now on, in place of an earlier one."""
-    earlier = _versions.get(model)
-    if earlier == version:
+def model_in_use(model: str, version: str, runtime: str | None = None) -> None:
+    """This version of the model is in use from now on, in place of an earlier one. `runtime` computes it, where it is
+    one of the exported models."""
+    _show(MODEL_VERSIONS, model, version)
+    if runtime is not None:
+        _show(MODEL_RUNTIMES, model, runtime)
+
+
+def _show(gauge: Gauge, model: str, value: str) -> None:
+    earlier = _labels_in_use.get((gauge, model))
+    if earlier == value:
         return
     if earlier is not None:
-        MODEL_VERSIONS.remove(model, earlier)
-    _versions[model] = version
-    MODEL_VERSIONS.labels(model, version).set(1)
+        gauge.remove(model, earlier)
+    _labels_in_use[gauge, model] = value
+    gauge.labels(model, value).set(1)

@@ -23,7 +23,7 @@ def light_cache(cache: Path, folder: Path) -> Path:
         (folder / name).symlink_to((cache / name).resolve())
     original = cache.resolve() / "models" / NAME
     (model / "tokenizer.json").write_bytes((original / "tokenizer.json").read_bytes())
-    onnx.save(_graph(), model / "model.onnx")
+    onnx.save(light_graph(), model / "model.onnx")
     manifest = json.loads((original / "manifest.json").read_text())
     digest = hashlib.sha256((model / "model.onnx").read_bytes()).hexdigest()
     manifest["sha256"]["model.onnx"] = digest
@@ -31,9 +31,9 @@ def light_cache(cache: Path, folder: Path) -> Path:
     return folder
 
 
-def _graph() -> onnx.ModelProto:
+def light_graph(tokens: int = TOKENS) -> onnx.ModelProto:
     """Word vectors, their mean over the tokens of a text, and its length made 1; shape (texts, 384)."""
-    table = np.random.default_rng(0).standard_normal((TOKENS, DIMENSIONS), dtype=np.float32)
+    table = np.random.default_rng(0).standard_normal((tokens, DIMENSIONS), dtype=np.float32)
     nodes = [
         helper.make_node("Gather", ["table", "input_ids"], ["words"]),
         helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +11,7 @@ from stormpetrel.core.events import EnrichedPost, Post
 from stormpetrel.core.topics import POSTS_RAW
 from stormpetrel.log import OutgoingRecord, Record, record_of_event
 from stormpetrel.log.memory import MemoryLog
+from streams.batch_agent import Send, Work, process_batches
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -40,6 +41,22 @@ class TinyEnricher:
             EnrichedPost(post=post, clean_text=post.text, language="en", language_confidence=1, enriched_at=AT)
             for post in posts
         ]
+
+
+async def process_batch(events: Sequence[FaustEvent], work: Work, send: Send) -> None:
+    """One batch, worked on and delivered as an agent does it."""
+    errors: list[Exception] = []
+
+    async def batches() -> AsyncIterator[Sequence[FaustEvent]]:
+        yield events
+
+    async def crash(error: Exception) -> None:
+        errors.append(error)
+
+    try:
+        await process_batches(batches(), work, send, crash)
+    finally:
+        assert errors == [] or not any(event.acknowledged for event in events)
 
 
 def raw_events(log: MemoryLog, *texts: str) -> list[FaustEvent]:

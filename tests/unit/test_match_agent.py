@@ -17,10 +17,9 @@ from stormpetrel.search.percolator.compiled_search import saved_query
 from stormpetrel.search.query import Query
 from stormpetrel.search.request import SearchRequest
 from streams.app import newest_posts
-from streams.batch_agent import process_batch
 from streams.match import MatchBatch
 from tests.memory_api import NIGHT, TextModel, post
-from tests.unit.faust_events import FaustEvent, sender_to
+from tests.unit.faust_events import FaustEvent, process_batch, sender_to
 
 
 def saved(text: str, **fields: Any) -> SavedSearch:

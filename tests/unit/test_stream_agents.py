@@ -24,11 +24,10 @@ from stormpetrel.log.memory import MemoryLog
 from stormpetrel.posts.enrichment import Enricher
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.text.duplicates import DuplicateWindow
-from streams.batch_agent import process_batch
 from streams.ending import end_within
 from streams.enrich import EnrichBatch
 from streams.header_names import _Records
-from tests.unit.faust_events import FaustEvent, TinyEnricher, raw_events, sender_to
+from tests.unit.faust_events import FaustEvent, TinyEnricher, process_batch, raw_events, sender_to
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -12,16 +12,17 @@ import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from stormpetrel.core.errors import ModelUnavailable
+from stormpetrel.core.errors import ModelUnavailable, SetupError
 from stormpetrel.imagery.patches.descriptors import BANDS, QUANTIFICATION
 from stormpetrel.imagery.types import Float32, Patch, Strip
-from stormpetrel.models.model_store import open_graph, read_checked
+from stormpetrel.models.graph import Graph, Runtime, open_graph
+from stormpetrel.models.model_store import read_checked
 
 RADAR = "VV"
 CHANNELS = (*BANDS, RADAR)
@@ -71,10 +72,10 @@ def read_earth_manifest(directory: Path) -> EarthManifest:
 class EarthModel:
     """A loaded model."""
 
-    def __init__(self, directory: Path, threads: int = 2) -> None:
+    def __init__(self, directory: Path, threads: int | None = None, runtime: Runtime = "auto") -> None:
         self.manifest = read_earth_manifest(directory)
-        self._session = _open_graph(directory / GRAPH, threads)
-        self._input = self._session.get_inputs()[0].name
+        self._graph = _open_graph(directory / GRAPH, threads, runtime)
+        self.runtime = self._graph.runtime
 
     def accepts(self, patch: Patch) -> bool:
         """Whether the images of a patch have all channels of the model."""
@@ -97,7 +98,7 @@ class EarthModel:
 
     def _run(self, pixels: Float32) -> Float32:
         try:
-            vectors = np.asarray(self._session.run(None, {self._input: pixels})[0], dtype=np.float32)
+            vectors = self._graph.run({self._graph.inputs[0]: pixels})
             lengths = np.linalg.norm(vectors.reshape(len(pixels), self.manifest.dimensions), axis=1, keepdims=True)
         except Exception as error:  # the runtime's errors have no common class
             raise ModelUnavailable(f"{self.manifest.version} fails: {error}. {REMEDY}") from error
@@ -138,11 +139,13 @@ def _resized(plane: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     return np.asarray(resize(plane, (size, size), order=1, anti_aliasing=len(plane) > size, preserve_range=True))
 
 
-def _open_graph(graph: Path, threads: int) -> Any:
+def _open_graph(file: Path, threads: int | None, runtime: Runtime) -> Graph:
     try:
-        return open_graph(graph, threads)
+        return open_graph(file, threads, runtime)
+    except SetupError:
+        raise
     except Exception as error:  # as above
-        raise ModelUnavailable(f"ONNX Runtime cannot open {graph}: {error}. {REMEDY}") from error
+        raise ModelUnavailable(f"{file} cannot be opened: {error}. {REMEDY}") from error
 
 
 def import_earth_model(
@@ -159,10 +162,10 @@ def import_earth_model(
 
     Raises ModelUnavailable where the graph does not take these channels and size, or the arguments make no manifest.
     """
-    session = _open_graph(graph, 1)
+    model = _open_graph(graph, 1, "auto")
     noise = np.random.default_rng(0).normal(size=(2, len(channels), size, size)).astype(np.float32)
     try:
-        vectors = np.asarray(session.run(None, {session.get_inputs()[0].name: noise})[0])
+        vectors = model.run({model.inputs[0]: noise})
     except Exception as error:  # as above
         raise ModelUnavailable(f"{graph} does not take {noise.shape}: {error}. Check channels and size") from error
     if vectors.ndim != 2 or len(vectors) != 2:

@@ -1,4 +1,4 @@
-"""Encodes texts as unit vectors with ONNX Runtime: the same vectors as sentence-transformers', without torch."""
+"""Encodes texts as unit vectors by an exported graph: sentence-transformers' vectors, without torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.models.model_store import model_directory, open_graph
+from stormpetrel.models.graph import Runtime, open_graph
+from stormpetrel.models.model_store import model_directory
 from stormpetrel.posts.exported_model import Manifest, export
 from stormpetrel.posts.gloss.gloss import Glosser
 
@@ -53,17 +54,26 @@ def ensure_text_model(cache: Path, name: str, say: Callable[[str], None]) -> Pat
 class TextEncoder:
     """Encodes texts with an exported model; `pivot` glosses those that are not English first.
 
-    Any thread may call it; one call at a time uses all its threads.
+    Any thread may call it; one call at a time uses all its threads, by default as many as there are cores. `runtime`
+    says what computes the vectors, and is no part of `version`.
     """
 
-    def __init__(self, directory: Path, batch_size: int = 16, threads: int = 2, pivot: Glosser | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        batch_size: int = 16,
+        threads: int | None = None,
+        pivot: Glosser | None = None,
+        runtime: Runtime = "auto",
+    ) -> None:
         from tokenizers import Tokenizer
 
         self.manifest = read_manifest(directory)
         self.pivot, self.dimensions = pivot, self.manifest.dimensions
         self.version = self.manifest.versioned(pivot.version if pivot else None)
         self.batch_size = batch_size
-        self._session = open_graph(directory / "model.onnx", threads)
+        self._graph = open_graph(directory / "model.onnx", threads, runtime, bf16=True)
+        self.runtime = self._graph.runtime
         self._tokenizer: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))
         self._tokenizer.enable_truncation(self.manifest.max_length)
         self._tokenizer.no_padding()
@@ -74,7 +84,7 @@ class TextEncoder:
         readable = [self.pivot.gloss(text).text for text in texts] if self.pivot else list(texts)
         tokens: list[list[int]] = [encoding.ids for encoding in self._tokenizer.encode_batch(readable)]
         for rows in length_batches([len(ids) for ids in tokens], self.batch_size):
-            vectors[rows] = self._session.run(None, self._feed([tokens[row] for row in rows]))[0]
+            vectors[rows] = self._graph.run(self._feed([tokens[row] for row in rows]))
         return vectors
 
     def _feed(self, tokens: Sequence[Sequence[int]]) -> dict[str, NDArray[np.int64]]:

@@ -1,4 +1,4 @@
-"""Runs an exported CLIP model (Radford et al. 2021) with ONNX Runtime: pictures to unit vectors, and vectors to scores
+"""Runs an exported CLIP model (Radford et al. 2021): pictures to unit vectors, and vectors to scores
 by zero-shot prompts, of the concepts and of a flood."""
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.models.model_store import model_directory, open_graph
+from stormpetrel.models.graph import Runtime, open_graph
+from stormpetrel.models.model_store import model_directory
 from stormpetrel.posts.exported_model import Manifest, export
 from stormpetrel.posts.vision.model import VisualFeatures
 from stormpetrel.posts.vision.pictures import Picture
@@ -57,19 +58,20 @@ def ensure_clip(
 class ClipModel:
     """An exported CLIP model. Raises ModelUnavailable where `directory` holds none."""
 
-    def __init__(self, directory: Path, threads: int = 2) -> None:
+    def __init__(self, directory: Path, threads: int | None = None, runtime: Runtime = "auto") -> None:
         self.manifest = read_clip_manifest(directory)
         self.version = self.manifest.version
         self.concept_version = f"{self.manifest.model}@{self.manifest.sha256['prompts.npy'][:12]}"
         self.dimensions = self.manifest.dimensions
-        self._session = open_graph(directory / "image.onnx", threads)
+        self._graph = open_graph(directory / "image.onnx", threads, runtime)
+        self.runtime = self._graph.runtime
         prompts, vectors = self.manifest.prompts, np.load(directory / "prompts.npy").astype(np.float64)
         sides = len(prompts.concepts), len(prompts.concepts) + len(prompts.flood)
         self._concepts, self._flood, self._other = np.split(vectors, sides)
 
     def extract(self, pictures: Sequence[Picture]) -> list[VisualFeatures]:
         """The features of each picture; the vectors are unit vectors, float32, shape (dimensions,)."""
-        vectors = [self._session.run(None, {"pixels": self._pixels(picture)[None]})[0][0] for picture in pictures]
+        vectors = [self._graph.run({"pixels": self._pixels(picture)[None]})[0] for picture in pictures]
         return [VisualFeatures(vector, self.concepts(vector), self.relevance(vector)) for vector in vectors]
 
     def concepts(self, vector: NDArray[np.float32]) -> dict[str, float]:
