@@ -18,6 +18,7 @@ from benchmarks import (
     main_path,
     notification,
     patches,
+    runtimes,
     saved_searches,
     search_latency,
     stream_learners,
@@ -40,6 +41,7 @@ def main() -> None:
         "annotation": lambda: annotation.run(),
         "stream_learners": lambda: stream_learners.run(options.data),
         "labels": lambda: labels.run(options.posts),
+        "runtimes": lambda: runtimes.run(options.data),
         "compression": lambda: compression.run(options.data, options.posts),
     }
     parser = argparse.ArgumentParser(description=__doc__)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,10 @@ from stormpetrel.posts.exported_model import Manifest, export
 from stormpetrel.posts.gloss.gloss import Glosser
 
 MAX_BATCH_TOKENS = 1024  # with padding: the model's memory grows with them
-MAX_LENGTH_RATIO = 1.25  # of the longest text of a batch to its shortest
+# OpenVINO compiles the model for each shape of its input (30 ms, 2 MiB that stay), so there are few of them: texts are
+# padded to a length that has few bits, and batches to one of these sizes, and no larger than the setting says.
+BATCH_SIZES = (1, 4, 8, 16, 32, 64)
+CALL_TOKENS = 64  # what a call of the model costs beside its tokens, in tokens
 
 
 class TextManifest(Manifest):
@@ -83,34 +85,54 @@ class TextEncoder:
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
         readable = [self.pivot.gloss(text).text for text in texts] if self.pivot else list(texts)
         tokens: list[list[int]] = [encoding.ids for encoding in self._tokenizer.encode_batch(readable)]
-        for rows in length_batches([len(ids) for ids in tokens], self.batch_size):
-            vectors[rows] = self._graph.run(self._feed([tokens[row] for row in rows]))
+        for batch in length_batches([len(ids) for ids in tokens], self.batch_size):
+            columns = self._columns([tokens[row] for row in batch.rows], batch)
+            vectors[batch.rows] = self._graph.run(columns)[: len(batch.rows)]
         return vectors
 
-    def _feed(self, tokens: Sequence[Sequence[int]]) -> dict[str, NDArray[np.int64]]:
-        """The model's inputs, int64, shape (texts, longest of them)."""
-        padded = zip(*zip_longest(*tokens, fillvalue=self.manifest.pad_id), strict=True)
-        ids = np.array(list(padded), dtype=np.int64)
-        mask = np.arange(ids.shape[1]) < np.array([[len(text)] for text in tokens])
+    def _columns(self, tokens: Sequence[Sequence[int]], batch: Batch) -> dict[str, NDArray[np.int64]]:
+        """The model's inputs, int64, shape (batch.size, batch.length). Rows beyond the texts repeat the last one."""
+        ids = np.full((batch.size, batch.length), self.manifest.pad_id, dtype=np.int64)
+        lengths = np.array([len(tokens[min(row, len(tokens) - 1)]) for row in range(batch.size)])
+        mask = np.arange(batch.length) < lengths[:, None]
+        ids[mask] = np.concatenate([*tokens, *[tokens[-1]] * (batch.size - len(tokens))])
         columns = {"input_ids": ids, "attention_mask": mask.astype(np.int64), "token_type_ids": np.zeros_like(ids)}
         return {name: columns[name] for name in self.manifest.inputs}
 
 
-def length_batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
-    """Rows grouped by length: one long text would pad its whole batch, and padding costs time.
+class Batch(NamedTuple):
+    """Rows of texts that go to the model together, and the shape of its input: at least so many rows and tokens."""
+
+    rows: list[int]
+    size: int
+    length: int
+
+
+def length_batches(lengths: Sequence[int], batch_size: int) -> Iterator[Batch]:
+    """Texts grouped by length, each batch of the size that costs least a text: one long text would pad its whole batch.
 
     >>> list(length_batches([9, 90, 10, 8], batch_size=16))
-    [[3, 0, 2], [1]]
+    [Batch(rows=[3, 0, 2], size=4, length=16), Batch(rows=[1], size=1, length=96)]
     """
-    batch: list[int] = []
-    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (
-            len(batch) == batch_size
-            or lengths[row] > MAX_LENGTH_RATIO * lengths[batch[0]]
-            or lengths[row] * (len(batch) + 1) > MAX_BATCH_TOKENS
-        ):
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
+    waiting = sorted(range(len(lengths)), key=lengths.__getitem__)
+    sizes = [size for size in BATCH_SIZES if size <= batch_size]
+    while waiting:
+        choices = []
+        for count in range(1, min(sizes[-1], len(waiting)) + 1):
+            size = next(size for size in sizes if size >= count)
+            length = padded_length(lengths[waiting[count - 1]])
+            if size == 1 or size * length <= MAX_BATCH_TOKENS:
+                choices.append(Batch(waiting[:count], size, length))
+        best = min(choices, key=lambda batch: (CALL_TOKENS + batch.size * batch.length) / len(batch.rows))
+        yield best
+        waiting = waiting[len(best.rows) :]
+
+
+def padded_length(length: int) -> int:
+    """The next of few lengths: multiples of 8 up to 64, of 16 up to 128, and so on.
+
+    >>> [padded_length(length) for length in (1, 8, 61, 65, 81, 129, 300)]
+    [8, 8, 64, 80, 96, 160, 320]
+    """
+    step = max(8, 1 << max(0, (length - 1).bit_length() - 3))
+    return max(1, -(-length // step)) * step
