@@ -71,9 +71,13 @@ class RunningSystem:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name in list(self.ours):
-            self.stop(name)
-        self.stack.stop()
+        try:
+            for name in list(self.ours):
+                self.stop(name)
+        finally:
+            for process in self.ours.values():
+                process.kill()
+            self.stack.stop()
 
     def servers(self) -> list[Part]:
         """Broker and stores, in the order in which they start."""
@@ -143,7 +147,11 @@ class RunningSystem:
         process = self.ours.pop(name)
         if process.poll() is None:
             process.terminate()
-        return process.wait(30)
+        try:
+            return process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
 
     def log(self, name: str) -> str:
         return self.stack.log_end(name)
