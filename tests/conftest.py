@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,27 +18,50 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("STORMPETREL_TEST_DATA", ROOT.parent / "shared" / "data"))
 NO_DATA = f"no real data at {DATA}: set STORMPETREL_TEST_DATA to a folder with tweets_* and s1s2_* in it"
-_needed_data: list[str] = []
+TEXT_MODEL = "all-MiniLM-L6-v2"  # the default one
+SERVERS = "servers"  # the group of tests that one worker runs
+SHARED_ONCE = {"system", "model_directory", "torch_python"}  # fixtures
 # No test asserts a time: on a machine that is busy, hypothesis's limit of 200 ms an example would fail the run.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 
 @pytest.fixture
-def data(request: pytest.FixtureRequest) -> Path:
+def data() -> Path:
     """The folder of real public data, which is not part of the repository; tests that need it are skipped without."""
     if not DATA.is_dir():
-        _needed_data.append(request.node.nodeid)
         pytest.skip(NO_DATA)
     return DATA
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Says which tests one worker runs (`make test` has two): all that need servers or torch, so that these are started
+    and installed once; else the tests of a file, which share what the file sets up."""
+    for item in items:
+        shared = SHARED_ONCE & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("integration")
+        item.add_marker(pytest.mark.xdist_group(SERVERS if shared else item.nodeid.partition("::")[0]))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Of two workers, that without servers gives way: what waits for a server waits for a limited time."""
+    group = item.get_closest_marker("xdist_group")
+    if "PYTEST_XDIST_WORKER" in os.environ and group and SERVERS not in group.args:
+        _give_way()
+
+
+@functools.cache
+def _give_way() -> None:
+    os.nice(5)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says once, at the end and in colour, which tests were skipped for want of data."""
-    if _needed_data:
+    skipped = [report.nodeid for report in terminalreporter.getreports("skipped") if NO_DATA in str(report.longrepr)]
+    if skipped:
         terminalreporter.section("real data are missing", yellow=True)
-        terminalreporter.write_line(f"tests skipped: {len(_needed_data)}; {NO_DATA}", yellow=True)
-        for test in _needed_data:
+        terminalreporter.write_line(f"tests skipped: {len(skipped)}; {NO_DATA}", yellow=True)
+        for test in skipped:
             terminalreporter.write_line(f"  {test}")
 
 
@@ -48,15 +72,28 @@ def cache() -> Path:
 
 
 @pytest.fixture(scope="session")
-def model_directory(cache: Path) -> Path:
-    """The default text model, exported the first time (some minutes). The word list is made beside it: else each
-    process of a test would make it."""
+def torch_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A Python with torch, which is installed once a run (about 6 GB) and removed at its end."""
+    from stormpetrel.models.export import exporting_python
+
+    with exporting_python(tmp_path_factory.mktemp("torch"), print) as python:
+        yield python
+
+
+@pytest.fixture(scope="session")
+def model_directory(cache: Path, request: pytest.FixtureRequest) -> Path:
+    """The default text model, exported the first time. The word list is made beside it: else each process of a test
+    would make it."""
     from stormpetrel.bootstrap import LEXICON
+    from stormpetrel.models import model_store
+    from stormpetrel.posts.exported_model import export
     from stormpetrel.posts.gloss.build import ensure_lexicon
-    from stormpetrel.posts.text.encoder import ensure_text_model
+    from stormpetrel.posts.text.encoder import TextManifest
 
     ensure_lexicon(cache, LEXICON)
-    return ensure_text_model(cache / "models", "all-MiniLM-L6-v2", print)
+    if TextManifest.cached(cache / "models", TEXT_MODEL) is None:
+        export(cache / "models", TEXT_MODEL, print, python=request.getfixturevalue("torch_python"))
+    return model_store.model_directory(cache / "models", TEXT_MODEL)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Imports and unit tests on the newest Python that the project supports, in an environment of their own. Skips, loudly,
+# Imports, unit tests and property tests on the newest Python that the project supports, in an environment of their own. Skips, loudly,
 # where that Python is not installed.
 set -euo pipefail
 uv=$1 newest=3.13
@@ -14,4 +14,4 @@ unset PYENV_VERSION
 "$uv" venv --quiet --clear --python "$python" ".venv-$newest"
 "$uv" pip install --quiet --python ".venv-$newest/bin/python" --require-hashes -r locks/dev.txt
 "$uv" pip install --quiet --python ".venv-$newest/bin/python" --no-deps -e .
-".venv-$newest/bin/python" -m pytest tests/unit tests/contract
+".venv-$newest/bin/python" -m pytest -n 2 --dist loadgroup tests/unit tests/property

@@ -11,7 +11,6 @@ from PIL import Image
 
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.demo.pictures import SCENES, picture
-from stormpetrel.models.export import exporting_python
 from stormpetrel.models.model_store import model_directory
 from stormpetrel.posts.vision.clip import ClipModel, ensure_clip, is_clip_cached
 from stormpetrel.posts.vision.prompts import Prompts
@@ -25,16 +24,15 @@ BUILDER = Path(__file__).with_name("tiny_clip.py")
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny(tmp_path_factory: pytest.TempPathFactory, torch_python: Path) -> Path:
     """The folder of the tiny model, its pictures and what it sees; the exported model lies in `cache`."""
     folder = tmp_path_factory.mktemp("clip")
     (folder / "pictures").mkdir()
     for number, scene in enumerate(SCENES):
         Image.fromarray(picture(scene, number)).save(folder / "pictures" / f"{number}.png")
-    with exporting_python(folder / "cache", print) as python:
-        done = subprocess.run([str(python), str(BUILDER), str(folder)], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
-        ensure_clip(folder / "cache", _name(folder), PROMPTS, print, python)
+    done = subprocess.run([str(torch_python), str(BUILDER), str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    ensure_clip(folder / "cache", _name(folder), PROMPTS, print, torch_python)
     return folder
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stormpetrel.models.export import exporting_python
 from stormpetrel.models.model_store import model_directory
 from stormpetrel.posts.exported_model import export
 from stormpetrel.posts.text.encoder import TextEncoder
@@ -26,13 +25,16 @@ TEXTS = [
 ]
 
 
-def test_an_exported_multilingual_model_gives_the_vectors_of_sentence_transformers(tmp_path: Path) -> None:
+def test_an_exported_multilingual_model_gives_the_vectors_of_sentence_transformers(
+    tmp_path: Path, torch_python: Path
+) -> None:
     (tmp_path / "texts.json").write_text(json.dumps(TEXTS), encoding="utf-8")
     name = str(tmp_path / "model")
-    with exporting_python(tmp_path / "cache", print) as python:
-        built = subprocess.run([str(python), str(BUILDER), str(tmp_path)], capture_output=True, text=True, check=False)
-        assert built.returncode == 0, built.stderr[-3000:]
-        export(tmp_path / "cache", name, print, python=python)
+    built = subprocess.run(
+        [str(torch_python), str(BUILDER), str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stderr[-3000:]
+    export(tmp_path / "cache", name, print, python=torch_python)
     encoder = TextEncoder(model_directory(tmp_path / "cache", name))
     assert encoder.manifest.inputs == ("input_ids", "attention_mask")
     assert set(encoder.manifest.languages) == {"en", "it", "ar"}

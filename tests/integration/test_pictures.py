@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,11 +127,13 @@ def test_the_learned_tensor_answers_with_falling_scores_and_relevance(night: Run
 
 
 def test_without_the_text_model_words_place_and_time_are_searched(
-    night: RunningSystem, tmp_path_factory: pytest.TempPathFactory
+    night: RunningSystem, cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    empty = tmp_path_factory.mktemp("cache")
+    no_model = tmp_path_factory.mktemp("cache")
+    for name in ("gazetteer", "lexicon"):
+        (no_model / name).symlink_to((cache / name).resolve())
     night.stop("serve")
-    night.start("serve", "serve", STORMPETREL_CACHE=str(empty), STORMPETREL_VISUAL_MODEL__NAME="descriptor")
+    night.start("serve", "serve", STORMPETREL_CACHE=str(no_model), STORMPETREL_VISUAL_MODEL__NAME="descriptor")
     try:
         answer = night.search(text="alluvione a Genova", time="2025-11-04T20:00:00Z")
         assert set(answer["lists"]) == {"lexical", "time"} and answer["hits"]

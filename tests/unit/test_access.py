@@ -122,7 +122,18 @@ def test_a_token_gives_the_scopes_that_are_known_here() -> None:
         {"private": "a secret that both sides share, and long enough", "algorithm": "HS256"},
         {"private": None, "algorithm": "none"},
     ],
-    ids=str,
+    ids=[
+        "of another issuer",
+        "for another system",
+        "expired",
+        "without an end",
+        "of nobody",
+        "of a name in two lines",
+        "of too long a name",
+        "signed by a stranger",
+        "signed with a shared secret",
+        "not signed",
+    ],
 )
 def test_a_token_that_is_not_for_us_opens_nothing(changes: dict[str, object]) -> None:
     tokens = BearerTokens(OIDC, lambda _: PRIVATE.public_key())
