@@ -32,7 +32,8 @@ IN_SLIM_IMAGE = {
     "libz.so.1",
 }
 PACKAGES = {"libexpat.so.1": "libexpat1", "libgomp.so.1": "libgomp1", "libgomp.so.1.0.0": "libgomp1"}
-OPTIONAL = {"libtbb.so.12"}  # numba takes another thread pool without it
+# numba takes another thread pool without the first; OpenVINO's plugin for GPUs, which we do not load, needs the second.
+OPTIONAL = {"libtbb.so.12", "libOpenCL.so.1"}
 
 
 def needed_libraries() -> set[str]:
