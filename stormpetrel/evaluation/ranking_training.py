@@ -8,24 +8,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stormpetrel.evaluation.event_folds import event_folds
 from stormpetrel.evaluation.judged_queries import EXAMPLE, QUESTION, WORDS, JudgedQuery
+from stormpetrel.evaluation.loss_guard import HeldOut, choose_lean
+from stormpetrel.evaluation.relevance_training import learn_relevance
 from stormpetrel.fusion import LearnedTensor, RankingWeights
 from stormpetrel.fusion.learned_tensor import FEEDBACK
-from stormpetrel.fusion.tensor_fitting import TrainingQuery, fit_tensor
-from stormpetrel.search.relevance import FEATURES, Relevance, relevance_features, scores_of_lists
+from stormpetrel.fusion.tensor_fitting import SINGLE, TrainingQuery, fit_tensor
+from stormpetrel.search.relevance import Relevance
 
 NAMES = ("text", "lexical", "spatiotemporal", "space", "time", FEEDBACK)
 FOLDS = 5
 CONSTANTS = (10.0,)  # of the reciprocal ranks; of several, the fit takes the best one
 SHARE = {QUESTION: 1.0, EXAMPLE: 0.5, WORDS: 0.5}  # short queries count as much as long ones
 MOST_QUERIES = 60  # of a set and kind that one fit learns from; all questions are used
-NEVER_NEGATIVE = ("place", "moment")  # weights of relevance
-RIDGE = 1e-5
-FIRST, BEHIND = 100, 0.1  # how much an item behind the first hits counts beside one of them
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -42,19 +39,54 @@ def train_ranking(
 ) -> Ranking:
     """Learns from the queries, whose lists are of the text model of this version; `sets` names where they come from.
 
-    The events are left out in at most five folds.
+    The events are left out in at most five folds. How far the best single list is leaned on is chosen on events that
+    the fit has not seen, and those left out take no part in it.
     """
     folds = event_folds([query.events for query in queries], FOLDS)
+    fits = _Fits(queries, folds)
     fitted = []
-    for number, events in enumerate((frozenset[str](), *folds)):
-        say("learning from all events" if not number else f"learning without fold {number} of {len(folds)}")
-        chosen = training_queries(queries, events)
-        fusion = _fit_fusion(chosen)
-        fitted.append((events, fusion, _fit_relevance(chosen, fusion)))
+    for numbers in (frozenset[int](), *(frozenset([number]) for number in range(len(folds)))):
+        say(f"learning without fold {min(numbers) + 1} of {len(folds)}" if numbers else "learning from all events")
+        lean = choose_lean(fits.held_out(numbers))
+        say(f"the text list is leaned on by {lean}")
+        fusion = fits.without(numbers).leaning(SINGLE, lean)
+        chosen = training_queries(queries, fits.events(numbers))
+        relevance = learn_relevance(chosen, query_weights(chosen), fusion)
+        fitted.append((fits.events(numbers), fusion, relevance))
     (_, fusion, relevance), *without = fitted
     weights = RankingWeights(text_model, fusion, tuple((events, each) for events, each, _ in without), tuple(sets))
     left_out = tuple((events, each) for events, _, each in without)
     return Ranking(weights, Relevance(text_model, relevance, left_out, tuple(sets)), tuple(folds))
+
+
+class _Fits:
+    """Fusions that have not seen some of the folds, each fitted once: without two of them for what is judged in the
+    inner rounds, where one fold is left out of everything and the others in turn."""
+
+    def __init__(self, queries: Sequence[JudgedQuery], folds: Sequence[frozenset[str]]) -> None:
+        self._queries, self._folds = queries, folds
+        self._fitted: dict[frozenset[int], LearnedTensor] = {}
+
+    def events(self, numbers: frozenset[int]) -> frozenset[str]:
+        return frozenset[str]().union(*(self._folds[number] for number in numbers))
+
+    def without(self, numbers: frozenset[int]) -> LearnedTensor:
+        """The fusion that has not seen these folds, nothing leaned on."""
+        if numbers not in self._fitted:
+            self._fitted[numbers] = _fit_fusion(training_queries(self._queries, self.events(numbers)))
+        return self._fitted[numbers]
+
+    def held_out(self, numbers: frozenset[int]) -> list[HeldOut]:
+        """The queries of all other folds, without the posts of these, each with a fusion that has not seen its fold
+        either."""
+        events = self.events(numbers)
+        return [
+            HeldOut(query.without(events), self.without(numbers | {number}))
+            for number, fold in enumerate(self._folds)
+            if number not in numbers
+            for query in self._queries
+            if query.events & fold
+        ]
 
 
 def training_queries(queries: Sequence[JudgedQuery], without: frozenset[str]) -> list[JudgedQuery]:
@@ -81,37 +113,3 @@ def _fit_fusion(queries: Sequence[JudgedQuery]) -> LearnedTensor:
     weighted = zip(queries, query_weights(queries), strict=True)
     examples = [TrainingQuery.of(query.lists, query.relevant, NAMES, weight) for query, weight in weighted]
     return fit_tensor([example for example in examples if example], NAMES, CONSTANTS)
-
-
-def _fit_relevance(queries: Sequence[JudgedQuery], fusion: LearnedTensor) -> Array:
-    """The weights of the features, from all items of the lists. The first ones of the fused list, which people see,
-    count most."""
-    blocks, truths, shares = [], [], []
-    for query, weight in zip(queries, query_weights(queries), strict=True):
-        items, scores = scores_of_lists([ranked for ranked in query.lists if ranked.modality != FEEDBACK])
-        if items:
-            blocks.append(relevance_features(scores, query.words))
-            truths.append([item in query.relevant for item in items])
-            first = {item.id for item in fusion(query.lists)[:FIRST]}
-            share = np.array([1.0 if item in first else BEHIND for item in items])
-            shares.append(weight * share / share.sum())
-    return fit_relevance(np.vstack(blocks), np.concatenate(truths), np.concatenate(shares))
-
-
-def fit_relevance(features: Array, truth: NDArray[np.bool_], shares: Array) -> Array:
-    """Logistic regression of rows that count by their shares, with a ridge. To be near never makes a post less
-    relevant: in sets whose queries name one place all over, the data alone would say so."""
-    from scipy.optimize import minimize
-
-    share = shares / shares.sum()
-
-    def loss(weights: Array) -> tuple[float, Array]:
-        log_odds = features @ weights
-        value = share @ (np.logaddexp(0, log_odds) - truth * log_odds) + RIDGE * weights @ weights
-        slope = features.T @ (share * (1 / (1 + np.exp(-log_odds)) - truth)) + 2 * RIDGE * weights
-        return float(value), slope
-
-    bounds = [(0.0, None) if name in NEVER_NEGATIVE else (None, None) for name in FEATURES]
-    start = np.zeros(features.shape[1])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 300})
-    return np.asarray(found.x, dtype=np.float64)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,15 @@ class LearnedTensor:
     def equal(cls) -> LearnedTensor:
         """All factors 1: the plain tensor."""
         return cls((), np.zeros(PAIR_FEATURES))
+
+    def leaning(self, name: str, by: float) -> LearnedTensor:
+        """The same, with the list of this name leaned on: by itself it counts exp(by) times as much, and each pair that
+        it is in exp(by / 2) times. A name that nothing was learned for changes nothing."""
+        if name not in self.names:
+            return self
+        coefficients = self.coefficients.copy()
+        coefficients[LIST_FEATURES * self.names.index(name)] += by
+        return replace(self, coefficients=coefficients)
 
     def __call__(self, lists: Sequence[RankList], weights: Mapping[str, float] | None = None) -> list[FusedItem]:
         """The fused list, each item with the surface that added most to its score; a modality without a weight has 1.
