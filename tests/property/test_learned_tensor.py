@@ -37,6 +37,15 @@ def test_with_all_factors_1_it_is_the_plain_tensor(ids_of_lists: list[list[str]]
 
 
 @settings(deadline=None)
+@given(id_lists)
+def test_a_list_that_is_leaned_on_hard_comes_first_as_it_is(ids_of_lists: list[list[str]]) -> None:
+    even = LearnedTensor(NAMES, np.zeros(len(NAMES) * LIST_FEATURES + PAIR_FEATURES), 10.0)
+    fused = [item.id for item in even.leaning("text", 8.0)(as_lists(ids_of_lists))]
+    assert fused[: len(ids_of_lists[0])] == ids_of_lists[0]
+    assert even.leaning("text", 0.0)(as_lists(ids_of_lists)) == even(as_lists(ids_of_lists))
+
+
+@settings(deadline=None)
 @given(id_lists, coefficients)
 def test_it_holds_the_union_and_names_a_surface_of_each_item(
     ids_of_lists: list[list[str]], values: list[float]

@@ -50,9 +50,5 @@ def test_of_few_queries_none_may_lose() -> None:
     assert choose_lean([*_held_out("lexical", 199), *_held_out("text", 1)]) == 0
 
 
-def test_a_list_that_is_leaned_on_hard_is_the_answer_until_it_ends() -> None:
-    lists = _query("text").lists
-    fused = EQUAL.leaning("text", 8.0)(lists)
-    assert [item.id for item in fused[:5]] == list(lists[0].items[:5])
-    assert [item.id for item in EQUAL.leaning("text", 0.0)(lists)] == [item.id for item in EQUAL(lists)]
+def test_a_name_that_nothing_was_learned_for_cannot_be_leaned_on() -> None:
     assert EQUAL.leaning("unknown", 3.0) is EQUAL
