@@ -27,6 +27,7 @@ from stormpetrel.posts.text.clean import clean
 from stormpetrel.posts.text.duplicates import DuplicateWindow, NearDuplicate
 from stormpetrel.posts.text.language import detect
 from stormpetrel.posts.text.lexical import document_terms
+from stormpetrel.posts.text.reposts import whole_words
 from stormpetrel.posts.vision.model import VisualModel
 from stormpetrel.posts.vision.pictures import Picture
 from stormpetrel.process.metrics import POSTS_LIMITED
@@ -128,7 +129,7 @@ class Enricher:
     def remember(self, event: EnrichedPost) -> None:
         """Adds an original that was enriched before, here or by another worker, to the window."""
         if event.duplicate_of is None:
-            self.window.claim(event.post.post_id, event.post.text)
+            self.window.claim(event.post.post_id, event.post.text, lambda: self._names(event.post, event.language))
             self._geoparser.note(event.post.created_at, event.places)
 
     def _draft(self, post: Post) -> _Draft | EnrichmentFailure:
@@ -137,7 +138,7 @@ class Enricher:
             text = clean(post.text)
             tell = self._glosser.language if self._glosser else detect
             language, probability = tell(text, post.declared_language)
-            return _Draft(post, text, language, probability, self._near_duplicate(post))
+            return _Draft(post, text, language, probability, self._near_duplicate(post, language))
         except Exception as error:
             return EnrichmentFailure(f"{type(error).__name__}: {error}")
 
@@ -199,11 +200,17 @@ class Enricher:
             if isinstance(result, EnrichedPost) and result.duplicate_of in failed:
                 (results[row],) = self.enrich([posts[row]])
 
-    def _near_duplicate(self, post: Post) -> NearDuplicate | None:
-        """The original of a post: the known one that it declares to repost, or else a similar one."""
+    def _near_duplicate(self, post: Post, language: str) -> NearDuplicate | None:
+        """The original of a post: the known one that it declares to repost, or else a similar one that has the names
+        of its places."""
         if post.repost_of and post.repost_of in self.window:
             return NearDuplicate(post.repost_of, 1.0)
-        return self.window.claim(post.post_id, post.text)
+        return self.window.claim(post.post_id, post.text, lambda: self._names(post, language))
+
+    def _names(self, post: Post, language: str) -> list[str]:
+        """The place names in a post's text. They are asked for where it resembles another one alone."""
+        (mentions,) = self._geoparser.mentions([post.text], [language], [self._geoparser.budget()])
+        return [whole_words(post.text, mention.start, mention.end) for mention in mentions]
 
     def _vectors(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """The vector of each text."""

@@ -34,9 +34,13 @@ def clean(text: str) -> str:
     >>> clean("RT @a: Flood in #Genova!  http://t.co/x")
     'Flood in #Genova!'
     """
-    visible = _unescaped(unicodedata.normalize("NFC", text)).translate(INVISIBLE)
-    words = USER.sub(" ", URL.sub(" ", REPOST.sub("", visible)))
+    words = USER.sub(" ", URL.sub(" ", REPOST.sub("", visible(text))))
     return " ".join(REPOST.sub("", words).split()).lstrip(": ").strip()
+
+
+def visible(text: str) -> str:
+    """The text as people see it: one form of each character, no HTML entities, no invisible characters."""
+    return _unescaped(unicodedata.normalize("NFC", text)).translate(INVISIBLE)
 
 
 def _unescaped(text: str) -> str:
