@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import structlog
@@ -22,12 +23,12 @@ from stormpetrel.core.events import EnrichedPost, PostDeleted, PostMatched, Save
 from stormpetrel.core.ports import Point
 from stormpetrel.core.topics import POSTS_MATCHED
 from stormpetrel.log import OutgoingRecord, Record, dead_letter_of, record_of_event
-from stormpetrel.posts.enrichment import Encoder
 from stormpetrel.process.metrics import MATCH_SECONDS
 from stormpetrel.process.metrics import POSTS_MATCHED as MATCHES
 from stormpetrel.projections.posts import post_point
 from stormpetrel.search.percolator import CompiledSearch, Match, Percolator
 from stormpetrel.search.place_names import PlaceNames
+from stormpetrel.search.query_encoder import TextModel
 from stormpetrel.search.request import SearchRequest
 
 log = structlog.get_logger()
@@ -38,7 +39,7 @@ Arrival = tuple[Record, Point]
 class MatchBatch:
     """One micro-batch of enriched posts against all saved searches. `apply` takes these from their topic's view."""
 
-    def __init__(self, percolator: Percolator, encoder: Encoder, names: PlaceNames) -> None:
+    def __init__(self, percolator: Percolator, encoder: TextModel, names: PlaceNames) -> None:
         self._percolator, self._encoder, self._names = percolator, encoder, names
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="match")
 
@@ -47,18 +48,20 @@ class MatchBatch:
         if isinstance(event, SavedSearchDeleted):
             self._percolator.remove(event.saved_search_id)
             return
-        if SearchRequest.model_validate(event.request).searches_patches:
+        request = SearchRequest.model_validate(event.request)
+        if request.searches_patches:
             return
+        encode = partial(self._vector, language=request.lang)
         try:
-            search = CompiledSearch.of_event(event, self._encoder.version, self._vector, self._names)
+            search = CompiledSearch.of_event(event, self._encoder.version, encode, self._names)
         except BadQuery as error:
             log.warning("a saved search matches no post", saved_search_id=event.saved_search_id, reason=str(error))
             self._percolator.remove(event.saved_search_id)
         else:
             self._percolator.add(search)
 
-    def _vector(self, text: str) -> NDArray[np.float32]:
-        return np.asarray(self._encoder.encode([text])[0])
+    def _vector(self, text: str, language: str | None) -> NDArray[np.float32]:
+        return np.asarray(self._encoder.encode_in(text, language) if language else self._encoder.encode([text])[0])
 
     async def __call__(self, records: Sequence[Record]) -> list[OutgoingRecord]:
         """The matches, and dead letters of posts that matching failed on."""

@@ -34,7 +34,8 @@ from stormpetrel.access.access import Access
 from stormpetrel.access.principals import Principal, Refused
 from stormpetrel.core.errors import BadQuery, NotFound, StormpetrelError
 from stormpetrel.core.events import Key, SavedQuery, SavedSearch
-from stormpetrel.search.percolator.compiled_search import MIN_RELEVANCE, saved_query
+from stormpetrel.search.percolator.compiled_search import saved_query
+from stormpetrel.search.relevance import MIN_RELEVANCE
 from stormpetrel.search.request import SavedSearchRequest, SearchRequest
 from stormpetrel.search.saved_search_feed import Message
 from stormpetrel.search.searcher import Searcher

@@ -131,8 +131,8 @@ def saved(
     from stormpetrel.cli.console import say
     from stormpetrel.evaluation.event_folds import event_keys
     from stormpetrel.evaluation.saved import evaluate_saved
-    from stormpetrel.search.percolator.compiled_search import MIN_RELEVANCE
     from stormpetrel.search.percolator.search_block import RelevanceOf
+    from stormpetrel.search.relevance import MIN_RELEVANCE
 
     judged = _open(data, file)
     threshold = MIN_RELEVANCE if min_relevance is None else min_relevance

@@ -33,6 +33,10 @@ def print_response(title: str, response: dict[str, Any]) -> None:
             f"{near['query']} is taken for {_in_division(near)}"
             + (f". Others of this name: {others}" if others else "")
         )
+    if doubt := response.get("doubt"):
+        say(doubt)
+    for name, reading in response.get("readings", {}).items():
+        say(f"{name}: {reading}")
     for name in response.get("uninformative", []):
         say(f"{name} has no say: its hits are all equal")
     for name, reason in response["unavailable"].items():

@@ -13,6 +13,7 @@ from stormpetrel.core.errors import NotFound, SetupError, StoreUnavailable, Stor
 
 def search(
     text: str = typer.Argument("", help="What to look for."),
+    lang: str | None = typer.Option(None, help="The language of the text, such as it; else it is guessed."),
     post_id: str | None = typer.Option(None, help="Look for what is like this post."),
     near: str | None = typer.Option(None, help="longitude,latitude or a name such as Genova, with ,kilometres or not."),
     at: str | None = typer.Option(None, help="A moment, ISO 8601."),
@@ -32,6 +33,7 @@ def search(
     settings = load_settings()
     example = {
         "text": text,
+        "lang": lang,
         "post_id": post_id,
         "time": at,
         "picture": photo and base64.b64encode(photo.read_bytes()).decode(),

@@ -116,6 +116,7 @@ class ListSummary(BaseModel):
     measure: str
     hits: int
     model: str = Field(description="What made the scores, with its version")
+    reading: str | None = Field(default=None, description="What it did with the text of the request, in words")
 
 
 class SearchAnswer(BaseModel):
@@ -128,6 +129,10 @@ class SearchAnswer(BaseModel):
     fusion: str
     fusion_note: str | None = Field(default=None, description="Why another fusion serves than the one asked for")
     relevance_note: str | None = Field(default=None, description="Why the hits have no relevance")
+    doubt: str | None = Field(default=None, description="Said where no hit is likely to answer")
+    readings: dict[str, str] = Field(
+        default={}, description="What each modality did with the text of the request, those without hits too"
+    )
     weights: dict[str, float]
     empty_modalities: list[str] = Field(description="Modalities that were searched and have no hits")
     uninformative: list[str] = Field(
@@ -244,11 +249,13 @@ def _explanation(item: FusedItem, rank: int, lists: Sequence[RankList]) -> dict[
     return {"rank": rank, "ranks": ranks, "score": score, **decided}
 
 
-def summaries(encoder: QueryEncoder, lists: Sequence[RankList]) -> dict[str, ListSummary]:
+def summaries(encoder: QueryEncoder, lists: Sequence[RankList], readings: Mapping[str, str]) -> dict[str, ListSummary]:
     """A summary of each list, by modality."""
     measures = {**MEASURES, **PATCH_MEASURES}
     return {
-        name: ListSummary(measure=measures[name], hits=len(ranked), model=encoder.version(name))
+        name: ListSummary(
+            measure=measures[name], hits=len(ranked), model=encoder.version(name), reading=readings.get(name)
+        )
         for ranked in lists
         for name in [ranked.modality]
     }

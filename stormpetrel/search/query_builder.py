@@ -101,7 +101,7 @@ class QueryBuilder:
         if request.text:
             text = clean(request.text) or request.text
             with built.problem_of("text"):
-                built.add(text=self.encoder.text(text))
+                built.add(text=self.encoder.text(text, request.lang))
             if "concepts" in request.modalities:
                 built.add(concepts=self.encoder.concepts_in(text))
         if picture:
@@ -191,7 +191,8 @@ def plain_query(
     if request.post_id or request.patch_id:
         return BuiltQuery(replace(plain, area=area, at=request.time), patch, near=near)
     text = (clean(request.text) or request.text) if request.text else None
-    terms = query_terms(text, likely(text), glossed_words(glosser, text)) if text else None
+    languages = [request.lang] if request.lang else likely(text or "")
+    terms = query_terms(text, languages, glossed_words(glosser, text, request.lang)) if text else None
     words = word_count(text) if text else 0
     return BuiltQuery(replace(plain, terms=terms, words=words, area=area, at=request.time), patch, near=near)
 

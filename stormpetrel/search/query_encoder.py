@@ -21,6 +21,7 @@ from stormpetrel.posts.vision.model import DescriptorModel, VisualModel
 from stormpetrel.posts.vision.pictures import from_base64, read_picture
 from stormpetrel.process.metrics import SEARCH_SECONDS
 from stormpetrel.search.patch_lists import DESCRIPTORS, WATER_MODEL
+from stormpetrel.search.text_reading import text_readings
 
 # What makes the scores of the modalities that have no model.
 RULE_VERSIONS = {
@@ -38,10 +39,12 @@ Model = TypeVar("Model")
 
 
 class TextModel(Encoder, Protocol):
-    """An encoder of texts that tells the length of its vectors."""
+    """An encoder of texts that tells the length of its vectors, and takes a text of a known language."""
 
     @property
     def dimensions(self) -> int: ...
+
+    def encode_in(self, text: str, language: str) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True)
@@ -67,12 +70,19 @@ class QueryEncoder:
     def has_text_model(self) -> bool:
         return not isinstance(self.text_model, ModelUnavailable)
 
-    def text(self, text: str) -> NDArray[np.float32]:
-        """The unit vector of a text, shape (dimensions,). Raises ModelUnavailable."""
+    def text(self, text: str, language: str | None = None) -> NDArray[np.float32]:
+        """The unit vector of a text, shape (dimensions,), of a stated language or the one that it seems to be in.
+        Raises ModelUnavailable."""
         model = _available(self.text_model)
         with SEARCH_SECONDS.labels("encode").time(), self._text_lock:
-            vector: NDArray[np.float32] = model.encode([text])[0]
+            vector: NDArray[np.float32] = model.encode_in(text, language) if language else model.encode([text])[0]
             return vector
+
+    def readings(self, text: str, language: str | None = None) -> dict[str, str]:
+        """What `text` and `lexical` do with a text, in words."""
+        is_glossed = getattr(self.text_model, "pivot", None) is not None
+        readings = text_readings(text, language, self.glosser, is_glossed)
+        return readings if self.has_text_model else {"lexical": readings["lexical"]}
 
     def concepts_in(self, text: str) -> TermWeights | None:
         """The concepts that a text names."""

@@ -21,6 +21,7 @@ from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.fusion import RankList
 
 Scores = NDArray[np.float64]
+MIN_RELEVANCE = 0.25  # from which a hit is likely to answer: the best F1 on judged questions; see decision 30
 NEAR_KM, NEAR_S = 50.0, 86_400.0  # from which a place or a moment counts for 1/e
 MOST_WORDS = 30  # a longer text is a post, and one as good as any
 FEATURES = ("1", "cosine", "bm25", "bm25 a word", "cosine * bm25", "cosine * words", "words", "place", "moment")
@@ -65,6 +66,23 @@ def scores_of_lists(lists: Sequence[RankList]) -> tuple[list[str], dict[str, Sco
         values[rows] = ranked.scores
         scores[ranked.modality] = values
     return items, scores
+
+
+def doubt_of(shown: Sequence[str], relevance: Mapping[str, float], least: float | None) -> str | None:
+    """Why the hits are likely to answer nothing, in words; None where one of them may, or nothing is known of them.
+
+    `shown` are the hits, `least` is the relevance that the request asks for.
+    """
+    if not relevance:
+        return None
+    best = max(relevance.values())
+    if least is not None and not shown:
+        return f"no post reaches a relevance of {least:g}: the best of this search has {best:.2f}"
+    best = max((relevance.get(item, 0.0) for item in shown), default=best)
+    if best >= MIN_RELEVANCE:
+        return None
+    scale = f"the best relevance is {best:.2f}, and from {MIN_RELEVANCE:g} on a post is likely to"
+    return f"nothing here is likely to answer: {scale}"
 
 
 @dataclass(frozen=True)

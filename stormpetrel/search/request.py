@@ -5,11 +5,13 @@ A saved search carries its request in an event, so that these forms belong to th
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
 from stormpetrel.fusion import LEARNED_TENSOR, METHOD_NAMES
+from stormpetrel.posts.text.language import LANGUAGES
 from stormpetrel.search.filter_request import FilterRequest, Last, Moment
 from stormpetrel.search.place_request import PlaceName, PlaceRequest, Radius, Request, Words
 
@@ -41,6 +43,17 @@ def _known_method(name: str) -> str:
     return name
 
 
+def _known_language(code: str) -> str:
+    language = re.split("[-_]", code.strip().lower())[0]
+    if language not in LANGUAGES:
+        known = ", ".join(sorted(LANGUAGES))
+        raise ValueError(f"{code!r} is no language that is known here; leave lang out, or give one of {known}")
+    return language
+
+
+StatedLanguage = Annotated[
+    str, Field(max_length=20), AfterValidator(_known_language), Field(json_schema_extra={"examples": ["it"]})
+]
 FusionName = Annotated[str, AfterValidator(_known_method), Field(json_schema_extra={"enum": list(METHOD_NAMES)})]
 
 
@@ -54,6 +67,9 @@ class SearchRequest(Request):
     patch_id: ItemId | None = None
     post_id: ItemId | None = None
     text: Text | None = None
+    lang: StatedLanguage | None = Field(
+        default=None, description="The language of `text`, ISO 639-1; if not given, the one that it seems to be in"
+    )
     picture: Picture | None = None
     vectors: dict[VectorName, Annotated[list[float], Field(min_length=1, max_length=4096)]] = Field(default={})
     place: PlaceRequest | None = None
@@ -98,6 +114,8 @@ class SearchRequest(Request):
             raise ValueError("all weights are 0; give one modality a weight above 0")
         if self.text is not None and not self.text.strip():
             raise ValueError("text is blank; give words, or leave it out")
+        if self.lang is not None and self.text is None:
+            raise ValueError("lang says which language the text is in, and there is no text; leave lang out")
         return self
 
     @property

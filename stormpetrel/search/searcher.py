@@ -37,7 +37,7 @@ from stormpetrel.search.place_names import NamedPlace, PlaceNames
 from stormpetrel.search.query_builder import QueryBuilder
 from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.search.read_ahead import PostReads
-from stormpetrel.search.relevance import NO_QUERY
+from stormpetrel.search.relevance import NO_QUERY, doubt_of
 from stormpetrel.search.request import SearchRequest
 from stormpetrel.search.search import PLAIN_NOTE, Learned, PostSearch, SearchResult
 
@@ -119,6 +119,7 @@ class Searcher:
         (duplicates,) = self.index.query(self.collections.posts, [newest]) if counts else ([],)
         return {
             **shown(document),
+            "readings": self.encoder.readings(str(document["text"])),
             "duplicate_count": counts.get(post_id, 0),
             "duplicate_ids": [duplicate.payload["id"] for duplicate in duplicates],
         }
@@ -146,7 +147,7 @@ class Searcher:
         if not request.text or glosser is None or hit.post is None or "lexical" not in hit.ranks:
             return hit
         question, text = clean(request.text) or request.text, str(hit.post["clean_text"])
-        words = met_words(question, glosser.gloss(question).words, text, glosser.gloss(text).words)
+        words = met_words(question, glosser.gloss(question, request.lang).words, text, glosser.gloss(text).words)
         return hit.model_copy(update={"met": list(words)}) if words else hit
 
     def _listed(self, request: ListingRequest | SearchRequest) -> ListedPage:
@@ -253,14 +254,24 @@ class Searcher:
         result = replace(result, unavailable=built.unavailable, near=built.near)
         return self._page(request, result, hits=hits, next_cursor=None, as_of=as_of)
 
+    def _readings(self, request: SearchRequest) -> dict[str, str]:
+        """What the modalities that search posts by a text did with the request's."""
+        if not request.text:
+            return {}
+        readings = self.encoder.readings(request.text, request.lang)
+        return {name: reading for name, reading in readings.items() if name in (request.modalities or readings)}
+
     def _page(self, request: SearchRequest, result: SearchResult, **page: Any) -> SearchAnswer:
         weights = {str(name): weight for name, weight in request.weights.items()}
+        readings = self._readings(request)
         return SearchAnswer(
             total=len(result.items),
-            lists=summaries(self.encoder, result.lists),
+            lists=summaries(self.encoder, result.lists, readings),
             fusion=result.fusion,
             fusion_note=PLAIN_NOTE if result.fusion != request.fusion else None,
             relevance_note=result.relevance_note,
+            doubt=doubt_of([item.id for item in result.items], result.relevance, request.min_relevance),
+            readings=readings,
             weights={ranked.modality: weights.get(ranked.modality, 1.0) for ranked in result.lists},
             empty_modalities=list(result.empty_modalities),
             uninformative=list(result.uninformative),

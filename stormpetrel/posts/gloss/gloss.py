@@ -52,8 +52,11 @@ class Glosser:
         self.lexicon, self.version = lexicon, lexicon.version
         self.gloss = lru_cache(REMEMBERED)(self._gloss)
 
-    def _gloss(self, text: str) -> Gloss:
-        """The text in English words. Takes time in proportion to its length, and never raises."""
+    def _gloss(self, text: str, stated: str | None = None) -> Gloss:
+        """The text in English words, read as of the `stated` language, or of those that it seems to be in. Takes time
+        in proportion to its length, and never raises."""
+        if stated:
+            return self._sentence(text, {stated: 1.0}, MOST_GLOSSED)
         ranked = dict(ranked_languages(text))
         language, probability = next(iter(ranked.items()), (UNDETERMINED, 0.0))
         words = [match["word"] for match in TOKEN.finditer(text) if match["word"]]
@@ -96,9 +99,9 @@ class Glosser:
         return _SentenceGloss(self.lexicon, likely, most).of(text)
 
 
-def glossed_words(glosser: Glosser | None, text: str) -> tuple[str, ...]:
+def glossed_words(glosser: Glosser | None, text: str, stated: str | None = None) -> tuple[str, ...]:
     """The English words that stand for words of the text; none without a word list."""
-    return glosser.gloss(text).words if glosser else ()
+    return glosser.gloss(text, stated).words if glosser else ()
 
 
 def _joined(pieces: Sequence[Gloss]) -> Gloss:

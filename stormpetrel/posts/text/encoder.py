@@ -82,8 +82,18 @@ class TextEncoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors, float32, shape (len(texts), dimensions), in the order of the texts."""
-        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        readable = [self.pivot.gloss(text).text for text in texts] if self.pivot else list(texts)
+        return self.encode_readable([self.pivot.gloss(text).text for text in texts] if self.pivot else list(texts))
+
+    def encode_in(self, text: str, language: str) -> NDArray[np.float32]:
+        """The unit vector of a text whose language is known, float32, shape (dimensions,)."""
+        vector: NDArray[np.float32] = self.encode_readable(
+            [self.pivot.gloss(text, language).text if self.pivot else text]
+        )[0]
+        return vector
+
+    def encode_readable(self, readable: list[str]) -> NDArray[np.float32]:
+        """The same of texts that the model can read as they stand."""
+        vectors = np.empty((len(readable), self.dimensions), dtype=np.float32)
         tokens: list[list[int]] = [encoding.ids for encoding in self._tokenizer.encode_batch(readable)]
         for batch in length_batches([len(ids) for ids in tokens], self.batch_size):
             columns = self._columns([tokens[row] for row in batch.rows], batch)

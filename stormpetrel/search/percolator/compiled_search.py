@@ -19,10 +19,10 @@ from stormpetrel.search.modalities import active_modalities
 from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.query import Area, Query
 from stormpetrel.search.query_builder import plain_query
+from stormpetrel.search.relevance import MIN_RELEVANCE
 from stormpetrel.search.request import SearchRequest
 
 TEXT_THRESHOLD = 0.35  # cosine; what decides where no relevance is known for the text model
-MIN_RELEVANCE = 0.25  # of a saved search that states none: the best F1 on judged questions; see decision 30
 WINDOW_MS = 6 * 3_600_000
 WORD = re.compile(r"\w+")
 Encode = Callable[[str], NDArray[np.float32]]
