@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stormpetrel.core.cells import distance_km
 from stormpetrel.core.clock import milliseconds
@@ -21,7 +22,9 @@ KILOMETRES_A_DAY = 50.0  # the distance that counts as much as one day, where pl
 DAY_S = 86_400.0
 CIRCLES_KM = (1.0, 5.0, 25.0, 100.0, 300.0)  # further away, a post says nothing of a place
 EQUAL_KM, EQUAL_S = 1.0, 600.0
-PARTS = 4  # into which the ring with too many posts is cut, again and again
+PICKED = (0.0, 0.04, 0.12, 0.35)  # of the known posts of a circle with too many, by distance: at which it is cut
+BEYOND_KM = 0.01  # past a post, so that it lies inside
+KNOWN = 4  # times as many posts as are asked for: of a circle with fewer, all are read
 PLACED = ("id", "event_time", "towns")
 ScoredIds = list[tuple[str, float]]
 Ask = Callable[[Sequence[IndexQuery]], list[list[Scored]]]
@@ -41,31 +44,39 @@ class Space:
     resolution: float = EQUAL_KM
 
     def index_queries(self, query: Query, limit: int) -> list[IndexQuery]:
-        return [] if query.area is None else _circles(query, query.area, CIRCLES_KM, limit)
+        # The largest circle is the slowest to search, and mostly a smaller one is full.
+        return [] if query.area is None else _circles(query, query.area, CIRCLES_KM[:-1], limit)
 
     def nearest(self, query: Query, limit: int, answers: Sequence[Sequence[Scored]], ask: Ask) -> list[Scored]:
         """At least the `limit` nearest posts, given the answers to `index_queries`.
 
-        A circle with as many posts as were asked for may hold others that are nearer. The ring between it and the
-        largest whole circle is cut again, until it is so narrow that all its posts are equally far; of these, the
-        newest are taken.
+        A circle with as many posts as were asked for may hold others that are nearer. It is narrowed until all its
+        posts are known; or until the ring between it and the largest whole circle is so narrow that all its posts are
+        equally far. Of these the newest are taken.
         """
-        if query.area is None:
+        area = query.area
+        if area is None:
             return []
-        whole: Sequence[Scored] = []
-        inner_km, radii = 0.0, list(CIRCLES_KM)
-        while True:
-            overfull = next((n for n, hits in enumerate(answers) if len(hits) >= limit), None)
-            if overfull is None:
-                return list(answers[-1])
-            if overfull:
-                whole, inner_km = answers[overfull - 1], radii[overfull - 1]
-            outer_km = radii[overfull]
-            if outer_km - inner_km <= EQUAL_KM:
-                return [*whole, *answers[overfull]]
-            # The outermost part is known: it is what was just cut.
-            radii = np.linspace(inner_km, outer_km, PARTS + 1)[1:].tolist()
-            answers = [*ask(_circles(query, query.area, radii[:-1], limit)), answers[overfull]]
+        if len(answers[-1]) < limit:
+            answers = [*answers, *ask(_circles(query, area, CIRCLES_KM[-1:], limit))]
+        full = _first_full(answers, limit)
+        if full == len(answers):
+            return list(answers[-1])
+        whole, inner_km = (answers[full - 1], CIRCLES_KM[full - 1]) if full else ([], 0.0)
+        newest, outer_km = answers[full], CIRCLES_KM[full]
+        while outer_km - inner_km > EQUAL_KM:
+            cuts = _cuts(np.array([km for _, km in distances(newest, area)]), inner_km, outer_km)
+            full = _first_full(ask(_circles(query, area, cuts, limit, payload=())), limit)
+            radii = [inner_km, *cuts, outer_km]
+            inner_km, outer_km = radii[full : full + 2]
+            parts = _circles(query, area, [outer_km], KNOWN * limit)
+            if outer_km - inner_km <= EQUAL_KM and inner_km:
+                parts += _circles(query, area, [inner_km], limit)
+            newest, *inner = ask(parts)
+            if len(newest) < KNOWN * limit:
+                return list(newest)
+            whole = inner[0] if inner else whole
+        return [*whole, *newest[:limit]]
 
     def scores(self, hits: Sequence[Scored], query: Query) -> ScoredIds:
         return [] if query.area is None else [(hit.payload["id"], -km) for hit, km in distances(hits, query.area)]
@@ -164,10 +175,30 @@ def distances(hits: Sequence[Scored], area: Area) -> list[tuple[Scored, float]]:
     return sorted(pairs, key=lambda pair: -pair[1])
 
 
-def _circles(query: Query, area: Area, radii_km: Sequence[float], limit: int) -> list[IndexQuery]:
+def _first_full(answers: Sequence[Sequence[Scored]], limit: int) -> int:
+    """The number of the first circle with `limit` posts; that after the last where none has them."""
+    return next((number for number, hits in enumerate(answers) if len(hits) >= limit), len(answers))
+
+
+def _cuts(known_km: NDArray[np.float64], inner_km: float, outer_km: float) -> list[float]:
+    """Radii between two circles, rising: where some of the posts that are known between them lie, or the middle.
+
+    One lies just before the nearest of them: a town's posts are all as far.
+    """
+    between = np.sort(known_km[(inner_km < known_km) & (known_km < outer_km - BEYOND_KM)])
+    if not len(between):
+        return [(inner_km + outer_km) / 2]
+    picked = between[(len(between) * np.array(PICKED)).astype(int)] + BEYOND_KM
+    before = max(between[0] - EQUAL_KM + 2 * BEYOND_KM, (inner_km + between[0]) / 2)
+    return sorted({float(before), *picked.tolist()})
+
+
+def _circles(
+    query: Query, area: Area, radii_km: Sequence[float], limit: int, payload: Sequence[str] = PLACED
+) -> list[IndexQuery]:
     """The newest posts in circles around the place."""
     within = originals(query.filter)
-    return [OrderQuery("event_time", "desc", None, area.within(within, km), limit, PLACED) for km in radii_km]
+    return [OrderQuery("event_time", "desc", None, area.within(within, km), limit, payload) for km in radii_km]
 
 
 def _around(query: Query, within: Filter, limit: int) -> list[IndexQuery]:
