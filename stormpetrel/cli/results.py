@@ -15,17 +15,18 @@ if TYPE_CHECKING:
 
 
 def print_response(title: str, response: dict[str, Any]) -> None:
-    """The hits with their rank in each list, and the places that the post names."""
+    """The hits with their relevance and their rank in each list, and the places that the post names."""
     names = list(response["lists"])
     table = _table(title)
     table.add_column("post", max_width=76, overflow="ellipsis", no_wrap=True)
     table.add_column("place", max_width=24)
-    _add_numbers(table, [*names, "duplicates"])
+    _add_numbers(table, ["relevance", *names, "duplicates"])
     for hit in response["hits"]:
         places = ", ".join(place["name"] for place in hit["post"].get("places", []))
         text = Text(" ".join(hit["post"]["clean_text"].split()))
         duplicates = str(hit["duplicate_count"] or "")
-        table.add_row(str(hit["rank"]), text, Text(places), *_ranks(hit, names), duplicates)
+        relevance = "-" if hit.get("relevance") is None else f"{hit['relevance']:.2f}"
+        table.add_row(str(hit["rank"]), text, Text(places), relevance, *_ranks(hit, names), duplicates)
     OUT.print(table)
     if near := response.get("near"):
         others = "; ".join(_in_division(other) for other in near["alternatives"])

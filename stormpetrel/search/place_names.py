@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 
 import h3
@@ -65,9 +65,9 @@ class PlaceNames:
             filters = {"country": f"filters.countries: [{code!r}]", "admin1": f"filters.divisions: [{code!r}]"}
             problem = f"{best.name} is {best.radius_km:,.0f} km wide each way: nothing is near to it"
             raise BadQuery("near", problem, f"Give {filters.get(best.kind, 'a box')}, or the name of a town there")
-        others = [self._fields(candidate) for candidate in candidates[1 : MOST_ALTERNATIVES + 1]]
-        fields = self._fields(best).model_dump()
-        return NamedPlace(**fields, query=name, radius_km=round(best.radius_km, 1), alternatives=others)
+        first, *others = _told_apart(list(map(self._fields, candidates)))
+        fields, radius_km = first.model_dump(), round(best.radius_km, 1)
+        return NamedPlace(**fields, query=name, radius_km=radius_km, alternatives=others[:MOST_ALTERNATIVES])
 
     def division_code(self, name: str) -> str:
         """The code of a first-order division, such as IT.08, by its name or code. Raises BadQuery."""
@@ -125,6 +125,15 @@ class PlaceNames:
         except SetupError:
             return None
         return f"{city.name}, {city.country_code}"
+
+
+def _told_apart(places: Sequence[OtherPlace]) -> list[OtherPlace]:
+    """The places that their division tells apart, the likeliest of each: a district or a station that bears its town's
+    name is no other place to name."""
+    first: dict[tuple[str | None, ...], OtherPlace] = {}
+    for place in places:
+        first.setdefault((place.name, place.division, place.country_code), place)
+    return list(first.values())
 
 
 def _weight(candidate: Candidate) -> float:

@@ -81,8 +81,7 @@ def doubt_of(shown: Sequence[str], relevance: Mapping[str, float], least: float 
     best = max((relevance.get(item, 0.0) for item in shown), default=best)
     if best >= MIN_RELEVANCE:
         return None
-    scale = f"the best relevance is {best:.2f}, and from {MIN_RELEVANCE:g} on a post is likely to"
-    return f"nothing here is likely to answer: {scale}"
+    return f"no hit is likely to answer: the best does so with a probability of {best:.2f}"
 
 
 @dataclass(frozen=True)

@@ -26,19 +26,21 @@ def text_readings(text: str, lang: str | None, glosser: Glosser | None, model_is
     `model_is_glossed_for` says whether the text model gets English words in place of others.
     """
     cleaned = clean(text) or text
-    gloss = glosser.gloss(cleaned, lang) if glosser else None
+    gloss, possible = (glosser.gloss(cleaned, lang), glosser.languages(cleaned)) if glosser else (None, [])
     return {
-        "text": _vector_reading(cleaned, lang, gloss, model_is_glossed_for),
+        "text": _vector_reading(cleaned, lang, gloss, model_is_glossed_for, possible),
         "lexical": _word_reading(cleaned, lang, gloss),
     }
 
 
-def _vector_reading(text: str, lang: str | None, gloss: Gloss | None, is_glossed: bool) -> str:
+def _vector_reading(
+    text: str, lang: str | None, gloss: Gloss | None, is_glossed: bool, possible: Sequence[tuple[str, float]]
+) -> str:
     if not word_count(text):
         return NO_LETTERS
     if gloss is None or not is_glossed:
         return "read as it stands: the text model gets no gloss"
-    taken = _taken_for(lang, gloss)
+    taken = _taken_for(lang, gloss, _or([f"{language_name(code)} {likely_as:.2f}" for code, likely_as in possible]))
     if not gloss.words and gloss.language == ENGLISH:
         return f"{taken}, read as it stands"
     if not gloss.words:
@@ -58,13 +60,14 @@ def _word_reading(text: str, lang: str | None, gloss: Gloss | None) -> str:
     return f"looked for its {_words(word_count(text))}{stemmed}{across}"
 
 
-def _taken_for(lang: str | None, gloss: Gloss) -> str:
+def _taken_for(lang: str | None, gloss: Gloss, possible: str) -> str:
     if lang:
         return f"{language_name(lang)}, as the request says"
     if gloss.language == UNDETERMINED:
         return "in several languages, or in none that can be told: each sentence is read in its own"
-    likeliest = f"{language_name(gloss.language)}, probability {gloss.probability:.2f}"
-    return f"taken for {likeliest}" if gloss.probability > UNSURE else f"its language is not clear ({likeliest})"
+    if gloss.probability > UNSURE:
+        return f"taken for {language_name(gloss.language)}, probability {gloss.probability:.2f}"
+    return f"its language is not clear (probabilities: {possible})"
 
 
 @cache
@@ -89,7 +92,7 @@ def _words(count: int) -> str:
 
 
 def _or(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+    return "".join(names) if len(names) <= 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _short(text: str) -> str:

@@ -114,3 +114,8 @@ def test_a_line_that_is_no_row_is_named(tmp_path: Path) -> None:
     (tables / "it.tsv").write_text("acqua\twater\nstrada street\n", encoding="utf-8")
     with pytest.raises(SetupError, match=r"it\.tsv, line 2: give a word, a tab and its English gloss"):
         read_tables(tables)
+
+
+def test_a_word_with_vowel_signs_is_looked_for_in_the_lists(glosser: Glosser) -> None:
+    assert glosser.languages("बाढ़")
+    assert not glosser.languages("12 34")

@@ -11,7 +11,7 @@ from stormpetrel.core.errors import BadQuery
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.search import Area, SearchRequest
 from stormpetrel.search.limits import area_of, filter_of
-from stormpetrel.search.place_names import PlaceNames
+from stormpetrel.search.place_names import OtherPlace, PlaceNames, _told_apart
 from stormpetrel.search.place_request import PlaceRequest
 
 POINT = {"longitude": 8.9, "latitude": 44.4}
@@ -117,3 +117,11 @@ def test_divisions_are_known_by_name_and_by_code(small_gazetteer: Gazetteer) -> 
 
 def test_a_cell_is_named_by_the_town_nearest_to_it(small_gazetteer: Gazetteer) -> None:
     assert PlaceNames(lambda: small_gazetteer).cell_name("851f9b0bfffffff") == "Genoa, IT"
+
+
+def test_a_station_that_bears_its_towns_name_is_no_alternative() -> None:
+    fields = {"longitude": 152.3, "latitude": -24.9, "kind": "city", "country_code": "AU", "population": 1}
+    town = OtherPlace(name="Bundaberg", division="Queensland", **fields)
+    station = OtherPlace(name="Bundaberg", division="Queensland", **{**fields, "kind": "point"})
+    elsewhere = OtherPlace(name="Bundaberg", division="Victoria", **fields)
+    assert _told_apart([town, station, elsewhere]) == [town, elsewhere]

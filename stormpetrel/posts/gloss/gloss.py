@@ -70,6 +70,11 @@ class Glosser:
             pieces.append(piece)
         return _joined(pieces)
 
+    def languages(self, text: str, most: int = 3) -> list[tuple[str, float]]:
+        """The languages that a short text may be in with their probability, the likeliest first."""
+        words = [match["word"] for match in TOKEN.finditer(text) if match["word"]]
+        return list(weigh_languages(words, dict(ranked_languages(text)), self.lexicon).items())[:most]
+
     def language(self, text: str, declared: str | None = None) -> tuple[str, float]:
         """The language of a text and its probability, as `detect` tells them; where that is not clear, by the words
         that each list knows too, and ("und", probability) where no language is likelier than `UNSURE`."""

@@ -20,7 +20,8 @@ MOST_WORDS = 40  # that are weighed
 def weigh_languages(words: Sequence[str], ranked: Mapping[str, float], lexicon: Lexicon) -> dict[str, float]:
     """Language -> probability, the likeliest first, of the detector's candidates and all languages of the list. They
     sum to 1; empty without words."""
-    some = [word for word in words if word.isalpha()][:MOST_WORDS]
+    # Not `isalpha`: the vowel signs inside words of Indic scripts are no letters to it.
+    some = [word for word in words if not any(map(str.isdigit, word))][:MOST_WORDS]
     if not some:
         return {}
     weights = {}
