@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 import zlib
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from stormpetrel.posts.text.clean import canonical, visible
 
 LEAST_WORDS = 6  # that two texts share at their beginning before one repeats the other; shorter ones must be equal
+MOST_WORDS = 120  # of a text that is compared word by word
 MOST_COMMENT = 2  # words before the mark, such as "Go there!"; three words can be news
 LEAST_SHARE = 0.5  # of a text's words that a cut one has, for the whole to be counted at the cut one
 USER = r"@[\w.]+(?:@[\w.-]+)?:?"
@@ -23,12 +26,12 @@ TAIL = re.compile(rf"\W*(?:(?:https?:|www\.|pic\.twitter\.com/)\S*|{USER}|[#＃]
 VIA = re.compile(r"\W*v[ií]a:?", re.IGNORECASE)
 CUT_ADDRESS = re.compile(r"\W*(?:ht{0,2}p?s?:?/{0,2}|https?:\S*?)\W*", re.IGNORECASE)
 CUT = re.compile(r"(?:…|\.\.\.)\W*$")
-Words = tuple[int, ...]
+Words: TypeAlias = "array[int]"  # 4 bytes a word: thousands of texts are kept
 
 
 def hashed(text: str) -> Words:
     """The words of a text as numbers of 32 bits, in order, whatever their case and punctuation."""
-    return tuple(zlib.crc32(word.encode()) for word in canonical(text).split())
+    return array("I", (zlib.crc32(word.encode()) for word in canonical(text).split()))
 
 
 def whole_words(text: str, start: int, end: int) -> str:
@@ -45,7 +48,7 @@ def whole_words(text: str, start: int, end: int) -> str:
 class RepeatedText:
     """The `words` of a text that may be another's; those of its `comment` and of the `tail`, hashtags at its end.
 
-    Of a text that `is_cut` the last word, which may be half a word, is left out. One that `is_marked` says itself that
+    A text of more than `MOST_WORDS` has none: it is too long to be kept. Of a text that `is_cut` the last word, which may be half a word, is left out. One that `is_marked` says itself that
     it repeats another.
     """
 
@@ -64,10 +67,13 @@ class RepeatedText:
     def beginning(self) -> bytes:
         """By which texts that may repeat each other meet; empty where there are too few words."""
         whole = self.whole
-        return b"".join(word.to_bytes(4, "big") for word in whole[:LEAST_WORDS]) if len(whole) >= LEAST_WORDS else b""
+        return whole[:LEAST_WORDS].tobytes() if len(whole) >= LEAST_WORDS else b""
 
     def shares(self, names: Sequence[str], other: RepeatedText) -> bool:
-        """Whether the other text has every word of these names that this one has in full."""
+        """Whether the other text has every word of these names that this one has in full; of a text that is too long to
+        be kept it is taken to have them."""
+        if not other.whole:
+            return True
         words = {word for name in names for word in hashed(name)} & {*self.whole, *self.comment}
         return words <= {*other.whole, *other.comment}
 
@@ -92,8 +98,8 @@ class RepeatedText:
 def repeated_text(text: str) -> RepeatedText:
     """Reads the mark of a repost, the comment before it, and the end of a text.
 
-    >>> original = repeated_text("Flood in Genova, stay at home #news")
-    >>> repeated_text("RT @ada: Flood in Genova, stay at ho…").repeats(original)
+    >>> original = repeated_text("Flood in Genova, please stay at home #news")
+    >>> repeated_text("RT @ada: Flood in Genova, please stay at ho…").repeats(original)
     True
     """
     shown = visible(text)
@@ -122,4 +128,7 @@ def _read(text: str, comment: Words, is_marked: bool) -> RepeatedText:
             tokens.pop()
         else:
             break
-    return RepeatedText(hashed(" ".join(tokens)), comment, hashed(" ".join(tail[::-1])), is_cut, is_marked)
+    words, added = hashed(" ".join(tokens)), hashed(" ".join(tail[::-1]))
+    if len(words) + len(added) > MOST_WORDS:
+        words, added = hashed(""), hashed("")
+    return RepeatedText(words, comment, added, is_cut, is_marked)
