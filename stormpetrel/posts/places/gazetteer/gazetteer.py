@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -126,6 +127,17 @@ class Gazetteer:
     def speakers(self, language: str | None) -> frozenset[str]:
         """The countries where a language is spoken; none for English, which is used everywhere."""
         return frozenset() if language in (None, "en") else self._speakers.get(str(language), frozenset())
+
+    def countries_of(self, language: str) -> frozenset[str]:
+        """The countries where a language is the first one, English too."""
+        return self._speakers.get(language, frozenset())
+
+    def cities_in(self, countries: Iterable[str], least: int) -> list[tuple[str, int]]:
+        """(name, population) of the cities of some countries that have at least so many people."""
+        codes = np.array([country.encode() for country in countries], dtype="S2")
+        is_there = np.isin(self._places["country"], codes) & (self._places["population"] >= least)
+        rows = np.flatnonzero(is_there & (self._places["kind"] == KINDS.index("city")))
+        return [(place.name, place.population) for place in map(self._candidate, rows.tolist())]
 
     @cached_property
     def _divisions(self) -> dict[tuple[str, str], Candidate]:

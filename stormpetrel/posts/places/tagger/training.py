@@ -43,7 +43,7 @@ def train_tagger(
     pipeline.initialize(lambda: examples[:INITIAL_EXAMPLES])
     if bare:
         pipeline.remove_pipe(COMPONENT)
-    _train(pipeline.get_pipe("ner"), examples, training, say)
+    train_component(pipeline.get_pipe("ner"), examples, training, say)
     return pipeline
 
 
@@ -59,7 +59,7 @@ def _example(pipeline: Any, features: Any, post: LabelledPost) -> Any:
     return Example(predicted if features is None else features(predicted), gold)
 
 
-def _train(tagger: Any, examples: list[Any], training: dict[str, Any], say: Say) -> None:
+def train_component(tagger: Any, examples: list[Any], training: dict[str, Any], say: Say) -> None:
     """Epochs over all examples in growing batches; the learning rate falls linearly."""
     import spacy.util
 
