@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,16 @@ import typer
 from stormpetrel.cli.command import AsJson, load_settings, print_result
 from stormpetrel.core.errors import SetupError
 
+TEMPLATES_SOURCE = "; sentences of the project (config/place_templates)"
 PLACES_SOURCE = "IDRISI (CC BY 4.0; Suwaileh et al. 2023), names by GeoNames (CC BY 4.0)"
+
+
+class Taggers(StrEnum):
+    """Which taggers of place names are trained."""
+
+    ALL = "all"
+    ENGLISH = "english"
+    LANGUAGES = "languages"
 
 
 def train_ranking(
@@ -65,32 +75,47 @@ def train_ranking(
 
 def train_places(
     data: Path = typer.Option(exists=True, file_okay=False, help="A folder like tweets_idrisi, or of such folders."),
-    out: Path = typer.Option(None, help="Where the tagger goes. [default: config/places_tagger]"),
-    config: Path = typer.Option(None, exists=True, dir_okay=False, help="A spaCy config. [config/places_tagger.cfg]"),
-    card: bool = typer.Option(True, help="Hold whole events out first, for the figures of its card (an hour)."),
+    out: Path = typer.Option(None, help="Where the English tagger goes. [default: config/places_tagger]"),
+    only: Taggers = typer.Option(Taggers.ALL, help="English, the other languages, or all of them."),
+    card: bool = typer.Option(True, help="Hold whole events out first, for the figures of the card (an hour)."),
     as_json: AsJson = False,
 ) -> None:
-    """Train the tagger of place names on labelled posts (some ten minutes), and write it with its card."""
+    """Train the taggers of place names, and write them with their cards: for English (some ten minutes), and, in a
+    folder beside it, for all other languages (some minutes)."""
     from stormpetrel.bootstrap import TAGGER, open_gazetteer
     from stormpetrel.cli.console import say
     from stormpetrel.evaluation.places import held_out, posts_by_event
     from stormpetrel.posts.places.tagger.labelled_mentions import read_recognition
+    from stormpetrel.posts.places.tagger.language_training import train_language_tagger
+    from stormpetrel.posts.places.tagger.pipeline import languages_folder
     from stormpetrel.posts.places.tagger.tagger_files import write_tagger
-    from stormpetrel.posts.places.tagger.training import CONFIG_FILE, train_tagger
+    from stormpetrel.posts.places.tagger.training import train_tagger
 
-    gazetteer = open_gazetteer(load_settings())
-    posts = read_recognition(data)
-    by_event = posts_by_event(posts)
-    card_fields: dict[str, Any] = {
-        "data": PLACES_SOURCE if data.name == "tweets_idrisi" else data.name,
-        "gazetteer": gazetteer.version,
-        "posts": {event: len(event_posts) for event, event_posts in sorted(by_event.items())},
-        "held_out": held_out(by_event, gazetteer, say) if card else None,
-    }
+    gazetteer, posts = open_gazetteer(load_settings()), read_recognition(data)
     directory = out or TAGGER
-    write_tagger(directory, train_tagger(posts, gazetteer, say, config or CONFIG_FILE), posts, card_fields)
-    text = f"trained on {len(posts):,} posts of {len(by_event)} events: {directory}"
-    print_result({"directory": str(directory), "posts": len(posts), "events": len(by_event)}, text, as_json)
+    others = [post for post in posts if post.language != "en"]
+    source = PLACES_SOURCE if data.name == "tweets_idrisi" else data.name
+    parts = [
+        (Taggers.ENGLISH, posts, train_tagger, directory, source),
+        (Taggers.LANGUAGES, others, train_language_tagger, languages_folder(directory), source + TEMPLATES_SOURCE),
+    ]
+    written = []
+    for part, chosen, train, folder, fields in parts:
+        if only not in (Taggers.ALL, part):
+            continue
+        if not chosen:
+            raise SetupError(f"{data} has no posts for the tagger of: {part.value}. Train the other with --only")
+        by_event = posts_by_event(chosen)
+        card_fields: dict[str, Any] = {
+            "data": fields,
+            "gazetteer": gazetteer.version,
+            "posts": {event: len(event_posts) for event, event_posts in sorted(by_event.items())},
+            "held_out": held_out(by_event, gazetteer, say) if card else None,
+        }
+        write_tagger(folder, train(chosen, gazetteer, say), chosen, card_fields)
+        written.append({"directory": str(folder), "posts": len(chosen), "events": len(by_event)})
+    lines = [f"trained on {each['posts']:,} posts of {each['events']} events: {each['directory']}" for each in written]
+    print_result({"taggers": written}, "\n".join(lines), as_json)
 
 
 def train_resolver(

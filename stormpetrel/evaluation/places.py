@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.places.geoparser.resolver_model import load_resolver
 from stormpetrel.posts.places.tagger import labelled_mentions
 from stormpetrel.posts.places.tagger.labelled_mentions import LabelledPost
-from stormpetrel.posts.places.tagger.pipeline import load_tagger
+from stormpetrel.posts.places.tagger.language_training import train_language_tagger
+from stormpetrel.posts.places.tagger.pipeline import load_tagger, tagger_of
 from stormpetrel.posts.places.tagger.recogniser import PlaceRecogniser
 from stormpetrel.posts.places.tagger.tagger_files import was_trained_on
+from stormpetrel.posts.places.tagger.taggers import LanguageTagger, Tagger
 from stormpetrel.posts.places.tagger.training import train_tagger
 
 FOLDS = 4
@@ -72,6 +75,30 @@ def held_out(by_event: ByEvent, gazetteer: Gazetteer, say: Say, bare: bool = Fal
 
 
 def _held_out_tallies(by_event: ByEvent, gazetteer: Gazetteer, say: Say, bare: bool = False) -> dict[str, SpanTally]:
+    others = {} if bare else {event: posts for event, posts in by_event.items() if posts[0].language != "en"}
+    english = {event: posts for event, posts in by_event.items() if event not in others}
+    foreign = [post for posts in others.values() for post in posts]
+    tallies: dict[str, SpanTally] = {}
+    if english:
+        tallies |= _tallies_of_folds(english, gazetteer, say, partial(_train_english, foreign, bare))
+    if others:
+        tallies |= _tallies_of_folds(others, gazetteer, say, _train_languages)
+    return tallies
+
+
+def _train_english(
+    foreign: list[LabelledPost], bare: bool, posts: list[LabelledPost], gazetteer: Gazetteer, say: Say
+) -> Tagger:
+    return tagger_of(train_tagger([*posts, *foreign], gazetteer, say, bare=bare), gazetteer)
+
+
+def _train_languages(posts: list[LabelledPost], gazetteer: Gazetteer, say: Say) -> Tagger:
+    return LanguageTagger(train_language_tagger(posts, gazetteer, say), gazetteer)
+
+
+def _tallies_of_folds(
+    by_event: ByEvent, gazetteer: Gazetteer, say: Say, train: Callable[[list[LabelledPost], Gazetteer, Say], Tagger]
+) -> dict[str, SpanTally]:
     events = sorted(by_event, key=lambda event: (-len(by_event[event]), event))
     if len(events) < 2:
         raise SetupError("to hold whole events out, give a folder with two events or more")
@@ -80,8 +107,8 @@ def _held_out_tallies(by_event: ByEvent, gazetteer: Gazetteer, say: Say, bare: b
     for number, fold in enumerate(folds, start=1):
         say(f"part {number} of {len(folds)}: without {', '.join(fold)}")
         rest = [post for event in events if event not in fold for post in by_event[event]]
-        pipeline = train_tagger(rest, gazetteer, say, bare=bare)
-        tallies |= _tallies({event: by_event[event] for event in fold}, PlaceRecogniser(gazetteer, pipeline))
+        recogniser = PlaceRecogniser(gazetteer, train(rest, gazetteer, say))
+        tallies |= _tallies({event: by_event[event] for event in fold}, recogniser)
     return tallies
 
 

@@ -15,7 +15,7 @@ pelto pello pelto|perä perä perä|kaupunki kaupungi kaupunki|vuori vuore vuore
 harju harju harju|turku turu turku|helsinki helsingi helsinki|tampere tamperee tamperee|rauta rauda rauta|
 lautta lauta lautta|hamina hamina hamina|kylä kylä kylä|tornio tornio tornio|linna linna linna|salo salo salo"""
 PARTS = [tuple(part.split()) for part in FINNISH_PARTS.replace("\n", "").split("|")]
-GRADATION = (("kk", "k"), ("pp", "p"), ("tt", "t"), ("nk", "ng"), ("mp", "mm"), ("nt", "nn"), ("lt", "ll"), ("rt", "rr"))
+GRADATION = (("kk", "k"), ("pp", "p"), ("tt", "t"), ("nk", "ng"), ("mp", "mm"), ("nt", "nn"), ("lt", "ll"))
 LOCATIVES = {"ssa": "ssä", "sta": "stä", "lla": "llä", "lta": "ltä"}
 TURKISH_HARD, TURKISH_BACK, TURKISH_VOWELS = "fstkçşhp", "aıou", "aıoueiöü"
 TURKISH_CLOSE = {"a": "ı", "ı": "ı", "o": "u", "u": "u", "e": "i", "i": "i", "ö": "ü", "ü": "ü"}

@@ -34,6 +34,7 @@ MIN_INFLECTED = 1000  # people: smaller places are too often the beginning of an
 MIN_CLITIC = 2000
 SHORTEST_INFLECTED = 4  # letters of the whole word
 CACHE_SIZE = 50_000
+ORDINARY = "w"
 
 
 class LanguageFeatures:
@@ -57,7 +58,7 @@ class LanguageFeatures:
         doc.user_data["spans"] = spans
         if words:
             names = self.names(words, language or "")
-            kinds = [f"{language or ''}{'w' if self._is_ordinary(word, language) else ''}" for word in words]
+            kinds = [f"{language or ''}{ORDINARY if self._is_ordinary(word, language) else ''}" for word in words]
             add = vocab.strings.add
             values = [(add(name), add(kind)) for name, kind in zip(names, kinds, strict=True)]
             doc.from_array([TAG, LEMMA], np.array(values, dtype=np.uint64))

@@ -14,13 +14,14 @@ from stormpetrel.core.settings import CONFIG_DIRECTORY
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.places.tagger.gazetteer_features import OUTSIDE
 from stormpetrel.posts.places.tagger.labelled_mentions import GoldMention, LabelledPost
-from stormpetrel.posts.places.tagger.language_features import LanguageFeatures
+from stormpetrel.posts.places.tagger.language_features import ORDINARY, LanguageFeatures
 from stormpetrel.posts.places.tagger.local_names import local_names
 from stormpetrel.posts.places.tagger.sentence_templates import languages_with_templates, read_templates
 from stormpetrel.posts.places.tagger.template_posts import TemplatePosts
 from stormpetrel.posts.places.tagger.training import INITIAL_EXAMPLES, LABEL, Say, train_component
 
 CONFIG_FILE = CONFIG_DIRECTORY / "places_tagger_languages.cfg"
+UNKNOWN_SHARE = 0.3  # of the ordinary words: not told as such, since most words of a language are in no table
 UNSURE_SHARE = 0.1  # of the posts: their language is not told, as of a post whose language is unsure
 
 
@@ -83,6 +84,9 @@ def _example(
 
     language = "" if chance.random() < UNSURE_SHARE else post.language
     document = features.document(vocab, post.text, language)
+    for token in document:
+        if token.lemma_.endswith(ORDINARY) and chance.random() < UNKNOWN_SHARE:
+            token.lemma_ = language
     gold = Doc(vocab, words=[token.text for token in document], spaces=[bool(token.whitespace_) for token in document])
     entities = []
     for mention in post.mentions:

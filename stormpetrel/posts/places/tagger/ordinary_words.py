@@ -12,8 +12,13 @@ LEXICON = CONFIG_DIRECTORY / "lexicon"
 @cache
 def ordinary_words_of(language: str | None) -> frozenset[str]:
     """The words, without case; none in a language without a table."""
-    file = LEXICON / f"{language}.tsv"
+    return frozenset(word.casefold() for word in words_of_table(language))
+
+
+def words_of_table(language: str | None) -> list[str]:
+    """The words of a language's table as they are written, in its order; English has those of the concepts."""
+    file = LEXICON / ("concepts.tsv" if language == "en" else f"{language}.tsv")
     if not language or not language.isalpha() or not file.is_file():
-        return frozenset()
+        return []
     lines = file.read_text(encoding="utf-8").splitlines()
-    return frozenset(line.split("\t")[0].casefold() for line in lines if line and not line.startswith("#"))
+    return [line.split("\t")[0] for line in lines if line and not line.startswith("#")]

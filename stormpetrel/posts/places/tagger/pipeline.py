@@ -1,4 +1,4 @@
-"""Loads a trained spaCy pipeline, the tagger of `recogniser.py`, so that it starts and runs fast."""
+"""Loads trained spaCy pipelines, the taggers of `recogniser.py`, so that they start and run fast."""
 
 from __future__ import annotations
 
@@ -11,21 +11,45 @@ import numpy as np
 
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
+from stormpetrel.posts.places.tagger.taggers import AnyTagger, EnglishTagger, LanguageTagger, Tagger, TaggerByLanguage
 
 COMMAND_LINE = ("spacy.cli", "spacy.cli.info")
 
 
-def load_tagger(directory: Path, gazetteer: Gazetteer) -> Any:
-    """The pipeline of a folder. Raises ModelUnavailable where it holds none that can be loaded."""
+def load_tagger(directory: Path, gazetteer: Gazetteer) -> Tagger:
+    """The tagger of a folder; where there is a folder beside it whose name ends in `_languages`, with that one for all
+    languages but English. Raises ModelUnavailable where a folder holds none that can be loaded."""
+    tagger = tagger_of(_load(directory), gazetteer)
+    others = languages_folder(directory)
+    return TaggerByLanguage(tagger, LanguageTagger(_load(others), gazetteer)) if others.is_dir() else tagger
+
+
+def languages_folder(directory: Path) -> Path:
+    """The folder of the tagger of all languages but English, beside that of the tagger of English."""
+    return directory.with_name(f"{directory.name}_languages")
+
+
+def tagger_of(pipeline: Any, gazetteer: Gazetteer) -> Tagger:
+    """What runs a pipeline, by its components."""
+    from stormpetrel.posts.places.tagger.gazetteer_features import COMPONENT
+
+    if COMPONENT not in pipeline.pipe_names:
+        return AnyTagger(pipeline)
+    features = pipeline.get_pipe(COMPONENT)
+    features.gazetteer = gazetteer
+    pipeline.disable_pipe(COMPONENT)
+    return EnglishTagger(pipeline, features)
+
+
+def _load(directory: Path) -> Any:
     _import_spacy()
     import spacy
 
-    from stormpetrel.posts.places.tagger.gazetteer_features import COMPONENT
+    # The pipelines of the project name this component.
+    import stormpetrel.posts.places.tagger.gazetteer_features  # noqa: F401
 
     try:
         pipeline = spacy.load(directory)
-        if COMPONENT in pipeline.pipe_names:
-            pipeline.get_pipe(COMPONENT).gazetteer = gazetteer  # type: ignore[attr-defined]
         if "ner" in pipeline.pipe_names:
             _multiply_by_numpy(pipeline.get_pipe("ner"))
     except (OSError, ValueError, KeyError) as error:

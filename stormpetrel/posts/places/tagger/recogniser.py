@@ -1,4 +1,4 @@
-"""Finds the place names in texts: by the trained tagger, and in languages that it was not trained on also by the
+"""Finds the place names in texts: by the trained taggers, and in languages that they were not trained on also by the
 gazetteer's large places. Offsets are characters of the original text."""
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 from threadpoolctl import ThreadpoolController
 
@@ -16,13 +16,12 @@ from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.gazetteer.case_endings import without_endings
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer, fold
 from stormpetrel.posts.places.gazetteer.name_forms import CAMEL_CASE, STREET_WORDS
+from stormpetrel.posts.places.tagger.english_names import english_names
 from stormpetrel.posts.places.tagger.hashtag_names import name_in_tag
+from stormpetrel.posts.places.tagger.taggers import Tagger
 
-BATCH = 64
 MAX_NAME = 80  # characters
-# The tagger's time grows with the square of a run without spaces: it reads every 201st character of one as a space.
-LONG_RUN = re.compile(r"(\S{200})\S")
-TAGGER_LANGUAGES = frozenset({"en"})  # it saw too little Arabic: there the gazetteer finds more
+TAGGER_LANGUAGES = frozenset({"en"})  # in the others the gazetteer finds more names beside the tagger's
 PREFIXES = "بولف"  # what Arabic writes together with the next word: in, and, to, so
 HASHTAG = re.compile(r"#(\w{4,60})")
 STREET_BEFORE = re.compile(rf"\b(?:{STREET_WORDS})\.?\s(?:de |di |da |do |du |della |del |de la )?$", re.IGNORECASE)
@@ -58,7 +57,7 @@ def ordinary_words() -> frozenset[str]:
 class PlaceRecogniser:
     """Finds mentions of places in texts. Without a `tagger`, the gazetteer alone finds them: the baseline."""
 
-    def __init__(self, gazetteer: Gazetteer, tagger: Any = None) -> None:
+    def __init__(self, gazetteer: Gazetteer, tagger: Tagger | None = None) -> None:
         self._gazetteer, self._tagger = gazetteer, tagger
         self._span_in_tag = lru_cache(CACHE_SIZE)(self._searched_tag)
         self._blas = ThreadpoolController().select(user_api="blas")
@@ -72,27 +71,32 @@ class PlaceRecogniser:
         """The mentions of each text, in the order of the text, without overlaps, within the budget of each."""
         budgets = budgets or [Budget() for _ in texts]
         heads = [budget.head(text) for text, budget in zip(texts, budgets, strict=True)]
-        rows = zip(heads, languages or [None] * len(texts), self._tag(heads, budgets), budgets, strict=True)
+        known = languages or [None] * len(texts)
+        rows = zip(heads, known, self._tag(heads, known, budgets), budgets, strict=True)
         by_text = []
         for text, language, mentions, budget in rows:
             with budget:
                 if self._tagger is None or (language is not None and language not in TAGGER_LANGUAGES):
                     mentions = _merge(mentions, self._by_gazetteer(text, budget, language))
+                elif language == "en":
+                    spans = english_names(text, self._gazetteer, ordinary_words())
+                    names = [Mention(text[start:end], start, end, "gazetteer") for start, end in spans]
+                    mentions = _merge(mentions, names)
                 by_text.append(_merge(mentions, self._in_hashtags(text, budget)))
         return by_text
 
-    def _tag(self, texts: Sequence[str], budgets: Sequence[Budget]) -> list[list[Mention]]:
+    def _tag(
+        self, texts: Sequence[str], languages: Sequence[str | None], budgets: Sequence[Budget]
+    ) -> list[list[Mention]]:
         if self._tagger is None or not texts:
             return [[] for _ in texts]
         started = budgets[0].clock()
-        # On its small matrices several threads of BLAS take three times the processor time (on two busy cores). Without
-        # the zone, spaCy keeps every word that it ever read: 80 MB after 4,000 posts of new words.
-        with self._blas.limit(limits=1), self._tagger.memory_zone():
-            docs = self._tagger.pipe((LONG_RUN.sub(r"\1 ", text) for text in texts), batch_size=BATCH)
-            tagged = [
-                [_with_street_word(text, entity) for entity in doc.ents if entity.text.strip()]
-                for text, doc in zip(texts, docs, strict=True)
-            ]
+        # On its small matrices several threads of BLAS take three times the processor time (on two busy cores).
+        with self._blas.limit(limits=1):
+            spans = self._tagger.spans(texts, languages)
+        tagged = [
+            [_with_street_word(text, *span) for span in of_text] for text, of_text in zip(texts, spans, strict=True)
+        ]
         characters = max(1, sum(map(len, texts)))
         seconds = budgets[0].clock() - started
         for text, budget in zip(texts, budgets, strict=True):
@@ -176,11 +180,11 @@ class PlaceRecogniser:
         return name_in_tag(tag, self._is_place_in_any_case)
 
 
-def _with_street_word(text: str, entity: Any) -> Mention:
+def _with_street_word(text: str, start: int, end: int) -> Mention:
     """The tagger's name, with the word for a street before it: a street is not the city it is named after."""
-    street_word = STREET_BEFORE.search(text[max(0, entity.start_char - 20) : entity.start_char])
-    start = entity.start_char - len(street_word[0]) if street_word else entity.start_char
-    return Mention(text[start : entity.end_char], start, entity.end_char)
+    if street_word := STREET_BEFORE.search(text[max(0, start - 20) : start]):
+        start -= len(street_word[0])
+    return Mention(text[start:end], start, end)
 
 
 def _merge(mentions: Sequence[Mention], others: Sequence[Mention]) -> list[Mention]:

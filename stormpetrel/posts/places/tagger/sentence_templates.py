@@ -1,8 +1,9 @@
 """Templates of posts in a language (`config/place_templates/`): sentences with slots, and lists of what fills them.
 
 A line `name = item | item` is a list, a line `place name = item | item` a list of place names. After a line `---`, each
-line is a sentence. `{name}` takes an item, `{city}` a name of the gazetteer, `{city:case}` one with a case ending; in
-sentences and lists, brackets mark a place name: `in the [Lake District]`.
+line is a sentence. `{name}` takes an item, `{city}` a name of the gazetteer, `{city:case}` one with a case ending,
+`{namesake}` one that is not a place's here, but a person's or a club's. In sentences and lists, brackets mark a place
+name: `in the [Lake District]`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from stormpetrel.core.settings import CONFIG_DIRECTORY
 
 TEMPLATES_FOLDER = CONFIG_DIRECTORY / "place_templates"
 SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}|\[([^\]]+)\]")
-OPEN_SLOTS = frozenset({"city", "n", "h"})  # filled by the gazetteer and by numbers
+OPEN_SLOTS = frozenset({"city", "namesake", "n", "h"})  # filled by the gazetteer and by numbers
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def read_templates(language: str, folder: Path = TEMPLATES_FOLDER) -> Templates:
     for text in [*templates.sentences, *(item for items in lists.values() for item in items)]:
         for piece in pieces(text):
             if piece.slot and piece.slot not in lists and piece.slot not in OPEN_SLOTS:
-                raise SetupError(f"{folder / language}.txt has no list for {{{piece.slot}}}. Add a line `{piece.slot} = `")
+                remedy = f"Add a line `{piece.slot} = item | item`"
+                raise SetupError(f"{folder / language}.txt has no list for {{{piece.slot}}}. {remedy}")
     return templates
 
 

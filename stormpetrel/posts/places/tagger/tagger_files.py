@@ -17,21 +17,30 @@ from stormpetrel.posts.places.tagger.labelled_mentions import LabelledPost
 CARD, HASHES, README = "card.json", "training_hashes.npy", "README.md"
 README_TEXT = """# {version}
 
-Finds place names in posts about disasters. A spaCy pipeline (`config/places_tagger.cfg`), trained by
+Finds place names in posts about disasters. A spaCy pipeline (`config/{directory}.cfg`), trained by
 `stormpetrel train places --data DIR`. Each word has a gazetteer feature beside its own.
 
 - **Data and licence:** {data}
 - **Posts:** {posts}
-- **Intended use:** English posts. In Arabic it is weak on new events; there, as in all other languages,
-  the gazetteer's matches are added.
-- **Limitations:** nicknames and misspelt names, names inside hashtags, streets without a word like
-  "street", organisations named after places, abbreviations (TX, UAE), posts all in capitals.
+- **Intended use:** {intended_use}
+- **Limitations:** {limitations}
 
 Exact spans on held-out events (four-fold cross-validation over events):
 
 | event | precision | recall | F1 |
 |---|---|---|---|
 {rows}"""
+ENGLISH = {
+    "intended_use": "English posts.",
+    "limitations": "Nicknames and misspelt names, names inside hashtags, streets without a word like\n"
+    '  "street", organisations named after places, abbreviations (TX, UAE), posts all in capitals.',
+}
+LANGUAGES = {
+    "intended_use": "Posts in Arabic, Dutch, Finnish, French, German, Italian, Portuguese, Spanish and Turkish;\n"
+    "  in other languages it is a help beside the gazetteer.",
+    "limitations": "But for Arabic it has learned from sentences that the project wrote, not from posts of people:\n"
+    "  it finds names in contexts like theirs. Names of persons and clubs that are also places, names inside hashtags.",
+}
 MAX_OVERLAP = 0.05  # share of an event's posts; with more of them in the training data, the event counts as trained on
 
 
@@ -57,7 +66,7 @@ def write_tagger(directory: Path, pipeline: Any, posts: Sequence[LabelledPost], 
     digest = hashlib.sha256((draft / "ner" / "model").read_bytes()).hexdigest()[:12]
     card = {**card, "version": f"places-tagger@{digest}"}
     (draft / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (draft / README).write_text(_readme(card), encoding="utf-8")
+    (draft / README).write_text(_readme(directory.name, card), encoding="utf-8")
     shutil.rmtree(directory, ignore_errors=True)
     draft.rename(directory)
 
@@ -73,11 +82,13 @@ def _remove_words(directory: Path) -> None:
     file.write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
 
 
-def _readme(card: dict[str, Any]) -> str:
+def _readme(directory: str, card: dict[str, Any]) -> str:
     """The model card as Markdown."""
     if card["held_out"] is None:
         return f"# {card['version']}\n\nNot evaluated on held-out events: see `stormpetrel eval places`.\n"
+    use = LANGUAGES if directory.endswith("_languages") else ENGLISH
     scores = {**card["held_out"]["by_event"], "all": card["held_out"]["exact"]}
     rows = (f"| {name} | {row['p']:.3f} | {row['r']:.3f} | {row['f1']:.3f} |\n" for name, row in scores.items())
     posts = ", ".join(f"{event} ({count})" for event, count in card["posts"].items())
-    return README_TEXT.format(version=card["version"], data=card["data"], posts=posts, rows="".join(rows))
+    facts = {"version": card["version"], "directory": directory, "data": card["data"], "posts": posts, **use}
+    return README_TEXT.format(**facts, rows="".join(rows))
