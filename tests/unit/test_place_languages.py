@@ -116,7 +116,7 @@ def english(gazetteer: Gazetteer) -> EnglishTagger:
 @settings(max_examples=60, deadline=None)
 def test_kept_words_are_those_of_the_tokenizer(english: EnglishTagger, text: str) -> None:
     tokens = english._pipeline.make_doc(text)
-    words, spaces = english.words(text)
+    ((words, spaces),) = english.words([text])
     assert words == [token.text for token in tokens]
     assert spaces == [bool(token.whitespace_) for token in tokens]
 

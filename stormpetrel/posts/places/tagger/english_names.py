@@ -12,11 +12,13 @@ from stormpetrel.posts.places.tagger.ordinary_words import ordinary_words_of
 WORD = re.compile(r"(?<![\w#@])[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 LOCATIVES = "in|near|at|around|outside|across|between|from|to|towards|over|of"
 LOCATIVE = re.compile(rf"\b(?:{LOCATIVES})\s+(?:the\s+)?$", re.IGNORECASE)
+LONGEST_LOCATIVE = 14  # characters, with "the"
+CAPITAL = re.compile(r"[A-Z]")
 MAX_WORDS = 3  # of a name
 ANYWHERE_POPULATION = 15_000  # from it on, a name stands for a place wherever it is
 LOCATIVE_POPULATION = 1_000  # from it on, it does so after a word like "in"
 SHORTEST = 4  # letters
-CAPITALS = 0.5  # share of large letters from which on they tell nothing
+CAPITALS = 0.4  # share of the characters that are large letters from which on they tell nothing
 
 Span = tuple[int, int]
 
@@ -24,8 +26,7 @@ Span = tuple[int, int]
 def english_names(text: str, gazetteer: Gazetteer, ordinary: Collection[str]) -> Iterator[Span]:
     """The spans of names with a capital letter that are main names of large places, or of smaller ones after a word
     like "in"; not next to another capital letter, as in the name of a person."""
-    letters = [letter for letter in text if letter.isalpha()]
-    if not letters or sum(letter.isupper() for letter in letters) > CAPITALS * len(letters):
+    if len(CAPITAL.findall(text)) > CAPITALS * len(text):
         return
     words = list(WORD.finditer(text))
     first = 0
@@ -33,7 +34,12 @@ def english_names(text: str, gazetteer: Gazetteer, ordinary: Collection[str]) ->
         run = _capital_run(text, words, first)
         if run and len(run) <= MAX_WORDS:
             start, end = run[0].start(), run[-1].end()
-            if _is_name(text[start:end], LOCATIVE.search(text[:start]) is not None, gazetteer, ordinary):
+            if _is_name(
+                text[start:end],
+                LOCATIVE.search(text[max(0, start - LONGEST_LOCATIVE) : start]) is not None,
+                gazetteer,
+                ordinary,
+            ):
                 yield start, end
         first += max(1, len(run))
 

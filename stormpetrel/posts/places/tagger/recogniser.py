@@ -21,7 +21,9 @@ from stormpetrel.posts.places.tagger.hashtag_names import name_in_tag
 from stormpetrel.posts.places.tagger.taggers import Tagger
 
 MAX_NAME = 80  # characters
-TAGGER_LANGUAGES = frozenset({"en"})  # in the others the gazetteer finds more names beside the tagger's
+# In the other languages the gazetteer's large places are added to what the tagger finds: in Arabic too, where it finds
+# more, as the tagger has learned from three events.
+TAGGER_LANGUAGES = frozenset({"en", "it", "es", "pt", "fr", "de", "nl", "fi", "tr"})
 PREFIXES = "بولف"  # what Arabic writes together with the next word: in, and, to, so
 HASHTAG = re.compile(r"#(\w{4,60})")
 STREET_BEFORE = re.compile(rf"\b(?:{STREET_WORDS})\.?\s(?:de |di |da |do |du |della |del |de la )?$", re.IGNORECASE)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Protocol
 
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
@@ -54,19 +54,34 @@ class EnglishTagger(AnyTagger):
     def __init__(self, pipeline: Any, features: Any) -> None:
         super().__init__(pipeline)
         self._features = features
-        self._words_of = lru_cache(CACHE_SIZE)(self._cut)
+        self._words_of: dict[str, tuple[str, ...]] = {}
         _read_fewer_attributes(pipeline.vocab)
 
-    def _cut(self, run: str) -> tuple[str, ...]:
-        return tuple(token.text for token in self._pipeline.tokenizer(run))
+    def _cut(self, runs: Iterable[str]) -> None:
+        """Keeps the words of the runs that are not kept yet: one call of the tokenizer for all of them."""
+        if len(self._words_of) > CACHE_SIZE:
+            self._words_of.clear()
+        missing = [run for run in dict.fromkeys(runs) if run not in self._words_of and not run.isspace()]
+        words = iter([token.text for token in self._pipeline.tokenizer(" ".join(missing))])
+        for run in missing:
+            cut, length = [], 0
+            while length < len(run):
+                cut.append(next(words))
+                length += len(cut[-1])
+            self._words_of[run] = tuple(cut)
 
-    def words(self, text: str) -> tuple[list[str], list[bool]]:
-        """(the words of a text, whether a space follows each), as the pipeline's own tokenizer gives them."""
+    def words(self, texts: Sequence[str]) -> Iterator[tuple[list[str], list[bool]]]:
+        """(the words of a text, whether a space follows each), as the pipeline's own tokenizer gives them, for each."""
+        runs = [RUNS.findall(text) for text in texts]
+        self._cut(chain.from_iterable(runs))
+        return map(self._joined, runs)
+
+    def _joined(self, runs: Sequence[str]) -> tuple[list[str], list[bool]]:
         words: list[str] = []
         spaces: list[bool] = []
-        for run in RUNS.findall(text):
+        for run in runs:
             if not run.isspace():
-                cut = self._words_of(run)
+                cut = self._words_of[run]
             elif words and run[0] == " ":
                 spaces[-1] = True
                 cut = (run[1:],) if len(run) > 1 else ()
@@ -82,8 +97,7 @@ class EnglishTagger(AnyTagger):
         from spacy.tokens import Doc
 
         vocab = self._pipeline.vocab
-        for text in texts:
-            words, spaces = self.words(LONG_RUN.sub(r"\1 ", text))
+        for words, spaces in self.words([LONG_RUN.sub(r"\1 ", text) for text in texts]):
             doc = Doc(vocab, words=words, spaces=spaces)
             if words:
                 tags = [vocab.strings.add(feature) for feature in self._features.features(words)]
