@@ -28,7 +28,7 @@ from stormpetrel.posts.places.tagger.gazetteer_features import (
 )
 from stormpetrel.posts.places.tagger.local_names import home_countries
 from stormpetrel.posts.places.tagger.ordinary_words import ordinary_words_of
-from stormpetrel.posts.places.tagger.post_words import word_spans
+from stormpetrel.posts.places.tagger.post_words import CLITICS, word_spans
 
 MIN_INFLECTED = 1000  # people: smaller places are too often the beginning of an ordinary word
 MIN_CLITIC = 2000
@@ -142,7 +142,15 @@ def spans_of(doc: Doc) -> Iterator[tuple[int, int]]:
     """The spans of the document's entities, in characters of the text that it was made of."""
     spans = doc.user_data["spans"]
     for entity in doc.ents:
-        yield spans[entity.start][0], spans[entity.end - 1][1]
+        first = after_clitic(doc, entity.start, entity.end)
+        yield spans[first][0], spans[entity.end - 1][1]
+
+
+def after_clitic(doc: Doc, start: int, end: int) -> int:
+    """The first word of a name, without the clitic that is written together with it."""
+    spans = doc.user_data["spans"]
+    is_clitic = end > start + 1 and spans[start][1] == spans[start + 1][0] and set(doc[start].text) <= set(CLITICS)
+    return start + 1 if is_clitic else start
 
 
 def _class_name(kind: str, population: int, is_main_name: bool) -> str:

@@ -14,7 +14,7 @@ from stormpetrel.core.settings import CONFIG_DIRECTORY
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.places.tagger.gazetteer_features import OUTSIDE
 from stormpetrel.posts.places.tagger.labelled_mentions import GoldMention, LabelledPost
-from stormpetrel.posts.places.tagger.language_features import ORDINARY, LanguageFeatures
+from stormpetrel.posts.places.tagger.language_features import ORDINARY, LanguageFeatures, after_clitic
 from stormpetrel.posts.places.tagger.local_names import local_names
 from stormpetrel.posts.places.tagger.sentence_templates import languages_with_templates, read_templates
 from stormpetrel.posts.places.tagger.template_posts import TemplatePosts
@@ -92,7 +92,11 @@ def _example(
     for mention in post.mentions:
         spans = document.user_data["spans"]
         inside = [row for row, (start, end) in enumerate(spans) if start < mention.end and end > mention.start]
-        if not inside or (entities and inside[0] < entities[-1].end):
+        if not inside:
+            continue
+        # Some sets mark the clitic of a name as a part of it, others do not. Here it is none.
+        inside = inside[after_clitic(document, inside[0], inside[-1] + 1) - inside[0] :]
+        if entities and inside[0] < entities[-1].end:
             continue
         entities.append(Span(gold, inside[0], inside[-1] + 1, label=LABEL))
         if chance.random() < hidden_share:

@@ -18,6 +18,7 @@ from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer, fold
 from stormpetrel.posts.places.gazetteer.name_forms import CAMEL_CASE, STREET_WORDS
 from stormpetrel.posts.places.tagger.english_names import english_names
 from stormpetrel.posts.places.tagger.hashtag_names import name_in_tag
+from stormpetrel.posts.places.tagger.ordinary_words import ordinary_words_of
 from stormpetrel.posts.places.tagger.taggers import Tagger
 
 MAX_NAME = 80  # characters
@@ -34,7 +35,9 @@ CAPITAL_POPULATION = 15_000  # from it on, the gazetteer alone finds a place wit
 MAX_WORDS = 4  # of a name
 CACHE_SIZE = 5000  # hashtags: the posts of an event repeat the same ones
 LOCATIVE_POPULATION = 40_000  # from it on, a place in small letters is found after these words, by language
+ARABIC_LOCATIVE_POPULATION = 5_000  # in a script without capital letters
 LOCATIVES = {"it": "a|ad|in", "es": "en", "pt": "em", "fr": "à|a", "de": "in|bei|nach", "nl": "in|naar|bij"}
+LOCATIVES["ar"] = "في|من|إلى|الى|قرب|مدينة|محافظة|منطقة|بلدة|قرية"
 LOCATIVES |= dict.fromkeys(("fi", "tr", "hu"), "")
 SHORTEST_LOCAL = 4  # letters
 
@@ -118,6 +121,8 @@ class PlaceRecogniser:
                 if text[start] in PREFIXES and not self._is_place(text[start:end]):
                     start += 1
                 before = text[max(0, start - 20) : start]
+                if length == 1 and _is_ordinary(text[start:end], language):
+                    continue
                 if not self._is_place(text[start:end]) and not self._is_local(text[start:end], before, language):
                     continue
                 if not STREET_BEFORE.search(before):
@@ -149,7 +154,7 @@ class PlaceRecogniser:
             forms, least = without_endings(name, language), CAPITAL_POPULATION
             forms = [form for form in forms if language != "de" or form == name[:-1]]  # "Sieger" is not Siegen's
         elif LOCATIVES[language] and re.search(rf"(?:^|\W)(?:{LOCATIVES[language]})\s+$", before, re.IGNORECASE):
-            forms, least = [name], LOCATIVE_POPULATION
+            forms, least = [name], ARABIC_LOCATIVE_POPULATION if language == "ar" else LOCATIVE_POPULATION
         else:
             return False
         speakers = self._gazetteer.speakers(language)
@@ -180,6 +185,11 @@ class PlaceRecogniser:
                 if self._is_place(" ".join(CAMEL_CASE.findall(tag[start:end]))):
                     return start, end
         return name_in_tag(tag, self._is_place_in_any_case)
+
+
+def _is_ordinary(word: str, language: str | None) -> bool:
+    """Whether a word that no capital letter marks as a name is in the language's list of ordinary words."""
+    return not word[:1].isupper() and word.casefold() in ordinary_words_of(language)
 
 
 def _with_street_word(text: str, start: int, end: int) -> Mention:
