@@ -22,6 +22,7 @@ from stormpetrel.posts.places.geoparser.candidates import Found
 from stormpetrel.posts.places.geoparser.geoparser import MAX_PLACES, Geoparser
 from stormpetrel.posts.places.geoparser.toponym_resolver import NO_TIME, ToponymResolver
 from stormpetrel.posts.places.tagger.recogniser import Mention, PlaceRecogniser
+from stormpetrel.posts.places.tagger.taggers import AnyTagger
 from stormpetrel.posts.text import duplicates
 from stormpetrel.posts.text.duplicates import DuplicateWindow
 from stormpetrel.process.metrics import POSTS_LIMITED
@@ -107,7 +108,7 @@ def enriched(geoparser: Geoparser, *texts: str) -> list[EnrichedPost]:
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_the_tagger_reads_the_beginning_of_a_post_and_no_long_run(small_gazetteer: Gazetteer, text: str) -> None:
     tagger = CountingTagger()
-    (post,) = enriched(Geoparser(small_gazetteer, PlaceRecogniser(small_gazetteer, tagger)), text)
+    (post,) = enriched(Geoparser(small_gazetteer, PlaceRecogniser(small_gazetteer, AnyTagger(tagger))), text)
     (searched,) = tagger.texts
     assert len(searched) == CHARACTERS
     # Its tokeniser takes the square of a run's length.
