@@ -95,7 +95,7 @@ def train_places(
     directory = out or TAGGER
     others = [post for post in posts if post.language != "en"]
     source = PLACES_SOURCE if data.name == "tweets_idrisi" else data.name
-    parts = [
+    parts: list[tuple[Taggers, Any, Any, Path, str]] = [
         (Taggers.ENGLISH, posts, train_tagger, directory, source),
         (Taggers.LANGUAGES, others, train_language_tagger, languages_folder(directory), source + TEMPLATES_SOURCE),
     ]

@@ -43,8 +43,8 @@ def finnish(name: str, case: str) -> str:
 def _finnish_stems(name: str) -> tuple[str, str]:
     for part, weak, strong in PARTS:
         if name.lower().endswith(part):
-            kept = len(name) - len(part)
-            return tuple(name[kept] + stem[1:] if not kept else name[:kept] + stem for stem in (weak, strong))  # type: ignore[return-value]
+            head = name[: len(name) - len(part)]
+            return (head + weak, head + strong) if head else (name[0] + weak[1:], name[0] + strong[1:])
     if name.endswith("nen"):
         return name[:-3] + "se", name[:-3] + "se"
     if name[-1:] not in VOWELS:

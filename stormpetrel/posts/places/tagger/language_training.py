@@ -87,7 +87,9 @@ def _example(
     for token in document:
         if token.lemma_.endswith(ORDINARY) and chance.random() < UNKNOWN_SHARE:
             token.lemma_ = language
-    gold = Doc(vocab, words=[token.text for token in document], spaces=[bool(token.whitespace_) for token in document])
+    gold: Any = Doc(
+        vocab, words=[token.text for token in document], spaces=[bool(token.whitespace_) for token in document]
+    )
     entities = []
     for mention in post.mentions:
         spans = document.user_data["spans"]

@@ -33,6 +33,7 @@ WORDS_FILE = CONFIG_DIRECTORY / "not_places.txt"
 ANY_CASE_POPULATION = 100_000  # from it on, the gazetteer alone finds a place in any case
 CAPITAL_POPULATION = 15_000  # from it on, the gazetteer alone finds a place with a capital letter
 MAX_WORDS = 4  # of a name
+WORDS_A_LOOK = 16  # words between two looks at the clock
 CACHE_SIZE = 5000  # hashtags: the posts of an event repeat the same ones
 LOCATIVE_POPULATION = 40_000  # from it on, a place in small letters is found after these words, by language
 ARABIC_LOCATIVE_POPULATION = 5_000  # in a script without capital letters
@@ -112,8 +113,12 @@ class PlaceRecogniser:
         """Large places in any case, smaller ones with a capital letter or after "in"; never an ordinary word."""
         words = list(WORD.finditer(text))
         mentions: list[Mention] = []
-        first = 0
-        while first < len(words) and not budget.is_spent():
+        first = next_look = 0
+        while first < len(words):
+            if first >= next_look:  # the clock is slow where processes are watched closely
+                if budget.is_spent():
+                    break
+                next_look = first + WORDS_A_LOOK
             for length in range(min(MAX_WORDS, len(words) - first), 0, -1):
                 start, end = words[first].start(), words[first + length - 1].end()
                 if end - start > MAX_NAME:
