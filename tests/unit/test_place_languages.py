@@ -177,6 +177,12 @@ def test_each_text_goes_to_the_tagger_of_its_language(recogniser: PlaceRecognise
     assert [[fold(mention.name) for mention in mentions] for mentions in together[:3:2]] == [["houston"], ["venezia"]]
 
 
+def test_texts_without_words_name_nothing(recogniser: PlaceRecogniser) -> None:
+    texts = ["", " \n\n ", "🌊🌊", "\u200b", "#", "و"]
+    for language in ("it", "ar", "en", "xx", None):
+        assert recogniser.find(texts, [language] * len(texts)) == [[]] * len(texts)
+
+
 def test_any_pipeline_of_the_user_is_run_with_its_own_words() -> None:
     import spacy
 

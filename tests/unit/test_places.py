@@ -60,7 +60,7 @@ def recent_posts(place: RecentPlace, count: int) -> RecentPlaces:
         ("Cheias no Porto", "pt", ["Porto"]),
         ("Tulva Tampereella ja Helsinki", "fi", ["Tampere", "Helsinki"]),
         ("İzmir'de sel", "tr", ["İzmir"]),
-        ("Hochwasser an Hamburgs Elbe, der Sieger steht fest", "de", ["Hamburg"]),
+        ("Hochwasser: Hamburgs Keller laufen voll", "de", ["Hamburg"]),
         ("acqua alta a faenza, tutto in forma", "it", ["Faenza"]),
         ("Have a nice day reading of it", "en", []),
         ("Genovation is no place", "it", []),

@@ -125,11 +125,14 @@ def test_a_hostile_post_becomes_a_small_event(geoparser: Geoparser, text: str) -
     assert len(encode(without_text)) < 300_000
 
 
-def test_words_of_posts_do_not_stay_in_memory(geoparser: Geoparser) -> None:
-    geoparser.mentions(["Flood in Genova"])
-    strings = geoparser._recogniser._tagger.vocab.strings
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_words_of_posts_do_not_stay_in_memory(geoparser: Geoparser, language: str) -> None:
+    tagger = geoparser._recogniser._tagger
+    strings = (tagger._english if language == "en" else tagger._others)._pipeline.vocab.strings
+    geoparser.mentions(["Flood in Genova"], [language])
     before = len(strings)
-    geoparser.mentions([" ".join(f"word{number}x{position}" for position in range(20)) for number in range(20)])
+    texts = [" ".join(f"word{number}x{position}" for position in range(20)) for number in range(20)]
+    geoparser.mentions(texts, [language] * len(texts))
     assert len(strings) == before
     (mentions,) = geoparser.mentions(["Flood in Genova and word1x1"], ["en"])
     assert [mention.name for mention in mentions] == ["Genova"]
@@ -189,7 +192,7 @@ def test_names_without_time_have_no_point_and_say_why(small_gazetteer: Gazetteer
 
 
 def test_one_post_does_not_use_up_the_time_of_its_neighbours(small_gazetteer: Gazetteer) -> None:
-    geoparser = Geoparser(small_gazetteer, PlaceRecogniser(small_gazetteer), budget=steps(100))
+    geoparser = Geoparser(small_gazetteer, PlaceRecogniser(small_gazetteer), budget=steps(12))
     hostile, usual = enriched(geoparser, filled("Springfield, "), "Flood in Genova")
     assert hostile.limits[-1].startswith("the time ran out")
     assert usual.limits == () and [place.name for place in usual.places] == ["Genoa"]

@@ -53,7 +53,7 @@ class LanguageFeatures:
         one space where it is not nothing, so spans are to be read by `spans_of`."""
         spans = word_spans(text, self._is_arabic_place)
         words = [text[start:end] for start, end in spans]
-        nexts = [start for start, _ in spans[1:]] + [len(text)]
+        nexts = [*(start for start, _ in spans), len(text)][1:]
         doc = Doc(vocab, words=words, spaces=[end < after for (_, end), after in zip(spans, nexts, strict=True)])
         doc.user_data["spans"] = spans
         if words:
@@ -124,7 +124,10 @@ class LanguageFeatures:
         """The class of a name whose last word has a case ending."""
         if len(word) < SHORTEST_INFLECTED or not word[0].isalpha():
             return ""
-        for form in without_endings(word, language):
+        forms = without_endings(word, language)
+        if language == "de":  # the genitive alone: "Sieger" is not Siegen's, and "Kölner" is no name
+            forms = [form for form in forms if form == word[:-1]]
+        for form in forms:
             if name_class := self._home_class(f"{before}{form}", language, MIN_INFLECTED):
                 return f"{name_class}e"
         return ""

@@ -33,7 +33,8 @@ WORDS_FILE = CONFIG_DIRECTORY / "not_places.txt"
 ANY_CASE_POPULATION = 100_000  # from it on, the gazetteer alone finds a place in any case
 CAPITAL_POPULATION = 15_000  # from it on, the gazetteer alone finds a place with a capital letter
 MAX_WORDS = 4  # of a name
-WORDS_A_LOOK = 16  # words between two looks at the clock
+WORDS_A_LOOK, TAGS_A_LOOK = 16, 4  # words, and hashtags, between two looks at the clock
+NAMES_KEPT = 30_000  # runs of words that were looked up, known as names or not
 CACHE_SIZE = 5000  # hashtags: the posts of an event repeat the same ones
 LOCATIVE_POPULATION = 40_000  # from it on, a place in small letters is found after these words, by language
 ARABIC_LOCATIVE_POPULATION = 5_000  # in a script without capital letters
@@ -66,6 +67,7 @@ class PlaceRecogniser:
     def __init__(self, gazetteer: Gazetteer, tagger: Tagger | None = None) -> None:
         self._gazetteer, self._tagger = gazetteer, tagger
         self._span_in_tag = lru_cache(CACHE_SIZE)(self._searched_tag)
+        self._is_place = lru_cache(NAMES_KEPT)(self._looked_up)
         self._blas = ThreadpoolController().select(user_api="blas")
 
     def find(
@@ -140,7 +142,7 @@ class PlaceRecogniser:
     def _is_place_in_any_case(self, name: str) -> bool:
         return self._is_place(name.capitalize())
 
-    def _is_place(self, name: str) -> bool:
+    def _looked_up(self, name: str) -> bool:
         folded = fold(name)
         if folded in ordinary_words() or len(folded) < (4 if folded.isascii() else 3):
             return False
@@ -172,8 +174,8 @@ class PlaceRecogniser:
     def _in_hashtags(self, text: str, budget: Budget) -> list[Mention]:
         """Places that are a part of a hashtag."""
         mentions = []
-        for tag in HASHTAG.finditer(text):
-            if budget.is_spent():
+        for number, tag in enumerate(HASHTAG.finditer(text)):
+            if number % TAGS_A_LOOK == TAGS_A_LOOK - 1 and budget.is_spent():
                 break
             if span := self._span_in_tag(tag[1]):
                 start, end = tag.start(1) + span[0], tag.start(1) + span[1]
