@@ -61,7 +61,8 @@ class LanguageFeatures:
             kinds = [f"{language or ''}{ORDINARY if self._is_ordinary(word, language) else ''}" for word in words]
             add = vocab.strings.add
             values = [(add(name), add(kind)) for name, kind in zip(names, kinds, strict=True)]
-            doc.from_array([TAG, LEMMA], np.array(values, dtype=np.uint64))
+            array: Any = np.array(values, dtype=np.uint64)
+            doc.from_array([TAG, LEMMA], array)
         return doc
 
     def names(self, words: Sequence[str], language: str) -> list[str]:

@@ -90,7 +90,7 @@ def _example(
     gold: Any = Doc(
         vocab, words=[token.text for token in document], spaces=[bool(token.whitespace_) for token in document]
     )
-    entities = []
+    entities: list[Any] = []
     for mention in post.mentions:
         spans = document.user_data["spans"]
         inside = [row for row, (start, end) in enumerate(spans) if start < mention.end and end > mention.start]

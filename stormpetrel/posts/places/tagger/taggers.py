@@ -101,7 +101,8 @@ class EnglishTagger(AnyTagger):
             doc = Doc(vocab, words=words, spaces=spaces)
             if words:
                 tags = [vocab.strings.add(feature) for feature in self._features.features(words)]
-                doc.from_array([TAG], np.array(tags, dtype=np.uint64).reshape(-1, 1))
+                array: Any = np.array(tags, dtype=np.uint64).reshape(-1, 1)
+                doc.from_array([TAG], array)
             yield doc
 
 
