@@ -48,8 +48,8 @@ def whole_words(text: str, start: int, end: int) -> str:
 class RepeatedText:
     """The `words` of a text that may be another's; those of its `comment` and of the `tail`, hashtags at its end.
 
-    A text of more than `MOST_WORDS` has none: it is too long to be kept. Of a text that `is_cut` the last word, which may be half a word, is left out. One that `is_marked` says itself that
-    it repeats another.
+    A text of more than `MOST_WORDS` has none: it is too long to be kept. Of a text that `is_cut` the last word, which
+    may be half a word, is left out. One that `is_marked` says itself that it repeats another.
     """
 
     words: Words
