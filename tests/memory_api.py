@@ -49,6 +49,9 @@ class TextModel:
         unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit
 
+    def encode_in(self, text: str, language: str) -> NDArray[np.float32]:
+        return self.encode([text])[0]
+
 
 class MemoryApi:
     """`log`, `documents` and `index` can be made unavailable; `resources` is there once the application has started."""

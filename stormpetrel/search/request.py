@@ -51,9 +51,8 @@ def _known_language(code: str) -> str:
     return language
 
 
-StatedLanguage = Annotated[
-    str, Field(max_length=20), AfterValidator(_known_language), Field(json_schema_extra={"examples": ["it"]})
-]
+LANGUAGE_FORM = {"pattern": f"^({'|'.join(sorted(LANGUAGES))})$"}
+StatedLanguage = Annotated[str, Field(max_length=20, json_schema_extra=LANGUAGE_FORM), AfterValidator(_known_language)]
 FusionName = Annotated[str, AfterValidator(_known_method), Field(json_schema_extra={"enum": list(METHOD_NAMES)})]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from stormpetrel.posts.gloss.gloss import UNSURE, Gloss, Glosser
+from stormpetrel.posts.gloss.gloss import MOST_GLOSSED, UNSURE, Gloss, Glosser
 from stormpetrel.posts.gloss.lexicon import ENGLISH
 from stormpetrel.posts.text.clean import clean
 from stormpetrel.posts.text.language import UNDETERMINED, likely
@@ -45,6 +45,8 @@ def _vector_reading(
         return f"{taken}, read as it stands"
     if not gloss.words:
         return f"{taken}; none of its words is in a word list: read as it stands"
+    if gloss.seen >= MOST_GLOSSED:
+        taken = f"{taken}, its first {MOST_GLOSSED} words alone"
     unknown = gloss.seen - gloss.known
     left = f"; {unknown} of {gloss.seen} words are in no list and stay" if unknown else ""
     return f"{taken}, glossed: “{_short(text)}” -> “{_short(gloss.text)}”{left}"

@@ -43,6 +43,9 @@ class TextModel:
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return np.full((len(texts), self.dimensions), 0.5, dtype=np.float32)
 
+    def encode_in(self, text: str, language: str) -> NDArray[np.float32]:
+        return self.encode([text])[0]
+
 
 class Stores:
     """Documents and vectors of two posts, one a near-duplicate of the other."""
@@ -146,3 +149,10 @@ def test_a_place_with_an_end_beside_an_example_leaves_the_examples_place_as_evid
     place = {"longitude": 9.0, "latitude": 44.0, "radius_km": 100}
     query = builder(TextModel()).build(SearchRequest(post_id="x:1", place=place)).query
     assert query.area == Area(8.93, 44.41) and query.filter.circles == ((9.0, 44.0, 100),)
+
+
+def test_a_stated_language_reaches_the_text_model_and_the_stems() -> None:
+    built = builder(TextModel()).build(SearchRequest(text="strade allagate", lang="it"))
+    assert built.query.text is not None and built.query.terms is not None
+    guessed = builder(TextModel()).build(SearchRequest(text="strade allagate", lang="en"))
+    assert guessed.query.terms is not None and guessed.query.terms != built.query.terms
