@@ -172,7 +172,7 @@ class _SentenceGloss:
         word = token["word"]
         elided = text[token.end() : token.end() + 1] in ("'", "’") and len(word) <= LONGEST_ELISION
         gloss = self._best(word)
-        if gloss is None and elided and next(iter(self._weights)) in ELIDING:
+        if gloss is None and elided and next(iter(self._weights), "") in ELIDING:
             gloss = ""
         return self._kept(word) if gloss is None else self._counted(gloss, word)
 
