@@ -8,7 +8,7 @@ export UV_LINK_MODE = copy
 .PHONY: help demo fuzz chaos test test-newest lint bench docs pictures locks down clean
 help:   ; @grep -oE '^[a-z-]+:.*## .*' Makefile | grep -v sed | sed -E 's|:.*## |\t|'
 demo: .venv/run.stamp   ; @$(BIN)/stormpetrel demo $(if $(DATA),--data "$(DATA)") $(if $(EVENT),--event "$(EVENT)") ## the whole system on this machine, with a flood night that is made up (DATA=path: real posts, of their largest flood; EVENT=name: of this event)
-test: .venv/dev.stamp   ; @$(BIN)/stormpetrel doctor --only tests && $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS) ## all tests, the ones against real servers included
+test: .venv/dev.stamp   ; @$(BIN)/stormpetrel doctor --only tests && $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS) ## all tests, the ones against real servers included
 test-newest: $(UV) ; @tests/newest_python.sh $(UV) ## imports and unit tests on Python 3.13, where it is installed
 fuzz: .venv/dev.stamp   ; @$(BIN)/python -m tests.fuzzing --cases $(or $(CASES),20000) ## requests of all kinds to the API in memory (CASES=20000)
 chaos: .venv/dev.stamp  ; @$(BIN)/python -m tests.chaos.run $(if $(SEED),--seed $(SEED)) --seconds $(or $(SECONDS),600) --faults $(or $(FAULTS),200) ## random faults under load; prints its seed and, as JSON, what came out (SEED=7 SECONDS=600 FAULTS=200)

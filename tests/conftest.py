@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +18,6 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("STORMPETREL_TEST_DATA", ROOT.parent / "shared" / "data"))
 NO_DATA = f"no real data at {DATA}: set STORMPETREL_TEST_DATA to a folder with tweets_* and s1s2_* in it"
 TEXT_MODEL = "all-MiniLM-L6-v2"  # the default one
-SERVERS = "servers"  # the group of tests that one worker runs
-SHARED_ONCE = {"system", "model_directory", "torch_python"}  # fixtures
 # No test asserts a time: on a machine that is busy, hypothesis's limit of 200 ms an example would fail the run.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
@@ -32,27 +29,6 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip(NO_DATA)
     return DATA
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests one worker runs (`make test` has two): all that need servers or torch, so that these are started
-    and installed once; else the tests of a file, which share what the file sets up."""
-    for item in items:
-        shared = SHARED_ONCE & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("integration")
-        item.add_marker(pytest.mark.xdist_group(SERVERS if shared else item.nodeid.partition("::")[0]))
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Of two workers, that without servers gives way: what waits for a server waits for a limited time."""
-    group = item.get_closest_marker("xdist_group")
-    if "PYTEST_XDIST_WORKER" in os.environ and group and SERVERS not in group.args:
-        _give_way()
-
-
-@functools.cache
-def _give_way() -> None:
-    os.nice(5)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

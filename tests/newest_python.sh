@@ -14,4 +14,4 @@ unset PYENV_VERSION
 "$uv" venv --quiet --clear --python "$python" ".venv-$newest"
 "$uv" pip install --quiet --python ".venv-$newest/bin/python" --require-hashes -r locks/dev.txt
 "$uv" pip install --quiet --python ".venv-$newest/bin/python" --no-deps -e .
-".venv-$newest/bin/python" -m pytest -n 2 --dist loadgroup tests/unit tests/property
+".venv-$newest/bin/python" -m pytest -n 2 --dist loadfile tests/unit tests/property
