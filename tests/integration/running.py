@@ -170,8 +170,12 @@ class RunningSystem:
 
     def replay(self, path: Path, *more: str) -> dict[str, int]:
         """`stormpetrel sources replay`, as a user runs it."""
+        return self.counts("sources", "replay", str(path), *more)
+
+    def counts(self, *command: str) -> dict[str, int]:
+        """What a command prints as JSON, as a user runs it."""
         done = subprocess.run(
-            this_python("sources", "replay", str(path), "--json", *more),
+            this_python(*command, "--json"),
             env={**os.environ, **self.addresses},
             capture_output=True,
             text=True,

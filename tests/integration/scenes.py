@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from stormpetrel.demo.scenes import Ground, write_optical, write_radar
-from stormpetrel.local.stack import this_python
 from tests.integration.running import RunningSystem
 
 SIZE = 960
@@ -39,13 +35,4 @@ def make(folder: Path, size: int = SIZE) -> Products:
 
 def announce(system: RunningSystem, *paths: Path) -> dict[str, int]:
     """`stormpetrel sources announce`, as a user runs it."""
-    done = subprocess.run(
-        this_python("sources", "announce", *map(str, paths), "--json"),
-        env={**os.environ, **system.addresses},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    counts: dict[str, int] = json.loads(done.stdout)
-    return counts
+    return system.counts("sources", "announce", *map(str, paths))

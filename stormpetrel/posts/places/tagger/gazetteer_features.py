@@ -7,7 +7,7 @@ that name. Runs of words are matched longest first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from spacy.language import Language
@@ -40,30 +40,14 @@ class GazetteerFeatures:
     def features(self, words: Sequence[str]) -> list[str]:
         """One feature a word."""
         folded = [self._fold(word) for word in words]
-        features = [OUTSIDE] * len(words)
-        start = 0
-        while start < len(words):
-            end, name_class = self._longest(words, folded, start)
-            if end > start + 1:
-                features[start:end] = [f"B-{name_class}", *[f"I-{name_class}"] * (end - start - 2), f"L-{name_class}"]
-            elif name_class:
-                features[start] = f"U-{name_class}"
-            start = max(end, start + 1)
-        return features
+        return positions(len(words), lambda start: self._longest(words, folded, start))
 
     def _longest(self, words: Sequence[str], folded: Sequence[str], start: int) -> tuple[int, str]:
         """(end of the longest name from this word on, its class); (`start`, "") where no name begins here."""
         assert self.gazetteer is not None
         if not folded[start] or words[start] in NOT_NAMES:
             return start, ""
-        text, ends = "", {}
-        for position in range(start, min(len(words), start + MAX_WORDS)):
-            if not folded[position]:
-                if words[position] in INNER_MARKS:
-                    continue
-                break
-            text += f" {folded[position]}" if text else folded[position]
-            ends[len(text)] = position + 1
+        text, ends = text_from(words, folded, start)
         for name in reversed(self.gazetteer.prefixes(text)):
             if len(name) in ends and (name_class := self._class(name)):
                 return ends[len(name)], name_class
@@ -81,6 +65,34 @@ class GazetteerFeatures:
         city_class = next(size for size, minimum in CITY_CLASSES if population >= minimum)
         name_class = AREA_CLASSES.get(kind, city_class)
         return name_class if is_main_name else f"other-{name_class}"
+
+
+def positions(count: int, longest: Callable[[int], tuple[int, str]]) -> list[str]:
+    """One feature a word. `longest` gives the end of the longest name from a word on, and its class."""
+    features = [OUTSIDE] * count
+    start = 0
+    while start < count:
+        end, name_class = longest(start)
+        if end > start + 1:
+            features[start:end] = [f"B-{name_class}", *[f"I-{name_class}"] * (end - start - 2), f"L-{name_class}"]
+        elif name_class:
+            features[start] = f"U-{name_class}"
+        start = max(end, start + 1)
+    return features
+
+
+def text_from(words: Sequence[str], folded: Sequence[str], start: int) -> tuple[str, dict[int, int]]:
+    """The folded words from `start` on that may be one name, as a text, and by its length after each word that word's
+    end."""
+    text, ends = "", {}
+    for position in range(start, min(len(words), start + MAX_WORDS)):
+        if not folded[position]:
+            if words[position] in INNER_MARKS:
+                continue
+            break
+        text += f" {folded[position]}" if text else folded[position]
+        ends[len(text)] = position + 1
+    return text, ends
 
 
 @Language.factory(COMPONENT)

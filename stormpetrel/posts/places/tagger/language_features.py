@@ -21,10 +21,9 @@ from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer, fold
 from stormpetrel.posts.places.tagger.gazetteer_features import (
     AREA_CLASSES,
     CITY_CLASSES,
-    INNER_MARKS,
-    MAX_WORDS,
     NOT_NAMES,
-    OUTSIDE,
+    positions,
+    text_from,
 )
 from stormpetrel.posts.places.tagger.local_names import home_countries
 from stormpetrel.posts.places.tagger.ordinary_words import ordinary_words_of
@@ -68,29 +67,13 @@ class LanguageFeatures:
     def names(self, words: Sequence[str], language: str) -> list[str]:
         """The gazetteer's feature of each word."""
         folded = [self._fold(word) for word in words]
-        features = [OUTSIDE] * len(words)
-        start = 0
-        while start < len(words):
-            end, name_class = self._longest(words, folded, start, language)
-            if end > start + 1:
-                features[start:end] = [f"B-{name_class}", *[f"I-{name_class}"] * (end - start - 2), f"L-{name_class}"]
-            elif name_class:
-                features[start] = f"U-{name_class}"
-            start = max(end, start + 1)
-        return features
+        return positions(len(words), lambda start: self._longest(words, folded, start, language))
 
     def _longest(self, words: Sequence[str], folded: Sequence[str], start: int, language: str) -> tuple[int, str]:
         """(end of the longest name from this word on, its class); (`start`, "") where no name begins here."""
         if not folded[start] or words[start] in NOT_NAMES:
             return start, ""
-        text, ends = "", {}
-        for position in range(start, min(len(words), start + MAX_WORDS)):
-            if not folded[position]:
-                if words[position] in INNER_MARKS:
-                    continue
-                break
-            text += f" {folded[position]}" if text else folded[position]
-            ends[len(text)] = position + 1
+        text, ends = text_from(words, folded, start)
         for name in reversed(self._gazetteer.prefixes(text)):
             if len(name) in ends and (name_class := self._class(name, language)):
                 return ends[len(name)], name_class
