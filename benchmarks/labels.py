@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import qdrant_edge as edge
 
 from benchmarks.fixtures import fresh_system, say
@@ -26,7 +27,9 @@ def run(posts: int) -> dict[str, Any]:
     """Seconds of each round: thirty annotations at first, then one more each time."""
     with fresh_system() as system:
         ids = _lessons(system)
-        write_past_the_log(system, _batches(system, ids, posts - LESSONS), posts)
+        found = system.index.vectors(COLLECTION, ids, ["text"])
+        vectors = np.stack([found[post_id]["text"] for post_id in ids])
+        write_past_the_log(system, _batches(vectors, posts - LESSONS), posts)
         rounds = []
         for first in range(ROUNDS):
             signs = [(post_id, "positive" if "flood" in post_id else "negative") for post_id in ids]
@@ -52,9 +55,9 @@ def _lessons(system: RunningSystem) -> list[str]:
     return [post_id for post_id in ids if system.index.vectors(COLLECTION, [post_id], ["text"]).get(post_id)]
 
 
-def _batches(system: RunningSystem, ids: list[str], count: int) -> Iterator[tuple[list[Any], list[dict[str, Any]]]]:
-    vectors = system.index.vectors(COLLECTION, ids, ["text"])
-    base, rng = np.stack([vectors[post_id]["text"] for post_id in ids]), np.random.default_rng(5)
+def _batches(base: npt.NDArray[np.float32], count: int) -> Iterator[tuple[list[edge.Point], list[dict[str, Any]]]]:
+    """Posts near the real ones, whose vectors are the rows of ``base``: read before, since the store stands still."""
+    rng = np.random.default_rng(5)
     payload = {"kind": "original", "labels": [], "unsure": [], "event_time": 1_767_225_600_000, "indexed_at": 0}
     for first in range(0, count, BATCH):
         rows = np.arange(first, min(count, first + BATCH))
