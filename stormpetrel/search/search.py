@@ -163,9 +163,9 @@ class PostSearch:
         order = [item.id for item in fuse(_counting(query, lists), PLAIN_TENSOR, query.weights)]
         if not order:
             return None
-        first_pass(order)
         best = order[:FEEDBACK_FROM]
         vectors_of = self._index.vectors(self._collection, best, ["text"])
+        first_pass(order)  # reads beside the second search, the longest wait
         vectors = [vectors["text"] for vectors in vectors_of.values() if "text" in vectors]
         if not vectors:
             return None

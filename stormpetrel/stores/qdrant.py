@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpcore
 import numpy as np
 import orjson
 from numpy.typing import NDArray
@@ -22,13 +22,14 @@ from stormpetrel.core.ids import point_id
 from stormpetrel.core.ports import Document, Filter, IndexQuery, Point, ScannedPage, Scored
 from stormpetrel.core.settings import Qdrant
 from stormpetrel.stores.collections import Compression, Placement, VectorCollection
-from stormpetrel.stores.qdrant_requests import ID, filter_condition, json_value, point_json, query_request, why_refused
+from stormpetrel.stores.qdrant_connection import QdrantConnection
+from stormpetrel.stores.qdrant_requests import ID, filter_condition, point_json, query_request, why_refused
 
 SCROLL_PAGE = 2000
 PAYLOAD_PAGE = 5000  # ids a request: some 200 KB
 SCAN_PAGE = 1000  # points with a vector each: some megabytes of JSON
 
-
+NO_ANSWER = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
 # 4xx answers that are not the fault of what was sent: the key, a collection that is not made yet, too many requests.
 WAIT_FOR = {401: "see qdrant.api_key", 403: "see qdrant.api_key", 404: "does the index consumer run?", 408: "", 429: ""}
 
@@ -43,7 +44,7 @@ def _store_errors(action: str) -> Iterator[None]:
         raise _refusal(action, error.status_code or 0, error.content.decode(errors="replace")) from error
     except (ValidationError, orjson.JSONEncodeError) as error:
         raise StoreRefused(f"Qdrant: {action}: {error}") from error
-    except (ApiException, httpx.HTTPError, OSError, ValueError) as error:
+    except (ApiException, *NO_ANSWER, OSError, ValueError) as error:
         raise StoreUnavailable(f"Qdrant: {action}: {error}") from error
 
 
@@ -69,17 +70,17 @@ class QdrantIndex:
         self.url, self._compression, self._placement = url, compression or Compression(), placement or Placement()
         # Compressed answers come in chunks, and wait 40 ms for the acknowledgement of the first (Nagle's algorithm).
         headers = {"Accept-Encoding": "identity"}
-        certificates: Any = ssl.create_default_context(cafile=ca_file) if ca_file else True
+        context = ssl.create_default_context(cafile=ca_file) if ca_file else None
         self._client = QdrantClient(
             url=url,
             api_key=api_key,
             timeout=math.ceil(timeout_s),
             check_compatibility=False,
             headers=headers,
-            verify=certificates,
+            verify=context or True,
         )
-        headers |= {"Content-Type": "application/json", **({"api-key": api_key} if api_key else {})}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_s, verify=certificates)
+        headers |= {"api-key": api_key} if api_key else {}
+        self._connection = QdrantConnection(url, headers, timeout_s, context)
 
     @classmethod
     def of(cls, settings: Qdrant) -> QdrantIndex:
@@ -174,7 +175,7 @@ class QdrantIndex:
             raise StoreRefused(f"Qdrant: writing to {collection}: {text}", list(reasons))
         with _store_errors(f"writing {len(latest)} points"):
             body = {"points": [point_json(point) for point in latest.values()]}
-            self._call("PUT", f"/collections/{collection}/points?wait=true", body)
+            self._connection.call("PUT", f"/collections/{collection}/points?wait=true", body)
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         if ids:
@@ -187,37 +188,31 @@ class QdrantIndex:
                 # By a filter: where ids are named alone, one that was deleted meanwhile fails the whole request.
                 points = [point_id(entity_id) for entity_id in ids[first : first + PAYLOAD_PAGE]]
                 body = {"payload": fields, "filter": {"must": [{"has_id": points}]}}
-                self._call("POST", f"/collections/{collection}/points/payload?wait=true", body)
+                self._connection.call("POST", f"/collections/{collection}/points/payload?wait=true", body)
 
     def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
         if not queries:
             return []
         with _store_errors("searching"):
             searches = [query_request(query, self._compression) for query in queries]
-            answers = self._call("POST", f"/collections/{collection}/points/query/batch", {"searches": searches})
+            answers = self._connection.call(
+                "POST", f"/collections/{collection}/points/query/batch", {"searches": searches}
+            )
         return [[Scored(hit.get("payload") or {}, hit["score"]) for hit in answer["points"]] for answer in answers]
-
-    def _call(self, method: str, path: str, body: dict[str, Any]) -> Any:
-        """The server's result, past the client library: it validates every hit, which takes longer than the search."""
-        content = orjson.dumps(body, default=json_value, option=orjson.OPT_SERIALIZE_NUMPY)
-        reply = self._http.request(method, path, content=content)
-        if reply.status_code != httpx.codes.OK:
-            raise UnexpectedResponse(reply.status_code, reply.reason_phrase, reply.content, reply.headers)
-        return orjson.loads(reply.content)["result"]
 
     def vectors(
         self, collection: str, ids: Sequence[str], names: Sequence[str]
     ) -> dict[str, dict[str, NDArray[np.float32]]]:
         if not ids:
             return {}
-        point_ids = [point_id(entity_id) for entity_id in ids]
+        body = {"ids": [point_id(entity_id) for entity_id in ids], "with_payload": [ID], "with_vector": list(names)}
         with _store_errors("reading vectors"):
-            points = self._client.retrieve(collection, point_ids, with_payload=[ID], with_vectors=list(names))
+            points = self._connection.call("POST", f"/collections/{collection}/points", body)
         return {
-            str((point.payload or {})[ID]): {
+            str(point["payload"][ID]): {
                 name: np.asarray(values, dtype=np.float32)
-                for name, values in (point.vector if isinstance(point.vector, dict) else {}).items()
-                if name in names
+                for name, values in (point.get("vector") or {}).items()
+                if name in names and isinstance(values, list)
             }
             for point in points
         }
@@ -228,7 +223,7 @@ class QdrantIndex:
         request |= {"filter": condition} if condition else {}
         while True:
             with _store_errors("reading vectors"):
-                page = self._call("POST", f"/collections/{collection}/points/scroll", request)
+                page = self._connection.call("POST", f"/collections/{collection}/points/scroll", request)
             complete = [point for point in page["points"] if vector in (point.get("vector") or {})]
             values = np.asarray([point["vector"][vector] for point in complete], dtype=np.float32)
             without = [point["payload"] for point in page["points"] if vector not in (point.get("vector") or {})]
@@ -247,7 +242,7 @@ class QdrantIndex:
         any_value = filter_condition(Filter(any_of={field: values}))
         request = {"key": field, "filter": any_value, "limit": len(values), "exact": True}
         with _store_errors(f"counting by {field}"):
-            facet = self._call("POST", f"/collections/{collection}/facet", request)
+            facet = self._connection.call("POST", f"/collections/{collection}/facet", request)
         return {str(hit["value"]): hit["count"] for hit in facet["hits"]}
 
     def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
@@ -261,5 +256,5 @@ class QdrantIndex:
                 return
 
     def close(self) -> None:
-        self._http.close()
+        self._connection.close()
         self._client.close()
