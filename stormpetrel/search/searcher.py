@@ -41,7 +41,7 @@ from stormpetrel.search.relevance import NO_QUERY, doubt_of
 from stormpetrel.search.request import SearchRequest
 from stormpetrel.search.search import PLAIN_NOTE, Learned, PostSearch, SearchResult
 
-AHEAD = 20  # posts behind those of a page that are read while the list of feedback is searched: some of them move up
+AHEAD = 40  # posts behind those of a page that are read while the list of feedback is searched: some of them move up
 
 
 @dataclass(frozen=True)
