@@ -15,7 +15,6 @@ from stormpetrel.bootstrap import index_projections, migrate_stores, open_index
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import POSTS_ENRICHED, Topic
 from stormpetrel.log import BatchConsumer, Record, Rejected
-from stormpetrel.log.batch_consumer import LONGEST_WORK_S
 from stormpetrel.log.consumer import KafkaConsumer
 from stormpetrel.log.lag import GroupOffsets, LagMonitor
 from stormpetrel.log.producer import KafkaProducer
@@ -57,7 +56,7 @@ def run(settings: Settings) -> None:
     migrate_stores(settings, documents, vectors)
     projections = index_projections(settings, documents, vectors)
     log.info("index consumer is set up", topics=[topic.name for topic in projections])
-    consumer, offsets = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S), GroupOffsets(settings.kafka, STAGE)
+    consumer, offsets = KafkaConsumer(settings.kafka, STAGE), GroupOffsets(settings.kafka, STAGE)
     LagMonitor(offsets, list(projections), consumer.assigned, readiness, settings.kafka.stalled_after_s).start()
     start_judging(settings, documents, vectors, consumer.assigned)
     work = BatchConsumer(consumer, KafkaProducer(settings.kafka), STAGE, IndexWork(projections), readiness)

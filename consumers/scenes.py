@@ -267,7 +267,7 @@ def run(settings: Settings) -> None:
     documents = MongoStore.of(settings.mongo)
     known_products = KnownProducts(KafkaTopicReader(settings.kafka))
     producer = KafkaProducer(settings.kafka)
-    consumer, offsets = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S), GroupOffsets(settings.kafka, STAGE)
+    consumer, offsets = KafkaConsumer(settings.kafka, STAGE), GroupOffsets(settings.kafka, STAGE)
     patience_s = LONGEST_WORK_S + settings.kafka.stalled_after_s  # a scene takes minutes
     LagMonitor(offsets, [PRODUCTS_ANNOUNCED], consumer.assigned, readiness, patience_s).start()
     with EgressProxy(Gate.of(settings.imagery)) as proxy:

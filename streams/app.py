@@ -35,6 +35,7 @@ from stormpetrel.core.topics import (
 from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.log import TopicReader, TopicView
 from stormpetrel.log.connection import faust_brokers, faust_credentials
+from stormpetrel.log.consumer import REJOIN_WITHIN_S
 from stormpetrel.log.lag import GroupOffsets, LagMonitor
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.posts.enrichment import Enricher, PhotoFeatures
@@ -74,6 +75,7 @@ def build_app(settings: Settings, data: Path) -> Any:
         # A dead worker's partitions move to the others after this long.
         broker_session_timeout=6.0,
         broker_heartbeat_interval=2.0,
+        broker_rebalance_timeout=REJOIN_WITHIN_S,
         # A connection that swallows bytes is given up after this long; longer than the session, as Faust asks.
         broker_request_timeout=10.0,
         broker_commit_interval=0.5,

@@ -15,12 +15,18 @@ from stormpetrel.log.unreadable import CODES, UnreadableRecords
 
 log = structlog.get_logger()
 LARGEST_QUEUE_KB = 16_384  # of records that were fetched and not consumed yet
+# A group that forms anew waits for its old members: for each until its session ends, and never longer than this. A
+# broker that is started again may forget the sessions of the members that it reads from its log (in Kafka 4.1 to 4.3 it
+# does so where it loads a group twice at once), and then the whole group waits for a dead member for all of this time.
+# So it is short: shorter than the 10 s after which a client gives a request up, and longer than a session.
+REJOIN_WITHIN_S = 8.0
 
 
 class KafkaConsumer:
-    """A RecordConsumer on the configured broker. `longest_work_s` is how long one batch may take."""
+    """A RecordConsumer on the configured broker. A member that does not `consume` or `pause` for `rejoin_within_s`
+    loses its partitions, and joins again when it does."""
 
-    def __init__(self, kafka: Kafka, group: str, longest_work_s: float) -> None:
+    def __init__(self, kafka: Kafka, group: str, rejoin_within_s: float = REJOIN_WITHIN_S) -> None:
         self._consumer = Consumer(
             client_configuration(
                 kafka,
@@ -30,8 +36,7 @@ class KafkaConsumer:
                 enable_auto_commit=False,
                 session_timeout_ms=6000,
                 heartbeat_interval_ms=2000,
-                # A scene takes minutes; the group must not take that for death.
-                max_poll_interval_ms=int(longest_work_s * 1000),
+                max_poll_interval_ms=int(rejoin_within_s * 1000),  # librdkafka's rebalance timeout too
                 # Spreads the partitions of every topic over all members. cooperative-sticky evens out their number
                 # alone, and gave one of two members all partitions of one topic, the other those of another.
                 partition_assignment_strategy="roundrobin",
@@ -75,7 +80,11 @@ class KafkaConsumer:
 
     def commit(self, records: Sequence[Record]) -> None:
         last = {(record.topic, record.partition): record.offset for record in sorted(records, key=lambda r: r.offset)}
-        offsets = [TopicPartition(topic, partition, offset + 1) for (topic, partition), offset in last.items()]
+        # The group may have given a partition away while the work was done: whoever has it commits it.
+        offsets = [TopicPartition(*place, offset + 1) for place, offset in last.items() if place in self._assigned]
+        if not offsets:
+            log.warning("the batch is not committed and comes again", error="its partitions have gone to others")
+            return
         try:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:

@@ -60,7 +60,7 @@ def publish(kafka: Kafka, post_id: str) -> None:
 def test_producer_reader_consumer_and_administration_reach_the_broker(kafka: Kafka) -> None:
     publish(kafka, "x:plain")
     assert b"x:plain" in {record.key for record in KafkaTopicReader(kafka).read(POSTS_RAW)}
-    consumer = KafkaConsumer(kafka, "secured", 60)
+    consumer = KafkaConsumer(kafka, "secured")
     consumer.subscribe([POSTS_RAW.name], lambda: None)
     taken: list[Record] = []
     wait_until(lambda: bool(taken.extend(consumer.consume(10, 0.5)) or taken), 30, "the consumer gets a record")

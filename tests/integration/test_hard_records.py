@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,7 +18,7 @@ from stormpetrel.core.clock import now
 from stormpetrel.core.events import Post, encode
 from stormpetrel.core.topics import ANNOTATIONS, POSTS_ENRICHED, POSTS_RAW
 from stormpetrel.log import OutgoingRecord, read_dead_letters
-from stormpetrel.log.consumer import KafkaConsumer
+from stormpetrel.log.consumer import REJOIN_WITHIN_S, KafkaConsumer
 from tests.integration.running import RunningSystem, wait_until, write_posts
 from tests.unit.odd_headers import send_with_odd_header_name
 
@@ -99,7 +101,7 @@ def test_frozen_processes_join_their_groups_again_and_lose_nothing(night: Runnin
 
 def test_two_members_share_the_partitions_of_every_topic(system: RunningSystem) -> None:
     topics = {"posts.enriched": 12, "items.labelled": 6, "products.announced": 6, "patches.described": 12}
-    members = [KafkaConsumer(system.kafka, "sharing", 60) for _ in range(2)]
+    members = [KafkaConsumer(system.kafka, "sharing") for _ in range(2)]
     for member in members:
         member.subscribe(list(topics), lambda: None)
 
@@ -112,6 +114,45 @@ def test_two_members_share_the_partitions_of_every_topic(system: RunningSystem) 
     wait_until(lambda: shares() == [half, half], 30, "both members have half of each topic")
     for member in members:
         member.close()
+
+
+DIES_IN_ITS_GROUP = """
+import asyncio, os, sys
+from aiokafka import AIOKafkaConsumer
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+
+async def join():
+    address, group, rejoin_within_ms = sys.argv[1:]
+    member = AIOKafkaConsumer(
+        "posts.enriched",
+        bootstrap_servers=address,
+        group_id=group,
+        session_timeout_ms=600_000,
+        rebalance_timeout_ms=int(rejoin_within_ms),
+        partition_assignment_strategy=[RoundRobinPartitionAssignor],
+    )
+    await member.start()
+    while not member.assignment():
+        await asyncio.sleep(0.1)
+    os._exit(0)
+
+asyncio.run(join())
+"""
+
+
+def test_a_dead_member_whose_session_the_broker_has_forgotten_does_not_hold_its_group_up(system: RunningSystem) -> None:
+    """As after a broker's restart in which it loads the group twice at once: a session that does not end."""
+    arguments = [system.kafka.bootstrap, f"{system.kafka.group_prefix}-forgotten", str(int(REJOIN_WITHIN_S * 1000))]
+    subprocess.run([sys.executable, "-c", DIES_IN_ITS_GROUP, *arguments], check=True, timeout=60)
+    member = KafkaConsumer(system.kafka, "forgotten")
+    member.subscribe(["posts.enriched"], lambda: None)
+
+    def has_all() -> bool:
+        member.consume(1, 0.2)
+        return len(member.assigned()) == 12
+
+    wait_until(has_all, 60, "the living member has all partitions")
+    member.close()
 
 
 def test_old_posts_wait_for_new_ones(night: RunningSystem, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from stormpetrel.core.settings import Kafka
 from stormpetrel.core.topics import POSTS_RAW
@@ -60,7 +60,7 @@ def test_two_members_share_the_partitions_of_every_topic(kafka: Kafka) -> None:
     topics = ["posts.enriched", "items.labelled", "patches.described"]
     for topic in topics:
         write(kafka, topic, 1)  # makes it, with the four partitions that this broker gives
-    members = [KafkaConsumer(kafka, "index", 60) for _ in range(2)]
+    members = [KafkaConsumer(kafka, "index") for _ in range(2)]
     for member in members:
         member.subscribe(topics, lambda: None)
     half, deadline, shares = dict.fromkeys(topics, 2), time.monotonic() + 30, list[Counter[str]]()
@@ -78,19 +78,37 @@ def test_a_member_that_was_taken_for_dead_goes_on_without_its_commit(
     kafka: Kafka, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a freeze: librdkafka joins again by itself, and the batch comes again."""
-    member = KafkaConsumer(kafka, "index", 60)
+    member = KafkaConsumer(kafka, "index")
 
     class Client:
         def commit(self, **_: Any) -> None:
             raise KafkaException(KafkaError(code))
 
     monkeypatch.setattr(member, "_consumer", Client())
+    monkeypatch.setattr(member, "_assigned", [("posts.enriched", 0)])
     member.commit([Record("posts.enriched", 0, 7, b"x:1", b"{}")])
+
+
+def test_a_partition_that_has_gone_to_another_member_is_not_committed(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a member works it stays in its group, and so the broker would take any commit of it."""
+    member, committed = KafkaConsumer(kafka, "index"), []
+
+    class Client:
+        def commit(self, offsets: list[TopicPartition], asynchronous: bool) -> None:
+            committed.extend((place.topic, place.partition, place.offset) for place in offsets)
+
+    monkeypatch.setattr(member, "_consumer", Client())
+    monkeypatch.setattr(member, "_assigned", [("posts.enriched", 1)])
+    member.commit([Record("posts.enriched", partition, 7, b"x:1", b"{}") for partition in (0, 1)])
+    member.commit([Record("posts.enriched", 0, 8, b"x:1", b"{}")])
+    assert committed == [("posts.enriched", 1, 8)]
 
 
 def test_a_paused_member_takes_nothing_and_loses_nothing(kafka: Kafka) -> None:
     write(kafka, "posts.enriched", 20)
-    consumer = KafkaConsumer(kafka, "index", 60)
+    consumer = KafkaConsumer(kafka, "index")
     consumer.subscribe(["posts.enriched"], lambda: None)
     for _ in range(20):
         consumer.pause(0.2)
@@ -104,11 +122,11 @@ def test_a_paused_member_takes_nothing_and_loses_nothing(kafka: Kafka) -> None:
 
 def test_a_member_that_is_paused_when_its_partitions_go_reads_on_when_they_come_back(kafka: Kafka) -> None:
     write(kafka, "posts.enriched", 20)
-    member = KafkaConsumer(kafka, "index", 60)
+    member = KafkaConsumer(kafka, "index")
     member.subscribe(["posts.enriched"], lambda: None)
     while not member.assigned():
         member.pause(0.2)
-    other = KafkaConsumer(kafka, "index", 60)
+    other = KafkaConsumer(kafka, "index")
     other.subscribe(["posts.enriched"], lambda: None)
     deadline = time.monotonic() + 20
     while member.assigned() and time.monotonic() < deadline:

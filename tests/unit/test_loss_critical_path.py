@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -16,7 +17,15 @@ from stormpetrel.core.errors import StoreRefused, StoreUnavailable
 from stormpetrel.core.events import EnrichedPost, Post, PostDeleted, Vector, encode
 from stormpetrel.core.ports import Point
 from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW
-from stormpetrel.log import BatchConsumer, OutgoingRecord, Record, Rejected, dead_letter_of, record_of_event
+from stormpetrel.log import (
+    BatchConsumer,
+    OutgoingRecord,
+    Record,
+    Rejected,
+    batch_consumer,
+    dead_letter_of,
+    record_of_event,
+)
 from stormpetrel.log.memory import MemoryConsumer, MemoryLog, MemoryProducer, MemoryTopicReader
 from stormpetrel.process.probes import Readiness
 from stormpetrel.projections import PostProjection
@@ -94,6 +103,26 @@ def test_a_batch_is_worked_on_then_its_dead_letters_are_on_the_log_and_only_then
     consumer.subscribe([POSTS_ENRICHED.name])
     BatchConsumer(consumer, Producer(log), "index", work, Readiness("the test")).take(10, 0)
     assert order == ["worked", "flushed, 1 dead", "committed"]
+
+
+def test_a_member_stays_in_its_group_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group that forms anew waits for whoever does not ask: long work must not hold it up."""
+    monkeypatch.setattr(batch_consumer, "QUIET_S", 0.0)
+    log, asked = MemoryLog(partitions=1), threading.Event()
+
+    class Consumer(MemoryConsumer):
+        def pause(self, seconds: float) -> None:
+            asked.set()
+
+    def work(records: Sequence[Record]) -> list[Rejected]:
+        assert asked.wait(30), "nobody asked the group while the work was done"
+        return []
+
+    append(log, enriched("x:1"))
+    consumer = Consumer(log, "index")
+    consumer.subscribe([POSTS_ENRICHED.name])
+    BatchConsumer(consumer, MemoryProducer(log), "index", work, Readiness("the test")).take(10, 0)
+    assert log.committed("index", POSTS_ENRICHED.name) == 1 and not dead_letters(log)
 
 
 def test_a_store_that_is_down_is_tried_again_with_the_same_batch_and_nothing_is_committed_before(

@@ -51,7 +51,7 @@ def check(records: list[Record]) -> None:
 
 
 def test_a_group_goes_on_behind_it_and_has_it_as_a_record_to_reject(kafka: Kafka) -> None:
-    consumer, records = KafkaConsumer(kafka, "unpacking", 60), list[Record]()
+    consumer, records = KafkaConsumer(kafka, "unpacking"), list[Record]()
     consumer.subscribe([POSTS_RAW.name], lambda: None)
     deadline = time.monotonic() + 60
     while len(records) < len(ORDER) and time.monotonic() < deadline:
