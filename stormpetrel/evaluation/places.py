@@ -18,10 +18,10 @@ from stormpetrel.posts.places.geoparser.resolver_model import load_resolver
 from stormpetrel.posts.places.tagger import labelled_mentions
 from stormpetrel.posts.places.tagger.labelled_mentions import LabelledPost
 from stormpetrel.posts.places.tagger.language_training import train_language_tagger
-from stormpetrel.posts.places.tagger.pipeline import load_tagger, tagger_of
+from stormpetrel.posts.places.tagger.pipeline import language_tagger_of, load_tagger, tagger_of
 from stormpetrel.posts.places.tagger.recogniser import PlaceRecogniser
 from stormpetrel.posts.places.tagger.tagger_files import was_trained_on
-from stormpetrel.posts.places.tagger.taggers import LanguageTagger, Tagger
+from stormpetrel.posts.places.tagger.taggers import Tagger
 from stormpetrel.posts.places.tagger.training import train_tagger
 
 FOLDS = 4
@@ -93,7 +93,7 @@ def _train_english(
 
 
 def _train_languages(posts: list[LabelledPost], gazetteer: Gazetteer, say: Say) -> Tagger:
-    return LanguageTagger(train_language_tagger(posts, gazetteer, say), gazetteer)
+    return language_tagger_of(train_language_tagger(posts, gazetteer, say), gazetteer)
 
 
 def _tallies_of_folds(

@@ -27,13 +27,14 @@ from stormpetrel.posts.places.tagger.gazetteer_features import (
 )
 from stormpetrel.posts.places.tagger.local_names import home_countries
 from stormpetrel.posts.places.tagger.ordinary_words import ordinary_words_of
-from stormpetrel.posts.places.tagger.post_words import CLITICS, word_spans
+from stormpetrel.posts.places.tagger.post_words import Span, characters_of, word_spans
 
 MIN_INFLECTED = 1000  # people: smaller places are too often the beginning of an ordinary word
 MIN_CLITIC = 2000
 SHORTEST_INFLECTED = 4  # letters of the whole word
 CACHE_SIZE = 50_000
 ORDINARY = "w"
+LanguageWord = tuple[str, str, str]  # its text, the gazetteer's feature, the language's
 
 
 class LanguageFeatures:
@@ -47,20 +48,26 @@ class LanguageFeatures:
         self._fold = lru_cache(CACHE_SIZE)(fold)
         self._is_arabic_place = lru_cache(CACHE_SIZE)(self._is_known)
 
-    def document(self, vocab: Any, text: str, language: str | None) -> Doc:
-        """The document of a text. The documents' characters are those of the text: what is between two words counts as
-        one space where it is not nothing, so spans are to be read by `spans_of`."""
+    def words(self, text: str, language: str | None) -> tuple[list[LanguageWord], list[Span]]:
+        """(the words of a text with their two features, their spans in its characters)."""
         spans = word_spans(text, self._is_arabic_place)
         words = [text[start:end] for start, end in spans]
+        names = self.names(words, language or "")
+        ordinary = ordinary_words_of(language)
+        kinds = [f"{language or ''}{ORDINARY if word.casefold() in ordinary else ''}" for word in words]
+        return list(zip(words, names, kinds, strict=True)), spans
+
+    def document(self, vocab: Any, text: str, language: str | None) -> Doc:
+        """The spaCy document of a text, which training reads. Its characters are not those of the text: what is between
+        two words counts as one space where it is not nothing, so spans are to be read by `spans_of`."""
+        words, spans = self.words(text, language)
         nexts = [*(start for start, _ in spans), len(text)][1:]
-        doc = Doc(vocab, words=words, spaces=[end < after for (_, end), after in zip(spans, nexts, strict=True)])
+        spaces = [end < after for (_, end), after in zip(spans, nexts, strict=True)]
+        doc = Doc(vocab, words=[word for word, _, _ in words], spaces=spaces)
         doc.user_data["spans"] = spans
         if words:
-            names = self.names(words, language or "")
-            kinds = [f"{language or ''}{ORDINARY if self._is_ordinary(word, language) else ''}" for word in words]
             add = vocab.strings.add
-            values = [(add(name), add(kind)) for name, kind in zip(names, kinds, strict=True)]
-            array: Any = np.array(values, dtype=np.uint64)
+            array: Any = np.array([(add(name), add(kind)) for _, name, kind in words], dtype=np.uint64)
             doc.from_array([TAG, LEMMA], array)
         return doc
 
@@ -116,28 +123,17 @@ class LanguageFeatures:
                 return f"{name_class}e"
         return ""
 
-    def _is_ordinary(self, word: str, language: str | None) -> bool:
-        return word.casefold() in ordinary_words_of(language)
-
     def _is_known(self, word: str) -> bool:
         """Whether a word in Arabic letters is the name of a place."""
         kind, population, _ = self._gazetteer.largest(fold(word))
         return bool(kind) and population >= MIN_CLITIC
 
 
-def spans_of(doc: Doc) -> Iterator[tuple[int, int]]:
+def spans_of(doc: Doc) -> Iterator[Span]:
     """The spans of the document's entities, in characters of the text that it was made of."""
-    spans = doc.user_data["spans"]
+    words = [token.text for token in doc]
     for entity in doc.ents:
-        first = after_clitic(doc, entity.start, entity.end)
-        yield spans[first][0], spans[entity.end - 1][1]
-
-
-def after_clitic(doc: Doc, start: int, end: int) -> int:
-    """The first word of a name, without the clitic that is written together with it."""
-    spans = doc.user_data["spans"]
-    is_clitic = end > start + 1 and spans[start][1] == spans[start + 1][0] and set(doc[start].text) <= set(CLITICS)
-    return start + 1 if is_clitic else start
+        yield characters_of(words, doc.user_data["spans"], entity.start, entity.end)
 
 
 def _class_name(kind: str, population: int, is_main_name: bool) -> str:

@@ -14,8 +14,9 @@ from stormpetrel.core.settings import CONFIG_DIRECTORY
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.places.tagger.gazetteer_features import OUTSIDE
 from stormpetrel.posts.places.tagger.labelled_mentions import GoldMention, LabelledPost
-from stormpetrel.posts.places.tagger.language_features import ORDINARY, LanguageFeatures, after_clitic
+from stormpetrel.posts.places.tagger.language_features import ORDINARY, LanguageFeatures
 from stormpetrel.posts.places.tagger.local_names import local_names
+from stormpetrel.posts.places.tagger.post_words import after_clitic
 from stormpetrel.posts.places.tagger.sentence_templates import languages_with_templates, read_templates
 from stormpetrel.posts.places.tagger.template_posts import TemplatePosts
 from stormpetrel.posts.places.tagger.training import INITIAL_EXAMPLES, LABEL, Say, train_component
@@ -87,17 +88,15 @@ def _example(
     for token in document:
         if token.lemma_.endswith(ORDINARY) and chance.random() < UNKNOWN_SHARE:
             token.lemma_ = language
-    gold: Any = Doc(
-        vocab, words=[token.text for token in document], spaces=[bool(token.whitespace_) for token in document]
-    )
+    words, spans = [token.text for token in document], document.user_data["spans"]
+    gold: Any = Doc(vocab, words=words, spaces=[bool(token.whitespace_) for token in document])
     entities: list[Any] = []
     for mention in post.mentions:
-        spans = document.user_data["spans"]
         inside = [row for row, (start, end) in enumerate(spans) if start < mention.end and end > mention.start]
         if not inside:
             continue
         # Some sets mark the clitic of a name as a part of it, others do not. Here it is none.
-        inside = inside[after_clitic(document, inside[0], inside[-1] + 1) - inside[0] :]
+        inside = inside[after_clitic(words, spans, inside[0], inside[-1] + 1) - inside[0] :]
         if entities and inside[0] < entities[-1].end:
             continue
         entities.append(Span(gold, inside[0], inside[-1] + 1, label=LABEL))

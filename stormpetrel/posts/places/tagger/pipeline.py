@@ -11,7 +11,15 @@ import numpy as np
 
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
-from stormpetrel.posts.places.tagger.taggers import AnyTagger, EnglishTagger, LanguageTagger, Tagger, TaggerByLanguage
+from stormpetrel.posts.places.tagger.taggers import (
+    AnyTagger,
+    EnglishTagger,
+    LanguagePipeline,
+    LanguageTagger,
+    Tagger,
+    TaggerByLanguage,
+)
+from stormpetrel.posts.places.tagger.window_network import WindowNetwork
 
 COMMAND_LINE = ("spacy.cli", "spacy.cli.info")
 
@@ -21,7 +29,7 @@ def load_tagger(directory: Path, gazetteer: Gazetteer) -> Tagger:
     languages but English. Raises ModelUnavailable where a folder holds none that can be loaded."""
     tagger = tagger_of(_load(directory), gazetteer)
     others = languages_folder(directory)
-    return TaggerByLanguage(tagger, LanguageTagger(_load(others), gazetteer)) if others.is_dir() else tagger
+    return TaggerByLanguage(tagger, language_tagger_of(_load(others), gazetteer)) if others.is_dir() else tagger
 
 
 def languages_folder(directory: Path) -> Path:
@@ -30,15 +38,28 @@ def languages_folder(directory: Path) -> Path:
 
 
 def tagger_of(pipeline: Any, gazetteer: Gazetteer) -> Tagger:
-    """What runs a pipeline, by its components."""
+    """What runs a pipeline, by its components: spaCy itself where it has not the project's architecture."""
     from stormpetrel.posts.places.tagger.gazetteer_features import COMPONENT
 
     if COMPONENT not in pipeline.pipe_names:
         return AnyTagger(pipeline)
     features = pipeline.get_pipe(COMPONENT)
     features.gazetteer = gazetteer
-    pipeline.disable_pipe(COMPONENT)
-    return EnglishTagger(pipeline, features)
+    try:
+        return EnglishTagger(pipeline, features, WindowNetwork(pipeline))
+    except ModelUnavailable:
+        return AnyTagger(pipeline)
+
+
+def language_tagger_of(pipeline: Any, gazetteer: Gazetteer) -> Tagger:
+    """What runs a pipeline that was trained on the words of `LanguageFeatures`."""
+    from stormpetrel.posts.places.tagger.language_features import LanguageFeatures
+
+    features = LanguageFeatures(gazetteer)
+    try:
+        return LanguageTagger(pipeline, features, WindowNetwork(pipeline))
+    except ModelUnavailable:
+        return LanguagePipeline(pipeline, features)
 
 
 def _load(directory: Path) -> Any:

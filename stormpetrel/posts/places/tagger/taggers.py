@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
+from stormpetrel.posts.places.tagger.post_words import Span, characters_of
+from stormpetrel.posts.places.tagger.window_network import WindowNetwork
+
+if TYPE_CHECKING:  # they import spaCy, which `pipeline.py` imports in its own way
+    from stormpetrel.posts.places.tagger.gazetteer_features import GazetteerFeatures
+    from stormpetrel.posts.places.tagger.language_features import LanguageFeatures
 
 BATCH = 64
 # The time of a pipeline grows with the square of a run without spaces: every 201st character of one is read as a space.
@@ -16,8 +21,6 @@ RUNS = re.compile(r"\s+|\S+")
 CACHE_SIZE = 20_000  # runs without spaces, with their words
 # What the pipelines read of a word; spaCy works out a dozen more attributes of each new one.
 WORD_ATTRIBUTES = ("LOWER", "NORM", "SHAPE", "PREFIX", "SUFFIX", "IS_SPACE")
-
-Span = tuple[int, int]
 
 
 class Tagger(Protocol):
@@ -47,34 +50,46 @@ class AnyTagger:
         return [(entity.start_char, entity.end_char) for entity in doc.ents if entity.text.strip()]
 
 
-class EnglishTagger(AnyTagger):
-    """The English pipeline. Its tokenizer cuts each run without spaces alike wherever it stands, so the words of a run
-    are kept: the tokenizer takes a third of the time otherwise."""
+class EnglishTagger:
+    """The project's English pipeline, computed by `WindowNetwork`. Its tokenizer cuts each run without spaces alike
+    wherever it stands, so the words of a run are kept: the tokenizer takes a third of the time otherwise."""
 
-    def __init__(self, pipeline: Any, features: Any) -> None:
-        super().__init__(pipeline)
-        self._features = features
+    def __init__(self, pipeline: Any, features: GazetteerFeatures, network: WindowNetwork) -> None:
+        self._pipeline, self._features, self._network = pipeline, features, network
         self._words_of: dict[str, tuple[str, ...]] = {}
         _read_fewer_attributes(pipeline.vocab)
 
-    def _cut(self, runs: Iterable[str]) -> None:
-        """Keeps the words of the runs that are not kept yet: one call of the tokenizer for all of them."""
-        if len(self._words_of) > CACHE_SIZE:
-            self._words_of.clear()
-        missing = [run for run in dict.fromkeys(runs) if run not in self._words_of and not run.isspace()]
-        words = iter([token.text for token in self._pipeline.tokenizer(" ".join(missing))])
-        for run in missing:
-            cut, length = [], 0
-            while length < len(run):
-                cut.append(next(words))
-                length += len(cut[-1])
-            self._words_of[run] = tuple(cut)
+    def spans(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[list[Span]]:
+        """The spans of the names in each text."""
+        rows = list(self.words([LONG_RUN.sub(r"\1 ", text) for text in texts]))
+        documents = [list(zip(words, self._features.features(words), strict=True)) for words, _ in rows]
+        names = self._network.spans(documents)
+        return [
+            [_characters(words, spaces, start, end) for start, end in of_text]
+            for (words, spaces), of_text in zip(rows, names, strict=True)
+        ]
 
     def words(self, texts: Sequence[str]) -> Iterator[tuple[list[str], list[bool]]]:
         """(the words of a text, whether a space follows each), as the pipeline's own tokenizer gives them, for each."""
         runs = [RUNS.findall(text) for text in texts]
         self._cut(chain.from_iterable(runs))
         return map(self._joined, runs)
+
+    def _cut(self, runs: Iterable[str]) -> None:
+        """Keeps the words of the runs that are not kept yet: one call of the tokenizer for all of them."""
+        if len(self._words_of) > CACHE_SIZE:
+            self._words_of.clear()
+        missing = [run for run in dict.fromkeys(runs) if run not in self._words_of and not run.isspace()]
+        if not missing:
+            return
+        with self._pipeline.memory_zone():  # as in `AnyTagger`
+            words = iter([token.text for token in self._pipeline.tokenizer(" ".join(missing))])
+        for run in missing:
+            cut, length = [], 0
+            while length < len(run):
+                cut.append(next(words))
+                length += len(cut[-1])
+            self._words_of[run] = tuple(cut)
 
     def _joined(self, runs: Sequence[str]) -> tuple[list[str], list[bool]]:
         words: list[str] = []
@@ -91,30 +106,30 @@ class EnglishTagger(AnyTagger):
             spaces += [False] * len(cut)
         return words, spaces
 
-    def _documents(self, texts: Sequence[str], languages: Sequence[str | None]) -> Iterator[Any]:
-        import numpy as np
-        from spacy.attrs import TAG
-        from spacy.tokens import Doc
 
-        vocab = self._pipeline.vocab
-        for words, spaces in self.words([LONG_RUN.sub(r"\1 ", text) for text in texts]):
-            doc = Doc(vocab, words=words, spaces=spaces)
-            if words:
-                tags = [vocab.strings.add(feature) for feature in self._features.features(words)]
-                array: Any = np.array(tags, dtype=np.uint64).reshape(-1, 1)
-                doc.from_array([TAG], array)
-            yield doc
+class LanguageTagger:
+    """The project's pipeline for all languages but English, computed by `WindowNetwork`."""
 
-
-class LanguageTagger(AnyTagger):
-    """The pipeline for all languages but English, which reads documents of `LanguageFeatures`."""
-
-    def __init__(self, pipeline: Any, gazetteer: Gazetteer) -> None:
-        from stormpetrel.posts.places.tagger.language_features import LanguageFeatures
-
-        super().__init__(pipeline)
-        self._features = LanguageFeatures(gazetteer)
+    def __init__(self, pipeline: Any, features: LanguageFeatures, network: WindowNetwork) -> None:
+        self._pipeline, self._features, self._network = pipeline, features, network
         _read_fewer_attributes(pipeline.vocab)
+
+    def spans(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[list[Span]]:
+        """The spans of the names in each text."""
+        rows = [self._features.words(text, language) for text, language in zip(texts, languages, strict=True)]
+        names = self._network.spans([words for words, _ in rows])
+        return [
+            [characters_of([word for word, *_ in words], spans, start, end) for start, end in of_text]
+            for (words, spans), of_text in zip(rows, names, strict=True)
+        ]
+
+
+class LanguagePipeline(AnyTagger):
+    """A pipeline of another architecture that was trained on documents of `LanguageFeatures`."""
+
+    def __init__(self, pipeline: Any, features: LanguageFeatures) -> None:
+        super().__init__(pipeline)
+        self._features = features
 
     def _documents(self, texts: Sequence[str], languages: Sequence[str | None]) -> Iterator[Any]:
         for text, language in zip(texts, languages, strict=True):
@@ -142,6 +157,12 @@ class TaggerByLanguage:
                 for row, found in zip(rows, tagged, strict=True):
                     spans[row] = found
         return spans
+
+
+def _characters(words: Sequence[str], spaces: Sequence[bool], start: int, end: int) -> Span:
+    """The span of the words from `start` to `end`, in characters."""
+    before = sum(map(len, words[:start])) + sum(spaces[:start])
+    return before, before + sum(map(len, words[start:end])) + sum(spaces[start : end - 1])
 
 
 def _read_fewer_attributes(vocab: Any) -> None:
