@@ -56,6 +56,8 @@ PATCHES_DESCRIBED = Topic("patches.described", "scene_id", 12, 30 * DAY_MS, SCEN
 ANNOTATIONS = Topic("annotations", "collection", 6, FOR_EVER, ANNOTATION_EVENTS)
 ITEMS_LABELLED = Topic("items.labelled", "collection:label", 6, FOR_EVER, (events.ItemsLabelled,))
 MODELS_UPDATED = Topic("models.updated", "model_id", 1, FOR_EVER, (events.ModelUpdated,), compacted=True)
+INCIDENTS = Topic("incidents", "incident_id", 6, FOR_EVER, (events.Incident,), compacted=True)
+INCIDENT_ACTIONS = Topic("incident.actions", "incident_id", 6, FOR_EVER, (events.IncidentAction,))
 KEYS = Topic("keys", "key_id", 1, FOR_EVER, (events.ApiKeyAdded, events.ApiKeyRevoked), compacted=True)
 AUDIT = Topic("audit", "actor", 3, 365 * DAY_MS, (events.Audited,))
 LIVE_TOPICS = (
@@ -69,6 +71,8 @@ LIVE_TOPICS = (
     ANNOTATIONS,
     ITEMS_LABELLED,
     MODELS_UPDATED,
+    INCIDENTS,
+    INCIDENT_ACTIONS,
     KEYS,
     AUDIT,
 )

@@ -16,7 +16,7 @@ from stormpetrel.core.events.annotations import (
     ModelUpdated,
     Sign,
 )
-from stormpetrel.core.events.bounds import Count, Id, Integer, JsonObject, Key, Latitude, Longitude, Moment
+from stormpetrel.core.events.bounds import Count, EventKind, Id, Integer, JsonObject, Key, Latitude, Longitude, Moment
 from stormpetrel.core.events.codec import EVENTS, UPGRADES, Upgrade, decode, encode, headers_of
 from stormpetrel.core.events.imagery import (
     Checksum,
@@ -30,11 +30,26 @@ from stormpetrel.core.events.imagery import (
     SceneDescribed,
     SceneWithdrawn,
 )
+from stormpetrel.core.events.incidents import (
+    Action,
+    EvidencePost,
+    ExpectedPass,
+    Incident,
+    IncidentAction,
+    IncidentChange,
+    IncidentId,
+    IncidentState,
+    RadarVerdict,
+    Severity,
+    SeverityReason,
+    Verdict,
+)
 from stormpetrel.core.events.posts import (
     MAX_TEXT,
     ConceptScore,
     EnrichedEvent,
     EnrichedPost,
+    EventRelevance,
     MatchDecision,
     Media,
     NativePlace,

@@ -41,6 +41,7 @@ Count = Annotated[int, Field(ge=0, le=LARGEST)]
 Key = Annotated[str, Field(max_length=512, pattern=NO_CONTROLS)]
 Id = Annotated[Key, Field(min_length=3)]
 FieldName = Annotated[str, Field(max_length=512, pattern="^([^$\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*)?$")]
+EventKind = Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]  # flood, storm, earthquake, wildfire
 # Free text, by how long it may be; line breaks and the like are its writer's.
 Name = Annotated[str, Field(max_length=2_000)]
 Note = Annotated[str, Field(max_length=20_000)]

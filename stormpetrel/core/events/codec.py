@@ -13,13 +13,13 @@ import orjson
 from pydantic import ValidationError
 
 from stormpetrel.core.errors import MalformedRecord, UnknownSchema
-from stormpetrel.core.events import access, imagery, posts
+from stormpetrel.core.events import access, imagery, incidents, posts
 from stormpetrel.core.events import annotations as annotation_events
 from stormpetrel.core.events.values import Event
 
 EVENTS: Mapping[str, type[Event]] = {
     model.name(): model
-    for module in (posts, imagery, annotation_events, access)
+    for module in (posts, imagery, annotation_events, incidents, access)
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, Event) and model is not Event
 }
@@ -29,6 +29,7 @@ UPGRADES: dict[tuple[str, int], Upgrade] = {
     ("EnrichedPost", 5): lambda fields: {**fields, "schema_version": 6},  # 6 adds limits
     ("EnrichedPost", 6): lambda fields: {**fields, "schema_version": 7},  # 7 adds photo_relevance
     ("EnrichedPost", 7): lambda fields: {**fields, "schema_version": 8},  # 8 adds the role of places
+    ("EnrichedPost", 8): lambda fields: {**fields, "schema_version": 9},  # 9 adds event_relevance
     # 2 adds the query that the request became; a rank (`within`) decides of patches alone.
     ("SavedSearch", 1): lambda fields: {**fields, "schema_version": 2},
 }

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from stormpetrel.core.events.bounds import (
     Count,
+    EventKind,
     FieldName,
     Integer,
     JsonObject,
@@ -160,18 +161,28 @@ class Relevance(Frozen):
     model_version: Key
 
 
+class EventRelevance(Frozen):
+    """The calibrated probability that a post is about an event of `kind` (flood, storm, earthquake, wildfire, or a
+    team's own kind), whatever anybody searches for."""
+
+    kind: EventKind
+    probability: Share
+    model_version: Key
+
+
 class EnrichedPost(Event):
     """A post with its text and photo features and its places (topic `posts.enriched`, key `post_id`).
 
     A near-duplicate names its original in `duplicate_of`; it is counted there and has no vectors. `relevance` has the
-    predictions of the annotated collections' models at enrichment. `visual_vector` and `concepts` describe the first
+    predictions of the annotated collections' models at enrichment; `event_relevance` how probable it is that the post
+    is about an event of each kind. `visual_vector` and `concepts` describe the first
     photo; `photo_relevance` is how probable it is that it shows a flood, where the visual model can tell;
     `photo_problem` is the reason where a photo could not be described. `limits` says by what the search for places was
     cut short: the post's length, the time, the number of places.
     """
 
-    version: ClassVar[int] = 8
-    schema_version: int = 8
+    version: ClassVar[int] = 9
+    schema_version: int = 9
     post: Post
     clean_text: Annotated[str, Field(max_length=4 * MAX_TEXT)]  # NFC makes at most three characters of one
     language: Key
@@ -188,6 +199,7 @@ class EnrichedPost(Event):
     photo_relevance: Share | None = None
     photo_problem: Note | None = None
     relevance: Several[Relevance] = ()
+    event_relevance: Several[EventRelevance] = ()
     enriched_at: Moment
     limits: Several[Note] = ()
 
