@@ -92,7 +92,8 @@ class Incident(Event):
 
     `revision` counts its changes from 1; `change` says what the newest one was and `reason` says it in words.
     `incident_id` and `revision` are the same whenever the same records are read again. `cells` are H3 cells of the
-    affected area. Times are event time but for `decided_at`. `expected_rate` and `observed_rate` are posts an hour,
+    affected area, `areas` its first divisions (`IT.14`), or H3 cells and countries where none is known, the heaviest
+    first. Times are event time but for `decided_at`. `expected_rate` and `observed_rate` are posts an hour,
     each counted once per near-duplicate group and author, at the change. `confidence` is the calibrated probability
     that it is real; `posts_confidence` is the same without the radar's part. `merged_into` names the incident that
     goes on in its place, `split_from` the one that it was a part of.
@@ -114,6 +115,7 @@ class Incident(Event):
     longitude: Longitude
     latitude: Latitude
     cells: Several[Key]
+    areas: Several[Key] = ()
     first_post_at: Moment
     last_post_at: Moment
     opened_at: Moment | None = None
