@@ -1,0 +1,134 @@
+"""`train incidents`: what tells a real incident from a chance meeting of posts, from labelled events.
+
+Every fold is learned from incidents of the other events, whose posts were told kinds by models that knew neither those
+events nor the fold. So the confidence that judges an event has not seen it, not even through the kinds of posts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stormpetrel.core.errors import SetupError
+from stormpetrel.core.events import EventRelevance
+from stormpetrel.evaluation.alert_streams import PlayedPost, Stream
+from stormpetrel.evaluation.alerts import Judged, is_real, play
+from stormpetrel.incidents import Detector, Features, LearnedConfidence
+from stormpetrel.incidents.confidence import ConfidenceWeights
+
+PENALTY = 0.3  # scikit-learn's C: dozens of events carry no more
+SNAPSHOTS = 12  # revisions of an incident that are examples, each with its share
+Array = NDArray[np.float64]
+RelevanceWithout = Callable[[PlayedPost, frozenset[str]], tuple[EventRelevance, ...]]
+
+
+class Untrained:
+    """Opens nothing by itself: every burst stays suspected, and its features are gathered."""
+
+    version = "untrained"
+
+    def probability(self, features: Features, post_ids: tuple[str, ...]) -> float:
+        """Not enough to open on."""
+        return 0.4
+
+
+@dataclass(frozen=True)
+class IncidentExamples:
+    """Features of incidents at their revisions, whether they were real, the event that their posts are of, and how much
+    each counts."""
+
+    rows: Array
+    truth: NDArray[np.bool_]
+    events: NDArray[np.object_]
+    shares: Array
+
+    def only(self, chosen: NDArray[np.bool_]) -> IncidentExamples:
+        return IncidentExamples(self.rows[chosen], self.truth[chosen], self.events[chosen], self.shares[chosen])
+
+
+def gather(
+    streams: Sequence[Stream],
+    relevance_of: Callable[[PlayedPost], tuple[EventRelevance, ...]],
+    english: Callable[[str], str],
+) -> IncidentExamples:
+    """Plays the streams and notes every incident at each of its revisions."""
+    rows, truth, events, shares = [], [], [], []
+    for stream in streams:
+        detector = Detector(Untrained(), english=english)
+        playing = play(stream, detector, relevance_of)
+        for revisions in playing.judged.values():
+            chosen = _spread(revisions)
+            for judged in chosen:
+                real = is_real(judged, stream.events)
+                if real is None:
+                    continue
+                rows.append(np.array(judged.features))
+                truth.append(real)
+                events.append(_event_at(judged, stream))
+                shares.append(1.0 / len(chosen))
+    if not rows:
+        raise SetupError("no burst in the data: nothing can be learned of incidents from it")
+    return IncidentExamples(
+        np.stack(rows), np.array(truth), np.array(events, dtype=object), np.array(shares, dtype=np.float64)
+    )
+
+
+def _spread(revisions: Sequence[Judged]) -> list[Judged]:
+    """Some revisions of an incident: the first ones, where it is decided whether it opens, count most."""
+    return list(revisions[:SNAPSHOTS])
+
+
+def _event_at(judged: Judged, stream: Stream) -> str:
+    """The event that plays when an incident is told."""
+    playing = [event for event in stream.events if event.since <= judged.alert.at <= event.until]
+    near = [event for event in playing if event.holds(judged.alert.longitude, judged.alert.latitude, judged.alert.at)]
+    return (near or playing or list(stream.events))[0].key
+
+
+def learn_confidence(examples: IncidentExamples) -> ConfidenceWeights:
+    """A logistic regression of scaled features. Raises SetupError where all incidents are real, or none."""
+    from sklearn.linear_model import LogisticRegression
+
+    if examples.truth.all() or not examples.truth.any():
+        raise SetupError(
+            "incidents of both sides are needed to learn from: real ones and false ones; play a background"
+        )
+    means, scales = examples.rows.mean(axis=0), examples.rows.std(axis=0)
+    scales = np.where(scales > 1e-6, scales, 1.0)
+    regression = LogisticRegression(C=PENALTY, max_iter=1000)
+    regression.fit((examples.rows - means) / scales, examples.truth, sample_weight=examples.shares)
+    return ConfidenceWeights(
+        np.asarray(regression.coef_[0], dtype=np.float64), float(regression.intercept_[0]), means, scales
+    )
+
+
+def train_incidents(
+    streams: Sequence[Stream],
+    folds: Sequence[frozenset[str]],
+    relevance_without: RelevanceWithout,
+    english: Callable[[str], str],
+    say: Callable[[str], None],
+) -> LearnedConfidence:
+    """The confidence, with what was learned without each fold of events."""
+    without = []
+    for number, fold in enumerate(folds, start=1):
+        say(f"incidents: fold {number} of {len(folds)}, without {', '.join(sorted(fold))}")
+        examples = gather(streams, lambda played, fold=fold: relevance_without(played, fold), english)  # type: ignore[misc]
+        outside = np.array([event not in fold for event in examples.events])
+        without.append((fold, learn_confidence(examples.only(outside))))
+    examples = gather(streams, lambda played: relevance_without(played, frozenset()), english)
+    weights = learn_confidence(examples)
+    digest = hashlib.sha256(np.round(weights.weights, 5).tobytes()).hexdigest()[:8]
+    names = tuple(sorted({str(event) for event in examples.events}))
+    say(f"{len(examples.rows)} revisions of incidents, {examples.truth.mean():.0%} real")
+    return LearnedConfidence(f"confidence1-{digest}", weights, tuple(without), names)
+
+
+def weights_by_feature(confidence: LearnedConfidence) -> Mapping[str, Any]:
+    """What each feature weighs, in standard deviations."""
+    return {name: round(float(w), 3) for name, w in zip(Features._fields, confidence.weights.weights, strict=True)}

@@ -1,0 +1,260 @@
+"""The detector: enriched posts in event time become incidents, each told anew whenever it changes.
+
+Posts wait until the watermark has passed them and are then taken in the order of their time and id. So the same records
+give the same incidents, ids and revisions, however the partitions of the log were interleaved. A post that comes after
+the watermark still counts within the allowed lateness.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from stormpetrel.core.clock import now
+from stormpetrel.core.events import EnrichedPost, Incident, IncidentAction, PatchDescribed, SceneDescribed
+from stormpetrel.incidents.bursts import Burst, Counted, RegionTrack, burst_of
+from stormpetrel.incidents.confidence import Confidence
+from stormpetrel.incidents.lifecycle import Lifecycle
+from stormpetrel.incidents.rates import DailySeason, UsualRate
+from stormpetrel.incidents.reach import may_join, of_country
+from stormpetrel.incidents.reports import Report, Vote, report_of
+from stormpetrel.incidents.rules import DetectionRules
+from stormpetrel.incidents.tracked import TrackedIncident, incident_id
+
+MOST_COUNTRY_KM = 800.0  # a country that is wider is no place of an incident: its posts wait for a narrower place
+REMEMBERED_ORIGINALS = 100_000  # posts whose near-duplicates are counted at their incident
+DOMINANCE_WINDOW = timedelta(hours=24)
+VERSION = "detector1"
+
+
+class Detector:
+    """Holds the regions' rates and the incidents. For one thread at a time.
+
+    `skipped` counts the posts that were not taken, by the reason.
+    """
+
+    def __init__(
+        self,
+        confidence: Confidence,
+        rules: DetectionRules | None = None,
+        english: Callable[[str], str] = str,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._rules, self._english = rules or DetectionRules(), english
+        self._confidence = confidence
+        version = f"{VERSION}-{confidence.version}"
+        self._lifecycle = Lifecycle(self._rules, clock, version)
+        self._waiting: list[tuple[datetime, str, EnrichedPost]] = []
+        self._watermark: datetime | None = None
+        self._since: datetime | None = None
+        self._seasons: dict[str, DailySeason] = {}
+        self._tracks: dict[tuple[str, str], RegionTrack] = {}
+        self._recent: dict[str, deque[tuple[datetime, str]]] = {}
+        self._seen: OrderedDict[str, str | None] = OrderedDict()
+        self.incidents: dict[str, TrackedIncident] = {}
+        self.skipped: Counter[str] = Counter()
+
+    def take(self, post: EnrichedPost) -> list[Incident]:
+        """Takes a post in. What changes is told by the `advance` that passes its time; at once, where it is late."""
+        at = self._event_time(post)
+        if self._watermark is not None and at <= self._watermark:
+            if at < self._watermark - self._rules.allowed_lateness:
+                self.skipped["late"] += 1
+                return []
+            return self._process(at, post)
+        heapq.heappush(self._waiting, (at, post.post.post_id, post))
+        return []
+
+    def advance(self, watermark: datetime) -> list[Incident]:
+        """Takes every post up to this moment, in order, and lets time pass."""
+        revisions: list[Incident] = []
+        while self._waiting and self._waiting[0][0] <= watermark:
+            at, _, post = heapq.heappop(self._waiting)
+            revisions += self._process(at, post)
+        self._watermark = max(watermark, self._watermark or watermark)
+        return revisions + self._pass_time(self._watermark)
+
+    def take_action(self, action: IncidentAction) -> list[Incident]:
+        """What a person says of an incident; a false alarm closes it."""
+        incident = self.incidents.get(action.incident_id)
+        return self._lifecycle.act(incident, action) if incident else []
+
+    def take_patch(self, patch: PatchDescribed) -> None:
+        """A patch of a scene that is not whole yet."""
+        self._lifecycle.radar.take_patch(patch)
+
+    def take_scene(self, scene: SceneDescribed) -> list[Incident]:
+        """All patches of a scene are known: what the scene says of the incidents under it."""
+        return self._lifecycle.see(scene, list(self.incidents.values()))
+
+    def _event_time(self, post: EnrichedPost) -> datetime:
+        """When the post was made; when it came in, where its own clock is ahead of that."""
+        created, arrived = post.post.created_at, post.post.ingested_at
+        if created > arrived + self._rules.clock_skew:
+            self.skipped["future"] += 1
+            return arrived
+        return created
+
+    def _process(self, at: datetime, post: EnrichedPost) -> list[Incident]:
+        self._since = self._since or at
+        post_id = post.post.post_id
+        if post_id in self._seen:
+            self.skipped["repeated"] += 1
+            return []
+        if post.duplicate_of is not None:
+            self._note(post_id, self._seen.get(post.duplicate_of))
+            self._count_duplicate(post.duplicate_of)
+            return []
+        report = report_of(post, at, self._rules, self._english)
+        revisions = self._pass_time(at)
+        if report is None:
+            return revisions
+        self._seasons.setdefault(report.hazard, DailySeason()).add(at)
+        self._hear(report)
+        incident = self._incident_of(report)
+        self._note(post_id, incident.incident_id if incident else None)
+        if incident is None:
+            return revisions + self._count(report)
+        if incident.take(report, self._rules.same_voice):
+            revisions += self._revise(incident, at)
+        return revisions
+
+    def _note(self, post_id: str, incident: str | None) -> None:
+        self._seen[post_id] = incident
+        if len(self._seen) > REMEMBERED_ORIGINALS:
+            self._seen.popitem(last=False)
+
+    def _count_duplicate(self, original: str) -> None:
+        incident = self.incidents.get(self._seen.get(original) or "")
+        if incident is not None:
+            incident.members[original] += 1
+
+    def _hear(self, report: Report) -> None:
+        recent = self._recent.setdefault(report.hazard, deque())
+        recent.append((report.at, report.post_id))
+        while recent and recent[0][0] < report.at - DOMINANCE_WINDOW:
+            recent.popleft()
+
+    def _active(self, hazard: str) -> Iterator[TrackedIncident]:
+        return (each for each in self.incidents.values() if each.hazard == hazard and self._lifecycle.listens(each))
+
+    def _incident_of(self, report: Report) -> TrackedIncident | None:
+        """The incident that a report belongs to: one that its places lie in, or else the busiest in its country."""
+        active = list(self._active(report.hazard))
+        if report.votes:
+            joined = [each for each in active if any(may_join(each, vote) for vote in report.votes)]
+        else:
+            joined = [each for each in active if any(of_country(each, vote.country) for vote in report.countries)]
+        since = report.at - self._rules.longest_window
+        return max(
+            joined,
+            key=lambda each: (each.is_open, each.count_between(since, report.at), each.incident_id),
+            default=None,
+        )
+
+    def _track(self, hazard: str, region: str, at: datetime) -> RegionTrack:
+        key = (hazard, region)
+        if key not in self._tracks:
+            self._tracks[key] = RegionTrack(UsualRate(self._since or at))
+        track = self._tracks[key]
+        track.forget_before(at - self._rules.longest_window)
+        return track
+
+    def _count(self, report: Report) -> list[Incident]:
+        """A report that belongs to no incident counts in its regions, which may be a burst now."""
+        votes: dict[str, Vote] = {vote.region: vote for vote in (*report.votes, *report.countries)}
+        changed = [
+            vote
+            for region, vote in votes.items()
+            if self._track(report.hazard, region, report.at).take(report, vote.weight, self._rules.same_voice)
+        ]
+        for vote in changed:
+            if (incident := self._burst(report, vote)) is not None:
+                return self._begin(*incident, report.at)
+        return []
+
+    def _burst(self, report: Report, vote: Vote) -> tuple[list[Counted], Burst] | None:
+        """The reports of a burst around a place that was just named; None where there is none."""
+        hazard, at = report.hazard, report.at
+        region = self._busiest_region(hazard, vote.country, at) if vote in report.countries else vote.region
+        if region is None:
+            if vote.radius_km > MOST_COUNTRY_KM:
+                return None
+            region = vote.country
+        tracks = [self._track(hazard, region, at)]
+        if region != vote.country and region == self._busiest_region(hazard, vote.country, at):
+            tracks.append(self._track(hazard, vote.country, at))
+        reports = sorted(
+            {each.post_id: each for track in tracks for each in track.counted}.values(), key=lambda c: c[:2]
+        )
+        usual = sum(track.usual.rate(at) for track in tracks)
+        moments = [each.at for each in reports]
+        burst = burst_of(moments, usual, self._seasons[hazard], at, self._rules.windows)
+        if burst.reports < self._rules.suspected_posts or burst.surprise < self._rules.suspected_surprise:
+            return None
+        return reports, burst
+
+    def _busiest_region(self, hazard: str, country: str, at: datetime) -> str | None:
+        """The region below a country that most reports name now."""
+        since = at - self._rules.longest_window
+        counts = {
+            region: count
+            for (name, region), track in self._tracks.items()
+            if name == hazard and region.startswith(f"{country}.") and (count := track.count_since(since))
+        }
+        return max(counts, key=lambda region: (counts[region], region), default=None)
+
+    def _begin(self, reports: list[Counted], burst: Burst, at: datetime) -> list[Incident]:
+        """A new incident of these reports; the one that they belong to, where it was closed not long ago."""
+        first = reports[0].report
+        incident = TrackedIncident(
+            incident_id(first.hazard, first), first.hazard, first_post_at=reports[0].at, last_post_at=reports[0].at
+        )
+        for each in reports:
+            incident.add(each)
+        taken = {each.post_id for each in reports}
+        for (hazard, _), track in self._tracks.items():
+            if hazard == first.hazard:
+                track.counted = [each for each in track.counted if each.post_id not in taken]
+        earlier = self._lifecycle.goes_on(incident, self.incidents.values(), at)
+        if earlier is not None:
+            earlier.absorb(incident)
+            incident = earlier
+        else:
+            self.incidents[incident.incident_id] = incident
+        for post_id in taken:
+            self._note(post_id, incident.incident_id)
+        incident.expected_rate = burst.expected / (burst.window.total_seconds() / 3600)
+        self._judge(incident, at)
+        revisions = self._lifecycle.begin(incident, burst, at)
+        return revisions + self._revise(incident, at)
+
+    def _judge(self, incident: TrackedIncident, at: datetime) -> None:
+        """Reckons the confidence anew."""
+        usual, season = incident.expected_rate, DailySeason()
+        burst = burst_of(incident.moments(), usual, season, at, self._rules.windows)
+        day = incident.count_between(at - DOMINANCE_WINDOW, at)
+        recent = self._recent.get(incident.hazard, ())
+        others = [
+            each.count_between(at - DOMINANCE_WINDOW, at)
+            for each in self._active(incident.hazard)
+            if each is not incident and each.is_open
+        ]
+        features = incident.features(burst, day / max(1, day, len(recent)), max(others, default=0) / max(1, day))
+        incident.latest_features = features
+        post_ids = tuple(each.post_id for each in incident.counted)
+        incident.posts_confidence = self._confidence.probability(features, post_ids)
+
+    def _revise(self, incident: TrackedIncident, at: datetime) -> list[Incident]:
+        self._judge(incident, at)
+        return self._lifecycle.revise(incident, self.incidents, at)
+
+    def _pass_time(self, at: datetime) -> list[Incident]:
+        revisions: list[Incident] = []
+        for incident in list(self.incidents.values()):
+            revisions += self._lifecycle.pass_time(incident, at)
+            if self._lifecycle.is_over(incident, at):
+                del self.incidents[incident.incident_id]
+        return revisions

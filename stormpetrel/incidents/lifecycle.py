@@ -1,0 +1,178 @@
+"""The life of an incident: suspected, opened, growing, easing, closed; reopened, merged, split; confirmed or refuted.
+
+Times are event time. What time alone changes is dated to the moment it was due, so that it does not matter when it was
+looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from stormpetrel.core.events import Incident, IncidentAction, IncidentChange, SceneDescribed
+from stormpetrel.incidents.bursts import Burst
+from stormpetrel.incidents.radar import Radar
+from stormpetrel.incidents.reach import is_placed, touch
+from stormpetrel.incidents.rules import DetectionRules
+from stormpetrel.incidents.split import split_off
+from stormpetrel.incidents.tracked import TrackedIncident
+
+LEAST_GROWTH = 5  # posts
+EASED_SHARE = 0.25  # of the most reports within the time after which an incident eases
+CONFIDENCE_STEP = 0.15  # that is told
+GONE = timedelta(days=1)  # after an incident can no longer reopen
+
+
+class Lifecycle:
+    """Moves incidents from state to state, and says so."""
+
+    def __init__(self, rules: DetectionRules, clock: Callable[[], datetime], version: str) -> None:
+        self._rules, self._clock, self._version = rules, clock, version
+        self.radar = Radar()
+
+    def tell(self, incident: TrackedIncident, change: IncidentChange, reason: str, at: datetime) -> Incident:
+        """The next revision of an incident."""
+        return incident.event(change, reason, at, self._clock(), self._version)
+
+    def listens(self, incident: TrackedIncident) -> bool:
+        """Whether reports still belong to an incident: it is not closed, or was a false alarm just now."""
+        return incident.is_active or incident.false_alarm
+
+    def is_over(self, incident: TrackedIncident, at: datetime) -> bool:
+        """Whether nothing can come of a closed incident any more."""
+        return incident.closed_at is not None and at - incident.closed_at > self._rules.reopens_within + GONE
+
+    def goes_on(
+        self, incident: TrackedIncident, others: Iterable[TrackedIncident], at: datetime
+    ) -> TrackedIncident | None:
+        """The active or lately closed incident that a new one is a part of; the nearest in time, if several."""
+        candidates = [
+            other
+            for other in others
+            if other.hazard == incident.hazard
+            and other.merged_into is None
+            and (other.closed_at is None or at - other.closed_at <= self._rules.reopens_within)
+            and touch(other, incident)
+        ]
+        return max(candidates, key=lambda other: (other.last_post_at, other.incident_id), default=None)
+
+    def begin(self, incident: TrackedIncident, burst: Burst, at: datetime) -> list[Incident]:
+        """A suspected incident, or a closed one that goes on."""
+        hours = burst.window.total_seconds() / 3600
+        reason = (
+            f"{burst.reports:.0f} reports in {hours:.0f} h where {burst.expected:.2g} were expected "
+            f"(chance 1 in 10^{burst.surprise:.0f})"
+        )
+        if incident.revision == 0:
+            return [self.tell(incident, "first", reason, at)]
+        if incident.state == "closed" and not incident.false_alarm:
+            incident.state = "suspected" if incident.opened_at is None else "opened"
+            incident.closed_at = None
+            incident.told_posts = incident.posts
+            return [self.tell(incident, "reopened", reason, at)]
+        return []
+
+    def revise(self, incident: TrackedIncident, others: dict[str, TrackedIncident], at: datetime) -> list[Incident]:
+        """What a new report changes; at most one revision of the incident, and those of incidents that merge."""
+        if not incident.is_active:
+            return []
+        if incident.state == "suspected":
+            return self._open(incident, others, at)
+        recent = incident.count_between(at - self._rules.eases_after, at)
+        incident.peak = max(incident.peak, recent)
+        grown = incident.posts - incident.told_posts
+        if grown >= LEAST_GROWTH and incident.posts >= self._rules.grows_by * incident.told_posts:
+            return self._grow(incident, others, at)
+        if incident.is_worse():
+            return [self.tell(incident, "severity", "posts tell of worse", at)]
+        if incident.state == "growing" and recent < EASED_SHARE * incident.peak:
+            incident.state = "easing"
+            return [self.tell(incident, "eased", f"{recent} reports in 12 h, {incident.peak} at the most", at)]
+        if abs(incident.confidence() - incident.told_confidence) >= CONFIDENCE_STEP:
+            return [self.tell(incident, "confidence", "the reports have changed the confidence", at)]
+        return []
+
+    def _open(self, incident: TrackedIncident, others: dict[str, TrackedIncident], at: datetime) -> list[Incident]:
+        if incident.posts < self._rules.opened_posts or incident.confidence() < self._rules.opened_confidence:
+            return []
+        if not is_placed(incident):
+            return []
+        incident.state, incident.opened_at = "opened", at
+        incident.told_posts = incident.posts
+        reason = f"{incident.posts} reports, confidence {incident.confidence():.2f}"
+        opened = self.tell(incident, "opened", reason, at)
+        return [opened, *self._merge(incident, others, at)]
+
+    def _grow(self, incident: TrackedIncident, others: dict[str, TrackedIncident], at: datetime) -> list[Incident]:
+        reason = f"{incident.posts} reports after {incident.told_posts}"
+        incident.state, incident.told_posts = "growing", incident.posts
+        revisions = []
+        for part in split_off(incident, at):
+            others[part.incident_id] = part
+            part.opened_at, part.told_posts = at, part.posts
+            part.posts_confidence = incident.posts_confidence
+            place = part.core().name
+            revisions.append(self.tell(part, "split", f"the reports from {place} are another incident", at))
+        return [*revisions, self.tell(incident, "grew", reason, at), *self._merge(incident, others, at)]
+
+    def _merge(self, incident: TrackedIncident, others: dict[str, TrackedIncident], at: datetime) -> list[Incident]:
+        """Joins the incidents of the hazard that touch; the one that opened first goes on."""
+        revisions: list[Incident] = []
+        for other in list(others.values()):
+            if other is incident or other.hazard != incident.hazard or not (other.is_active and incident.is_active):
+                continue
+            if not touch(incident, other) or incident.split_from == other.incident_id:
+                continue
+            pair = sorted(
+                (incident, other), key=lambda each: (not each.is_open, each.opened_at or at, each.first_post_at)
+            )
+            kept, gone = pair
+            kept.absorb(gone)
+            gone.state, gone.closed_at, gone.merged_into = "closed", at, kept.incident_id
+            revisions.append(self.tell(gone, "merged", f"it is a part of {kept.incident_id}", at))
+            revisions.append(self.tell(kept, "merged", f"{gone.incident_id} is a part of it", at))
+            if kept is not incident:
+                break
+        return revisions
+
+    def pass_time(self, incident: TrackedIncident, at: datetime) -> list[Incident]:
+        """What time alone changes: an incident of which nobody speaks eases, then closes."""
+        revisions = []
+        silent = at - incident.last_post_at
+        if incident.state in ("opened", "growing") and silent >= self._rules.eases_after:
+            incident.state = "easing"
+            due = incident.last_post_at + self._rules.eases_after
+            hours = self._rules.eases_after.total_seconds() / 3600
+            revisions.append(self.tell(incident, "eased", f"no report for {hours:.0f} h", due))
+        if incident.is_active and silent >= self._rules.closes_after:
+            incident.state, due = "closed", incident.last_post_at + self._rules.closes_after
+            incident.closed_at = due
+            hours = self._rules.closes_after.total_seconds() / 3600
+            revisions.append(self.tell(incident, "closed", f"no report for {hours:.0f} h", due))
+        return revisions
+
+    def act(self, incident: TrackedIncident, action: IncidentAction) -> list[Incident]:
+        """What a person says; only a false alarm changes the incident itself."""
+        if action.action != "false_alarm" or incident.false_alarm:
+            return []
+        incident.false_alarm, incident.state, incident.closed_at = True, "closed", action.acted_at
+        reason = f"{action.actor} says that it is a false alarm: {action.reason}".rstrip(": ")
+        return [self.tell(incident, "action", reason, action.acted_at)]
+
+    def see(self, scene: SceneDescribed, incidents: Iterable[TrackedIncident]) -> list[Incident]:
+        """What a described scene says of the incidents under it."""
+        revisions = []
+        for incident in incidents:
+            verdict = self.radar.verdict(scene, incident, self._clock()) if self.listens(incident) else None
+            if verdict is None:
+                continue
+            incident.radar = verdict
+            incident.next_pass = self.radar.next_pass(scene, incident, verdict.acquired_at)
+            words = {
+                "confirmed": f"new water on {verdict.new_water_km2:.1f} km2",
+                "refuted": f"no new water in the {verdict.observed_share:.0%} of it that the scene saw",
+                "unclear": f"the scene saw {verdict.observed_share:.0%} of it, and no new water",
+            }
+            revisions.append(self.tell(incident, "radar", words[verdict.verdict], scene.sensed_at))
+        self.radar.forget(scene.scene_id)
+        return revisions

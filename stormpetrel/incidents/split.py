@@ -1,0 +1,36 @@
+"""When one incident turns out to be two: a part of its reports is far from its centre and names no place near it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+
+from stormpetrel.incidents.bursts import Counted
+from stormpetrel.incidents.reach import reach_km
+from stormpetrel.incidents.tracked import TrackedIncident, incident_id
+
+FAR = 2.0  # times its reach
+LEAST_REPORTS, LEAST_SHARE = 8, 0.2
+
+
+def split_off(incident: TrackedIncident, at: datetime) -> list[TrackedIncident]:
+    """The parts that leave an incident, each a new one with the reports of one far region; they leave it."""
+    far = FAR * reach_km(incident.kind)
+    by_region: defaultdict[str, list[Counted]] = defaultdict(list)
+    for each in incident.counted:
+        votes = each.report.votes
+        if votes and all(incident.distance_km(vote) > far for vote in votes):
+            by_region[votes[0].region].append(each)
+    parts = []
+    for _, reports in sorted(by_region.items()):
+        if len(reports) < max(LEAST_REPORTS, LEAST_SHARE * len(incident.counted)):
+            continue
+        first = reports[0].report
+        part = TrackedIncident(incident_id(incident.hazard, first), incident.hazard, first.at, first.at)
+        for each in reports:
+            part.add(each)
+        part.state, part.split_from = "opened", incident.incident_id
+        part.expected_rate = incident.expected_rate
+        incident.release({each.post_id for each in reports})
+        parts.append(part)
+    return parts

@@ -1,0 +1,259 @@
+"""An incident while it is tracked: its reports, its area, and the event that tells how it stands."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from bisect import bisect_right, insort
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from stormpetrel.core.cells import distance_km
+from stormpetrel.core.events import ExpectedPass, Incident, IncidentChange, IncidentState, RadarVerdict
+from stormpetrel.incidents.bursts import Burst, Counted, is_new_voice
+from stormpetrel.incidents.confidence import Features, with_likelihood_ratio
+from stormpetrel.incidents.evidence import representatives
+from stormpetrel.incidents.reports import Report, Vote
+from stormpetrel.incidents.severity import ORDER, severity_of
+
+MOST_REPORTS = 1_000  # newest reports that are held; counts go on beyond them
+MOST_CELLS = 200
+RATE_H = 6.0
+
+
+def incident_id(hazard: str, first: Report) -> str:
+    """The id of the incident that begins with this report: the same whenever the same records are read again."""
+    digest = hashlib.blake2b(f"{hazard}|{first.post_id}".encode(), digest_size=5).hexdigest()
+    return f"inc-{first.at:%Y%m%d}-{digest}"
+
+
+@dataclass
+class TrackedIncident:
+    """An incident's reports and state. Times are event time."""
+
+    incident_id: str
+    hazard: str
+    first_post_at: datetime
+    last_post_at: datetime
+    state: IncidentState = "suspected"
+    revision: int = 0
+    regions: dict[str, float] = field(default_factory=dict)
+    places: dict[tuple[float, float], tuple[float, Vote]] = field(default_factory=dict)
+    counted: list[Counted] = field(default_factory=list)
+    said_again: int = 0
+    posts: int = 0
+    narrow: int = 0
+    authors: set[str] = field(default_factory=set)
+    unknown_authors: int = 0
+    sources: Counter[str] = field(default_factory=Counter)
+    languages: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    photos: int = 0
+    relevance: float = 0.0
+    members: Counter[str] = field(default_factory=Counter)
+    opened_at: datetime | None = None
+    closed_at: datetime | None = None
+    told_posts: int = 0  # at the last change of its size
+    peak: int = 0  # the most reports within the time after which it eases
+    told_confidence: float = 0.0
+    posts_confidence: float = 0.0
+    told_severity: str = "minor"
+    radar: RadarVerdict | None = None
+    next_pass: ExpectedPass | None = None
+    merged_from: tuple[str, ...] = ()
+    merged_into: str | None = None
+    split_from: str | None = None
+    expected_rate: float = 0.0
+    false_alarm: bool = False
+    latest_features: Features | None = None
+
+    @property
+    def is_active(self) -> bool:
+        return self.state != "closed"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in ("opened", "growing", "easing")
+
+    @property
+    def kind(self) -> str:
+        """The commonest kind of its hazard among its reports."""
+        return max(self.kinds, key=lambda kind: (self.kinds[kind], kind))
+
+    def take(self, report: Report, same_voice: float) -> bool:
+        """Counts a report where its voice is new."""
+        if not is_new_voice(report, self.counted, same_voice):
+            self.said_again += 1
+            return False
+        self.add(Counted(report.at, report.post_id, 1.0, report))
+        return True
+
+    def add(self, counted: Counted) -> None:
+        """Adds a report that counts."""
+        report = counted.report
+        insort(self.counted, counted, key=lambda each: each[:2])
+        del self.counted[:-MOST_REPORTS]
+        self.first_post_at = min(self.first_post_at, report.at)
+        self.last_post_at = max(self.last_post_at, report.at)
+        self.posts += 1
+        self.narrow += bool(report.votes)
+        self.photos += report.has_photo
+        self.relevance += report.probability
+        self.sources[report.source] += 1
+        self.languages[report.language] += 1
+        self.kinds.update(report.kinds)
+        if report.author:
+            self.authors.add(report.author)
+        else:
+            self.unknown_authors += 1
+        for vote in report.votes or report.countries:
+            weight = vote.weight * report.probability
+            self.regions[vote.region] = self.regions.get(vote.region, 0.0) + weight
+            point = (vote.longitude, vote.latitude)
+            self.places[point] = (self.places.get(point, (0.0, vote))[0] + weight, vote)
+
+    def absorb(self, other: TrackedIncident) -> None:
+        """Takes over another incident's reports."""
+        known = {each.post_id for each in self.counted}
+        for each in other.counted:
+            if each.post_id not in known:
+                self.add(each)
+        self.members.update(other.members)
+        self.said_again += other.said_again
+        self.merged_from = (*self.merged_from, *other.merged_from, other.incident_id)[-50:]
+
+    def release(self, post_ids: set[str]) -> None:
+        """Gives up reports, and all that they counted for."""
+        kept = [each for each in self.counted if each.post_id not in post_ids]
+        self.counted, self.regions, self.places = [], {}, {}
+        self.posts = self.narrow = self.photos = self.unknown_authors = 0
+        self.relevance = 0.0
+        self.authors = set()
+        for counter in (self.sources, self.languages, self.kinds):
+            counter.clear()
+        for each in kept:
+            self.add(each)
+
+    def moments(self) -> list[datetime]:
+        """When its reports were posted, in order."""
+        return [each.at for each in self.counted]
+
+    def count_between(self, since: datetime, until: datetime) -> int:
+        moments = self.moments()
+        return bisect_right(moments, until) - bisect_right(moments, since)
+
+    def core(self) -> Vote:
+        """The place of the narrowest kind that most reports name: where the incident is."""
+        narrow = {point: pair for point, pair in self.places.items() if "." in pair[1].region or pair[1].admin1}
+        by_region: Counter[str] = Counter()
+        for weight, vote in (narrow or self.places).values():
+            by_region[vote.region] += weight  # type: ignore[assignment]
+        region = max(by_region, key=lambda name: (by_region[name], name))
+        inside = [pair for pair in (narrow or self.places).values() if pair[1].region == region]
+        return max(inside, key=lambda pair: (pair[0], pair[1].name))[1]
+
+    def centre(self) -> tuple[float, float]:
+        """Longitude and latitude: the mean of the places in its main region that are no wider than half of it."""
+        core = self.core()
+        inside = [(weight, vote) for weight, vote in self.places.values() if vote.region == core.region]
+        towns = [(weight, vote) for weight, vote in inside if vote.radius_km <= core.radius_km / 2] or inside
+        total = sum(weight for weight, _ in towns)
+        if sum(weight for weight, _ in towns) < 0.2 * sum(weight for weight, _ in inside):
+            return core.longitude, core.latitude
+        longitude = sum(weight * vote.longitude for weight, vote in towns) / total
+        return longitude, sum(weight * vote.latitude for weight, vote in towns) / total
+
+    def distance_km(self, vote: Vote) -> float:
+        """From its centre to a place."""
+        longitude, latitude = self.centre()
+        return float(distance_km(longitude, latitude, [vote.longitude], [vote.latitude])[0])
+
+    def cells(self) -> tuple[str, ...]:
+        """The H3 cells of its places that are no wider than a town, the heaviest first; its centre's, if none is."""
+        weights: Counter[str] = Counter()
+        for weight, vote in self.places.values():
+            if vote.radius_km <= 50:
+                weights[vote.cell] += weight  # type: ignore[assignment]
+        cells = tuple(cell for cell, _ in sorted(weights.items(), key=lambda pair: (-pair[1], pair[0])))[:MOST_CELLS]
+        return cells or (self.core().cell,)
+
+    def features(self, burst: Burst, dominance: float, louder_elsewhere: float) -> Features:
+        """What the confidence is reckoned from."""
+        votes = [vote for each in self.counted for vote in (each.report.votes or each.report.countries)]
+        place_confidence = float(np.mean([min(1.0, vote.weight) for vote in votes])) if votes else 0.0
+        return Features(
+            posts=math.log1p(self.posts),
+            narrow_posts=math.log1p(self.narrow),
+            surprise=min(burst.surprise, 20.0) / 10,
+            relevance=self.relevance / max(1, self.posts),
+            place_confidence=place_confidence,
+            languages=math.log1p(len(self.languages)),
+            sources=math.log1p(len(self.sources)),
+            photos=self.photos / max(1, self.posts),
+            dominance=dominance,
+            louder_elsewhere=louder_elsewhere,
+            distinct=self.posts / max(1, self.posts + self.said_again),
+        )
+
+    def confidence(self) -> float:
+        """The posts' confidence, and the radar's verdict on it."""
+        if self.radar is None:
+            return self.posts_confidence
+        return with_likelihood_ratio(self.posts_confidence, self.radar.likelihood_ratio)
+
+    def event(
+        self, change: IncidentChange, reason: str, at: datetime, decided_at: datetime, detector_version: str
+    ) -> Incident:
+        """The next revision."""
+        self.revision += 1
+        severity, reasons = severity_of((each.post_id, each.report.severity) for each in self.counted)
+        self.told_severity, self.told_confidence = severity, self.confidence()
+        core = self.core()
+        longitude, latitude = self.centre()
+        return Incident(
+            incident_id=self.incident_id,
+            revision=self.revision,
+            kind=self.kind,
+            state=self.state,
+            change=change,
+            reason=reason,
+            confidence=round(self.confidence(), 4),
+            posts_confidence=round(self.posts_confidence, 4),
+            severity=severity,
+            severity_reasons=reasons,
+            place=core.name,
+            country_code=None if core.country == "?" else core.country,
+            admin1_code=core.admin1,
+            longitude=round(longitude, 5),
+            latitude=round(latitude, 5),
+            cells=self.cells(),
+            areas=tuple(sorted(self.regions, key=lambda region: (-self.regions[region], region)))[:MOST_CELLS],
+            first_post_at=self.first_post_at,
+            last_post_at=self.last_post_at,
+            opened_at=self.opened_at,
+            changed_at=at,
+            closed_at=self.closed_at,
+            decided_at=decided_at,
+            posts=self.posts,
+            authors=len(self.authors) + self.unknown_authors,
+            sources=dict(self.sources),
+            languages=dict(self.languages),
+            photos=self.photos,
+            expected_rate=round(self.expected_rate, 5),
+            observed_rate=round(self.count_between(at - timedelta(hours=RATE_H), at) / RATE_H, 4),
+            evidence=representatives([each.report for each in self.counted], self.members),
+            radar=self.radar,
+            next_pass=self.next_pass,
+            merged_from=self.merged_from,
+            merged_into=self.merged_into,
+            split_from=self.split_from,
+            detector_version=detector_version,
+        )
+
+    def is_worse(self) -> bool:
+        """Whether its severity has risen since it was told."""
+        severity, _ = severity_of((each.post_id, each.report.severity) for each in self.counted)
+        return ORDER.index(severity) > ORDER.index(self.told_severity)
