@@ -39,6 +39,7 @@ from stormpetrel.log.consumer import REJOIN_WITHIN_S
 from stormpetrel.log.lag import GroupOffsets, LagMonitor
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.posts.enrichment import Enricher, PhotoFeatures
+from stormpetrel.posts.event_kinds import kinds_for
 from stormpetrel.posts.text.duplicates import DuplicateWindow
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
@@ -143,7 +144,10 @@ def run(settings: Settings) -> None:
     encoder, geoparser = open_text_encoder(settings), open_geoparser(settings, learns=True)
     window = DuplicateWindow(worker.duplicate_window, worker.duplicate_similarity)
     photo_features, glosser = _photo_features(settings), open_glosser(settings)
-    enricher = Enricher(encoder, geoparser, window, photo_features, relevance_scorer=scorer.score, glosser=glosser)
+    kinds = kinds_for(encoder.version)
+    enricher = Enricher(
+        encoder, geoparser, window, photo_features, relevance_scorer=scorer.score, glosser=glosser, kinds=kinds
+    )
     posts = newest_posts(reader, worker.duplicate_window)
     known_originals = warm_window(enricher, posts)
     names = PlaceNames(partial(open_gazetteer, settings))

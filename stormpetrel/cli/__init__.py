@@ -20,6 +20,7 @@ def build_app() -> typer.Typer:
         checks,
         demo,
         evaluations,
+        incident_evaluations,
         keys,
         lexicon,
         models,
@@ -79,6 +80,7 @@ def build_app() -> typer.Typer:
             patches=evaluations.patches,
             places=evaluations.places,
             annotation=evaluations.annotation,
+            alerts=incident_evaluations.alerts,
         ),
         "train": _group(
             "Learn from labelled real data.",
@@ -86,6 +88,8 @@ def build_app() -> typer.Typer:
             places=training.train_places,
             relevance=training.train_relevance,
             resolver=training.train_resolver,
+            kinds=incident_evaluations.train_kinds,
+            incidents=incident_evaluations.train_incidents,
         ),
         "generate": _group("Write generated data whose truth is known.", scene=training.generate_scene),
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,16 @@ class EnrichedSets:
                         labels = {name: str(record[name]) for name in LABELS if record.get(name)}
                         lines.write(json.dumps({"labels": labels, "post": encode(_slim(enriched)).decode()}) + "\n")
         unfinished.rename(kept)
+
+
+def files_digest(paths: Iterable[Path]) -> str:
+    """What the bytes of files, and of all files in folders, come to; missing ones count as such."""
+    digest = hashlib.sha256()
+    for path in paths:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _records(file: Path) -> Iterator[tuple[dict[str, Any], Post]]:

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.errors import ModelUnavailable
+from stormpetrel.core.settings import CONFIG_DIRECTORY
 
+CONFIDENCE_FILE = CONFIG_DIRECTORY / "incident_confidence.json"
 REMEDY = "Learn it: stormpetrel train incidents --data DIR --truth FILE"
 LEAST, MOST = 0.005, 0.995  # no number of labelled events says more
 Array = NDArray[np.float64]
@@ -98,7 +100,7 @@ class LearnedConfidence:
         file.write_text(text + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, file: Path) -> LearnedConfidence:
+    def load(cls, file: Path = CONFIDENCE_FILE) -> LearnedConfidence:
         """Raises ModelUnavailable where the file is missing or is not one that `save` wrote."""
         try:
             fields = json.loads(file.read_text(encoding="utf-8"))

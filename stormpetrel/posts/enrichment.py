@@ -6,7 +6,7 @@ of the log, so a batch that is cut differently gives the same results.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadPicture
-from stormpetrel.core.events import ConceptScore, EnrichedPost, Post, Relevance, TermWeights, Vector
+from stormpetrel.core.events import ConceptScore, EnrichedPost, EventRelevance, Post, Relevance, TermWeights, Vector
+from stormpetrel.posts.event_kinds import EventKinds
 from stormpetrel.posts.gloss.gloss import Glosser, glossed_words
 from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
@@ -104,10 +105,11 @@ class Enricher:
         clock: Callable[[], datetime] = now,
         relevance_scorer: RelevanceScorer | None = None,
         glosser: Glosser | None = None,
+        kinds: EventKinds | None = None,
     ) -> None:
         self._encoder, self._geoparser, self.window = encoder, geoparser, window
         self._photo_features, self._clock, self._relevance_scorer = photo_features, clock, relevance_scorer
-        self._glosser = glosser
+        self._glosser, self._kinds = glosser, kinds
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encode")
 
     def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost | EnrichmentFailure]:
@@ -228,10 +230,23 @@ class Enricher:
                 self.window.forget(original.post.post_id)
                 results[row] = EnrichmentFailure(f"the text model failed: {error}")
             return
+        event_relevance = dict(zip(texts, self._event_relevance(texts, vectors), strict=True))
         for row, original in originals:
             vector = Vector.of(vectors[original.clean_text], self._encoder.version)
             relevance = self._relevance_scorer(original.post.post_id, vector) if self._relevance_scorer else ()
-            results[row] = original.model_copy(update={"text_vector": vector, "relevance": relevance})
+            fields = {"text_vector": vector, "relevance": relevance}
+            results[row] = original.model_copy(
+                update={**fields, "event_relevance": event_relevance[original.clean_text]}
+            )
+
+    def _event_relevance(
+        self, texts: Sequence[str], vectors: Mapping[str, NDArray[np.float32]]
+    ) -> Sequence[tuple[EventRelevance, ...]]:
+        """The relevance of each text to kinds of events; none where they are not learned."""
+        if self._kinds is None or not texts:
+            return [() for _ in texts]
+        english = [self._glosser.gloss(text).text if self._glosser else text for text in texts]
+        return self._kinds.relevance(np.stack([vectors[text] for text in texts]), english)
 
     def _add_photo_features(self, results: list[EnrichedPost | EnrichmentFailure]) -> None:
         """Adds the features of the originals' photos. A post whose photo is missing goes on without them."""

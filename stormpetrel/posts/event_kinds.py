@@ -16,11 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
+from stormpetrel.core.embedding_spec import model_name
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.core.events import EventRelevance
+from stormpetrel.core.settings import CONFIG_DIRECTORY
 
+log = structlog.get_logger()
+KINDS_FILE = CONFIG_DIRECTORY / "event_kinds.json"
 KINDS = ("flood", "storm", "earthquake", "wildfire")
 # Beginnings of words that name a kind, also inside hashtags.
 KIND_WORDS: Mapping[str, re.Pattern[str]] = {
@@ -120,3 +125,18 @@ class EventKinds:
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelUnavailable(f"no model of kinds of events in {file}: {error!r}. {REMEDY}") from error
+
+
+def kinds_for(text_model: str, file: Path = KINDS_FILE) -> EventKinds | None:
+    """The learned kinds; None, with a warning, where they are missing or were learned with another text model than
+    this version of one."""
+    try:
+        kinds = EventKinds.load(file)
+    except ModelUnavailable as error:
+        log.warning("posts have no relevance to kinds of events, and no incidents are found", reason=str(error))
+        return None
+    if kinds.text_model == model_name(text_model):
+        return kinds
+    reason = f"they were learned with {kinds.text_model}. {REMEDY}"
+    log.warning("posts have no relevance to kinds of events, and no incidents are found", reason=reason)
+    return None
