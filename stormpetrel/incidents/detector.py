@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from stormpetrel.core.clock import now
@@ -20,6 +20,7 @@ from stormpetrel.incidents.lifecycle import Lifecycle
 from stormpetrel.incidents.rates import DailySeason, UsualRate
 from stormpetrel.incidents.reach import may_join, of_country
 from stormpetrel.incidents.reports import Report, Vote, report_of
+from stormpetrel.incidents.restart import restored
 from stormpetrel.incidents.rules import DetectionRules
 from stormpetrel.incidents.tracked import TrackedIncident, incident_id
 
@@ -55,6 +56,14 @@ class Detector:
         self._seen: OrderedDict[str, str | None] = OrderedDict()
         self.incidents: dict[str, TrackedIncident] = {}
         self.skipped: Counter[str] = Counter()
+
+    def restore(self, incidents: Iterable[Incident]) -> None:
+        """Goes on, after a restart, with the newest revision of each incident. Then let it `take` the posts of the
+        longest window before: they are heard again, and not counted again."""
+        for incident in incidents:
+            tracked = restored(incident)
+            if self._watermark is None or not self._lifecycle.is_over(tracked, self._watermark):
+                self.incidents[tracked.incident_id] = tracked
 
     def take(self, post: EnrichedPost) -> list[Incident]:
         """Takes a post in. What changes is told by the `advance` that passes its time; at once, where it is late."""

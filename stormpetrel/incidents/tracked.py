@@ -12,7 +12,15 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from stormpetrel.core.cells import distance_km
-from stormpetrel.core.events import ExpectedPass, Incident, IncidentChange, IncidentState, RadarVerdict
+from stormpetrel.core.events import (
+    ExpectedPass,
+    Incident,
+    IncidentChange,
+    IncidentState,
+    RadarVerdict,
+    Severity,
+    SeverityReason,
+)
 from stormpetrel.incidents.bursts import Burst, Counted, is_new_voice
 from stormpetrel.incidents.confidence import Features, with_likelihood_ratio
 from stormpetrel.incidents.evidence import representatives
@@ -60,7 +68,7 @@ class TrackedIncident:
     peak: int = 0  # the most reports within the time after which it eases
     told_confidence: float = 0.0
     posts_confidence: float = 0.0
-    told_severity: str = "minor"
+    told_severity: Severity = "minor"
     radar: RadarVerdict | None = None
     next_pass: ExpectedPass | None = None
     merged_from: tuple[str, ...] = ()
@@ -69,6 +77,8 @@ class TrackedIncident:
     expected_rate: float = 0.0
     false_alarm: bool = False
     latest_features: Features | None = None
+    restored_until: datetime | None = None  # reports up to then were counted before the restart
+    restored_reasons: tuple[SeverityReason, ...] = ()
 
     @property
     def is_active(self) -> bool:
@@ -96,6 +106,8 @@ class TrackedIncident:
         report = counted.report
         insort(self.counted, counted, key=lambda each: each[:2])
         del self.counted[:-MOST_REPORTS]
+        if self.restored_until is not None and report.at <= self.restored_until:
+            return
         self.first_post_at = min(self.first_post_at, report.at)
         self.last_post_at = max(self.last_post_at, report.at)
         self.posts += 1
@@ -209,7 +221,7 @@ class TrackedIncident:
     ) -> Incident:
         """The next revision."""
         self.revision += 1
-        severity, reasons = severity_of((each.post_id, each.report.severity) for each in self.counted)
+        severity, reasons = self.severity()
         self.told_severity, self.told_confidence = severity, self.confidence()
         core = self.core()
         longitude, latitude = self.centre()
@@ -253,7 +265,13 @@ class TrackedIncident:
             detector_version=detector_version,
         )
 
+    def severity(self) -> tuple[Severity, tuple[SeverityReason, ...]]:
+        """How severe it is by what its reports say, with those before a restart."""
+        _, reasons = severity_of((each.post_id, each.report.severity) for each in self.counted)
+        by_rule = {reason.rule: reason for reason in (*reasons, *self.restored_reasons)}
+        ordered = sorted(by_rule.values(), key=lambda reason: (-ORDER.index(reason.severity), reason.rule))
+        return (ordered[0].severity if ordered else "minor"), tuple(ordered)
+
     def is_worse(self) -> bool:
         """Whether its severity has risen since it was told."""
-        severity, _ = severity_of((each.post_id, each.report.severity) for each in self.counted)
-        return ORDER.index(severity) > ORDER.index(self.told_severity)
+        return ORDER.index(self.severity()[0]) > ORDER.index(self.told_severity)

@@ -161,3 +161,19 @@ def test_a_false_alarm_closes_and_does_not_come_back_at_once():
     assert (closed.state, closed.change) == ("closed", "action") and "ada" in closed.reason
     assert run(found_by, [post(f"n{n}", 50 + n) for n in range(10)]) == []
     assert found_by.take_action(action) == []
+
+
+def test_after_a_restart_it_goes_on_with_the_same_incident():
+    """The incidents' newest revisions and the posts before are read again; what follows is told as without the stop."""
+    before, after = FLOOD, [post(f"n{n}", 40 + 3 * n) for n in range(20)]
+    unbroken = detector()
+    run(unbroken, before)
+    expected = run(unbroken, after)
+    first = detector()
+    newest = run(first, before)[-1]
+    second = detector()
+    second.restore([newest])
+    assert run(second, before) == []
+    going_on = run(second, after)
+    assert going_on[0].incident_id == newest.incident_id and going_on[0].revision == newest.revision + 1
+    assert [each.change for each in going_on] == [each.change for each in expected]

@@ -1,0 +1,179 @@
+"""How an incident lives: it grows, eases, closes, reopens, merges, splits, and the radar confirms or refutes it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import h3
+import pytest
+
+from stormpetrel.core.events import NewWater, PatchDescribed, SceneDescribed
+from tests.unit.incident_streams import GENOVA, ITALY, MILAN, PALERMO, T0, TURIN, detector, opened, place, post, run
+
+HOUR, DAY = 60, 24 * 60
+FLOOD = [post(n, 3 * n) for n in range(10)]
+S1 = "S1A_IW_GRDH_1SDV_20251105T054626_20251105T054653_052959_066921_3759"
+REFERENCE = "S1A_IW_GRDH_1SDV_20251024T054626_20251024T054653_052784_066921_3759"
+
+
+def test_an_incident_grows_eases_and_closes():
+    told = run(detector(), [post(n, 3 * n) for n in range(40)], until_minutes=4 * DAY)
+    changes = [incident.change for incident in told]
+    assert changes[:2] == ["first", "opened"] and "grew" in changes
+    assert changes[-2:] == ["eased", "closed"]
+    last_post = told[-1].last_post_at
+    assert told[-2].changed_at == last_post + timedelta(hours=12)
+    assert told[-1].changed_at == told[-1].closed_at == last_post + timedelta(hours=48)
+    assert len({incident.incident_id for incident in told}) == 1
+
+
+def test_it_reopens_under_the_same_id_within_a_week():
+    again = [post(f"again{n}", 5 * DAY + 3 * n) for n in range(10)]
+    told = run(detector(), [*FLOOD, *again])
+    assert "reopened" in [incident.change for incident in told]
+    assert len({incident.incident_id for incident in told}) == 1
+    assert len(opened(told)) == 1
+
+
+def test_it_is_a_new_incident_after_more_than_a_week():
+    again = [post(f"again{n}", 12 * DAY + 3 * n) for n in range(10)]
+    assert len(opened(run(detector(), [*FLOOD, *again]))) == 2
+
+
+def test_regions_that_touch_are_one_incident():
+    north = [post(f"t{n}", 20 + 3 * n, [TURIN if n % 2 else MILAN]) for n in range(12)]
+    told = run(detector(), [*FLOOD, *north])
+    (incident,) = opened(told)
+    assert {"IT.08", "IT.12", "IT.09"} <= set(told[-1].areas)
+    assert told[-1].incident_id == incident.incident_id
+
+
+def test_two_incidents_whose_gap_fills_merge_and_the_older_goes_on():
+    """Two towns 380 km apart, then posts from between them draw their centres together."""
+    west = place("West", 0.0, 45.0, "FR", "W")
+    east = place("East", 4.9, 45.0, "FR", "E")
+    middle = place("Middle", 2.6, 45.0, "FR", "E")
+    posts = [post(f"w{n}", 3 * n, [west]) for n in range(8)]
+    posts += [post(f"e{n}", 10 + 3 * n, [east]) for n in range(8)]
+    posts += [post(f"m{n}", 60 + 3 * n, [middle]) for n in range(60)]
+    told = run(detector(), posts)
+    merged = [incident for incident in told if incident.change == "merged"]
+    gone, kept = merged[0], merged[1]
+    assert gone.merged_into == kept.incident_id and gone.state == "closed"
+    assert kept.merged_from == (gone.incident_id,) and kept.first_post_at == T0
+
+
+def test_an_incident_of_a_country_splits_where_two_regions_speak():
+    """What began as one country's reports turns out to be two regions, 870 km apart."""
+    posts = [post(f"c{n}", 3 * n, [ITALY]) for n in range(4)]
+    posts += [post(f"g{n}", 20 + 2 * n, [GENOVA]) for n in range(20)]
+    posts += [post(f"p{n}", 21 + 2 * n, [PALERMO]) for n in range(20)]
+    told = run(detector(), posts)
+    regions = {incident.admin1_code for incident in told if incident.change in ("opened", "split")}
+    assert regions == {"08", "15"}
+
+
+def test_severity_rests_on_posts_and_needs_two():
+    posts = [*FLOOD, post("d1", 31, text="12 people dead in via Fereggiano")]
+    assert run(detector(), posts)[-1].severity == "minor"
+    told = run(detector(), [*posts, post("d2", 32, text="at least 14 people died")])
+    worse = told[-1]
+    assert (worse.change, worse.severity) == ("severity", "extreme")
+    assert worse.severity_reasons[0].post_id == "file:d1" and worse.severity_reasons[0].words == "12 people dead"
+
+
+def test_evidence_differs_and_counts_copies():
+    copies = [post(f"c{n}", 40 + n, text="copy", duplicate_of="file:3", similarity=1.0) for n in range(5)]
+    told = run(detector(), [*FLOOD, *copies, *(post(f"x{n}", 50 + n) for n in range(20))])
+    evidence = {each.post_id: each.members for each in told[-1].evidence}
+    assert 0 < len(evidence) <= 8 and evidence.get("file:3", 6) == 6
+
+
+def scene(hours: float, **fields: object) -> SceneDescribed:
+    at = T0 + timedelta(hours=hours)
+    ring = [[8.0, 43.8], [10.0, 43.8], [10.0, 45.2], [8.0, 45.2], [8.0, 43.8]]
+    return SceneDescribed(
+        **{
+            "scene_id": S1,
+            "s1_product": S1,
+            "reference": REFERENCE,
+            "sensed_at": at,
+            "epsg": 32632,
+            "bounds": (0, 0, 1, 1),
+            "footprint": {"type": "Polygon", "coordinates": [ring]},
+            "patches": {"g480": 1},
+            "new_water_confidence": 1.0,
+            "described_at": at,
+            **fields,
+        }
+    )
+
+
+def patches(water: float = 0.0) -> list[PatchDescribed]:
+    """Patches of 4.8 km all over the cells around Genova."""
+    center = h3.latlng_to_cell(GENOVA.latitude, GENOVA.longitude, 4)
+    made = []
+    for row, cell in enumerate(sorted({c for p in h3.grid_disk(center, 1) for c in h3.cell_to_children(p, 6)})):
+        latitude, longitude = h3.cell_to_latlng(cell)
+        new = NewWater(share=water, confidence=0.9, sensor="sentinel-1", reference=REFERENCE) if water else None
+        made.append(
+            PatchDescribed(
+                patch_id=f"{S1}/32632/g480/r{row:04d}c0000",
+                scene_id=S1,
+                sensed_at=T0,
+                epsg=32632,
+                scale_level=480,
+                row=row,
+                column=0,
+                longitude=longitude,
+                latitude=latitude,
+                ring=((0, 0), (1, 0), (1, 1), (0, 0)),
+                nodata_share=0.0,
+                new_water=new,
+                described_at=T0,
+            )
+        )
+    return made
+
+
+@pytest.mark.parametrize(("water", "verdict"), [(0.05, "confirmed"), (0.0, "refuted")])
+def test_a_scene_over_it_confirms_or_refutes(water: float, verdict: str):
+    found_by = detector(0.7)
+    (before,) = opened(run(found_by, FLOOD))
+    for patch in patches(water):
+        found_by.take_patch(patch)
+    (after,) = found_by.take_scene(scene(18))
+    assert (after.change, after.radar.verdict) == ("radar", verdict)
+    assert after.incident_id == before.incident_id and after.posts_confidence == before.posts_confidence
+    assert (after.confidence > before.confidence) == (verdict == "confirmed")
+    assert bool(after.radar.patch_ids) == (verdict == "confirmed")
+    assert after.next_pass.expected_at == after.radar.acquired_at + timedelta(days=6)
+    assert after.next_pass.relative_orbit == 37
+
+
+def test_a_scene_that_saw_little_says_little():
+    found_by = detector(0.7)
+    run(found_by, FLOOD)
+    found_by.take_patch(patches()[0])
+    (after,) = found_by.take_scene(scene(18))
+    assert after.radar.verdict == "unclear"
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        scene(18, footprint={"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}),
+        scene(-48),
+        scene(18, reference=None),
+    ],
+)
+def test_a_scene_elsewhere_or_before_it_or_without_reference_says_nothing(elsewhere: SceneDescribed):
+    found_by = detector()
+    run(found_by, FLOOD)
+    assert found_by.take_scene(elsewhere) == []
+
+
+def test_radar_says_nothing_of_an_earthquake():
+    found_by = detector()
+    run(found_by, [post(n, 3 * n, kind="earthquake") for n in range(10)])
+    assert found_by.take_scene(scene(18)) == []
