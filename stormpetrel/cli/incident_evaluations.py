@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,6 +84,7 @@ def _open(settings: Settings) -> tuple[EnrichedSets, TextEncoder, Callable[[str]
         window = DuplicateWindow(settings.worker.duplicate_window, settings.worker.duplicate_similarity)
         return Enricher(encoder, open_geoparser(settings, learns=True), window, glosser=glosser)
 
+    @cache
     def english(text: str) -> str:
         return glosser.gloss(text).text
 
@@ -154,8 +156,8 @@ def train_incidents(
 
     sets, _, english = _open(load_settings())
     events, others = read_played_events(data, truth, sets), unrelated_posts(background or [], sets)
-    files = [file for folder in [*data, *(background or [])] for file in labelled_files(folder)]
-    examples = examples_of({file.stem: sets.posts(file) for file in dict.fromkeys(files)}, english)
+    files = [file for folder in data for file in labelled_files(folder)]
+    examples = examples_of({file.stem: sets.posts(file) for file in files}, english)
     kinds = NestedKinds(examples, english)
     streams = [one_by_one(events, others, times), several_at_once(events, others, times)]
     confidence = learn_all(streams, kinds.folds, kinds.without, english, say)
