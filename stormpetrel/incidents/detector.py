@@ -27,6 +27,7 @@ from stormpetrel.incidents.tracked import TrackedIncident, incident_id
 MOST_COUNTRY_KM = 800.0  # a country that is wider is no place of an incident: its posts wait for a narrower place
 REMEMBERED_ORIGINALS = 100_000  # posts whose near-duplicates are counted at their incident
 DOMINANCE_WINDOW = timedelta(hours=24)
+MOST_LOUDER = 3.0  # times as many reports of another open incident: more says no more
 VERSION = "detector1"
 
 
@@ -251,7 +252,8 @@ class Detector:
             for each in self._active(incident.hazard)
             if each is not incident and each.is_open
         ]
-        features = incident.features(burst, day / max(1, day, len(recent)), max(others, default=0) / max(1, day))
+        louder = min(MOST_LOUDER, max(others, default=0) / max(1, day))
+        features = incident.features(burst, day / max(1, day, len(recent)), louder)
         incident.latest_features = features
         post_ids = tuple(each.post_id for each in incident.counted)
         incident.posts_confidence = self._confidence.probability(features, post_ids)

@@ -1,0 +1,70 @@
+"""Laws of the detector: rates, order of the log, and probabilities."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stormpetrel.incidents.confidence import with_likelihood_ratio
+from stormpetrel.incidents.rates import DailySeason, UsualRate, surprise
+from tests.unit.incident_streams import GENOVA, ITALY, MANILA, PALERMO, SAVONA, T0, detector, post
+
+PLACES = st.lists(st.sampled_from([GENOVA, SAVONA, PALERMO, ITALY, MANILA]), min_size=1, max_size=2, unique=True)
+MINUTES = st.integers(0, 3 * 24 * 60)
+
+
+@given(st.floats(0, 200), st.floats(0, 200), st.floats(0.01, 50), st.floats(0.01, 50))
+def test_more_posts_surprise_more_and_more_expected_ones_less(a: float, b: float, usual: float, more: float):
+    fewer, most = sorted((a, b))
+    assert surprise(fewer, usual) <= surprise(most, usual) + 1e-9
+    assert surprise(most, usual + more) <= surprise(most, usual) + 1e-9
+    assert 0 <= surprise(most, usual) <= 50
+
+
+@given(st.lists(MINUTES, max_size=60))
+def test_a_usual_rate_fades_and_is_never_zero(minutes: list[int]):
+    usual = UsualRate(T0)
+    for each in sorted(minutes):
+        usual.add(T0 + timedelta(minutes=each))
+    rates = [usual.rate(T0 + timedelta(days=day)) for day in (4, 30, 300)]
+    assert min(rates) > 0
+    assert rates[1] >= rates[2] or not minutes
+
+
+@given(st.lists(MINUTES, max_size=100), st.integers(1, 48))
+def test_a_season_has_a_mean_of_one_over_the_day(minutes: list[int], hours: int):
+    season = DailySeason()
+    for each in minutes:
+        season.add(T0 + timedelta(minutes=each))
+    by_hour = [season.factor(T0 + timedelta(hours=h), T0 + timedelta(hours=h + 0.5)) for h in range(24)]
+    assert abs(sum(by_hour) / 24 - 1) < 1e-9
+    assert season.factor(T0, T0 + timedelta(hours=hours)) > 0
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.01, 100), st.floats(0.01, 100))
+def test_a_likelihood_ratio_moves_the_probability_its_way(probability: float, ratio: float, greater: float):
+    low, high = sorted((ratio, greater))
+    assert with_likelihood_ratio(probability, low) <= with_likelihood_ratio(probability, high)
+    assert abs(with_likelihood_ratio(probability, 1.0) - probability) < 1e-9
+    assert 0 < with_likelihood_ratio(probability, ratio) < 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(MINUTES, PLACES), min_size=3, max_size=40), st.randoms(use_true_random=False))
+def test_the_same_records_tell_the_same_in_any_order_of_partitions(made, random):
+    posts = [post(number, minute, places) for number, (minute, places) in enumerate(made)]
+    shuffled = list(posts)
+    random.shuffle(shuffled)
+    one, other = detector(), detector()
+    for first, second in zip(posts, shuffled, strict=True):
+        one.take(first)
+        other.take(second)
+    end = T0 + timedelta(days=9)
+    told = one.advance(end)
+    assert told == other.advance(end)
+    by_incident: dict[str, list[int]] = {}
+    for each in told:
+        by_incident.setdefault(each.incident_id, []).append(each.revision)
+    assert all(revisions == list(range(1, len(revisions) + 1)) for revisions in by_incident.values())
