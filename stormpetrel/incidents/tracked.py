@@ -77,6 +77,8 @@ class TrackedIncident:
     expected_rate: float = 0.0
     false_alarm: bool = False
     latest_features: Features | None = None
+    reckoned_core: Vote | None = None  # until the next report
+    reckoned_centre: tuple[float, float] | None = None
     restored_until: datetime | None = None  # reports up to then were counted before the restart
     restored_reasons: tuple[SeverityReason, ...] = ()
 
@@ -126,6 +128,7 @@ class TrackedIncident:
             self.regions[vote.region] = self.regions.get(vote.region, 0.0) + weight
             point = (vote.longitude, vote.latitude)
             self.places[point] = (self.places.get(point, (0.0, vote))[0] + weight, vote)
+        self.reckoned_core = self.reckoned_centre = None
 
     def absorb(self, other: TrackedIncident) -> None:
         """Takes over another incident's reports."""
@@ -159,6 +162,11 @@ class TrackedIncident:
 
     def core(self) -> Vote:
         """The place of the narrowest kind that most reports name: where the incident is."""
+        if self.reckoned_core is None:
+            self.reckoned_core = self._reckon_core()
+        return self.reckoned_core
+
+    def _reckon_core(self) -> Vote:
         narrow = {point: pair for point, pair in self.places.items() if "." in pair[1].region or pair[1].admin1}
         by_region: Counter[str] = Counter()
         for weight, vote in (narrow or self.places).values():
@@ -169,6 +177,11 @@ class TrackedIncident:
 
     def centre(self) -> tuple[float, float]:
         """Longitude and latitude: the mean of the places in its main region that are no wider than half of it."""
+        if self.reckoned_centre is None:
+            self.reckoned_centre = self._reckon_centre()
+        return self.reckoned_centre
+
+    def _reckon_centre(self) -> tuple[float, float]:
         core = self.core()
         inside = [(weight, vote) for weight, vote in self.places.values() if vote.region == core.region]
         towns = [(weight, vote) for weight, vote in inside if vote.radius_km <= core.radius_km / 2] or inside
