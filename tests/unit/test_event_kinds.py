@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 
 from stormpetrel.core.errors import ModelUnavailable, SetupError
+from stormpetrel.core.events import Post
 from stormpetrel.evaluation.held_out_kinds import NestedKinds
 from stormpetrel.evaluation.kind_training import KindExamples, examples_of, learn_weights, train_kinds
-from stormpetrel.posts.event_kinds import KINDS, EventKinds, features, kinds_for
+from stormpetrel.posts.enrichment import Enricher
+from stormpetrel.posts.event_kinds import KINDS, KINDS_FILE, EventKinds, features, kinds_for
+from stormpetrel.posts.places.budget import Budget
+from stormpetrel.posts.text.duplicates import DuplicateWindow
+from tests.unit.incident_streams import T0
 
 EVENTS = ("a_flood", "b_flood", "c_storm", "d_storm", "e_earthquake", "f_earthquake", "g_wildfire", "h_wildfire")
 WORDS = {"flood": "a flood", "storm": "a storm", "earthquake": "a quake", "wildfire": "a wildfire", "none": "nothing"}
@@ -96,3 +101,52 @@ def test_nested_kinds_leave_out_both_folds():
 def test_sets_without_labels_are_refused():
     with pytest.raises(SetupError, match="no labelled posts"):
         examples_of({}, str)
+
+
+class NoPlaces:
+    """A geoparser that finds no places."""
+
+    def budget(self) -> Budget:
+        return Budget()
+
+    def mentions(self, texts, languages, budgets):
+        return [[] for _ in texts]
+
+    def resolve(self, *_):
+        return (), ()
+
+    def note(self, *_):
+        return None
+
+
+class Ones:
+    """A text encoder whose vectors say nothing."""
+
+    version = "tiny@1"
+
+    def encode(self, texts):
+        return np.ones((len(texts), 8), dtype=np.float32)
+
+
+def test_the_enricher_tells_kinds_of_originals_and_none_without_a_model(trained):
+    kinds, _ = trained
+    posts = [
+        Post(post_id=f"x:{n}", source="x", text=text, created_at=T0, ingested_at=T0)
+        for n, text in enumerate(
+            ["There is a quake here now", "There is a quake here now", "Nothing at all to see here"]
+        )
+    ]
+    with_kinds = Enricher(Ones(), NoPlaces(), DuplicateWindow(10, 0.8), kinds=kinds)
+    quake, copy, nothing = with_kinds.enrich(posts)
+    assert max(quake.event_relevance, key=lambda each: each.probability).kind == "earthquake"
+    assert quake.event_relevance[0].model_version == kinds.version
+    assert copy.duplicate_of == "x:0" and copy.event_relevance == ()
+    assert max((each.probability for each in nothing.event_relevance), default=0.0) < 0.5
+    without = Enricher(Ones(), NoPlaces(), DuplicateWindow(10, 0.8)).enrich(posts[:1])
+    assert without[0].event_relevance == ()
+
+
+def test_the_shipped_kinds_can_be_read_and_left_out_of_every_event():
+    kinds = EventKinds.load(KINDS_FILE)
+    assert len(kinds.learned_from) >= 20
+    assert set().union(*(events for events, _ in kinds.without)) == set(kinds.learned_from)
