@@ -18,7 +18,9 @@ PARTS = ("t26", "mentions", ".")  # of a folder like tweets_crisislex or tweets_
 def labelled_files(data: Path) -> list[Path]:
     """The files of JSON lines of a folder laid out like CrisisLex, IDRISI or CrisisMMD, or of such folders. Raises
     SetupError where there is none."""
-    files = [file for folder in data_folders(data) if folder.name not in PARTS for file in _files(folder)]
+    whole, *inner = data_folders(data)
+    # A folder that is a set itself has no other sets in it, but other forms of its own posts.
+    files = _files(whole) or [file for folder in inner for file in _files(folder)]
     if not files:
         raise SetupError(
             f"no labelled posts in {data}: give a folder laid out like CrisisLex (t26/EVENT.jsonl), IDRISI "

@@ -167,6 +167,15 @@ def test_a_truth_that_is_none_is_told(tmp_path: Path):
         labelled_files(tmp_path)
 
 
+def test_a_set_is_read_once_and_not_in_its_other_forms(tmp_path: Path):
+    line = '{"id": "1", "text": "flood", "created_at": "2013-01-01T00:00:00Z", "informativeness": "Not related"}\n'
+    for name in ("set/t26/a_floods.jsonl", "set/t6/a_floods.jsonl", "other/b_floods.jsonl", "other/notes.jsonl"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(line if "floods" in name else '{"no": "post"}\n')
+    assert [file.name for file in labelled_files(tmp_path / "set")] == ["a_floods.jsonl"]
+    assert [file.parent.name for file in labelled_files(tmp_path)] == ["other", "t26"]
+
+
 def test_the_shared_truth_can_be_read(data: Path):
     events = [each for file in sorted((data / "alert_truth").glob("*.jsonl")) for each in read_truth(file)]
     assert len(events) == 26 and all(each.since.tzinfo is UTC or each.since.utcoffset() is not None for each in events)
