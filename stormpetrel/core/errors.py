@@ -49,6 +49,12 @@ class BadProduct(StormpetrelError):
     """A Sentinel product cannot be worked on: what is wrong with it, and what would help."""
 
 
+class DeliveryFailed(StormpetrelError):
+    """A receiver of alerts did not take a message. The message is kept and sent again."""
+
+    is_temporary = True
+
+
 class StoreUnavailable(StormpetrelError):
     """A store or the broker does not answer. The work is kept and retried."""
 

@@ -58,6 +58,9 @@ ITEMS_LABELLED = Topic("items.labelled", "collection:label", 6, FOR_EVER, (event
 MODELS_UPDATED = Topic("models.updated", "model_id", 1, FOR_EVER, (events.ModelUpdated,), compacted=True)
 INCIDENTS = Topic("incidents", "incident_id", 6, FOR_EVER, (events.Incident,), compacted=True)
 INCIDENT_ACTIONS = Topic("incident.actions", "incident_id", 6, FOR_EVER, (events.IncidentAction,))
+RULES = Topic("rules", "rule_id", 3, FOR_EVER, (events.AlertRule, events.AlertRuleDeleted), compacted=True)
+SILENCES = Topic("silences", "silence_id", 3, FOR_EVER, (events.Silence, events.SilenceEnded), compacted=True)
+NOTIFICATIONS = Topic("notifications", "group:receiver", 6, 365 * DAY_MS, (events.NotificationLogged,))
 KEYS = Topic("keys", "key_id", 1, FOR_EVER, (events.ApiKeyAdded, events.ApiKeyRevoked), compacted=True)
 AUDIT = Topic("audit", "actor", 3, 365 * DAY_MS, (events.Audited,))
 LIVE_TOPICS = (
@@ -73,6 +76,9 @@ LIVE_TOPICS = (
     MODELS_UPDATED,
     INCIDENTS,
     INCIDENT_ACTIONS,
+    RULES,
+    SILENCES,
+    NOTIFICATIONS,
     KEYS,
     AUDIT,
 )

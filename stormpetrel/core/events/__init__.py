@@ -4,6 +4,25 @@
 # ruff: noqa: F401
 
 from stormpetrel.core.events.access import SCOPES, ApiKeyAdded, ApiKeyRevoked, Audited, PrincipalName, Scope
+from stormpetrel.core.events.alerting import (
+    AlertedIncident,
+    AlertMessage,
+    AlertRule,
+    AlertRuleDeleted,
+    Channel,
+    EarlierMessage,
+    GroupBy,
+    Matchers,
+    Mute,
+    NotificationLogged,
+    QuietHours,
+    Reason,
+    Route,
+    RuleId,
+    Silence,
+    SilenceEnded,
+    SilenceId,
+)
 from stormpetrel.core.events.annotations import (
     Annotation,
     AnnotationId,
