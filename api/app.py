@@ -18,14 +18,26 @@ from api.body_limit import BodyLimit
 from api.dependencies import ApiResources
 from api.errors import EVERYWHERE, add_error_handlers, documented
 from api.http_reading import BoundedHead
+from api.routes import (
+    alerting,
+    alerts,
+    dead_letters,
+    feedback,
+    imagery,
+    models,
+    predictions,
+    saved_searches,
+    search,
+    session,
+    stac,
+)
 from api.routes import annotations as annotation_routes
-from api.routes import dead_letters, feedback, imagery, models, predictions, saved_searches, search, session, stac
 from api.security import Gate
 from api.security_document import describe_security
 from stormpetrel.core.settings import Settings
 from stormpetrel.process.process_log import set_up_log
 
-METHODS = ("GET", "POST", "DELETE")
+METHODS = ("GET", "POST", "PUT", "DELETE")
 HEADERS = ("Authorization", "X-API-Key", "X-CSRF-Token", "Content-Type", "Last-Event-ID")
 MAX_BODY = 15_000_000  # bytes; a picture of 10 MB in base64
 LONGEST_HEAD = 262_144  # bytes; 20,000 characters of four bytes each, percent-encoded
@@ -55,7 +67,7 @@ def create_app(open_resources: Callable[[], ApiResources], cors_origins: Sequenc
     if cors_origins:  # outermost: a browser asks first whether it may ask, and sends no key with that
         app.add_middleware(CORSMiddleware, allow_origins=cors_origins, allow_methods=METHODS, allow_headers=HEADERS)
     annotating = (annotation_routes, feedback, predictions, models)
-    for routes in (search, saved_searches, imagery, stac, *annotating, session, dead_letters):
+    for routes in (search, saved_searches, imagery, stac, *annotating, alerting, alerts, session, dead_letters):
         app.include_router(routes.router, responses=documented(*EVERYWHERE))
     app.include_router(probes.router)
     add_error_handlers(app)

@@ -12,9 +12,11 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from api.access import AccessResources
+from api.alerting import AlertingResources
 from api.listening import Listeners
 from api.match_history import MatchesOnLog
 from stormpetrel.access.access import Access
+from stormpetrel.alerting.register import AlertingRegister
 from stormpetrel.bootstrap import (
     IndexCollections,
     label_catalogue,
@@ -154,6 +156,7 @@ class ApiResources:
             label_catalogue(), self._write_annotations, lambda: self.annotation_view.wait_until_caught_up()
         )
         self.annotation_view = TopicView(reader, ANNOTATIONS, journal.apply, self.producer).start()
+        self.alerting_resources = AlertingResources(settings.alerting, reader, self.producer)
         self.dead_letters = DeadLetterQueue(reader, self.producer, partial(delete_records, settings.kafka))
         scorer = Scorer()
         self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take, self.producer).start()
@@ -180,6 +183,7 @@ class ApiResources:
             POSTS_MATCHED.name: self.match_view,
             ANNOTATIONS.name: self.annotation_view,
             MODELS_UPDATED.name: self.model_view,
+            **self.alerting_resources.views,
         }
 
     def _write_annotations(self, events: Sequence[AnnotationEvent]) -> None:
@@ -198,6 +202,11 @@ class ApiResources:
         """The patches where and when posts write of a text, the best first."""
         answer = self.search.searcher.answer(SearchRequest(text=text, sources=["posts", "patches"], limit=20))
         return [member.id for hit in answer.hits for member in hit.members if member.kind == "patch"]
+
+    @property
+    def alerting(self) -> AlertingRegister:
+        """Who is told of incidents."""
+        return self.alerting_resources.register
 
     @property
     def access(self) -> Access:
@@ -228,3 +237,4 @@ ImageryDependency = Annotated[Imagery, _resource("imagery")]  # scenes and patch
 AnnotationsDependency = Annotated[Annotations, _resource("annotations")]  # annotations, labels and their exchange
 DeadLettersDependency = Annotated[DeadLetterQueue, _resource("dead_letters")]  # what could not be processed
 ModelsDependency = Annotated[LabelModels, _resource("models")]  # rounds, validation, predictions and maps of labels
+AlertingDependency = Annotated[AlertingRegister, _resource("alerting")]  # rules, silences, actions and alerts

@@ -36,6 +36,9 @@ RULES: tuple[Rule, ...] = (
     Rule(POST | DELETE, "/v1/annotations", "annotate"),
     Rule(POST, "/v1/labels", "annotate"),
     Rule(POST | DELETE, "/v1/saved-searches", "annotate"),
+    # Whoever is on duty silences and acts; rules are the operator's.
+    Rule(POST | DELETE, "/v1/alerting/silences", "annotate"),
+    Rule(POST, "/v1/incidents", "annotate"),
     # What comes in from catalogues.
     Rule(POST, "/v1/notifications/", "ingest"),
     # An import brings annotations in other people's names.

@@ -9,29 +9,24 @@ itself keeps what it has heard: the id of each message is that of the last match
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Self
 
-import orjson
 import structlog
 from fastapi import APIRouter, Header, HTTPException, Query, Request, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, Field
-from sse_starlette import EventSourceResponse, ServerSentEvent
-from sse_starlette.sse import SendTimeoutError
+from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.types import Receive, Scope, Send
 
 from api.dependencies import Search, SearchDependency
-from api.errors import content, error_answer
-from api.listening import QUIET_S, Listeners
+from api.errors import content
+from api.message_stream import MessageStream, send_until_gone, while_known
 from api.security import WhoDependency
-from stormpetrel.access.access import Access
-from stormpetrel.access.principals import Principal, Refused
+from stormpetrel.access.principals import Refused
 from stormpetrel.core.errors import BadQuery, NotFound, StormpetrelError
 from stormpetrel.core.events import Key, SavedQuery, SavedSearch
 from stormpetrel.search.percolator.compiled_search import saved_query
@@ -43,8 +38,6 @@ from stormpetrel.search.searcher import Searcher
 log = structlog.get_logger()
 router = APIRouter(prefix="/v1/saved-searches", tags=["saved_searches"])
 MESSAGE_ID = "^[0-9a-f]{0,32}$"
-SEND_WITHIN_S = 30.0  # a client that takes nothing for so long is gone, whatever its connection says
-STOP_GRACE_S = 2.0  # a stream ends by itself within a poll when the process stops; then it is cut
 
 
 class SavedSearchResponse(BaseModel):
@@ -102,36 +95,6 @@ def delete(saved_search_id: Key, search: SearchDependency) -> None:
     search.saved_searches.delete(saved_search_id)
 
 
-class MatchStream(EventSourceResponse):
-    """Server-sent events of one listener; 503 where all places are taken."""
-
-    def __init__(self, listeners: Listeners, messages: AsyncGenerator[Message]) -> None:
-        super().__init__(
-            _server_sent(messages), ping=QUIET_S, send_timeout=SEND_WITHIN_S, shutdown_grace_period=STOP_GRACE_S
-        )
-        self._listeners, self._messages = listeners, messages
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            with self._listeners.place():
-                await super().__call__(scope, receive, send)
-        except SendTimeoutError:
-            log.info("a listener takes nothing any more: its stream ends")
-        except HTTPException as refusal:
-            await error_answer(refusal.status_code, refusal.detail)(scope, receive, send)
-        finally:
-            await self._messages.aclose()
-
-
-async def _server_sent(messages: AsyncIterator[Message]) -> AsyncIterator[ServerSentEvent]:
-    try:
-        async for message in messages:
-            if message.event != "quiet":  # the response sends pings of its own
-                yield ServerSentEvent(orjson.dumps(message.data).decode(), event=message.event, id=message.id)
-    except StormpetrelError as error:
-        yield ServerSentEvent(orjson.dumps({"reason": str(error)}).decode(), event="failed")
-
-
 @router.get("/{saved_search_id}/events", response_class=EventSourceResponse, responses=content("text/event-stream"))
 async def events(
     saved_search_id: Key,
@@ -140,13 +103,13 @@ async def events(
     who: WhoDependency,
     since: Annotated[str, Query(pattern=MESSAGE_ID)] = "",
     last_event_id: Annotated[str, Header(pattern=MESSAGE_ID)] = "",
-) -> MatchStream:
+) -> MessageStream:
     """Server-sent events: `match`, a post with its relevance, within a second of its coming; where patches are
     searched too, `ranked`, a place and day whose rank has changed since posts or a product came, with its
     `previous_rank`. After a break the browser sends Last-Event-ID by itself; other clients may send `since`. At least
     once: know matches by their `match_id`. `failed` is the last event where the search cannot be polled any more."""
     messages = await _messages(saved_search_id, last_event_id or since, search)
-    return MatchStream(search.listeners, _while_known(request.app.state.access, who, messages))
+    return MessageStream(search.listeners, while_known(request.app.state.access, who, messages))
 
 
 @router.websocket("/{saved_search_id}/ws")
@@ -158,8 +121,8 @@ async def websocket(
     try:
         with search.listeners.place():
             heard = await _messages(saved_search_id, since, search)
-            async with aclosing(_while_known(socket.app.state.access, who, heard)) as messages:
-                await _send_until_gone(socket, messages)
+            async with aclosing(while_known(socket.app.state.access, who, heard)) as messages:
+                await send_until_gone(socket, messages)
             await socket.close()
     except (NotFound, BadQuery, Refused, HTTPException) as error:
         await socket.send_json({"event": "refused", "data": {"reason": str(error)}})
@@ -170,29 +133,6 @@ async def websocket(
         await socket.close(1011, str(error)[:100])
 
 
-async def _send_until_gone(socket: WebSocket, messages: AsyncIterator[Message]) -> None:
-    """Also hears the client go while there is nothing to send, so that its place is free at once."""
-
-    async def send() -> None:
-        async for message in messages:
-            await socket.send_text(orjson.dumps(message).decode())
-
-    async def hear() -> None:
-        while (await socket.receive())["type"] != "websocket.disconnect":
-            pass
-        raise WebSocketDisconnect
-
-    tasks = [asyncio.create_task(send()), asyncio.create_task(hear())]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def _messages(saved_search_id: str, since: str, search: Search) -> AsyncGenerator[Message]:
     """What one listener gets. Raises NotFound and BadQuery."""
     if not re.fullmatch(MESSAGE_ID, since):
@@ -201,13 +141,3 @@ async def _messages(saved_search_id: str, since: str, search: Search) -> AsyncGe
     open_feed = search.feeds.opener(saved_search)
     exists = partial(search.saved_searches.exists, saved_search_id)
     return search.listeners.messages(open_feed, exists, since or None)
-
-
-async def _while_known(access: Access, who: Principal, messages: AsyncGenerator[Message]) -> AsyncGenerator[Message]:
-    """The messages, until whoever hears them is known no more: a listener gets one every QUIET_S at the latest. Raises
-    Refused then."""
-    async with aclosing(messages):
-        async for message in messages:
-            if not access.still_knows(who):
-                raise Refused("the API key that this was asked with was revoked, or one is needed by now")
-            yield message

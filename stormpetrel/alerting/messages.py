@@ -12,7 +12,7 @@ from stormpetrel.alerting.attention import Attention
 from stormpetrel.alerting.differences import BY_WEIGHT, Difference, worst_severity, worst_state
 from stormpetrel.alerting.notification_log import GroupState
 from stormpetrel.alerting.routing import Destination
-from stormpetrel.core.events import AlertedIncident, AlertMessage, Channel, Mute
+from stormpetrel.core.events import AlertedIncident, AlertMessage, Channel, Mute, NotificationLogged
 
 MOST_INCIDENTS = 30  # of a message; the others come with the next one
 MOST_CELLS = 300  # of an incident in a message, which has to fit into a record of the log
@@ -56,6 +56,20 @@ def message_of(
         expires_at=now + max(2 * policy.repeat_interval, SHORTEST_LIFE),
         incidents=incidents,
         muted_before=_muted_before(state, incidents),
+    )
+
+
+def sending(message: AlertMessage) -> NotificationLogged:
+    """The entry of the log by which a message leaves."""
+    return NotificationLogged(
+        outcome="sending",
+        group=message.group,
+        receiver=message.receiver,
+        rule_id=message.rule_id,
+        logged_at=message.created_at,
+        message_id=message.message_id,
+        message=message,
+        reason=message.reason,
     )
 
 

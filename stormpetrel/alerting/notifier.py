@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -23,6 +23,7 @@ from stormpetrel.core.events import AlertMessage, Event, NotificationLogged
 
 log = structlog.get_logger()
 Write = Callable[[Sequence[NotificationLogged]], None]
+Submit = Callable[[str, Callable[[], None]], None]
 
 
 class Receiver(Protocol):
@@ -35,7 +36,8 @@ class Receiver(Protocol):
 
 class Notifier:
     """Tells receivers what they do not know. `write` returns when the log holds entries and `apply` was called with
-    each of them. `give_up` takes a message that could not be delivered for a day."""
+    each of them. `give_up` takes a message that could not be delivered for a day. `submit` runs a delivery to a
+    receiver, named first, on a thread of its own."""
 
     def __init__(
         self,
@@ -44,12 +46,12 @@ class Notifier:
         write: Write,
         give_up: Callable[[AlertMessage, str], None],
         clock: Callable[[], datetime],
-        executor: Executor,
+        submit: Submit,
         observe: Callable[[NotificationLogged], None] = lambda _: None,
     ) -> None:
         self._world, self._receivers = world, receivers
         self._write, self._give_up, self._clock, self._observe = write, give_up, clock, observe
-        self._executor = executor
+        self._submit = submit
         self._deliveries = Deliveries()
         self._unlogged: list[tuple[AlertMessage, NotificationLogged]] = []  # ends that the log does not hold yet
         self._lock = threading.Lock()
@@ -62,7 +64,7 @@ class Notifier:
     def step(self) -> None:
         """Writes what is due to the log, and begins to deliver what the log holds. Raises StoreUnavailable; it loses
         nothing to be called again."""
-        self._log_ends()
+        self.log_ends()
         with self._lock:
             entries = plan(self._world, self._clock())
         if entries:
@@ -73,9 +75,10 @@ class Notifier:
             # What the log made void has not become pending, and never leaves.
             due = self._deliveries.take_due(self._world.log.pending(), self._clock())
         for message in due:
-            self._executor.submit(self._deliver, message)
+            self._submit(message.receiver, partial(self._deliver, message))
 
-    def _log_ends(self) -> None:
+    def log_ends(self) -> None:
+        """Has the log take the ends of deliveries. Raises StoreUnavailable; it loses nothing to be called again."""
         with self._lock:
             ends = list(self._unlogged)
         if not ends:

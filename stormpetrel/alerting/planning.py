@@ -15,7 +15,7 @@ from typing import TypeVar
 from stormpetrel.alerting.differences import BY_WEIGHT, Difference, difference
 from stormpetrel.alerting.grouping import group_of, route_of
 from stormpetrel.alerting.matching import SEVERITIES, severity_rank
-from stormpetrel.alerting.messages import message_of
+from stormpetrel.alerting.messages import message_of, sending
 from stormpetrel.alerting.mutes import mute_of
 from stormpetrel.alerting.notification_log import GroupState, MutedDifference
 from stormpetrel.alerting.routing import Destination, every_route
@@ -140,7 +140,7 @@ def _entries(
                 yield from _muted(group.state, new, Mute(kind="rate_limit", by=rule.rule_id, reason=reason), now)
             return
     planned[rule.rule_id] += 1
-    yield _sending(_message(world, group, tellable, now))
+    yield sending(_message(world, group, tellable, now))
 
 
 def _unmuted(
@@ -200,19 +200,6 @@ def _message(world: World, group: Group, news: list[Difference], now: datetime) 
     channel = world.receivers[group.destination.receiver].channel
     attended = [(new, world.attention(new.incident.incident_id)) for new in news]
     return message_of(group.destination, group.state, attended, channel, now)
-
-
-def _sending(message: AlertMessage) -> NotificationLogged:
-    return NotificationLogged(
-        outcome="sending",
-        group=message.group,
-        receiver=message.receiver,
-        rule_id=message.rule_id,
-        logged_at=message.created_at,
-        message_id=message.message_id,
-        message=message,
-        reason=message.reason,
-    )
 
 
 def _muted(state: GroupState, new: Difference, mute: Mute, now: datetime) -> Iterator[NotificationLogged]:

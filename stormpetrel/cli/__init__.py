@@ -17,6 +17,7 @@ from stormpetrel.core.errors import StormpetrelError
 def build_app() -> typer.Typer:
     """The command line with all its commands."""
     from stormpetrel.cli import (
+        alerting,
         checks,
         demo,
         evaluations,
@@ -46,8 +47,12 @@ def build_app() -> typer.Typer:
     _add(app, pictures=pictures.pictures, rebuild=stores.rebuild)
     groups = {
         "consume": _group(
-            "Consumers that write in bulk.", index=processes.consume_index, scenes=processes.consume_scenes
+            "Consumers that write in bulk, do long work, or tell.",
+            index=processes.consume_index,
+            scenes=processes.consume_scenes,
+            notify=processes.consume_notify,
         ),
+        "alerting": _group("Who is told of incidents.", test=alerting.test, explain=alerting.explain),
         "sources": _group(
             "Bring posts and products in.",
             run=processes.run_source,

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from stormpetrel.core.security_settings import Access, KafkaSecurity, Section
@@ -136,6 +136,25 @@ class Index(Section):
     judged_days: float | None = Field(None, gt=0)
 
 
+class Alerting(Section):
+    """How incidents are told. `receivers` is the file that describes who is told, with their addresses and secrets.
+    `public_url` is where receivers reach the API. Webhooks of `private_hosts` (host or host:port) may have private
+    addresses and do without TLS. `every_s` is how often intervals are looked at.
+    `most_at_once` is how many messages are on their way to one receiver."""
+
+    receivers: Path | None = None
+    public_url: str = Field("http://127.0.0.1:8000", pattern="^https?://[^/]+")
+    private_hosts: tuple[str, ...] = ()
+    every_s: float = Field(0.2, gt=0, le=10)
+    most_at_once: int = Field(4, ge=1, le=100)
+    probe_port: int = Field(6071, ge=0)
+
+    @field_validator("receivers", mode="before")
+    @classmethod
+    def _empty_is_none(cls, file: object) -> object:
+        return file or None  # as compose sets it where nothing is set
+
+
 class Api(Section):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0)
@@ -241,6 +260,7 @@ class Settings(BaseSettings):
     worker: Worker = Worker()
     matching: Matching = Matching()
     index: Index = Index()
+    alerting: Alerting = Alerting()
     api: Api = Api()
     access: Access = Access()
     api_key: SecretStr | None = None

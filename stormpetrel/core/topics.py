@@ -63,6 +63,8 @@ SILENCES = Topic("silences", "silence_id", 3, FOR_EVER, (events.Silence, events.
 NOTIFICATIONS = Topic("notifications", "group:receiver", 6, 365 * DAY_MS, (events.NotificationLogged,))
 KEYS = Topic("keys", "key_id", 1, FOR_EVER, (events.ApiKeyAdded, events.ApiKeyRevoked), compacted=True)
 AUDIT = Topic("audit", "actor", 3, 365 * DAY_MS, (events.Audited,))
+# What decides who is told of incidents, and what was told.
+ALERTING_TOPICS = (RULES, SILENCES, INCIDENT_ACTIONS, INCIDENTS, NOTIFICATIONS)
 LIVE_TOPICS = (
     POSTS_RAW,
     POSTS_BACKFILL,

@@ -53,6 +53,18 @@ MODEL_RUNTIMES = Gauge(
     "stormpetrel_model_runtime", "1 for what computes each model, and in which precision", ["model", "runtime"]
 )
 LAST_PROGRESS = Gauge("stormpetrel_last_progress_timestamp_seconds", "When this process last finished a batch")
+NOTIFICATIONS = Counter(
+    "stormpetrel_notifications_total", "Entries of the notification log, by receiver", ["receiver", "outcome"]
+)
+NOTIFICATIONS_MUTED = Counter(
+    "stormpetrel_notifications_muted_total", "Differences that were not told, by what muted them", ["kind"]
+)
+NOTIFICATION_SECONDS = Histogram(
+    "stormpetrel_notification_seconds",
+    "From a message's creation until its receiver took it",
+    ["channel"],
+    buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 20, 60, 600, 3600),
+)
 LISTENERS = Gauge("stormpetrel_listeners", "Clients that listen to saved searches of this process")
 SEARCH_SECONDS = Histogram(
     "stormpetrel_search_seconds",

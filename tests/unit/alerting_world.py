@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -132,15 +131,6 @@ class Profile:
     channel: Channel = "webhook"
 
 
-class Inline(Executor):
-    """Runs what is submitted at once."""
-
-    def submit(self, call: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(call(*arguments, **named))
-        return future
-
-
 class Inbox:
     """A receiver that keeps what arrives; while `problem` is set it takes nothing."""
 
@@ -172,7 +162,7 @@ class Telling:
             self._write,
             lambda message, problem: self.given_up.append((message, problem)),
             lambda: self.now,
-            Inline(),
+            lambda _, deliver: deliver(),
         )
         for entry in self.log:
             self.notifier.apply(entry)

@@ -180,7 +180,7 @@ def test_a_client_that_takes_nothing_loses_its_place(monkeypatch: pytest.MonkeyP
 
     async def listen() -> None:
         listeners, saved_search = Listeners(), SavedSearch()
-        stream = saved_searches.MatchStream(
+        stream = saved_searches.MessageStream(
             listeners, listeners.messages(saved_search.open_feed, lambda: saved_search.is_there, None)
         )
 

@@ -5,18 +5,12 @@
 
 from stormpetrel.core.events.access import SCOPES, ApiKeyAdded, ApiKeyRevoked, Audited, PrincipalName, Scope
 from stormpetrel.core.events.alerting import (
-    AlertedIncident,
-    AlertMessage,
     AlertRule,
     AlertRuleDeleted,
-    Channel,
-    EarlierMessage,
     GroupBy,
     Matchers,
-    Mute,
-    NotificationLogged,
     QuietHours,
-    Reason,
+    ReceiverName,
     Route,
     RuleId,
     Silence,
@@ -62,6 +56,15 @@ from stormpetrel.core.events.incidents import (
     Severity,
     SeverityReason,
     Verdict,
+)
+from stormpetrel.core.events.notifications import (
+    AlertedIncident,
+    AlertMessage,
+    Channel,
+    EarlierMessage,
+    Mute,
+    NotificationLogged,
+    Reason,
 )
 from stormpetrel.core.events.posts import (
     MAX_TEXT,

@@ -7,16 +7,14 @@ operator announced it here: by a watched folder or on the command line.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import socket
-from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from stormpetrel.core.addresses import WEB_PORTS, is_public, names_host
 from stormpetrel.core.errors import BadProduct
 
 if TYPE_CHECKING:  # the egress proxy, a small process, does without
@@ -24,13 +22,10 @@ if TYPE_CHECKING:  # the egress proxy, a small process, does without
     from stormpetrel.core.settings import Imagery
 
 LOCAL_SOURCES = ("folder", "files")  # of events that the operator announced on this machine
-PORTS = {"http": 80, "https": 443}
 LONGEST_LOCATION = 2000  # characters
 AMAZON = "*.amazonaws.com:443"
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\<>\"{}|^`]")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def is_address(location: str) -> bool:
@@ -48,7 +43,7 @@ def checked_address(address: str) -> SplitResult:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise BadProduct(f"{address[:80]!r} is no address: {error}") from error
-    if parts.scheme not in (*PORTS, "s3"):
+    if parts.scheme not in (*WEB_PORTS, "s3"):
         raise BadProduct(f"{address[:80]!r} is no address of a product; give https:// or s3://")
     if not host or "@" in parts.netloc or (parts.scheme == "s3" and (port or not _BUCKET.fullmatch(parts.netloc))):
         raise BadProduct(f"{address[:80]!r} needs a host (or a bucket), and no user or password in it")
@@ -90,7 +85,7 @@ class Gate:
         if settings.s3_endpoint is None:
             return cls((*settings.allowed_hosts, AMAZON), settings.private_hosts, settings.roots)
         parts = urlsplit(settings.s3_endpoint)
-        endpoint = f"{parts.hostname}:{parts.port or PORTS.get(parts.scheme, 443)}"
+        endpoint = f"{parts.hostname}:{parts.port or WEB_PORTS.get(parts.scheme, 443)}"
         return cls(settings.allowed_hosts, (*settings.private_hosts, endpoint), settings.roots)
 
     def check(self, product: ProductAnnounced) -> None:
@@ -105,18 +100,18 @@ class Gate:
         """The parts of an address that may be read now. Raises BadProduct. A bucket is one of the S3 endpoint."""
         parts = checked_address(address)
         if parts.scheme != "s3":
-            self.resolve(str(parts.hostname), parts.port or PORTS[parts.scheme])
+            self.resolve(str(parts.hostname), parts.port or WEB_PORTS[parts.scheme])
         return parts
 
     def is_private_allowed(self, host: str, port: int) -> bool:
         """Whether this is a server of the operator's own."""
-        return _matches(self.private_hosts, host, port)
+        return names_host(self.private_hosts, host, port)
 
     def resolve(self, host: str, port: int) -> list[str]:
         """The IP addresses of an allowed host; connect to these and to no others, as the name may resolve to something
         else the next time (DNS rebinding). Raises BadProduct."""
         is_private_allowed = self.is_private_allowed(host, port)
-        if not is_private_allowed and not _matches(self.hosts, host, port):
+        if not is_private_allowed and not names_host(self.hosts, host, port):
             raise BadProduct(f"{host}:{port} is not an allowed host; if you trust it, add it to imagery.allowed_hosts")
         try:
             entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -124,7 +119,7 @@ class Gate:
             raise BadProduct(f"{host} has no address: {error}; replay the product when it has") from error
         addresses = [str(entry[4][0]) for entry in entries]
         for address in addresses:
-            if not is_private_allowed and not _is_public(address):
+            if not is_private_allowed and not is_public(address):
                 raise BadProduct(
                     f"{host} resolves to {address}, which is not public; if it is a server of yours, add "
                     f"{host}:{port} to imagery.private_hosts"
@@ -143,20 +138,3 @@ class Gate:
         resolved = path.resolve()
         if self.roots and not any(resolved.is_relative_to(root.resolve()) for root in self.roots):
             raise BadProduct(f"{resolved} lies in none of imagery.roots; add its folder there, or move it")
-
-
-def _matches(entries: Iterable[str], host: str, port: int) -> bool:
-    for entry in entries:
-        name, _, only = entry.lower().rpartition(":") if re.search(r":\d+$", entry) else (entry.lower(), "", "")
-        ports = (int(only),) if only else PORTS.values()
-        if port in ports and fnmatchcase(host.lower().rstrip("."), name.strip("[]")):
-            return True
-    return False
-
-
-def _is_public(address: str) -> bool:
-    ip: Address = ipaddress.ip_address(address.split("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else ip.ipv4_mapped or ip.sixtofour
-        ip = inner or ip
-    return ip.is_global and not ip.is_multicast
