@@ -1,0 +1,354 @@
+"""Receivers of alerts, by their real protocols: webhooks, mail, CAP, chat; and what the file of receivers says."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email import message_from_bytes
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from stormpetrel.alerting.languages import LANGUAGES, words_of
+from stormpetrel.alerting.receiver_settings import (
+    AppriseSettings,
+    CapSettings,
+    EmailSettings,
+    WebhookSettings,
+    read_receivers,
+)
+from stormpetrel.alerting.rendering import Renderer
+from stormpetrel.alerting.trial import trial_message
+from stormpetrel.core.errors import DeliveryFailed, SetupError
+from stormpetrel.core.events import AlertMessage
+from stormpetrel.receivers.chat import ChatReceiver
+from stormpetrel.receivers.checked_connections import CheckedBackend, Deadline
+from stormpetrel.receivers.delivery_threads import DeliveryThreads
+from stormpetrel.receivers.from_the_log import CapReceiver
+from stormpetrel.receivers.mail import MailReceiver
+from stormpetrel.receivers.webhook import WebhookReceiver
+from tests.unit.alerting_world import EVENING, Telling, incident, rule, silence, verdict
+
+SECRET = "whsec_" + "c3Rvcm1wZXRyZWwgYSBzZWNyZXQgb2YgMzIgYnl0ZXM="
+RENDERER = Renderer("http://alerts.example.org")
+
+
+def messages() -> list[AlertMessage]:
+    """The first message on two incidents, and the all clear of one."""
+    telling = Telling()
+    telling.take(rule(group_wait_s=0), incident(), incident("savona", point=(8.48, 44.31), radar=verdict()))
+    telling.take(incident(revision=2, state="closed"), after=400)
+    return telling.inboxes["duty"].messages
+
+
+class Hook:
+    """A webhook's server: what it was sent, and how it answers."""
+
+    def __init__(self, status: int, location: str | None, pause_s: float) -> None:
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                hook.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                time.sleep(pause_s)
+                self.send_response(status)
+                if location:
+                    self.send_header("Location", location)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Says nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+
+
+@contextmanager
+def hook(status: int = 204, location: str | None = None, pause_s: float = 0) -> Iterator[Hook]:
+    served = Hook(status, location, pause_s)
+    threading.Thread(target=served.server.serve_forever, daemon=True).start()
+    try:
+        yield served
+    finally:
+        served.server.shutdown()
+
+
+def webhook(port: int, *private_hosts: str, host: str = "127.0.0.1") -> WebhookReceiver:
+    settings = WebhookSettings(name="duty", channel="webhook", url=f"http://{host}:{port}/in", secret=SECRET)
+    return WebhookReceiver(settings, RENDERER, private_hosts or (f"127.0.0.1:{port}",))
+
+
+def test_a_webhook_is_signed_and_a_repeat_has_the_same_id_and_body() -> None:
+    first = messages()[0]
+    with hook() as served:
+        receiver = webhook(served.port)
+        receiver.deliver(first)
+        receiver.deliver(first)
+    (headers, body), (again, same) = served.requests
+    data = Webhook(SECRET).verify(body, headers)
+    assert (headers["webhook-id"], body) == (again["webhook-id"], same) == (first.message_id, body)
+    assert data["type"] == "alert.confirmed" or data["type"] == "alert.first"
+    assert data["data"]["incidents"][0]["incident_id"] in ("genoa", "savona")
+    assert "Genova" in data["data"]["text"]
+    with pytest.raises(WebhookVerificationError):
+        Webhook(SECRET).verify(body + b" ", headers)
+
+
+@pytest.mark.parametrize("status", [301, 302, 400, 410, 500, 503])
+def test_a_webhook_that_does_not_take_a_message_fails_with_its_status(status: int) -> None:
+    with hook(status, "http://169.254.169.254/latest") as served, pytest.raises(DeliveryFailed, match=str(status)):
+        webhook(served.port).deliver(messages()[0])
+    assert len(served.requests) == 1  # a redirect is not followed
+
+
+def test_a_webhook_that_hangs_ends_by_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stormpetrel.receivers.webhook.DEADLINE_S", 0.3)
+    with hook(pause_s=2) as served, pytest.raises(DeliveryFailed, match="within"):
+        webhook(served.port).deliver(messages()[0])
+
+
+def test_a_webhook_that_answers_byte_by_byte_ends_by_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stormpetrel.receivers.webhook.DEADLINE_S", 0.5)
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        connection, _ = server.accept()
+        try:
+            for byte in b"HTTP/1.1 200 OK and so on and on and on for ever and ever":
+                connection.sendall(bytes([byte]))
+                time.sleep(0.1)
+        except OSError:
+            return
+
+    threading.Thread(target=drip, daemon=True).start()
+    with server, pytest.raises(DeliveryFailed, match="within"):
+        webhook(server.getsockname()[1]).deliver(messages()[0])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_a_webhook_never_reaches_a_private_address(host: str) -> None:
+    with hook() as served:
+        settings = WebhookSettings(name="duty", channel="webhook", url=f"https://{host}:{served.port}/", secret=SECRET)
+        with pytest.raises(DeliveryFailed, match="not public"):
+            WebhookReceiver(settings, RENDERER, ()).deliver(messages()[0])
+    assert served.requests == []
+
+
+def test_nobody_is_told_in_the_clear_but_the_operators_own_hosts() -> None:
+    settings = WebhookSettings(name="duty", channel="webhook", url="http://example.org/in", secret=SECRET)
+    with pytest.raises(DeliveryFailed, match="https://"):
+        WebhookReceiver(settings, RENDERER, ()).deliver(messages()[0])
+
+
+def test_a_name_that_resolves_to_something_else_the_next_time_leads_nowhere() -> None:
+    answers = iter([["93.184.215.14"], ["10.0.0.1"], ["93.184.215.14", "127.0.0.1"]])
+
+    def resolve(host: str, port: int, type: int) -> list[Any]:
+        return [(None, None, None, "", (address, port)) for address in next(answers)]
+
+    backend = CheckedBackend((), Deadline(1), resolve)
+    assert backend.addresses("rebind.example", 443) == ["93.184.215.14"]
+    for _ in range(2):
+        with pytest.raises(DeliveryFailed, match="not public"):
+            backend.addresses("rebind.example", 443)
+
+
+def test_a_connection_goes_to_the_address_that_was_looked_at() -> None:
+    with hook() as served:
+        asked = []
+
+        def resolve(host: str, port: int, type: int) -> list[Any]:
+            asked.append(host)
+            return [(None, None, None, "", ("127.0.0.1", port))]
+
+        backend = CheckedBackend((f"hook.test:{served.port}",), Deadline(5), resolve)
+        backend.connect_tcp("hook.test", served.port, 5).close()
+        assert asked == ["hook.test"]
+
+
+class Mailbox:
+    """The handler of a mail server."""
+
+    def __init__(self, refuses: str = "") -> None:
+        self.mails: list[Message] = []
+        self.recipients: list[str] = []
+        self._refuses = refuses
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if address == self._refuses:
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.mails.append(message_from_bytes(envelope.content))
+        self.recipients += envelope.rcpt_tos
+        return "250 OK"
+
+
+@contextmanager
+def mail_server(mailbox: Mailbox) -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        yield port
+    finally:
+        controller.stop()
+
+
+def mail(port: int, *to: str) -> MailReceiver:
+    smtp = {"host": "127.0.0.1", "port": port, "security": "none", "timeout_s": 5}
+    settings = EmailSettings.model_validate(
+        {
+            "name": "duty",
+            "channel": "email",
+            "sender": "alerts@example.org",
+            "to": to or ("a@example.org",),
+            "smtp": smtp,
+        }
+    )
+    return MailReceiver(settings, RENDERER)
+
+
+def test_mails_of_an_incident_are_one_thread() -> None:
+    mailbox = Mailbox()
+    with mail_server(mailbox) as port:
+        receiver = mail(port)
+        for message in messages():
+            receiver.deliver(message)
+    by_incident = {}
+    for each in mailbox.mails:
+        by_incident.setdefault(str(each["References"]).split()[0], []).append(each)
+    threads = sorted(map(len, by_incident.values()))
+    assert threads == [1, 2]
+    first, clear = next(thread for thread in by_incident.values() if len(thread) == 2)
+    assert clear["In-Reply-To"] == first["Message-ID"] and first["Message-ID"] in clear["References"]
+    assert "All clear" in clear["Subject"] and clear["Auto-Submitted"] == "auto-generated"
+
+
+def test_a_mail_server_that_refuses_somebody_is_asked_again_for_them_alone() -> None:
+    mailbox = Mailbox(refuses="b@example.org")
+    message = messages()[0]
+    with mail_server(mailbox) as port:
+        receiver = mail(port, "a@example.org", "b@example.org")
+        for _ in range(2):
+            with pytest.raises(DeliveryFailed, match="550 no such mailbox"):
+                receiver.deliver(message)
+    assert mailbox.recipients == ["a@example.org"] * len(message.incidents)
+
+
+def test_a_mail_server_that_is_not_there_fails_with_its_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(DeliveryFailed, match=f"127.0.0.1:{port}"):
+        mail(port).deliver(messages()[0])
+
+
+def test_a_place_with_line_breaks_adds_no_header() -> None:
+    telling = Telling()
+    telling.take(rule(group_wait_s=0), incident(place="Genova\r\nBcc: all@example.org"))
+    mailbox = Mailbox()
+    with mail_server(mailbox) as port:
+        mail(port).deliver(telling.inboxes["duty"].messages[0])
+    assert mailbox.mails[0]["Bcc"] is None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_its_words_and_its_template(language: Any) -> None:
+    english = words_of("en")
+    assert {part: set(words) for part, words in words_of(language).items()} == {
+        part: set(words) for part, words in english.items()
+    }
+    telling = Telling()
+    telling.take(silence(EVENING.replace(hour=21)), rule(group_wait_s=0), incident(radar=verdict()))
+    telling.wait(3600)
+    for message in [*messages(), *telling.inboxes["duty"].messages, trial_message("duty", "webhook", "ada")]:
+        words = Renderer("http://alerts.example.org", language).render(message)
+        assert words.problem == "" and message.rule_title in words.text
+        assert words_of(language)["reasons"][message.reason] in words.subject
+
+
+@pytest.mark.parametrize("template", ["{{ message.nothing.at.all }}", "{% for %}", "", "{{ ''.__class__.__mro__ }}"])
+def test_a_template_that_fails_costs_its_form_and_is_told(tmp_path: Path, template: str) -> None:
+    file = tmp_path / "mine.txt.j2"
+    file.write_text(template)
+    message = messages()[0]
+    words = Renderer("http://alerts.example.org", "it", file).render(message)
+    assert "Genova" in words.text and words.problem.startswith("the template mine.txt.j2 failed")
+    with hook() as served:
+        settings = WebhookSettings(
+            name="duty", channel="webhook", url=f"http://127.0.0.1:{served.port}/", secret=SECRET, template=file
+        )
+        renderer = Renderer("http://alerts.example.org", "en", file)
+        assert "failed" in WebhookReceiver(settings, renderer, (f"127.0.0.1:{served.port}",)).deliver(message)
+
+
+def test_the_cap_receiver_takes_what_is_valid() -> None:
+    receiver = CapReceiver(CapSettings(name="cap", channel="cap"), "http://alerts.example.org")
+    for message in messages():
+        assert receiver.deliver(message) == ""
+
+
+def test_chat_says_what_is_wrong_without_the_address() -> None:
+    with pytest.raises(SetupError) as error:
+        ChatReceiver(AppriseSettings(name="phones", channel="apprise", address="nothing://secret"), RENDERER)
+    assert "secret" not in str(error.value)
+    with hook(500) as served:
+        settings = AppriseSettings(name="phones", channel="apprise", address=f"json://127.0.0.1:{served.port}/secret")
+        with pytest.raises(DeliveryFailed) as failed:
+            ChatReceiver(settings, RENDERER).deliver(messages()[0])
+    assert "secret" not in str(failed.value) and len(served.requests) == 1
+
+
+def test_a_receiver_that_hangs_delays_no_other() -> None:
+    threads, hangs, told = DeliveryThreads(1), threading.Event(), threading.Event()
+    threads.submit("slow", lambda: hangs.wait(20) and None)
+    threads.submit("quick", told.set)
+    assert told.wait(10) and not threads.wait(0.01)
+    hangs.set()
+    assert threads.wait(10)
+
+
+def test_the_example_file_is_read_and_two_receivers_are_always_there() -> None:
+    example = Path(__file__).resolve().parents[2] / "config" / "alerting.example.yaml"
+    receivers = read_receivers(example)
+    assert {each.channel for each in receivers.values()} == {"webhook", "email", "cap", "stream", "apprise"}
+    assert set(read_receivers(None)) == {"stream", "cap"}
+    assert "whsec" not in repr(receivers)
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("receivers: [", "YAML"),
+        ("[]", "one list"),
+        ("receivers:\n- {name: a, channel: pigeon}", "channel"),
+        ("receivers:\n- {name: a, channel: webhook, url: ftp://a.b, secret: hunter2}", "https://"),
+        ("receivers:\n- {name: a, channel: webhook, url: https://a.b, secret: hunter2}", "openssl"),
+        ("receivers:\n- {name: a, channel: stream}\n- {name: a, channel: stream}", "own name"),
+        (
+            "receivers:\n- {name: a, channel: email, sender: a@b.c, to: [a@b.c], "
+            "smtp: {host: b, security: none, password: hunter2}}",
+            "starttls",
+        ),
+    ],
+)
+def test_a_faulty_file_of_receivers_is_refused_without_its_secrets(tmp_path: Path, text: str, remedy: str) -> None:
+    file = tmp_path / "alerting.yaml"
+    file.write_text(text)
+    with pytest.raises(SetupError, match=remedy) as error:
+        read_receivers(file)
+    assert "hunter2" not in str(error.value)
