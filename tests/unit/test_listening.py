@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import api.listening
+from api import message_stream
 from api.listening import MAILBOX, Listeners
-from api.routes import saved_searches
 from stormpetrel.core.errors import NotFound
 from stormpetrel.search.saved_search_feed import Message
 
@@ -176,11 +176,11 @@ def _raising(fault: Exception) -> Callable[[], list[Message]]:
 
 
 def test_a_client_that_takes_nothing_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(saved_searches, "SEND_WITHIN_S", 0.1)
+    monkeypatch.setattr(message_stream, "SEND_WITHIN_S", 0.1)
 
     async def listen() -> None:
         listeners, saved_search = Listeners(), SavedSearch()
-        stream = saved_searches.MessageStream(
+        stream = message_stream.MessageStream(
             listeners, listeners.messages(saved_search.open_feed, lambda: saved_search.is_there, None)
         )
 
