@@ -7,7 +7,7 @@ of its kind that lie inside it and are not more severe.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import h3
@@ -47,19 +47,34 @@ class Footprint:
 
 
 class Inhibition:
-    """The open incidents by where they are. Made anew when one of them changes."""
+    """The open incidents by where they are."""
 
-    def __init__(self, incidents: Iterable[Incident]) -> None:
+    def __init__(self) -> None:
         self._footprints: dict[str, Footprint] = {}
         self._by_cell: dict[str, set[str]] = defaultdict(set)
         self._above: dict[str, set[str]] = defaultdict(set)
-        for incident in incidents:
-            footprint = Footprint.of(incident)
-            self._footprints[incident.incident_id] = footprint
-            for cell in footprint.cells:
-                self._by_cell[cell].add(incident.incident_id)
-            for cell in footprint.ancestors:
-                self._above[cell].add(incident.incident_id)
+
+    def put(self, incident: Incident) -> None:
+        """Takes an incident as it stands now; one that is closed is nowhere."""
+        self._take_away(incident.incident_id)
+        if incident.state == "closed" or not incident.cells:
+            return
+        footprint = Footprint.of(incident)
+        self._footprints[incident.incident_id] = footprint
+        for cell in footprint.cells:
+            self._by_cell[cell].add(incident.incident_id)
+        for cell in footprint.ancestors:
+            self._above[cell].add(incident.incident_id)
+
+    def _take_away(self, incident_id: str) -> None:
+        footprint = self._footprints.pop(incident_id, None)
+        if footprint is None:
+            return
+        for index, cells in ((self._by_cell, footprint.cells), (self._above, footprint.ancestors)):
+            for cell in cells:
+                index[cell].discard(incident_id)
+                if not index[cell]:
+                    del index[cell]
 
     def inhibitors_of(self, incident: Incident) -> Iterator[Incident]:
         """The open incidents that mute this one, by id. Whether a receiver knows of them is for the caller to say."""

@@ -47,10 +47,10 @@ class World:
         self.rules: dict[str, AlertRule] = {}
         self.silences = Silences()
         self.log = NotificationLog()
+        self.inhibition = Inhibition()
         self.seen_at: dict[str, datetime] = {}
         self._attention: dict[str, Attention] = defaultdict(lambda: NOBODY)
         self._destinations: dict[str, list[Destination]] = {}
-        self._inhibition: Inhibition | None = None
 
     def apply(self, event: Event, now: datetime) -> None:
         """Takes an event of any of the five topics. `now` bounds the times of events from clocks that run ahead."""
@@ -78,7 +78,7 @@ class World:
             self.seen_at[incident.incident_id] = min(incident.decided_at, now)
         self.incidents[incident.incident_id] = incident
         self._destinations.pop(incident.incident_id, None)
-        self._inhibition = None
+        self.inhibition.put(incident)
 
     def attention(self, incident_id: str) -> Attention:
         """Where people stand with an incident."""
@@ -96,15 +96,6 @@ class World:
     def goes_to(self, incident: Incident, receiver: str) -> bool:
         """Whether a receiver hears of an incident."""
         return any(destination.receiver == receiver for destination in self.destinations(incident))
-
-    @property
-    def inhibition(self) -> Inhibition:
-        """The open incidents by where they are."""
-        if self._inhibition is None:
-            self._inhibition = Inhibition(
-                incident for incident in self.incidents.values() if incident.state != "closed" and incident.cells
-            )
-        return self._inhibition
 
     def open_incidents(self) -> set[str]:
         """The ids of all incidents that are not closed."""

@@ -14,6 +14,7 @@ from stormpetrel.core.settings import Kafka, TopicSettings
 from stormpetrel.core.topics import (
     DAY_MS,
     FOR_EVER,
+    INCIDENTS,
     PATCHES_DESCRIBED,
     POSTS_BACKFILL,
     POSTS_ENRICHED,
@@ -109,13 +110,14 @@ POST_GROUPS = ("worker", "index")  # what posts go through
 
 def consumer_lags(kafka: Kafka) -> dict[str, int]:
     """Records that are left to do: posts for the worker and the index, products for the scenes consumer, patches for
-    the index. Raises StoreUnavailable."""
+    the index, incidents for the notify consumer. Raises StoreUnavailable."""
     lags = {}
     for name, group, topics in (
         ("worker", "worker", (POSTS_RAW, POSTS_BACKFILL)),
         ("index", "index", (POSTS_ENRICHED,)),
         ("scenes", "scenes", (PRODUCTS_ANNOUNCED,)),
         ("patches", "index", (PATCHES_DESCRIBED,)),
+        ("notify", "notify", (INCIDENTS,)),
     ):
         with closing(GroupOffsets(kafka, group)) as offsets:
             lags[name] = sum(map(offsets.lag, topics))

@@ -103,6 +103,7 @@ class RunningSystem:
             "serve": "API__PORT",
             "scenes": "IMAGERY__PROBE_PORT",
             "source": "CATALOGUE__PROBE_PORT",
+            "notify": "ALERTING__PROBE_PORT",
         }[name.split("-")[0]]
         environment = {**SPARING, **os.environ, **self.addresses, f"STORMPETREL_{variable}": str(port)}
         environment |= {

@@ -5,16 +5,10 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from email import message_from_bytes
-from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from stormpetrel.alerting.languages import LANGUAGES, words_of
@@ -35,6 +29,7 @@ from stormpetrel.receivers.delivery_threads import DeliveryThreads
 from stormpetrel.receivers.from_the_log import CapReceiver
 from stormpetrel.receivers.mail import MailReceiver
 from stormpetrel.receivers.webhook import WebhookReceiver
+from tests.alert_servers import Mailbox, hook, mail_server
 from tests.unit.alerting_world import EVENING, Telling, incident, rule, silence, verdict
 
 SECRET = "whsec_" + "c3Rvcm1wZXRyZWwgYSBzZWNyZXQgb2YgMzIgYnl0ZXM="
@@ -47,41 +42,6 @@ def messages() -> list[AlertMessage]:
     telling.take(rule(group_wait_s=0), incident(), incident("savona", point=(8.48, 44.31), radar=verdict()))
     telling.take(incident(revision=2, state="closed"), after=400)
     return telling.inboxes["duty"].messages
-
-
-class Hook:
-    """A webhook's server: what it was sent, and how it answers."""
-
-    def __init__(self, status: int, location: str | None, pause_s: float) -> None:
-        self.requests: list[tuple[dict[str, str], bytes]] = []
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                hook.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
-                time.sleep(pause_s)
-                self.send_response(status)
-                if location:
-                    self.send_header("Location", location)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Says nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-
-
-@contextmanager
-def hook(status: int = 204, location: str | None = None, pause_s: float = 0) -> Iterator[Hook]:
-    served = Hook(status, location, pause_s)
-    threading.Thread(target=served.server.serve_forever, daemon=True).start()
-    try:
-        yield served
-    finally:
-        served.server.shutdown()
 
 
 def webhook(port: int, *private_hosts: str, host: str = "127.0.0.1") -> WebhookReceiver:
@@ -175,38 +135,6 @@ def test_a_connection_goes_to_the_address_that_was_looked_at() -> None:
         backend = CheckedBackend((f"hook.test:{served.port}",), Deadline(5), resolve)
         backend.connect_tcp("hook.test", served.port, 5).close()
         assert asked == ["hook.test"]
-
-
-class Mailbox:
-    """The handler of a mail server."""
-
-    def __init__(self, refuses: str = "") -> None:
-        self.mails: list[Message] = []
-        self.recipients: list[str] = []
-        self._refuses = refuses
-
-    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
-        if address == self._refuses:
-            return "550 no such mailbox"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        self.mails.append(message_from_bytes(envelope.content))
-        self.recipients += envelope.rcpt_tos
-        return "250 OK"
-
-
-@contextmanager
-def mail_server(mailbox: Mailbox) -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
-        yield port
-    finally:
-        controller.stop()
 
 
 def mail(port: int, *to: str) -> MailReceiver:
