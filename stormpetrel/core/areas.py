@@ -23,7 +23,7 @@ def polygon_of(area: dict[str, Any]) -> BaseGeometry:
     try:
         geometry: BaseGeometry = shape(area)
         west, south, east, north = (math.nan,) * 4 if geometry.is_empty else geometry.bounds
-    except (ShapelyError, TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+    except (ShapelyError, ArithmeticError, TypeError, ValueError, AttributeError, LookupError) as error:
         raise ValueError(f"the area cannot be read ({error}); give closed rings of [longitude, latitude]") from error
     if not all(map(math.isfinite, (west, south, east, north))):
         raise ValueError("the area is empty; give at least one closed ring of [longitude, latitude]")

@@ -78,7 +78,8 @@ def values_of(schema: Json, definitions: Json) -> st.SearchStrategy[Any]:
     if schema.get("title") == "Vector":
         return st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=4).map(vector_of)
     if "$ref" in schema:
-        return values_of(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
+        definition = definitions[schema["$ref"].rsplit("/", 1)[-1]]
+        return st.deferred(lambda: values_of(definition, definitions))  # a route holds routes
     if "anyOf" in schema:
         return st.one_of(*(values_of(choice, definitions) for choice in schema["anyOf"]))
     if "const" in schema or "enum" in schema:

@@ -24,6 +24,9 @@ SCOPE_OF_WRITES = {
     "post /v1/saved-searches": "annotate",
     "delete /v1/saved-searches/{saved_search_id}": "annotate",
     "post /v1/feedback/store": "annotate",
+    "post /v1/alerting/silences": "annotate",
+    "delete /v1/alerting/silences/{silence_id}": "annotate",
+    "post /v1/incidents/{incident_id}/actions": "annotate",
     "post /v1/notifications/cdse": "ingest",
     "post /v1/exchange/{form}": "operate",
 }
@@ -50,7 +53,7 @@ def test_every_route_is_shut_without_a_key(api: SecuredApi, method: str, path: s
     for headers in ({}, bearer("sp_000000000000_guess"), bearer("a.b.c"), {"X-API-Key": "guess"}):
         reply = api.client.request(method, asked(path), headers={**headers, "content-type": "application/json"})
         assert (reply.status_code, reply.json()["error"]) == (401, "unauthorised")
-        challenge = "Basic" if "notifications" in path else "Bearer"
+        challenge = "Basic" if path.startswith("/v1/notifications/") else "Bearer"
         assert reply.headers["www-authenticate"] == challenge
     assert "401" in DOCUMENT["paths"][path][method]["responses"]
 
