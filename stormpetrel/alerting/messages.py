@@ -12,11 +12,21 @@ from stormpetrel.alerting.attention import Attention
 from stormpetrel.alerting.differences import BY_WEIGHT, Difference, worst_severity, worst_state
 from stormpetrel.alerting.notification_log import GroupState
 from stormpetrel.alerting.routing import Destination
-from stormpetrel.core.events import AlertedIncident, AlertMessage, Channel, Mute, NotificationLogged
+from stormpetrel.core.events import (
+    AlertedIncident,
+    AlertMessage,
+    Channel,
+    Incident,
+    Mute,
+    NotificationLogged,
+    RadarVerdict,
+)
 
 MOST_INCIDENTS = 30  # of a message; the others come with the next one
 MOST_CELLS = 300  # of an incident in a message, which has to fit into a record of the log
 MOST_EVIDENCE = 5
+MOST_MUTES = 20
+LONGEST_WHY = 1_000  # characters
 SHORTEST_LIFE = timedelta(hours=1)
 
 
@@ -81,7 +91,8 @@ def _alerted(difference: Difference, attention: Attention, state: GroupState) ->
         shared
         | {
             "reason": difference.reason,
-            "why": difference.why,
+            "why": difference.why[:LONGEST_WHY],
+            "radar": _few_patches(incident),
             "cells": few_cells(incident.cells),
             "evidence": tuple(post.post_id for post in incident.evidence[:MOST_EVIDENCE]),
             "false_alarm": attention.false_alarm is not None,
@@ -97,7 +108,15 @@ def _alerted(difference: Difference, attention: Attention, state: GroupState) ->
 def _muted_before(state: GroupState, incidents: Sequence[AlertedIncident]) -> tuple[Mute, ...]:
     """What kept these incidents from being told earlier, each mute once."""
     muted = (state.muted.get(incident.incident_id) for incident in incidents)
-    return tuple(dict.fromkeys(difference.mute for difference in muted if difference is not None))
+    mutes = dict.fromkeys(difference.mute for difference in muted if difference is not None)
+    return tuple(mute.model_copy(update={"reason": mute.reason[:LONGEST_WHY]}) for mute in list(mutes)[:MOST_MUTES])
+
+
+def _few_patches(incident: Incident) -> RadarVerdict | None:
+    """The verdict with the first patches that decided it: a message has to fit into a record of the log."""
+    if incident.radar is None:
+        return None
+    return incident.radar.model_copy(update={"patch_ids": incident.radar.patch_ids[:MOST_EVIDENCE]})
 
 
 def few_cells(cells: Sequence[str]) -> tuple[str, ...]:

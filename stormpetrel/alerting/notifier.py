@@ -54,6 +54,7 @@ class Notifier:
         self._submit = submit
         self._deliveries = Deliveries()
         self._unlogged: list[tuple[AlertMessage, NotificationLogged]] = []  # ends that the log does not hold yet
+        self._faults: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
     def apply(self, event: Event) -> None:
@@ -66,7 +67,7 @@ class Notifier:
         nothing to be called again."""
         self.log_ends()
         with self._lock:
-            entries = plan(self._world, self._clock())
+            entries = plan(self._world, self._clock(), self._note_fault)
         if entries:
             self._write(entries)
             for entry in entries:
@@ -91,6 +92,12 @@ class Notifier:
             self._unlogged = self._unlogged[len(ends) :]
         for _, entry in ends:
             self._observe(entry)
+
+    def _note_fault(self, group: str, error: Exception) -> None:
+        """A fault of ours in one group is logged once, and tried again with every step."""
+        if (group, repr(error)) not in self._faults:
+            self._faults.add((group, repr(error)))
+            log.error("a group cannot be planned", group=group, exc_info=error)
 
     def _deliver(self, message: AlertMessage) -> None:
         note, problem = "", None

@@ -7,7 +7,7 @@ with a reason that is on the log.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -23,6 +23,7 @@ from stormpetrel.alerting.world import World
 from stormpetrel.core.events import AlertMessage, Incident, Mute, NotificationLogged
 
 Result = TypeVar("Result")
+NoteFault = Callable[[str, Exception], None]
 
 
 @dataclass
@@ -34,18 +35,29 @@ class Group:
     incidents: dict[str, Incident] = field(default_factory=dict)
 
 
-def plan(world: World, now: datetime) -> list[NotificationLogged]:
+def plan(world: World, now: datetime, note_fault: NoteFault | None = None) -> list[NotificationLogged]:
     """The entries that are due now. Empty where nothing is: planning again after they are applied gives nothing new
-    until the world or the clock moves on."""
+    until the world or the clock moves on. With `note_fault`, which gets a group's name and what went wrong, a fault in
+    one group costs that group's messages alone."""
     entries: list[NotificationLogged] = []
     ready: list[tuple[Group, list[Difference]]] = []
     for group in _groups(world):
-        tellable = _run(entries, _tellable(world, group, now))
-        if tellable and now >= _due(world, group, tellable):
-            ready.append((group, tellable))
+        try:
+            tellable = _run(entries, _tellable(world, group, now))
+            if tellable and now >= _due(world, group, tellable):
+                ready.append((group, tellable))
+        except Exception as error:
+            if note_fault is None:
+                raise
+            note_fault(group.state.group, error)
     planned: Counter[str] = Counter()  # messages of each rule in this plan
     for group, tellable in sorted(ready, key=_urgency):
-        entries += _entries(world, group, tellable, planned, now)
+        try:
+            entries += _entries(world, group, tellable, planned, now)
+        except Exception as error:
+            if note_fault is None:
+                raise
+            note_fault(group.state.group, error)
     return entries + list(_of_deleted_rules(world, now))
 
 

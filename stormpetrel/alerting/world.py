@@ -15,6 +15,8 @@ from stormpetrel.alerting.inhibition import Inhibition
 from stormpetrel.alerting.notification_log import NotificationLog
 from stormpetrel.alerting.routing import Destination, destinations
 from stormpetrel.alerting.silences import Silences
+from stormpetrel.core.cells import is_cell
+from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import (
     AlertRule,
     AlertRuleDeleted,
@@ -71,6 +73,8 @@ class World:
                 self.log.apply(event)
 
     def _take_incident(self, incident: Incident, now: datetime) -> None:
+        if not all(map(is_cell, incident.cells)):
+            raise MalformedRecord(f"{incident.incident_id} revision {incident.revision} has cells that are none of H3")
         before = self.incidents.get(incident.incident_id)
         if before is not None and incident.revision <= before.revision:
             return

@@ -31,7 +31,9 @@ def test(receiver: str = typer.Argument(help="As the file of receivers names it.
     print_result({"receiver": receiver, "message_id": message.message_id, "note": note}, text, as_json)
 
 
-def explain(incident_id: str = typer.Argument(metavar="INCIDENT", help="As /v1/incidents lists it."), as_json: AsJson = False) -> None:
+def explain(
+    incident_id: str = typer.Argument(metavar="INCIDENT", help="As /v1/incidents lists it."), as_json: AsJson = False
+) -> None:
     """Say who was told what of an incident, what was muted by whom, and why nothing more is told now."""
     from pydantic import TypeAdapter
 

@@ -22,6 +22,15 @@ def cells(longitude: float, latitude: float) -> dict[int, str]:
     return {resolution: h3.latlng_to_cell(latitude, longitude, resolution) for resolution in RESOLUTIONS}
 
 
+def is_cell(text: str) -> bool:
+    """Whether it is an H3 cell, of any resolution.
+
+    >>> is_cell("851f9b0bfffffff"), is_cell("fffffffffffffff")
+    (True, False)
+    """
+    return bool(h3.is_valid_cell(text))
+
+
 def distance_km(longitude: float, latitude: float, longitudes: ArrayLike, latitudes: ArrayLike) -> NDArray[np.float64]:
     """Great-circle distances from one point to many (haversine).
 

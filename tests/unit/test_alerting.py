@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import h3
 import pytest
 from pydantic import ValidationError
 
-from stormpetrel.alerting.messages import MOST_CELLS, few_cells
+from stormpetrel.alerting.messages import MOST_CELLS, few_cells, message_of, sending
+from stormpetrel.alerting.notification_log import GroupState
 from stormpetrel.alerting.quiet_hours import is_quiet
-from stormpetrel.alerting.routing import destinations, why_not
-from stormpetrel.core.events import AlertRuleDeleted, QuietHours, SilenceEnded
+from stormpetrel.alerting.routing import Destination, destinations, why_not
+from stormpetrel.core.errors import MalformedRecord
+from stormpetrel.core.events import AlertMessage, AlertRuleDeleted, QuietHours, SilenceEnded
+from stormpetrel.core.topics import NOTIFICATIONS
+from stormpetrel.log.record import record_of_event
 from tests.unit.alerting_world import (
     EVENING,
     GENOA,
@@ -342,6 +347,50 @@ def test_a_message_holds_few_cells_whatever_the_area() -> None:
     assert all(any(h3.cell_to_parent(cell, level) in kept for level in range(8)) for cell in wide)
 
 
+def test_the_largest_message_fits_into_a_record_of_the_log() -> None:
+    telling = Telling()
+    radar = verdict().model_copy(update={"patch_ids": tuple(f"{'p' * 500}{number:04}" for number in range(1_000))})
+    incidents = [
+        incident(
+            f"{number:064}", cells=cells_around(*GENOA, rings=15), radar=radar, reason="r" * 20_000, place="p" * 2_000
+        )
+        for number in range(40)
+    ]
+    reason = "s" * 2_000
+    for number in range(40):
+        muted = silence(EVENING + timedelta(seconds=60), number + 1, incident_ids=[f"{number:064}"])
+        telling.take(muted.model_copy(update={"reason": reason}))
+    telling.take(rule(group_wait_s=0), *incidents)
+    (message,) = telling.wait(60)
+    assert len(message.incidents) == 30
+    assert record_of_event(NOTIFICATIONS, "a", sending(message)).checked().size < 500_000
+    (others,) = telling.wait(300)
+    assert len(others.incidents) == 10
+
+
+def test_an_incident_with_cells_that_are_none_is_refused_and_stops_nobody() -> None:
+    telling = Telling()
+    telling.take(rule(group_wait_s=0))
+    with pytest.raises(MalformedRecord, match="H3"):
+        telling.take(incident("broken", cells=["nowhere"]))
+    assert reasons(telling.take(incident())) == ["first"]
+
+
+def test_a_fault_in_one_group_costs_no_other_its_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(destination: Destination, state: GroupState, *rest: Any) -> AlertMessage:
+        if state.group.endswith("IT.09"):
+            raise RuntimeError("a fault of ours")
+        return message_of(destination, state, *rest)
+
+    monkeypatch.setattr("stormpetrel.alerting.planning.message_of", fails)
+    telling = Telling()
+    telling.take(rule(group_wait_s=0), incident("aaa", admin1_code="09"), incident())
+    assert [each.group for each in telling.inboxes["duty"].messages] == ["liguria//IT.08"]
+    monkeypatch.undo()
+    telling.wait(0)
+    assert len(telling.inboxes["duty"].messages) == 2
+
+
 @pytest.mark.parametrize(
     ("fields", "remedy"),
     [
@@ -352,6 +401,7 @@ def test_a_message_holds_few_cells_whatever_the_area() -> None:
             {"matchers": {"area": {"type": "Polygon", "coordinates": [[[800, 44], [9, 44], [9, 45], [800, 44]]]}}},
             "globe",
         ),
+        ({"matchers": {"cells": ["fffffffffffffff"]}}, "no H3 cell"),
         ({"receivers": []}, "no receiver"),
         ({"quiet_hours": {"timezone": "Mars/Base", "start": "22:00", "end": "07:00"}}, "IANA"),
     ],

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from stormpetrel.core.cells import is_cell
 from stormpetrel.core.events.bounds import EventKind, JsonObject, Key, Moment, Name, Several, Share
 from stormpetrel.core.events.incidents import IncidentId, IncidentState, Severity, Verdict
 from stormpetrel.core.events.values import Event, Frozen
@@ -40,6 +41,12 @@ def _area(area: dict[str, Any]) -> dict[str, Any]:
     return area
 
 
+def _cell(cell: str) -> str:
+    if not is_cell(cell):
+        raise ValueError(f"{cell!r} is no H3 cell; give 15 hexadecimal digits, as 851f9b0bfffffff")
+    return cell
+
+
 Area = Annotated[JsonObject, AfterValidator(_area), Field(description="GeoJSON Polygon or MultiPolygon, lon and lat")]
 
 
@@ -52,7 +59,7 @@ class Matchers(Frozen):
 
     area: Area | None = None
     admin_codes: Several[Key] = ()
-    cells: Several[Annotated[str, Field(pattern="^[0-9a-f]{15}$")]] = ()
+    cells: Several[Annotated[str, Field(pattern="^[0-9a-f]{15}$"), AfterValidator(_cell)]] = ()
     everywhere: bool = False
     kinds: Several[EventKind] = ()
     states: Several[IncidentState] = ()
