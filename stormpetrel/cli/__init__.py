@@ -47,9 +47,10 @@ def build_app() -> typer.Typer:
     _add(app, pictures=pictures.pictures, rebuild=stores.rebuild)
     groups = {
         "consume": _group(
-            "Consumers that write in bulk, do long work, or tell.",
+            "Consumers that write in bulk, do long work, find incidents, or tell of them.",
             index=processes.consume_index,
             scenes=processes.consume_scenes,
+            detect=processes.consume_detect,
             notify=processes.consume_notify,
         ),
         "alerting": _group("Who is told of incidents.", test=alerting.test, explain=alerting.explain),

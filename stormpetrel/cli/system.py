@@ -37,12 +37,13 @@ def is_ready(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def own_parts(settings: Settings) -> list[Part]:
-    """Worker, index, scenes and notify consumers and API, pointed to the local stack."""
+    """Worker, index, scenes, detect and notify consumers and API, pointed to the local stack."""
     environment = local_addresses(settings)
     return [
         Part("index", this_python("consume", "index"), lambda: is_ready(settings.index.probe_port), environment),
         Part("scenes", this_python("consume", "scenes"), lambda: is_ready(settings.imagery.probe_port), environment),
         Part("notify", this_python("consume", "notify"), lambda: is_ready(settings.alerting.probe_port), environment),
+        Part("detect", this_python("consume", "detect"), lambda: is_ready(settings.detection.probe_port), environment),
         Part("worker", this_python("worker"), lambda: is_ready(settings.worker.probe_port), environment),
         Part("api", this_python("serve"), lambda: is_ready(settings.api.port), environment),
     ]

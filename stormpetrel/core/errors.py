@@ -61,6 +61,13 @@ class StoreUnavailable(StormpetrelError):
     is_temporary = True
 
 
+class Superseded(StormpetrelError):
+    """Another process has taken this one's work over, or has written in between. What it wrote is read, and the work
+    goes on from there."""
+
+    is_temporary = True
+
+
 class StoreRefused(StormpetrelError):
     """A store answered, and does not take what it was given: trying again cannot help. `ids` are the entities that it
     refuses, where it names them."""

@@ -155,6 +155,15 @@ class Alerting(Section):
         return file or None  # as compose sets it where nothing is set
 
 
+class Detection(Section):
+    """How incidents are found. `directory` keeps a snapshot of the detector's state, so that a restart is quick;
+    `snapshot_every_s` is how often it is written."""
+
+    directory: Path = Path(".stormpetrel/detector")
+    snapshot_every_s: float = Field(10.0, gt=0, le=3600)
+    probe_port: int = Field(6072, ge=0)
+
+
 class Api(Section):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0)
@@ -261,6 +270,7 @@ class Settings(BaseSettings):
     matching: Matching = Matching()
     index: Index = Index()
     alerting: Alerting = Alerting()
+    detection: Detection = Detection()
     api: Api = Api()
     access: Access = Access()
     api_key: SecretStr | None = None

@@ -61,6 +61,7 @@ INCIDENT_ACTIONS = Topic("incident.actions", "incident_id", 6, FOR_EVER, (events
 RULES = Topic("rules", "rule_id", 3, FOR_EVER, (events.AlertRule, events.AlertRuleDeleted), compacted=True)
 SILENCES = Topic("silences", "silence_id", 3, FOR_EVER, (events.Silence, events.SilenceEnded), compacted=True)
 NOTIFICATIONS = Topic("notifications", "group:receiver", 6, 365 * DAY_MS, (events.NotificationLogged,))
+INCIDENT_STEPS = Topic("incident.steps", "detector", 1, 7 * DAY_MS, (events.DetectionStep,))
 KEYS = Topic("keys", "key_id", 1, FOR_EVER, (events.ApiKeyAdded, events.ApiKeyRevoked), compacted=True)
 AUDIT = Topic("audit", "actor", 3, 365 * DAY_MS, (events.Audited,))
 # What decides who is told of incidents, and what was told.
@@ -81,6 +82,7 @@ LIVE_TOPICS = (
     RULES,
     SILENCES,
     NOTIFICATIONS,
+    INCIDENT_STEPS,
     KEYS,
     AUDIT,
 )

@@ -44,7 +44,8 @@ class Features(NamedTuple):
 class Confidence(Protocol):
     """Says how probable it is that an incident is real; `post_ids` are its posts."""
 
-    version: str
+    @property
+    def version(self) -> str: ...
 
     def probability(self, features: Features, post_ids: tuple[str, ...]) -> float: ...
 

@@ -14,6 +14,7 @@ from stormpetrel.core.settings import Kafka, TopicSettings
 from stormpetrel.core.topics import (
     DAY_MS,
     FOR_EVER,
+    INCIDENT_ACTIONS,
     INCIDENTS,
     PATCHES_DESCRIBED,
     POSTS_BACKFILL,
@@ -109,8 +110,9 @@ POST_GROUPS = ("worker", "index")  # what posts go through
 
 
 def consumer_lags(kafka: Kafka) -> dict[str, int]:
-    """Records that are left to do: posts for the worker and the index, products for the scenes consumer, patches for
-    the index, incidents for the notify consumer. Raises StoreUnavailable."""
+    """Records that are left to do: posts for the worker and the index, products for the scenes consumer, patches and
+    incidents for the index, posts, patches and actions for the detector, incidents for the notify consumer. Raises
+    StoreUnavailable."""
     lags = {}
     for name, group, topics in (
         ("worker", "worker", (POSTS_RAW, POSTS_BACKFILL)),
@@ -118,6 +120,8 @@ def consumer_lags(kafka: Kafka) -> dict[str, int]:
         ("scenes", "scenes", (PRODUCTS_ANNOUNCED,)),
         ("patches", "index", (PATCHES_DESCRIBED,)),
         ("notify", "notify", (INCIDENTS,)),
+        ("incidents", "index", (INCIDENTS,)),
+        ("detect", "detect", (POSTS_ENRICHED, PATCHES_DESCRIBED, INCIDENT_ACTIONS)),
     ):
         with closing(GroupOffsets(kafka, group)) as offsets:
             lags[name] = sum(map(offsets.lag, topics))

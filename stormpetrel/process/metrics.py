@@ -65,6 +65,22 @@ NOTIFICATION_SECONDS = Histogram(
     ["channel"],
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 20, 60, 600, 3600),
 )
+INCIDENT_REVISIONS = Counter(
+    "stormpetrel_incident_revisions_total", "Changes of incidents that were published", ["kind", "change"]
+)
+INCIDENTS_TRACKED = Gauge("stormpetrel_incidents", "Incidents that the detector follows", ["kind", "state"])
+DETECT_SECONDS = Histogram(
+    "stormpetrel_detect_step_seconds",
+    "Time of one step of the detector, from its records to its revisions on the log",
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 20),
+)
+DETECTOR_WATERMARK_DELAY = Gauge(
+    "stormpetrel_detector_watermark_delay_seconds", "How far the detector's event time is behind the clock"
+)
+DETECTOR_SKIPPED = Gauge(
+    "stormpetrel_detector_skipped_posts", "Posts that the detector did not count, since its state began", ["reason"]
+)
+DETECTS = Gauge("stormpetrel_detects", "1 where it is this process that detects, 0 where it stands by")
 LISTENERS = Gauge("stormpetrel_listeners", "Clients that listen to saved searches of this process")
 SEARCH_SECONDS = Histogram(
     "stormpetrel_search_seconds",

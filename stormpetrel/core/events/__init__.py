@@ -31,6 +31,7 @@ from stormpetrel.core.events.annotations import (
 )
 from stormpetrel.core.events.bounds import Count, EventKind, Id, Integer, JsonObject, Key, Latitude, Longitude, Moment
 from stormpetrel.core.events.codec import EVENTS, UPGRADES, Upgrade, decode, encode, headers_of
+from stormpetrel.core.events.detection import DetectionStep
 from stormpetrel.core.events.imagery import (
     Checksum,
     NewWater,

@@ -13,13 +13,13 @@ import orjson
 from pydantic import ValidationError
 
 from stormpetrel.core.errors import MalformedRecord, UnknownSchema
-from stormpetrel.core.events import access, alerting, imagery, incidents, notifications, posts
+from stormpetrel.core.events import access, alerting, detection, imagery, incidents, notifications, posts
 from stormpetrel.core.events import annotations as annotation_events
 from stormpetrel.core.events.values import Event
 
 EVENTS: Mapping[str, type[Event]] = {
     model.name(): model
-    for module in (posts, imagery, annotation_events, incidents, alerting, notifications, access)
+    for module in (posts, imagery, annotation_events, incidents, detection, alerting, notifications, access)
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, Event) and model is not Event
 }

@@ -1,0 +1,259 @@
+"""The detector driven from the log: whoever starts again, and whenever, makes the same incidents once."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stormpetrel.core.errors import StoreUnavailable, Superseded
+from stormpetrel.core.events import EnrichedPost, Event, Incident, IncidentAction
+from stormpetrel.core.topics import INCIDENT_ACTIONS, INCIDENT_STEPS, INCIDENTS, POSTS_ENRICHED, Topic
+from stormpetrel.detection import DETECTOR_INPUTS, Detection, Opened
+from stormpetrel.log import OutgoingRecord, Position, record_of_event
+from stormpetrel.log.input_reader import MemoryInputReader
+from stormpetrel.log.memory import MemoryLog, MemoryProducer, MemoryTopicReader
+from stormpetrel.stores.snapshot_file import SnapshotFile
+from tests.unit.incident_streams import GENOVA, MANILA, PALERMO, T0, Sure, post
+
+CONFIDENCE = Sure()
+OPENED = Opened(CONFIDENCE, str)
+
+
+class Killed(Exception):
+    """The process is gone."""
+
+
+class DyingProducer(MemoryProducer):
+    """Dies before it has written so many records more."""
+
+    def __init__(self, log: MemoryLog, writes: int | None = None) -> None:
+        super().__init__(log)
+        self.writes_left = writes
+
+    def deliver(self, records: list[OutgoingRecord], timeout_s: float = 60.0) -> list[Position]:  # type: ignore[override]
+        positions = []
+        for record in records:
+            if self.writes_left == 0:
+                raise Killed
+            if self.writes_left is not None:
+                self.writes_left -= 1
+            positions += super().deliver([record], timeout_s)
+        return positions
+
+
+class World:
+    """A log, the clock, and the folder of snapshots: what outlives a process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log, self.file, self.moment = MemoryLog(), SnapshotFile(folder / "state"), T0
+        self.log.records(INCIDENT_STEPS.name)
+
+    def write(self, topic: Topic, key: str, event: Event) -> None:
+        self.log.append(record_of_event(topic, key, event))
+
+    def post(self, each: EnrichedPost) -> None:
+        self.moment = max(self.moment, each.post.created_at)
+        self.write(POSTS_ENRICHED, each.post.post_id, each)
+
+    def process(self, writes: int | None = None, waiting_upstream: int = 0) -> Detection:
+        detection = Detection(
+            StepsOnOnePartition(self.log),
+            MemoryInputReader(self.log, DETECTOR_INPUTS),
+            DyingProducer(self.log, writes),
+            OPENED,
+            self.file,
+            lambda: waiting_upstream,
+            lambda: self.moment,
+        )
+        detection.begin()
+        return detection
+
+    def told(self) -> list[Incident]:
+        """Every revision on the log, in the order of an incident's own."""
+        found = [record.decode(Incident) for record in self.log.records(INCIDENTS.name)]
+        return sorted(found, key=lambda each: (each.incident_id, each.revision))
+
+
+class StepsOnOnePartition(MemoryTopicReader):
+    """All steps have one key; the partition that holds them is told as the first."""
+
+    def end_offsets(self, topic: Topic) -> dict[int, int]:
+        ends = super().end_offsets(topic)
+        return {0: max(ends.values())} if topic is INCIDENT_STEPS else dict(ends)
+
+
+def stream(seed: int, count: int = 40) -> list[EnrichedPost]:
+    chance = random.Random(seed)
+    minute, posts = 0.0, []
+    for number in range(count):
+        minute += chance.choice([0.1, 1, 5, 30])
+        place = chance.choice([GENOVA, GENOVA, PALERMO, MANILA])
+        posts.append(post(number, minute, (place,), relevance=chance.choice([0.9, 0.9, 0.1])))
+    return posts
+
+
+def play(world: World, posts: list[EnrichedPost], process: Detection) -> Detection:
+    for each in posts:
+        world.post(each)
+        process.step(0)
+    return end(world, process)
+
+
+def end(world: World, process: Detection) -> Detection:
+    """Time goes on, and nobody posts."""
+    for pause in (timedelta(hours=1), timedelta(seconds=2)):
+        world.moment += pause
+        process.step(0)
+    return process
+
+
+def fields(told: list[Incident]) -> list[dict[str, object]]:
+    return [each.model_dump(mode="json", exclude={"decided_at"}) for each in told]
+
+
+def test_a_burst_opens_an_incident_that_stands_on_the_log(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    play(world, [post(number, number) for number in range(6)], world.process())
+    assert [each.change for each in world.told()][:2] == ["first", "opened"]
+    assert world.told()[-1].decided_at >= T0
+
+
+def test_nobody_waits_for_a_silent_partition(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    process = world.process()
+    for number in range(6):
+        world.post(post(number, number))
+        process.step(0)
+    world.moment += timedelta(seconds=2)
+    process.step(0)
+    assert process.state.watermark.value is not None
+    assert process.state.watermark.value >= T0 + timedelta(minutes=5)
+
+
+def test_event_time_waits_for_posts_that_are_not_enriched_yet(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    process = world.process(waiting_upstream=3)
+    play(world, [post(number, number) for number in range(6)], process)
+    watermark = process.state.watermark.value
+    assert watermark is None or watermark <= T0 + timedelta(minutes=5)
+
+
+def test_an_incident_closes_while_nobody_posts(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    process = play(world, [post(number, number) for number in range(6)], world.process())
+    world.moment += timedelta(days=3)
+    process.step(0)
+    assert world.told()[-1].state == "closed"
+
+
+def test_a_false_alarm_closes_the_incident(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    process = play(world, [post(number, number) for number in range(6)], world.process())
+    incident_id = world.told()[0].incident_id
+    action = IncidentAction(
+        action_id="act-1", incident_id=incident_id, action="false_alarm", actor="anna", acted_at=world.moment
+    )
+    world.write(INCIDENT_ACTIONS, incident_id, action)
+    process.step(0)
+    assert (world.told()[-1].change, world.told()[-1].state) == ("action", "closed")
+
+
+@given(seed=st.integers(0, 50), deaths=st.lists(st.integers(0, 12), max_size=6), keeps=st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_killed_anywhere_the_detector_tells_the_same_once(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, deaths: list[int], keeps: bool
+) -> None:
+    """A kill before the step, between the step and its revisions, among them, or after them: the same ids, revisions
+    and content."""
+    posts, waiting = stream(seed), list(deaths)
+    calm, rough = World(tmp_path_factory.mktemp("calm")), World(tmp_path_factory.mktemp("rough"))
+    play(calm, posts, calm.process())
+
+    def started() -> Detection:
+        while True:
+            try:
+                return rough.process(waiting.pop() if waiting else None)
+            except Killed:
+                continue
+
+    def step(process: Detection) -> Detection:
+        try:
+            process.step(0)
+            return process
+        except Killed:
+            return step(started())
+
+    process = started()
+    for number, each in enumerate(posts):
+        rough.post(each)
+        process = step(process)
+        if keeps and number % 7 == 0:
+            process.keep()
+    for pause in (timedelta(hours=1), timedelta(seconds=2)):
+        rough.moment += pause
+        process = step(process)
+    assert fields(rough.told()) == fields(calm.told())
+
+
+def test_without_its_snapshot_the_detector_goes_on_from_the_incidents(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    play(world, [post(number, number) for number in range(6)], world.process())
+    before = world.told()
+    world.file.path.unlink()
+    process = world.process()
+    play(world, [post(number, 120 + number) for number in range(6, 14)], process)
+    told = world.told()
+    assert told[: len(before)] == before
+    assert [each.revision for each in told] == list(range(1, len(told) + 1))
+    assert process.state.detector.incidents[told[0].incident_id].posts == 14
+
+
+def test_a_damaged_snapshot_is_no_snapshot(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    play(world, [post(number, number) for number in range(6)], world.process()).keep()
+    raw = world.file.read()
+    assert raw is not None
+    for damaged in (raw[:-1], b"", raw[:40] + b"x" + raw[41:]):
+        world.file.write(damaged)
+        assert world.process().state.detector.incidents.keys() == {world.told()[0].incident_id}
+
+
+def test_of_two_detectors_one_gives_way(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    first = world.process()
+    play(world, [post(number, number) for number in range(6)], first)
+    second = world.process()
+    world.post(post(6, 70))
+    second.step(0)
+    world.post(post(7, 71))
+    with pytest.raises(Superseded):
+        first.step(0)
+    with pytest.raises(Superseded):  # the other one's step stands between
+        second.step(0)
+    second.begin()
+    world.post(post(8, 72))
+    second.step(0)
+    world.moment += timedelta(minutes=1)
+    second.step(0)
+    told = world.told()
+    assert len({(each.incident_id, each.revision) for each in told}) == len(told)
+    assert second.state.detector.incidents[told[0].incident_id].posts == 9
+
+
+def test_while_the_broker_is_down_nothing_is_lost(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    process = world.process()
+    for number in range(6):
+        world.post(post(number, number))
+    world.log.available = False
+    with pytest.raises(StoreUnavailable):
+        process.step(0)
+    world.log.available = True
+    process.begin()
+    play(world, [], process)
+    assert world.told()[-1].posts >= 4
