@@ -24,6 +24,7 @@ from api.routes import (
     dead_letters,
     feedback,
     imagery,
+    incidents,
     models,
     predictions,
     saved_searches,
@@ -67,7 +68,9 @@ def create_app(open_resources: Callable[[], ApiResources], cors_origins: Sequenc
     if cors_origins:  # outermost: a browser asks first whether it may ask, and sends no key with that
         app.add_middleware(CORSMiddleware, allow_origins=cors_origins, allow_methods=METHODS, allow_headers=HEADERS)
     annotating = (annotation_routes, feedback, predictions, models)
-    for routes in (search, saved_searches, imagery, stac, *annotating, alerting, alerts, session, dead_letters):
+    for routes in (
+        search, saved_searches, incidents, imagery, stac, *annotating, alerting, alerts, session, dead_letters,
+    ):
         app.include_router(routes.router, responses=documented(*EVERYWHERE))
     app.include_router(probes.router)
     add_error_handlers(app)

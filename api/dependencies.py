@@ -46,6 +46,7 @@ from stormpetrel.log.producer import KafkaProducer, RecordProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader, TopicReader
 from stormpetrel.search.documents import CollectionNames
 from stormpetrel.search.imagery import ImageryCatalogue
+from stormpetrel.search.incident_listing import IncidentListing
 from stormpetrel.search.matched_posts import MatchedPosts
 from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.place_resolution import PlaceResolution
@@ -168,6 +169,7 @@ class ApiResources:
         self.search = Search(searcher, saved_searches, Listeners(), feeds, places)
         catalogue = ImageryCatalogue(*views, partial(picture_folder, settings.imagery))
         self.imagery = Imagery(catalogue, self.producer)
+        self.incidents = IncidentListing(self.documents, names)
         dimensions_of = partial(vector_dimensions, settings)
         self.annotations = Annotations(journal, self.documents, self.vectors, self._index_of, dimensions_of)
         prior, texts = relevance_prior(settings), self.encoder.text
@@ -234,6 +236,7 @@ def _resource(name: str) -> Any:
 
 SearchDependency = Annotated[Search, _resource("search")]  # searches, saved searches, and places in texts
 ImageryDependency = Annotated[Imagery, _resource("imagery")]  # scenes and patches, and notifications of new products
+IncidentsDependency = Annotated[IncidentListing, _resource("incidents")]  # incidents, one or listed
 AnnotationsDependency = Annotated[Annotations, _resource("annotations")]  # annotations, labels and their exchange
 DeadLettersDependency = Annotated[DeadLetterQueue, _resource("dead_letters")]  # what could not be processed
 ModelsDependency = Annotated[LabelModels, _resource("models")]  # rounds, validation, predictions and maps of labels

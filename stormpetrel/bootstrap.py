@@ -16,7 +16,14 @@ from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.core.ids import Collection, ItemKind
 from stormpetrel.core.ports import DocumentStore, DocumentWriter, VectorWriter
 from stormpetrel.core.settings import CONFIG_DIRECTORY, Imagery, Settings
-from stormpetrel.core.topics import ITEMS_LABELLED, PATCHES_DESCRIBED, POSTS_ENRICHED, PRODUCTS_ANNOUNCED, Topic
+from stormpetrel.core.topics import (
+    INCIDENTS,
+    ITEMS_LABELLED,
+    PATCHES_DESCRIBED,
+    POSTS_ENRICHED,
+    PRODUCTS_ANNOUNCED,
+    Topic,
+)
 from stormpetrel.fusion import RankingWeights
 from stormpetrel.imagery.patches import descriptors
 from stormpetrel.imagery.patches.earth_model import read_earth_manifest
@@ -47,7 +54,14 @@ from stormpetrel.posts.vision.descriptor import DIMENSIONS, VERSION
 from stormpetrel.posts.vision.model import DESCRIPTOR, DescriptorModel, VisualModel
 from stormpetrel.posts.vision.prompts import Prompts, read_prompts
 from stormpetrel.process.metrics import model_in_use
-from stormpetrel.projections import PatchProjection, PostProjection, PredictionProjection, ProductProjection, Projection
+from stormpetrel.projections import (
+    IncidentProjection,
+    PatchProjection,
+    PostProjection,
+    PredictionProjection,
+    ProductProjection,
+    Projection,
+)
 from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.search.relevance import Relevance
 from stormpetrel.search.search import Learned
@@ -222,6 +236,7 @@ def index_projections(settings: Settings, documents: DocumentStore, vectors: Vec
         ITEMS_LABELLED: PredictionProjection(documents),
         PRODUCTS_ANNOUNCED: ProductProjection(documents),
         PATCHES_DESCRIBED: PatchProjection(documents, vectors, patches, patch_embeddings(settings)),
+        INCIDENTS: IncidentProjection(documents),
     }
 
 

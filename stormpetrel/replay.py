@@ -20,8 +20,9 @@ from stormpetrel.verification import Verification, log_state
 
 log = structlog.get_logger()
 BATCH = 500
-# What the projections write to the document store. Other collections (cursors of sources) are not on the log.
-PROJECTED = ("posts", "freshness", "patches", "scenes", "products", "predictions")
+# What the projections write to the document store. Other collections (cursors of sources) are not on the log, and the
+# topic of incidents is compacted: earlier revisions stay where they are.
+PROJECTED = ("posts", "freshness", "patches", "scenes", "products", "predictions", "incidents")
 Report = Callable[[Topic, int, int], object]  # topic, records read, records on it
 
 

@@ -22,6 +22,7 @@ def build_app() -> typer.Typer:
         demo,
         evaluations,
         incident_evaluations,
+        incidents,
         keys,
         lexicon,
         models,
@@ -54,6 +55,7 @@ def build_app() -> typer.Typer:
             notify=processes.consume_notify,
         ),
         "alerting": _group("Who is told of incidents.", test=alerting.test, explain=alerting.explain),
+        "incidents": _group("What is happening.", list=incidents.list_incidents, show=incidents.show),
         "sources": _group(
             "Bring posts and products in.",
             run=processes.run_source,

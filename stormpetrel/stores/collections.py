@@ -20,6 +20,8 @@ DOCUMENT_INDEXES: dict[str, list[list[tuple[str, int]]]] = {
     "products": [[("time", -1)]],
     "scenes": [[("time", -1)]],
     "patches": [[("time", -1)]],
+    "incidents": [[("rank", -1)]],
+    "incident_revisions": [[("incident_id", 1)], [("incident_id", 1), ("revision", -1)]],
 }
 CELLS = tuple(f"cells_{resolution}" for resolution in RESOLUTIONS)
 

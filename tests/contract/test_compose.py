@@ -20,7 +20,7 @@ from stormpetrel.core.settings import Settings
 from stormpetrel.stores import mongo, qdrant
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-OURS = ("topics", "worker", "index", "scenes", "notify", "api", "files", "catalogue", "x")
+OURS = ("topics", "worker", "index", "scenes", "detect", "notify", "api", "files", "catalogue", "x")
 SERVERS = ("kafka", "mongo", "qdrant")
 
 

@@ -1,0 +1,65 @@
+"""Incidents: listed, one with its evidence, its timeline, and a page to print."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Header, Query, Response
+
+from api.dependencies import IncidentsDependency
+from api.errors import content
+from api.incident_report import report_page
+from stormpetrel.core.events import Count, IncidentId
+from stormpetrel.search.incident_forms import geojson, to_csv
+from stormpetrel.search.incident_listing import IncidentPage, TimelinePage
+from stormpetrel.search.incident_request import Form, IncidentRequest
+
+router = APIRouter(prefix="/v1/incidents", tags=["incidents"])
+GEOJSON, CSV = "application/geo+json", "text/csv"
+MEDIA_TYPES: dict[str, Form] = {GEOJSON: "geojson", CSV: "csv"}
+TIMELINE_OF_A_REPORT = 200
+
+
+@router.get("", response_model=IncidentPage, responses=content("application/json", GEOJSON, CSV))
+def incidents(
+    request: Annotated[IncidentRequest, Query()],
+    listing: IncidentsDependency,
+    accept: Annotated[str, Header(max_length=1000)] = "",
+) -> Response:
+    """The incidents that meet all parameters, the newest first. Pages neither repeat nor skip one. As CSV the next page
+    is in the header `Link`."""
+    page = listing.page(request)
+    form = request.format or next((form for media_type, form in MEDIA_TYPES.items() if media_type in accept), "json")
+    if form == "geojson":
+        return Response(orjson.dumps(geojson(page)), media_type=GEOJSON)
+    if form == "csv":
+        headers = {"Link": f'<?cursor={page.next_cursor}>; rel="next"'} if page.next_cursor else {}
+        return Response(to_csv(page.incidents), media_type=CSV, headers=headers)
+    return Response(page.model_dump_json(), media_type="application/json")
+
+
+@router.get("/{incident_id}")
+def incident(incident_id: IncidentId, listing: IncidentsDependency) -> dict[str, Any]:
+    """One incident as it stands, with the texts of its representative posts and what the radar said."""
+    return listing.incident(incident_id)
+
+
+@router.get("/{incident_id}/timeline")
+def timeline(
+    incident_id: IncidentId,
+    listing: IncidentsDependency,
+    limit: Annotated[int, Query(ge=1, le=100)] = 100,
+    before: Count | None = None,
+) -> TimelinePage:
+    """Every change of an incident, the newest first; `before` is the `next_before` of the page before."""
+    return listing.timeline(incident_id, limit, before)
+
+
+@router.get("/{incident_id}/report", response_class=Response, responses=content("text/html"))
+def report(incident_id: IncidentId, listing: IncidentsDependency) -> Response:
+    """One page to read and print: map, reports over time, representative posts, and patches of the radar."""
+    page = listing.timeline(incident_id, TIMELINE_OF_A_REPORT, None)
+    html = report_page(listing.incident(incident_id), page.revisions)
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'"  # nothing on the page runs
+    return Response(html, media_type="text/html", headers={"Content-Security-Policy": policy})

@@ -1,0 +1,82 @@
+"""Incidents as GeoJSON (RFC 7946) and as CSV that a spreadsheet can open without harm."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import h3
+
+from stormpetrel.search.incident_listing import IncidentPage
+
+COLUMNS = (
+    "incident_id",
+    "revision",
+    "kind",
+    "state",
+    "change",
+    "confidence",
+    "severity",
+    "place",
+    "country_code",
+    "admin1_code",
+    "longitude",
+    "latitude",
+    "first_post_at",
+    "last_post_at",
+    "opened_at",
+    "closed_at",
+    "posts",
+    "authors",
+    "photos",
+    "verdict",
+    "new_water_km2",
+    "reason",
+)
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def geojson(page: IncidentPage) -> dict[str, Any]:
+    """A FeatureCollection: an incident's H3 cells as a MultiPolygon beside its centre, its fields as properties."""
+    members: dict[str, Any] = {"type": "FeatureCollection", "features": list(map(feature, page.incidents))}
+    return {**members, "total": page.total, "next_cursor": page.next_cursor}
+
+
+def feature(incident: dict[str, Any]) -> dict[str, Any]:
+    """One incident as a Feature."""
+    centre = {"type": "Point", "coordinates": [incident["longitude"], incident["latitude"]]}
+    rings = [ring_of(cell) for cell in incident["cells"]]
+    area = [{"type": "MultiPolygon", "coordinates": [[ring] for ring in rings]}] if rings else []
+    properties = {key: value for key, value in incident.items() if key != "cells"}
+    return {
+        "type": "Feature",
+        "id": incident["incident_id"],
+        "geometry": {"type": "GeometryCollection", "geometries": [centre, *area]},
+        "properties": properties,
+    }
+
+
+def ring_of(cell: str) -> list[list[float]]:
+    """The closed ring of an H3 cell, counter-clockwise, longitude first. One over the 180th meridian goes beyond it."""
+    corners = [[longitude, latitude] for latitude, longitude in h3.cell_to_boundary(cell)]
+    if max(corner[0] for corner in corners) - min(corner[0] for corner in corners) > 180:
+        corners = [[longitude + 360 if longitude < 0 else longitude, latitude] for longitude, latitude in corners]
+    return [*corners, corners[0]]
+
+
+def to_csv(incidents: Sequence[dict[str, Any]]) -> str:
+    """A line an incident. Text that a spreadsheet would take for a formula begins with an apostrophe."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, extrasaction="ignore", lineterminator="\r\n")
+    writer.writeheader()
+    for incident in incidents:
+        radar = incident["radar"] or {}
+        row = {**incident, "verdict": radar.get("verdict"), "new_water_km2": radar.get("new_water_km2")}
+        writer.writerow({name: _cell(row.get(name)) for name in COLUMNS})
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
