@@ -64,6 +64,7 @@ def _tell(story: Story, settings: Settings, address: str, folder: Path) -> None:
 
     from stormpetrel.cli.console import say
     from stormpetrel.cli.demo_annotation import annotate_patches, annotate_posts
+    from stormpetrel.cli.demo_incidents import show_incidents, show_verdict
     from stormpetrel.cli.demo_posts import list_newest, replay_and_wait, search_posts, write_map
     from stormpetrel.cli.demo_saved_search import follow_saved_search
     from stormpetrel.cli.demo_scenes import show_scenes
@@ -75,9 +76,12 @@ def _tell(story: Story, settings: Settings, address: str, folder: Path) -> None:
         follow_saved_search(client, story, lambda: replay_and_wait(story.later, settings))
         list_newest(client, story)
         write_map(client, story, folder / "places.geojson")
+        show_incidents(client)
         if story.truth:
             annotate_posts(client, story)
         if story.is_generated:
-            annotate_patches(client, show_scenes(settings, client, folder / "scenes"))
+            scene = show_scenes(settings, client, folder / "scenes")
+            show_verdict(client)
+            annotate_patches(client, scene)
         else:
             say("no satellite images come with these posts; `make demo` without DATA shows a made-up scene")

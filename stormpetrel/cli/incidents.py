@@ -68,4 +68,6 @@ def _ask(path: str, parameters: Json) -> Json:
 
 def _problem(reply: httpx.Response) -> str:
     detail = reply.json().get("detail", reply.text)
-    return detail if isinstance(detail, str) else "; ".join(f"{f['field']}: {f['problem']}. {f['remedy']}" for f in detail)
+    return (
+        detail if isinstance(detail, str) else "; ".join(f"{f['field']}: {f['problem']}. {f['remedy']}" for f in detail)
+    )

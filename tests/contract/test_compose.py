@@ -74,6 +74,7 @@ def test_the_addresses_are_settings_and_the_probes_are_the_ports_that_we_serve(
         "x": settings.x.probe_port,
         "scenes": settings.imagery.probe_port,
         "notify": settings.alerting.probe_port,
+        "detect": settings.detection.probe_port,
         "catalogue": settings.catalogue.probe_port,
     }
     for name, port in ports.items():
