@@ -69,7 +69,16 @@ def create_app(open_resources: Callable[[], ApiResources], cors_origins: Sequenc
         app.add_middleware(CORSMiddleware, allow_origins=cors_origins, allow_methods=METHODS, allow_headers=HEADERS)
     annotating = (annotation_routes, feedback, predictions, models)
     for routes in (
-        search, saved_searches, incidents, imagery, stac, *annotating, alerting, alerts, session, dead_letters,
+        search,
+        saved_searches,
+        incidents,
+        imagery,
+        stac,
+        *annotating,
+        alerting,
+        alerts,
+        session,
+        dead_letters,
     ):
         app.include_router(routes.router, responses=documented(*EVERYWHERE))
     app.include_router(probes.router)

@@ -230,6 +230,7 @@ class Enricher:
                 self.window.forget(original.post.post_id)
                 results[row] = EnrichmentFailure(f"the text model failed: {error}")
             return
+        texts = list(vectors)
         event_relevance = dict(zip(texts, self._event_relevance(texts, vectors), strict=True))
         for row, original in originals:
             vector = Vector.of(vectors[original.clean_text], self._encoder.version)
