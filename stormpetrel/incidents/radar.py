@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import h3
-from shapely.geometry import Point, shape
+from shapely.geometry import Polygon, shape
 from shapely.geometry.base import BaseGeometry
 
 from stormpetrel.core.events import ExpectedPass, PatchDescribed, RadarVerdict, SceneDescribed
@@ -136,7 +136,8 @@ def _area(incident: TrackedIncident) -> frozenset[str]:
 
 
 def _is_over(footprint: BaseGeometry, area: Sequence[str] | frozenset[str]) -> bool:
-    return any(footprint.intersects(Point(*reversed(h3.cell_to_latlng(cell)))) for cell in area)
+    cells = (Polygon([(longitude, latitude) for latitude, longitude in h3.cell_to_boundary(cell)]) for cell in area)
+    return any(footprint.intersects(cell) for cell in cells)
 
 
 def _cell(patch: PatchDescribed) -> str:
