@@ -144,6 +144,16 @@ def _english(settings: Settings) -> Callable[[str], str]:
     return english
 
 
+def unfinished(worker: GroupOffsets) -> Callable[[], list[int]]:
+    """Asks which partitions of raw posts the worker has not finished. A post keeps its partition when it is enriched."""
+
+    def waiting() -> list[int]:
+        remaining = worker.remaining(POSTS_RAW)
+        return [partition for (_, partition), left in remaining.items() if left.lag]
+
+    return waiting
+
+
 def run(settings: Settings) -> None:
     """Runs the detector until SIGTERM or SIGINT."""
     set_up_log(STAGE)
@@ -159,7 +169,7 @@ def run(settings: Settings) -> None:
         KafkaProducer(settings.kafka),
         opened,
         SnapshotFile(settings.detection.directory.resolve() / f"{settings.kafka.group_prefix}.state"),
-        lambda: upstream.lag(POSTS_RAW),
+        unfinished(upstream),
     )
     has_turn = (INCIDENT_STEPS.name, 0)
     detecting = Detecting(

@@ -7,7 +7,7 @@ with the same ids and the same content. A revision that stands on `incidents` is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,8 +50,8 @@ READ_WITHIN_S = 60.0
 class Detection:
     """The one detector of the system, while it is this process's turn. For one thread.
 
-    `waiting_upstream` is how many posts have still to be enriched: while there are any, event time passes by the posts
-    alone. Whatever fails, call `begin` again: the state in memory is then read anew.
+    `waiting_upstream` are the partitions that have posts still to be enriched: event time waits for these. Whatever
+    fails, call `begin` again: the state in memory is then read anew.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Detection:
         producer: RecordProducer,
         opened: Opened,
         file: SnapshotFile,
-        waiting_upstream: Callable[[], int] = lambda: 0,
+        waiting_upstream: Callable[[], Collection[int]] = tuple,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._reader, self._inputs, self._producer = reader, inputs, producer
@@ -203,7 +203,8 @@ class Detection:
     def _reach(self, state: State, moment: datetime, has_news: bool) -> datetime | None:
         """How far event time has come. Where nothing comes it is asked whether there is really nothing more."""
         if has_news:
-            return state.watermark.reach(moment, self._unread(self._buffer.ends))
+            unread = self._unread(self._buffer.ends).union(self._waiting_upstream())
+            return state.watermark.reach(moment, unread)
         if not state.watermark.has_waiting_posts and moment - self._stepped_at < PASSING:
             return state.watermark.value
         unread = self._unread({place: end for place, (_, end) in self._inputs.bounds().items()})

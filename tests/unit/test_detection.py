@@ -67,7 +67,7 @@ class World:
             DyingProducer(self.log, writes),
             OPENED,
             self.file,
-            lambda: waiting_upstream,
+            lambda: range(waiting_upstream),
             lambda: self.moment,
         )
         detection.begin()
