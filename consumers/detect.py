@@ -145,7 +145,7 @@ def _english(settings: Settings) -> Callable[[str], str]:
 
 
 def unfinished(worker: GroupOffsets) -> Callable[[], list[int]]:
-    """Asks which partitions of raw posts the worker has not finished. A post keeps its partition when it is enriched."""
+    """Asks which partitions of raw posts the worker has not finished. An enriched post keeps its partition."""
 
     def waiting() -> list[int]:
         remaining = worker.remaining(POSTS_RAW)
