@@ -10,7 +10,7 @@ from stormpetrel.alerting.receiver_settings import read_receivers
 from stormpetrel.alerting.recent_alerts import RecentAlerts
 from stormpetrel.alerting.register import AlertingRegister
 from stormpetrel.core.events import Event
-from stormpetrel.core.settings import Alerting
+from stormpetrel.core.incident_settings import Alerting
 from stormpetrel.core.topics import ALERTING_TOPICS, Topic
 from stormpetrel.log import TopicView
 from stormpetrel.log.producer import RecordProducer

@@ -20,13 +20,11 @@ from stormpetrel.alerting.register import AlertingRegister
 from stormpetrel.bootstrap import (
     IndexCollections,
     label_catalogue,
-    learned_ranking,
     open_gazetteer,
     open_geoparser,
     open_index,
     open_query_encoder,
     picture_folder,
-    relevance_prior,
     vector_dimensions,
 )
 from stormpetrel.core.events import LabelDefined
@@ -35,6 +33,7 @@ from stormpetrel.core.ports import DocumentReader, EventProducer, VectorReader, 
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import ANNOTATIONS, KEYS, MODELS_UPDATED, POSTS_MATCHED, SAVED_SEARCHES
 from stormpetrel.dead_letter_queue import DeadLetterQueue
+from stormpetrel.learned_files import learned_ranking, relevance_prior
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache
 from stormpetrel.learning.active.label_models import LabelModels
 from stormpetrel.learning.annotations.annotate import Annotations

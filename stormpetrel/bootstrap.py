@@ -7,11 +7,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import TypeVar
 
-import structlog
-
-from stormpetrel.core.embedding_spec import EmbeddingSpec, named_with, same_vectors
+from stormpetrel.core.embedding_spec import EmbeddingSpec, named_with
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.core.ids import Collection, ItemKind
 from stormpetrel.core.ports import DocumentStore, DocumentWriter, VectorWriter
@@ -24,16 +21,15 @@ from stormpetrel.core.topics import (
     PRODUCTS_ANNOUNCED,
     Topic,
 )
-from stormpetrel.fusion import RankingWeights
 from stormpetrel.imagery.patches import descriptors
 from stormpetrel.imagery.patches.earth_model import read_earth_manifest
+from stormpetrel.learned_files import opened_or_error
 from stormpetrel.learning.annotations.annotation_store import AnnotationStore
 from stormpetrel.learning.annotations.label_catalogue import Catalogue, read_catalogue
 from stormpetrel.learning.inference.judgement import Judge
 from stormpetrel.learning.inference.judging import Judging
 from stormpetrel.learning.inference.patch_rankers import PatchRankers
 from stormpetrel.learning.inference.scorer import Scorer
-from stormpetrel.learning.training.relevance_model import Prior
 from stormpetrel.learning.training.trainer import TRAINING_VECTOR
 from stormpetrel.models.model_store import model_directory
 from stormpetrel.posts.gloss.build import ensure_lexicon, gloss_version
@@ -63,20 +59,13 @@ from stormpetrel.projections import (
     Projection,
 )
 from stormpetrel.search.query_encoder import QueryEncoder
-from stormpetrel.search.relevance import Relevance
-from stormpetrel.search.search import Learned
 from stormpetrel.stores.collections import VectorCollection, patches_collection, posts_collection
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
 
-log = structlog.get_logger()
-Model = TypeVar("Model")
 CONCEPTS_FILE = CONFIG_DIRECTORY / "concepts.yaml"
 FLOOD_PROMPTS_FILE = CONFIG_DIRECTORY / "flood_prompts.yaml"
 LABELS_FILE = CONFIG_DIRECTORY / "labels.yaml"
-FUSION_FILE = CONFIG_DIRECTORY / "fusion_weights.json"
-RELEVANCE_FILE = CONFIG_DIRECTORY / "relevance_of_query.json"
-PRIOR_FILE = CONFIG_DIRECTORY / "relevance_prior.json"
 TAGGER = CONFIG_DIRECTORY / "places_tagger"
 LEXICON = CONFIG_DIRECTORY / "lexicon"
 
@@ -94,13 +83,6 @@ def photo_prompts() -> Prompts:
 def label_catalogue() -> Catalogue:
     """The semantic catalogue of `config/labels.yaml`."""
     return read_catalogue(LABELS_FILE)
-
-
-def relevance_prior(settings: Settings) -> Prior | None:
-    """What other events teach of the posts of a new one; None where it is of another text model than the configured
-    one, or not there."""
-    prior = _opened_or_error(lambda: Prior.load(PRIOR_FILE), "posts are judged without a prior")
-    return prior if isinstance(prior, Prior) and prior.text_model == settings.text_model.name else None
 
 
 def open_text_encoder(settings: Settings) -> TextEncoder:
@@ -296,35 +278,8 @@ class IndexCollections:
 def open_query_encoder(settings: Settings) -> QueryEncoder:
     """The models of searches; a missing one stands there as the error that says why."""
     without = "searches go on without a model"
-    text_model = _opened_or_error(lambda: open_text_encoder(settings), without)
-    visual_model = _opened_or_error(lambda: open_visual_model(settings), without)
-    specs = _opened_or_error(lambda: patch_embeddings(settings), without)
+    text_model = opened_or_error(lambda: open_text_encoder(settings), without)
+    visual_model = opened_or_error(lambda: open_visual_model(settings), without)
+    specs = opened_or_error(lambda: patch_embeddings(settings), without)
     patch_specs = PATCH_DESCRIPTORS if isinstance(specs, ModelUnavailable) else specs
     return QueryEncoder(text_model, visual_model, concept_list(), patch_specs, open_glosser(settings))
-
-
-def learned_ranking(text_model: str) -> Learned:
-    """What was learned of fusion and of relevance for the text model of this version."""
-    weights = ranking_weights(text_model)
-    return Learned(weights.fusion if weights else None, query_relevance(text_model))
-
-
-def ranking_weights(text_model: str) -> RankingWeights | None:
-    """The weights of the learned tensor; None where they were learned with another text model than this version, or
-    are not there."""
-    weights = _opened_or_error(lambda: RankingWeights.load(FUSION_FILE), "the plain tensor serves")
-    return weights if isinstance(weights, RankingWeights) and same_vectors(weights.text_model, text_model) else None
-
-
-def query_relevance(text_model: str) -> Relevance | None:
-    """Relevance to a query; None where it was learned with another text model than this version, or is not there."""
-    relevance = _opened_or_error(lambda: Relevance.load(RELEVANCE_FILE), "hits have no relevance")
-    return relevance.for_model(text_model) if isinstance(relevance, Relevance) else None
-
-
-def _opened_or_error(open_model: Callable[[], Model], consequence: str) -> Model | ModelUnavailable:
-    try:
-        return open_model()
-    except ModelUnavailable as error:
-        log.warning(consequence, reason=str(error))
-        return error

@@ -10,15 +10,7 @@ from typing import Any
 
 import structlog
 
-from stormpetrel.bootstrap import (
-    open_gazetteer,
-    open_geoparser,
-    open_glosser,
-    open_text_encoder,
-    open_visual_model,
-    query_relevance,
-    relevance_prior,
-)
+from stormpetrel.bootstrap import open_gazetteer, open_geoparser, open_glosser, open_text_encoder, open_visual_model
 from stormpetrel.core.errors import ModelUnavailable, SetupError, StormpetrelError
 from stormpetrel.core.events import EnrichedPost
 from stormpetrel.core.settings import Settings
@@ -32,6 +24,7 @@ from stormpetrel.core.topics import (
     SAVED_SEARCHES,
     Topic,
 )
+from stormpetrel.learned_files import query_relevance, relevance_prior
 from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.log import TopicReader, TopicView
 from stormpetrel.log.connection import faust_brokers, faust_credentials

@@ -29,7 +29,7 @@ from stormpetrel.local.stack import free_port
 from tests.memory_api import MemoryApi
 
 CONFIGURATION = Path(__file__).with_suffix(".toml")
-OPERATIONS = 43  # schemathesis counts its cases by operation
+OPERATIONS = 70  # schemathesis counts its cases by operation
 
 
 @contextmanager

@@ -20,12 +20,13 @@ def retrieval(
     as_json: AsJson = False,
 ) -> None:
     """Every modality and every fusion on a test collection: P@10, mAP, nDCG@10, significance, latency."""
-    from stormpetrel.bootstrap import open_geoparser, ranking_weights
+    from stormpetrel.bootstrap import open_geoparser
     from stormpetrel.cli.console import say
     from stormpetrel.cli.system import load_text_encoder
     from stormpetrel.evaluation.patch_retrieval import evaluate_patch_sets
     from stormpetrel.evaluation.retrieval import evaluate
     from stormpetrel.evaluation.test_collections import read_collections
+    from stormpetrel.learned_files import ranking_weights
 
     sets = evaluate_patch_sets(data)
     collections = read_collections(data, queries, may_be_none=bool(sets))

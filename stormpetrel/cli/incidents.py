@@ -28,7 +28,10 @@ def list_incidents(
     print_result(page, "\n".join([*lines, f"{page['total']} in all"]), as_json)
 
 
-def show(incident_id: str = typer.Argument(metavar="INCIDENT"), as_json: AsJson = False) -> None:
+def show(
+    incident_id: str = typer.Argument(metavar="INCIDENT", help="Its id, as `stormpetrel incidents list` shows it."),
+    as_json: AsJson = False,
+) -> None:
     """Show one incident: how it stands, its changes, and the posts that it rests on."""
     incident = _ask(f"/v1/incidents/{incident_id}", {})
     revisions = _ask(f"/v1/incidents/{incident_id}/timeline", {})["revisions"]

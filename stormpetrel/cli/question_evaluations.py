@@ -65,9 +65,9 @@ def _open(data: Path, file: Path) -> _Judged:
 
 def questions(data: Data, file: QuestionFile, as_json: AsJson = False) -> None:
     """How well the default search answers short questions, in each language, beside its best list and RRF."""
-    from stormpetrel.bootstrap import query_relevance, ranking_weights
     from stormpetrel.cli.console import say
     from stormpetrel.evaluation.questions import evaluate_questions
+    from stormpetrel.learned_files import query_relevance, ranking_weights
 
     judged = _open(data, file)
     version = judged.encoder.version
@@ -97,9 +97,9 @@ def _print_questions(report: Json) -> None:
 
 def languages(data: Data, file: QuestionFile, as_json: AsJson = False) -> None:
     """How well questions in one language find posts in another, beside the same questions in English."""
-    from stormpetrel.bootstrap import ranking_weights
     from stormpetrel.cli.console import say
     from stormpetrel.evaluation.languages import evaluate_languages
+    from stormpetrel.learned_files import ranking_weights
 
     judged = _open(data, file)
     report = evaluate_languages(*judged, say, ranking_weights(judged.encoder.version))
@@ -127,10 +127,10 @@ def saved(
     as_json: AsJson = False,
 ) -> None:
     """How well saved searches match posts as they come, beside a search of all of them by the same threshold."""
-    from stormpetrel.bootstrap import query_relevance
     from stormpetrel.cli.console import say
     from stormpetrel.evaluation.event_folds import event_keys
     from stormpetrel.evaluation.saved import evaluate_saved
+    from stormpetrel.learned_files import query_relevance
     from stormpetrel.search.percolator.search_block import RelevanceOf
     from stormpetrel.search.relevance import MIN_RELEVANCE
 

@@ -37,7 +37,7 @@ def train_ranking(
     """Learn the weights of the learned tensor, and relevance to a query; the API reads them when it starts."""
     from functools import partial
 
-    from stormpetrel.bootstrap import FUSION_FILE, RELEVANCE_FILE, open_gazetteer, open_geoparser, open_glosser
+    from stormpetrel.bootstrap import open_gazetteer, open_geoparser, open_glosser
     from stormpetrel.cli.console import say
     from stormpetrel.cli.system import load_text_encoder
     from stormpetrel.evaluation.judged_queries import EvaluatedSet, judged_queries
@@ -46,6 +46,7 @@ def train_ranking(
     from stormpetrel.evaluation.ranking_comparison import compare
     from stormpetrel.evaluation.ranking_training import train_ranking as train
     from stormpetrel.evaluation.test_collections import read_collections
+    from stormpetrel.learned_files import FUSION_FILE, RELEVANCE_FILE
     from stormpetrel.search.place_names import PlaceNames
 
     names = {name.strip() for name in sets.split(",") if name.strip()}
@@ -155,11 +156,11 @@ def train_relevance(
     as_json: AsJson = False,
 ) -> None:
     """Learn from labelled events what tells the posts of an event from others: the prior of API and workers."""
-    from stormpetrel.bootstrap import PRIOR_FILE
     from stormpetrel.cli.console import say
     from stormpetrel.cli.system import load_text_encoder
     from stormpetrel.evaluation.annotated_posts import prior_from
     from stormpetrel.evaluation.labelled_events import read_events
+    from stormpetrel.learned_files import PRIOR_FILE
     from stormpetrel.learning.training.relevance_model import Prior
 
     settings = load_settings()

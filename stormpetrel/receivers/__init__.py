@@ -14,7 +14,7 @@ from stormpetrel.alerting.receiver_settings import (
     WebhookSettings,
 )
 from stormpetrel.alerting.rendering import Renderer
-from stormpetrel.core.settings import Alerting
+from stormpetrel.core.incident_settings import Alerting
 
 
 def open_receivers(stated: Mapping[str, ReceiverSettings], settings: Alerting) -> dict[str, Receiver]:

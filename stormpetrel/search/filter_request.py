@@ -14,8 +14,10 @@ from stormpetrel.search.place_request import Box, PlaceName, Request, Words
 
 FIRST_YEAR, LAST_YEAR = 1970, 2200
 UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-DURATION = re.compile(r"(\d{1,6})\s*(min|h|d|w)")
-LONGEST = timedelta(days=3653)
+# No more digits than make some ten to thirty years, so that a JSON Schema can say it whole.
+DURATION = re.compile(
+    r"([1-9][0-9]{0,5})\s*(min)|([1-9][0-9]{0,4})\s*(h)|([1-9][0-9]{0,3})\s*(d)|([1-9][0-9]{0,2})\s*(w)"
+)
 LABELS = "Labels that trained models give to posts or patches, named as by /v1/models: collection:label"
 
 
@@ -39,10 +41,10 @@ def duration(text: str) -> timedelta:
     datetime.timedelta(seconds=5400)
     """
     match = DURATION.fullmatch(text.strip().lower())
-    length = int(match[1]) * UNITS[match[2]] if match else timedelta(0)
-    if not timedelta(0) < length <= LONGEST:
+    if match is None:
         raise ValueError(f"{text!r} is no time that has passed; give a number and min, h, d or w, such as 30min or 1h")
-    return length
+    number, unit = (part for part in match.groups() if part)
+    return int(number) * UNITS[unit]
 
 
 def _valid_duration(text: str) -> str:
@@ -60,10 +62,16 @@ YEARS = f"The year is {FIRST_YEAR} to {LAST_YEAR - 1}"
 Moment = Annotated[datetime, BeforeValidator(_as_iso_8601), AfterValidator(_in_utc), Field(description=YEARS)]
 Language = Annotated[str, Field(pattern="^[a-z]{2,3}$")]
 Labels = Annotated[list[Words], Field(min_length=1, max_length=20)]
-DURATION_FORM = {"pattern": r"^\s*[0-9]{1,6}\s*([mM][iI][nN]|[hHdDwW])\s*$"}
+DURATION_PATTERN = (
+    r"^\s*([1-9][0-9]{0,5}\s*[mM][iI][nN]|[1-9][0-9]{0,4}\s*[hH]|[1-9][0-9]{0,3}\s*[dD]|[1-9][0-9]{0,2}\s*[wW])\s*$"
+)
 Last = Annotated[
     str,
-    Field(max_length=12, description="The time up to now: 30min, 1h, 2d, 1w", json_schema_extra=DURATION_FORM),
+    Field(
+        max_length=12,
+        description="The time up to now: 30min, 1h, 2d, 1w",
+        json_schema_extra={"pattern": DURATION_PATTERN},
+    ),
     AfterValidator(_valid_duration),
 ]
 CountryCode = Annotated[str, AfterValidator(_country_code), Field(json_schema_extra={"pattern": "^[A-Za-z]{2}$"})]

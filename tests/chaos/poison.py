@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from stormpetrel.core.topics import ANNOTATIONS, AUDIT
+from stormpetrel.core.topics import ANNOTATIONS, AUDIT, INCIDENT_STEPS
 from stormpetrel.log import OutgoingRecord
 from tests.chaos.samples import SAMPLES, Fields, Sample
 
@@ -44,6 +44,7 @@ class Poison:
         return not (
             self.kind in HARMLESS
             or self.record.topic == AUDIT.name  # nobody reads the audit as events
+            or self.record.topic == INCIDENT_STEPS.name  # what is no step counts for nothing
             # A vector of a model that nobody knows is an example like others, of a label that has no other.
             or (self.record.topic == ANNOTATIONS.name and self.kind == "vector_of_wrong_dimension")
         )
@@ -215,6 +216,28 @@ OWN: dict[str, dict[str, Change]] = {
     "saved_searches": {
         "within_beyond_int64": _set(("within",), BEYOND_INT64),
         "threshold_not_finite": _set(("query",), {"score_threshold": {"text": float("inf")}}),
+    },
+    "incidents": {
+        "revision_beyond_int64": _set(("revision",), BEYOND_INT64),
+        "confidence_not_a_number": _set(("confidence",), float("nan")),
+        "state_of_nothing": _set(("state",), "exploded"),
+    },
+    "incident.actions": {"action_of_nothing": _set(("action",), "denied")},
+    "incident.steps": {
+        "ends_beyond_int64": _set(("ends",), {"posts.enriched/0": BEYOND_INT64}),
+        "follows_beyond_int64": _set(("follows",), BEYOND_INT64),
+    },
+    "rules": {
+        "no_area": _set(("route", "matchers"), {}),
+        "cell_of_nothing": _set(("route", "matchers"), {"cells": ["fffffffffffffff"]}),
+        "area_not_finite": _set(
+            ("route", "matchers"), {"area": {"type": "Polygon", "coordinates": [[[float("inf"), 0]]]}}
+        ),
+    },
+    "silences": {"ends_before_it_starts": _set(("ends_at",), "2025-01-01T00:00:00Z")},
+    "notifications": {
+        "mute_missing": _set(("mute",), None),
+        "revision_beyond_int64": _set(("revision",), BEYOND_INT64),
     },
     "posts.matched": {"rank_beyond_int64": _set(("recent_rank",), BEYOND_INT64)},
 }

@@ -28,6 +28,7 @@ from stormpetrel.core.errors import StormpetrelError
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import (
     ANNOTATIONS,
+    INCIDENTS,
     ITEMS_LABELLED,
     LIVE_TOPICS,
     PATCHES_DESCRIBED,
@@ -49,7 +50,7 @@ RECOVERED_WITHIN_S = 120.0
 GROUPS = {
     "scenes": (PRODUCTS_ANNOUNCED,),
     "worker": (POSTS_RAW, POSTS_BACKFILL, ANNOTATIONS, POSTS_ENRICHED),
-    "index": (POSTS_ENRICHED, PATCHES_DESCRIBED, ITEMS_LABELLED, PRODUCTS_ANNOUNCED),
+    "index": (POSTS_ENRICHED, PATCHES_DESCRIBED, ITEMS_LABELLED, PRODUCTS_ANNOUNCED, INCIDENTS),
 }
 DRAINED_WITHIN_S = 150.0
 SHORTEST_REASON = 15  # characters

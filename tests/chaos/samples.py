@@ -10,37 +10,53 @@ from typing import Any
 import numpy as np
 
 from stormpetrel.core.events import (
+    AlertRule,
     Annotation,
     ApiKeyAdded,
     Audited,
+    DetectionStep,
     EnrichedPost,
     Event,
+    Incident,
+    IncidentAction,
     ItemsLabelled,
+    Matchers,
     ModelUpdated,
+    Mute,
+    NotificationLogged,
     PatchDescribed,
     Post,
     PostMatched,
     ProductAnnounced,
+    Route,
     SavedSearch,
+    Silence,
     TermWeights,
     Vector,
 )
 from stormpetrel.core.topics import (
     ANNOTATIONS,
     AUDIT,
+    INCIDENT_ACTIONS,
+    INCIDENT_STEPS,
+    INCIDENTS,
     ITEMS_LABELLED,
     KEYS,
     MODELS_UPDATED,
+    NOTIFICATIONS,
     PATCHES_DESCRIBED,
     POSTS_BACKFILL,
     POSTS_ENRICHED,
     POSTS_MATCHED,
     POSTS_RAW,
     PRODUCTS_ANNOUNCED,
+    RULES,
     SAVED_SEARCHES,
+    SILENCES,
     Topic,
 )
 
+KEYED_BY_ANOTHER_NAME = (ITEMS_LABELLED, KEYS, INCIDENT_STEPS, SILENCES, NOTIFICATIONS)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Fields = dict[str, Any]
 
@@ -67,7 +83,7 @@ class Sample:
 
     def key(self, name: str) -> str:
         """The key of a record whose id has this name."""
-        return name if self.topic in (ITEMS_LABELLED, KEYS) else self.id_of(self.fields(name))
+        return name if self.topic in KEYED_BY_ANOTHER_NAME else self.id_of(self.fields(name))
 
     def id_of(self, fields: Fields) -> str:
         for part in self.id_path:
@@ -168,6 +184,60 @@ MATCHED = PostMatched(
     posted_at=NOW,
     matched_at=NOW,
 )
+INCIDENT = Incident(
+    incident_id="sample",
+    revision=1,
+    kind="flood",
+    state="opened",
+    change="first",
+    reason="12 authors in 10 minutes",
+    confidence=0.8,
+    posts_confidence=0.8,
+    severity="moderate",
+    place="Genova",
+    longitude=8.9,
+    latitude=44.4,
+    cells=("851f9b0bfffffff",),
+    first_post_at=NOW,
+    last_post_at=NOW,
+    changed_at=NOW,
+    decided_at=NOW,
+    posts=12,
+    authors=12,
+    expected_rate=0.5,
+    observed_rate=72,
+    detector_version="chaos@1",
+)
+ACTION = IncidentAction(action_id="0" * 32, incident_id="sample", action="acknowledged", actor="chaos", acted_at=NOW)
+STEP = DetectionStep(follows=-1, ends={"posts.enriched/0": 3}, watermark=NOW, decided_at=NOW)
+NOWHERE = Matchers(admin_codes=("sample",))  # what the rule and the silence say is of no incident
+RULE = AlertRule(
+    rule_id="sample",
+    title="Nothing",
+    route=Route(matchers=NOWHERE, receivers=("stream",)),
+    author="chaos",
+    changed_at=NOW,
+)
+SILENCE = Silence(
+    silence_id="0" * 32,
+    matchers=NOWHERE,
+    author="chaos",
+    reason="sample",
+    created_at=NOW,
+    starts_at=NOW,
+    ends_at=datetime(2026, 1, 2, tzinfo=UTC),
+)
+NOTIFICATION = NotificationLogged(
+    outcome="muted",
+    group="sample",
+    receiver="stream",
+    rule_id="sample",
+    logged_at=NOW,
+    incident_id="sample",
+    revision=1,
+    reason="first",
+    mute=Mute(kind="silence", by="0" * 32),
+)
 KEY = ApiKeyAdded(key_id="0" * 12, principal="chaos", scopes=("read",), digest="0" * 64, added_at=NOW)
 AUDITED = Audited(actor="sample", action="POST /v1/labels", object="/v1/labels", outcome="201", at=NOW)
 SAMPLES = (
@@ -181,6 +251,12 @@ SAMPLES = (
     Sample(ANNOTATIONS, ANNOTATION, ("item_id",), ("annotated_at",), ("vectors", "text")),
     Sample(ITEMS_LABELLED, LABELLED, ("model_version",), ("labelled_at",), ("scores",)),
     Sample(MODELS_UPDATED, MODEL, ("model_id",), ("updated_at",)),
+    Sample(INCIDENTS, INCIDENT, ("incident_id",), ("first_post_at",)),
+    Sample(INCIDENT_ACTIONS, ACTION, ("incident_id",), ("acted_at",)),
+    Sample(INCIDENT_STEPS, STEP, ("decided_at",), ("watermark",)),
+    Sample(RULES, RULE, ("rule_id",), ("changed_at",)),
+    Sample(SILENCES, SILENCE, ("reason",), ("created_at",)),
+    Sample(NOTIFICATIONS, NOTIFICATION, ("group",), ("logged_at",)),
     Sample(KEYS, KEY, ("key_id",), ("added_at",)),
     Sample(AUDIT, AUDITED, ("actor",), ("at",)),
 )
