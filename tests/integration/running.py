@@ -104,11 +104,13 @@ class RunningSystem:
             "scenes": "IMAGERY__PROBE_PORT",
             "source": "CATALOGUE__PROBE_PORT",
             "notify": "ALERTING__PROBE_PORT",
+            "detect": "DETECTION__PROBE_PORT",
         }[name.split("-")[0]]
         environment = {**SPARING, **os.environ, **self.addresses, f"STORMPETREL_{variable}": str(port)}
         environment |= {
             "STORMPETREL_LOCAL__DIRECTORY": str(self.directory),
             "STORMPETREL_IMAGERY__DIRECTORY": str(self.directory / "imagery"),
+            "STORMPETREL_DETECTION__DIRECTORY": str(self.directory / "detector"),
             "STORMPETREL_IMAGERY__S3_ENDPOINT": "http://127.0.0.1:9",
             **variables,
         }

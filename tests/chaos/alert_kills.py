@@ -1,0 +1,248 @@
+"""Kills of worker, detector and notifier while incidents change: nothing may be lost, told under two ids, or muted
+without a reason.
+
+    python -m tests.chaos.alert_kills --seed 7 --changes 10000 --kills 100
+
+prints the seed, each kill and, as JSON on standard output, what came out. The same seed draws the same changes and the
+same kills.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stormpetrel.core.clock import now
+from stormpetrel.core.events import AlertRule, Event, Incident, Matchers, Route
+from stormpetrel.core.topics import INCIDENT_ACTIONS, INCIDENTS, POSTS_RAW, RULES, SILENCES, Topic
+from stormpetrel.log import record_of_event
+from tests.alert_servers import Hook, hook
+from tests.chaos.alert_findings import findings, is_told_closed, told_incidents
+from tests.chaos.incident_load import TOWNS, Course, burst, courses, interleaved, mutes_of, silence_of
+from tests.chaos.load import deliver_until_acknowledged
+from tests.integration.running import RunningSystem, wait_until
+
+CACHE = Path(os.environ.get("STORMPETREL_CACHE", Path(__file__).resolve().parents[2] / ".stormpetrel" / "cache"))
+OURS = {"worker": ("worker",), "detect": ("consume", "detect"), "notify": ("consume", "notify")}
+SECRET = f"whsec_{base64.b64encode(b'a secret of thirty-two bytes. ok').decode()}"
+REVISIONS = 25  # of an incident, before its close
+TICK_S = 0.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does. Changes are spread over the time that the kills take; `within_s` is how long the rest may take
+    when the last process was killed."""
+
+    seed: int
+    changes: int
+    kills: int
+    towns: int
+    only: tuple[str, ...] = tuple(OURS)
+    longest_wait_s: float = 2.0
+    within_s: float = 180.0
+
+
+@dataclass
+class Sender:
+    """Sends what changes, a share of it for each kill. `sent` is what the log holds."""
+
+    system: RunningSystem
+    waiting: Iterator[tuple[Topic, str, Event]]
+    sent: list[Event] = field(default_factory=list)
+
+    def send(self, most: int) -> int:
+        """How many were left to send."""
+        producer = self.system.producer()
+        due = [event for event, _ in zip(self.waiting, range(most), strict=False)]
+        deliver_until_acknowledged(producer, [record_of_event(topic, key, event) for topic, key, event in due])
+        self.sent += [event for *_, event in due]
+        return len(due)
+
+
+def run(plan: Plan, cache: Path = CACHE) -> dict[str, Any]:
+    """The report of a run. Raises AssertionError where something does not come to its end."""
+    say(f"kills: seed {plan.seed}, {plan.changes} changes, {plan.kills} kills of {', '.join(plan.only)}")
+    with (
+        tempfile.TemporaryDirectory(prefix="stormpetrel-kills-") as folder,
+        RunningSystem(Path(folder), cache) as system,
+        hook() as served,
+        _running(system, plan, served),
+    ):
+        return _run(plan, system, served)
+
+
+@contextmanager
+def _running(system: RunningSystem, plan: Plan, served: Hook) -> Iterator[None]:
+    """The processes that are killed, with one webhook to tell."""
+    file = system.directory / "alerting.yaml"
+    url = f"http://127.0.0.1:{served.port}/in"
+    file.write_text(
+        yaml.safe_dump({"receivers": [{"name": "duty", "channel": "webhook", "url": url, "secret": SECRET}]})
+    )
+    os.environ["STORMPETREL_ALERTING__RECEIVERS"] = str(file)
+    os.environ["STORMPETREL_ALERTING__PRIVATE_HOSTS"] = f'["127.0.0.1:{served.port}"]'
+    try:
+        for name in plan.only:
+            system.start(name, *OURS[name], wait=False)
+        yield
+    except AssertionError:
+        for name in plan.only:
+            say(f"the end of {name}'s log:\n{system.log(name)[-3000:]}")
+        raise
+    finally:
+        for name in list(system.ours):
+            system.kill(name)
+        del os.environ["STORMPETREL_ALERTING__RECEIVERS"], os.environ["STORMPETREL_ALERTING__PRIVATE_HOSTS"]
+
+
+def _run(plan: Plan, system: RunningSystem, served: Hook) -> dict[str, Any]:
+    generator, kills = random.Random(plan.seed), random.Random(plan.seed + 1)
+    made = courses(generator, max(10, plan.changes // (REVISIONS + 1)), REVISIONS)
+    towns = generator.sample(TOWNS, plan.towns)
+    killed = _Killer(system, plan, kills)
+    started = time.monotonic()
+    producer = system.producer()
+    first: list[tuple[Topic, str, Event]] = [(RULES, "everywhere", _rule()), (SILENCES, "5" * 32, silence_of(made))]
+    first += [(INCIDENT_ACTIONS, action.incident_id, action) for action in mutes_of(made)]
+    deliver_until_acknowledged(producer, [record_of_event(*each) for each in first])
+    killed.wait_until_ready()  # so that nothing is told before it is silenced
+
+    changes = Sender(system, ((INCIDENTS, each.incident_id, each) for each in interleaved(generator, made)))
+    bursts = Sender(system, ((POSTS_RAW, post.post_id, post) for town in towns for post in burst(town)))
+    share = -(-len(made) * REVISIONS // max(1, round(plan.kills * 0.7)))
+    while changes.send(share) + bursts.send(-(-10 * plan.towns // max(1, plan.kills // 2))):
+        killed.strike()
+    told = [course for course in made if course.kept_from is None]
+    wait_until(lambda: {each.incident_id for each in told} <= told_incidents(served), plan.within_s, "all are told")
+    for closing in _closings(made, max(1, plan.kills - killed.count)):
+        sender = Sender(system, iter([(INCIDENTS, each.incident_id, each) for each in closing]))
+        sender.send(len(closing))
+        killed.strike()
+    while killed.count < plan.kills:
+        killed.strike()
+    wait_until(lambda: all(is_told_closed(served, each) for each in told), plan.within_s, "all clear of all")
+    wait_until(lambda: _is_quiet(system, served), plan.within_s, "nothing more is told")
+    return {
+        "seed": plan.seed,
+        "changes": sum(len(course.revisions) + 1 for course in made),
+        "incidents": len(made),
+        "posts": len(bursts.sent),
+        "kills": dict(killed.by_name),
+        "seconds": round(time.monotonic() - started, 1),
+        **findings(system.reader, served, made, towns if "detect" in plan.only else []),
+    }
+
+
+def _rule() -> AlertRule:
+    route = Route(
+        matchers=Matchers(everywhere=True),
+        receivers=("duty",),
+        group_wait_s=0,
+        group_interval_s=1,
+        repeat_interval_s=86_400,
+    )
+    return AlertRule(rule_id="everywhere", title="Kills", route=route, author="chaos", changed_at=now())
+
+
+def _closings(made: Sequence[Course], parts: int) -> Iterator[list[Incident]]:
+    """The closes, in parts. What is inhibited closes before what inhibits it."""
+    closed = [each.closed for each in made if each.kept_from == "inhibition"]
+    closed += [each.closed for each in made if each.kept_from != "inhibition"]
+    size = -(-len(closed) // parts)
+    for start in range(0, len(closed), size):
+        yield closed[start : start + size]
+
+
+def _is_quiet(system: RunningSystem, served: Hook) -> bool:
+    """Whether nothing was told for some seconds."""
+    count = len(served.requests)
+    time.sleep(5)
+    return len(served.requests) == count
+
+
+class _Killer:
+    """Kills one process at a time, as soon as it works, after a wait that is drawn, and starts it again."""
+
+    def __init__(self, system: RunningSystem, plan: Plan, generator: random.Random) -> None:
+        self._system, self._plan, self._random = system, plan, generator
+        self.by_name: Counter[str] = Counter()
+
+    @property
+    def count(self) -> int:
+        return sum(self.by_name.values())
+
+    def wait_until_ready(self) -> None:
+        """All of them."""
+        for name in self._plan.only:
+            self._wait_for(name)
+
+    def strike(self) -> None:
+        """Kills the one whose turn it is, unless there were enough kills."""
+        if self.count >= self._plan.kills:
+            time.sleep(TICK_S)
+            return
+        name = self._random.choice(self._plan.only)
+        self._wait_for(name)
+        time.sleep(self._random.uniform(0, self._plan.longest_wait_s))
+        self._system.kill(name)
+        self.by_name[name] += 1
+        self._system.start(name, *OURS[name], wait=False)
+        say(f"kill {self.count}: {name}")
+
+    def _wait_for(self, name: str) -> None:
+        process, port = self._system.ours[name], self._system.ports[name]
+        wait_until(lambda: self._system._ready(process, port, name), 120, f"{name} is ready")
+
+
+def wrong_in(report: dict[str, Any]) -> dict[str, Any]:
+    """The part of a report that must be empty."""
+    names = (
+        "lost",
+        "doubled_ids",
+        "told_twice",
+        "gaps",
+        "unexplained",
+        "wrong_mutes",
+        "pending",
+        "towns_wrong",
+        "revisions_wrong",
+    )
+    return {name: report[name] for name in names if report[name]}
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
+    parser.add_argument("--changes", type=int, default=10_000)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--towns", type=int, default=len(TOWNS), help="bursts of posts for the detector")
+    parser.add_argument("--only", default=",".join(OURS), help="what is killed: worker,detect,notify")
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left running
+    report = run(Plan(given.seed, given.changes, given.kills, given.towns, tuple(given.only.split(","))))
+    print(json.dumps(report, indent=2))
+    raise SystemExit(1 if wrong_in(report) else 0)
+
+
+if __name__ == "__main__":
+    main()
