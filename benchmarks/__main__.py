@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import (
+    alerts,
     annotation,
     compression,
     fusion,
@@ -34,6 +35,7 @@ def main() -> None:
         "patches": lambda: patches.run(pair=False),
         "pair": lambda: patches.run(pair=True),
         "notification": lambda: notification.run(),
+        "alerts": lambda: alerts.run(),
         "main_path": lambda: main_path.run(options.data),
         "search": lambda: search_latency.run(options.data, options.posts),
         "saved_searches": lambda: saved_searches.run(options.data),

@@ -16,18 +16,25 @@ from aiosmtpd.controller import Controller
 
 
 class Hook:
-    """A webhook's server: what it was sent, and how it answers."""
+    """A webhook's server: what it was sent, what of that it took, and how it answers."""
 
     def __init__(self, status: int = 204, location: str | None = None, pause_s: float = 0) -> None:
         self.status, self.requests = status, list[tuple[dict[str, str], bytes]]()
+        self.taken: list[tuple[dict[str, str], bytes]] = []
+        self.taken_at: list[float] = []
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                hook.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                request = {name.lower(): value for name, value in self.headers.items()}, body
+                hook.requests.append(request)
                 time.sleep(pause_s)
-                self.send_response(hook.status)
+                status = hook.status
+                if status < 300:
+                    hook.taken.append(request)
+                    hook.taken_at.append(time.time())
+                self.send_response(status)
                 if location:
                     self.send_header("Location", location)
                 self.send_header("Content-Length", "0")

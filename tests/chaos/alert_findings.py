@@ -11,7 +11,7 @@ from stormpetrel.core.events import Incident, NotificationLogged
 from stormpetrel.core.topics import INCIDENTS, NOTIFICATIONS
 from stormpetrel.log import Record, TopicReader
 from tests.alert_servers import Hook
-from tests.chaos.incident_load import SEVERITIES, Course
+from tests.chaos.incident_load import PREFIX, SEVERITIES, Course
 
 MUTED_BY = {"silence": "5" * 32}
 Json = dict[str, Any]
@@ -145,14 +145,14 @@ def _pending(entries: Sequence[NotificationLogged], kept: dict[str, Json]) -> It
 
 
 def _wrong_towns(revisions: Sequence[Record], towns: Sequence[tuple[str, str]], served: Hook) -> list[str]:
-    """Towns whose burst has not made exactly one incident that was opened and told."""
-    opened = defaultdict(set)
+    """Towns whose burst has not made exactly one incident, and incidents of theirs that were not told."""
+    places = {}
     for incident in (record.decode(Incident) for record in revisions):
-        if incident.opened_at is not None and not incident.incident_id.startswith("kills-"):
-            opened[incident.incident_id].add(incident.place)
+        if not incident.incident_id.startswith(PREFIX):
+            places[incident.incident_id] = incident.place
     told = told_incidents(served)
-    wrong = [f"{len(opened)} incidents of {len(towns)} towns: {opened}"] if len(opened) != len(towns) else []
-    return wrong + [f"{incident_id} is not told" for incident_id in opened.keys() - told]
+    wrong = [f"{len(places)} incidents of {len(towns)} towns: {places}"] if len(places) != len(towns) else []
+    return wrong + [f"{incident_id} is not told" for incident_id in places.keys() - told]
 
 
 def _wrong_revisions(records: Sequence[Record]) -> list[str]:

@@ -121,7 +121,7 @@ def _run(plan: Plan, system: RunningSystem, served: Hook) -> dict[str, Any]:
     first: list[tuple[Topic, str, Event]] = [(RULES, "everywhere", _rule()), (SILENCES, "5" * 32, silence_of(made))]
     first += [(INCIDENT_ACTIONS, action.incident_id, action) for action in mutes_of(made)]
     deliver_until_acknowledged(producer, [record_of_event(*each) for each in first])
-    killed.wait_until_ready()  # so that nothing is told before it is silenced
+    system.wait_for(*plan.only)  # so that nothing is told before it is silenced
 
     changes = Sender(system, ((INCIDENTS, each.incident_id, each) for each in interleaved(generator, made)))
     bursts = Sender(system, ((POSTS_RAW, post.post_id, post) for town in towns for post in burst(town)))
@@ -187,27 +187,18 @@ class _Killer:
     def count(self) -> int:
         return sum(self.by_name.values())
 
-    def wait_until_ready(self) -> None:
-        """All of them."""
-        for name in self._plan.only:
-            self._wait_for(name)
-
     def strike(self) -> None:
         """Kills the one whose turn it is, unless there were enough kills."""
         if self.count >= self._plan.kills:
             time.sleep(TICK_S)
             return
         name = self._random.choice(self._plan.only)
-        self._wait_for(name)
+        self._system.wait_for(name)
         time.sleep(self._random.uniform(0, self._plan.longest_wait_s))
         self._system.kill(name)
         self.by_name[name] += 1
         self._system.start(name, *OURS[name], wait=False)
         say(f"kill {self.count}: {name}")
-
-    def _wait_for(self, name: str) -> None:
-        process, port = self._system.ours[name], self._system.ports[name]
-        wait_until(lambda: self._system._ready(process, port, name), 120, f"{name} is ready")
 
 
 def wrong_in(report: dict[str, Any]) -> dict[str, Any]:

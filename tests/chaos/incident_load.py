@@ -15,6 +15,7 @@ from stormpetrel.core.events import Incident, IncidentAction, Post, RadarVerdict
 
 GROUPS = 40  # first divisions, each of them a group of incidents
 SEVERITIES = ("minor", "moderate", "severe", "extreme")
+PREFIX = "kills-"  # of the ids of incidents that are sent
 SCENE = "S1A_kills"
 # Far from one another, so that each of them has an incident of its own.
 TOWNS = (
@@ -98,7 +99,7 @@ def _incident(
     moment = now()
     return Incident.model_validate(
         {
-            "incident_id": f"kills-{number}",
+            "incident_id": f"{PREFIX}{number}",
             "revision": revision,
             "kind": "flood",
             "state": state,

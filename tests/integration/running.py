@@ -122,7 +122,7 @@ class RunningSystem:
         if name == "serve":
             self._api_port = port
         if wait:
-            wait_until(lambda: self._ready(process, port, name), 120, f"{name} is ready:\n{self.log(name)}")
+            self.wait_for(name)
         return process
 
     def _ready(self, process: subprocess.Popen[bytes], port: int, name: str) -> bool:
@@ -131,6 +131,16 @@ class RunningSystem:
             return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).status_code == 200
         except httpx.HTTPError:
             return False
+
+    def wait_for(self, *names: str, seconds: float = 120) -> None:
+        """Returns when these processes of ours are ready."""
+        for name in names:
+            process, port = self.ours[name], self.ports[name]
+            wait_until(
+                lambda process=process, port=port, name=name: self._ready(process, port, name),  # type: ignore[misc]
+                seconds,
+                f"{name} is ready:\n{self.log(name)}",
+            )
 
     def start_pipeline(self) -> None:
         """Worker, index consumer and API, where they do not run yet."""

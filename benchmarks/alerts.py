@@ -1,0 +1,102 @@
+"""From a post to a delivered webhook: bursts of posts about floods, through worker, detector and notifier."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.fixtures import CACHE, MODEL, percentiles, say
+from stormpetrel.core.clock import now
+from stormpetrel.core.events import AlertRule, Incident, Matchers, Route
+from stormpetrel.core.topics import INCIDENTS, POSTS_RAW, RULES
+from stormpetrel.log import record_of_event
+from stormpetrel.posts.text.encoder import ensure_text_model
+from tests.alert_servers import Hook, hook
+from tests.chaos.incident_load import TOWNS, burst
+from tests.integration.running import RunningSystem, wait_until
+
+SECRET = f"whsec_{base64.b64encode(b'a secret of thirty-two bytes. ok').decode()}"
+WITHIN_S = 60.0
+
+
+def run(group_wait_s: float = 1.0) -> dict[str, Any]:
+    """Seconds from the last post of a burst to its alert at the webhook, with the wait of a rule that states none.
+
+    `posts_to_incident` is the part up to the opened incident on the log, by the broker's clock.
+    """
+    ensure_text_model(CACHE / "models", MODEL, say)
+    with (
+        tempfile.TemporaryDirectory(prefix="stormpetrel-bench-") as directory,
+        RunningSystem(Path(directory), CACHE) as system,
+        hook() as served,
+    ):
+        _start(system, served, group_wait_s)
+        published = _publish(system, served)
+        opened = _opened_at(system)
+        delivered = [_told_at(served)[town] - at for town, at in published.items()]
+        to_incident = [opened[town] - at for town, at in published.items()]
+    return {
+        "bursts": len(published),
+        "group_wait_s": group_wait_s,
+        "posts_to_webhook": percentiles(delivered),
+        "posts_to_incident": percentiles(to_incident),
+    }
+
+
+def _start(system: RunningSystem, served: Hook, group_wait_s: float) -> None:
+    file = system.directory / "alerting.yaml"
+    url = f"http://127.0.0.1:{served.port}/in"
+    receiver = {"name": "duty", "channel": "webhook", "url": url, "secret": SECRET}
+    file.write_text(yaml.safe_dump({"receivers": [receiver]}))
+    system.start("worker", "worker", wait=False)
+    system.start("detect", "consume", "detect", wait=False)
+    variables = {
+        "STORMPETREL_ALERTING__RECEIVERS": str(file),
+        "STORMPETREL_ALERTING__PRIVATE_HOSTS": f'["127.0.0.1:{served.port}"]',
+    }
+    system.start("notify", "consume", "notify", **variables)
+    matchers = Matchers(everywhere=True, states=("opened", "growing"))
+    route = Route(matchers=matchers, receivers=("duty",), group_wait_s=group_wait_s)
+    rule = AlertRule(rule_id="everywhere", title="Everywhere", route=route, author="benchmark", changed_at=now())
+    system.producer().deliver([record_of_event(RULES, rule.rule_id, rule)])
+    system.wait_for("worker", "detect")
+
+
+def _publish(system: RunningSystem, served: Hook) -> dict[str, float]:
+    """When the last post of each town's burst was sent, by the clock; each burst waits for the alert before."""
+    producer, generator = system.producer(), random.Random(7)
+    published = {}
+    for number, town in enumerate(TOWNS):
+        posts = burst(town)
+        producer.deliver([record_of_event(POSTS_RAW, post.post_id, post) for post in posts])
+        published[town[0]] = time.time()
+        wait_until(lambda: len(_told_at(served)) > number, WITHIN_S, f"{town[0]} is told")  # noqa: B023
+        say(f"{town[0]}: {max(_told_at(served).values()) - published[town[0]]:.2f} s")
+        time.sleep(generator.uniform(0, 2))
+    return {town: published[TOWNS[index][0]] for index, town in enumerate(_told_at(served))}
+
+
+def _told_at(served: Hook) -> dict[str, float]:
+    """When each place was told first, by the clock."""
+    told: dict[str, float] = {}
+    for at, (_, body) in zip(list(served.taken_at), list(served.taken), strict=False):
+        for incident in json.loads(body)["data"]["incidents"]:
+            told.setdefault(incident["place"], at)
+    return told
+
+
+def _opened_at(system: RunningSystem) -> dict[str, float]:
+    """When the first revision that is opened came to stand on the log, by place."""
+    opened: dict[str, float] = {}
+    for record in system.reader.read(INCIDENTS):
+        incident = record.decode(Incident)
+        if incident.opened_at is not None:
+            opened.setdefault(incident.place, record.timestamp_ms / 1000)
+    return opened
