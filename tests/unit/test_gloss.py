@@ -119,3 +119,11 @@ def test_a_line_that_is_no_row_is_named(tmp_path: Path) -> None:
 def test_a_word_with_vowel_signs_is_looked_for_in_the_lists(glosser: Glosser) -> None:
     assert glosser.languages("बाढ़")
     assert not glosser.languages("12 34")
+
+
+def test_a_text_is_glossed_once_for_all_who_ask_for_its_gloss(glosser: Glosser) -> None:
+    text = "La strada è allagata, serve aiuto"
+    gloss = glosser.gloss(text)  # for its vector
+    assert glosser.gloss(text, None) is gloss  # for its words
+    assert glosser.gloss(text, "") is gloss
+    assert glosser.gloss(text, "en") is not gloss

@@ -46,15 +46,19 @@ class Gloss:
 
 
 class Glosser:
-    """Glosses texts by a word list; a pure function of the text. Any thread may call it."""
+    """Glosses texts by a word list; a pure function of the text. Any thread may call it. The newest glosses are
+    remembered."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon, self.version = lexicon, lexicon.version
-        self.gloss = lru_cache(REMEMBERED)(self._gloss)
+        self._remembered = lru_cache(REMEMBERED)(self._read)
 
-    def _gloss(self, text: str, stated: str | None = None) -> Gloss:
+    def gloss(self, text: str, stated: str | None = None) -> Gloss:
         """The text in English words, read as of the `stated` language, or of those that it seems to be in. Takes time
         in proportion to its length, and never raises."""
+        return self._remembered(text, stated or None)  # the same arguments, however it is called: one gloss a text
+
+    def _read(self, text: str, stated: str | None) -> Gloss:
         if stated:
             return self._sentence(text, {stated: 1.0}, MOST_GLOSSED)
         ranked = dict(ranked_languages(text))
