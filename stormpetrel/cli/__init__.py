@@ -103,7 +103,12 @@ def build_app() -> typer.Typer:
     }
     for name, group in groups.items():
         app.add_typer(group, name=name)
-    local = _group("Servers of the local stack.", vectors=processes.serve_vectors, optimise=processes.optimise_shard)
+    local = _group(
+        "Servers of the local stack.",
+        vectors=processes.serve_vectors,
+        optimise=processes.optimise_shard,
+        alerts=processes.serve_alerts,
+    )
     app.add_typer(local, name="local", hidden=True)
     return app
 

@@ -12,7 +12,12 @@ from stormpetrel.cli.command import AsJson, load_settings, print_counts, print_r
 from stormpetrel.core.errors import SetupError
 
 
-def up(servers_only: bool = typer.Option(False, help="Only broker and stores, none of our own processes.")) -> None:
+def up(
+    servers_only: bool = typer.Option(False, help="Only broker and stores, none of our own processes."),
+    local_receivers: bool = typer.Option(
+        False, help="Also receivers of alerts to try them with: a webhook and a mail catcher on this machine."
+    ),
+) -> None:
     """Run the whole system with the local stack until Ctrl-C; a process that dies is started again."""
     import signal
     import threading
@@ -26,7 +31,7 @@ def up(servers_only: bool = typer.Option(False, help="Only broker and stores, no
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopping.set())
     with Stack(settings.local.directory.resolve(), say) as stack:
-        start_system(stack, settings, say, servers_only=servers_only, stop=stopping.is_set)
+        start_system(stack, settings, say, servers_only, local_receivers, stopping.is_set)
         if not stopping.is_set():
             say(f"up: http://{settings.api.host}:{settings.api.port}/docs" if not servers_only else "up: servers only")
         while not stopping.wait(1.0):
@@ -122,6 +127,13 @@ def serve_vectors(directory: Path = typer.Option(), port: int = typer.Option()) 
     from stormpetrel.local import vector_server
 
     vector_server.serve(directory, port)
+
+
+def serve_alerts(directory: Path = typer.Option()) -> None:
+    """The local receivers of alerts: a webhook and a mail catcher."""
+    from stormpetrel.local import alert_inbox
+
+    alert_inbox.serve(directory)
 
 
 def optimise_shard(directory: Path = typer.Option()) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import httpx
@@ -16,8 +17,9 @@ from stormpetrel.cli.console import ERROR
 from stormpetrel.core.errors import SetupError, StoreUnavailable
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import all_topics
+from stormpetrel.local.alert_inbox import LOOPBACK, write_receivers
 from stormpetrel.local.servers import local_addresses, server_parts
-from stormpetrel.local.stack import Part, Stack, stop_left_running, this_python
+from stormpetrel.local.stack import Part, Stack, answers, free_port, stop_left_running, this_python
 from stormpetrel.log.admin import apply_topics, consumer_lags
 from stormpetrel.posts.gloss.build import ensure_lexicon
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
@@ -36,9 +38,35 @@ def is_ready(port: int, host: str = "127.0.0.1") -> bool:
         return False
 
 
-def own_parts(settings: Settings) -> list[Part]:
-    """Worker, index, scenes, detect and notify consumers and API, pointed to the local stack."""
-    environment = local_addresses(settings)
+def inbox_folder(settings: Settings) -> Path:
+    """Where the local receivers of alerts keep what they are told."""
+    return settings.local.directory.resolve() / "alerts"
+
+
+def inbox_part(settings: Settings) -> tuple[Part, dict[str, str]]:
+    """The local receivers of alerts on free ports, and the variables by which our processes know them. Raises
+    SetupError where the user has receivers of their own."""
+    if settings.alerting.receivers is not None:
+        raise SetupError(
+            f"alerting.receivers names {settings.alerting.receivers}: these are told, and no others. Leave "
+            "--local-receivers out, or the setting empty"
+        )
+    folder, webhook_port, mail_port = inbox_folder(settings), free_port(), free_port()
+    file = write_receivers(folder, webhook_port, mail_port)
+    variables = {
+        "STORMPETREL_ALERTING__RECEIVERS": str(file),
+        "STORMPETREL_ALERTING__PRIVATE_HOSTS": json.dumps([f"{LOOPBACK}:{webhook_port}"]),
+    }
+    command = this_python("local", "alerts", "--directory", str(folder))
+    return Part("alerts", command, lambda: answers(webhook_port) and answers(mail_port)), variables
+
+
+def own_parts(settings: Settings, variables: Mapping[str, str] | None = None) -> list[Part]:
+    """Worker, index, scenes, detect and notify consumers and API, pointed to the local stack. `variables` are set for
+    all of them."""
+    environment = {**local_addresses(settings), **(variables or {})}
+    if "public_url" not in settings.alerting.model_fields_set:
+        environment["STORMPETREL_ALERTING__PUBLIC_URL"] = f"http://{settings.api.host}:{settings.api.port}"
     return [
         Part("index", this_python("consume", "index"), lambda: is_ready(settings.index.probe_port), environment),
         Part("scenes", this_python("consume", "scenes"), lambda: is_ready(settings.imagery.probe_port), environment),
@@ -65,15 +93,19 @@ def ensure_models(settings: Settings, say: Callable[[str], None]) -> None:
         ensure_clip(settings.models, settings.visual_model.name, photo_prompts(), say)
 
 
-def start_in_background(directory: Path, settings: Settings) -> subprocess.Popen[bytes]:
-    """`stormpetrel up` in a session of its own, so that it outlives this command. Returns when the API is ready; raises
-    SetupError where it does not become so."""
+def start_in_background(directory: Path, settings: Settings, *options: str) -> subprocess.Popen[bytes]:
+    """`stormpetrel up` with these options in a session of its own, so that it outlives this command. Returns when the
+    API is ready; raises SetupError where it does not become so."""
     stop_left_running(directory)
     (directory / "logs").mkdir(parents=True, exist_ok=True)
     log = directory / "logs" / "up.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            this_python("up"), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            this_python("up", *options),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     deadline = time.monotonic() + START_PATIENCE_S
     with ERROR.status("starting the local stack") as status:
@@ -124,6 +156,7 @@ def start_system(
     settings: Settings,
     say: Callable[[str], None],
     servers_only: bool = False,
+    local_receivers: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Starts everything and returns when it is ready, or as soon as `stop` says so."""
@@ -133,10 +166,11 @@ def start_system(
             say(f"starting {part.name}")
             stack.start(part)
 
+    inbox, variables = inbox_part(settings) if local_receivers else (None, {})
     start(server_parts(settings))
     if not stop():
         apply_topics(settings.local_kafka, all_topics())
     if servers_only or stop():
         return
     ensure_models(settings, say)
-    start(own_parts(settings))
+    start([*filter(None, [inbox]), *own_parts(settings, variables)])

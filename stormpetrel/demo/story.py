@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ QUESTIONS: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("quest
 MADE_UP = "the night is made up by the project: its posts come from phrases that the project wrote"
 LATER_SHARE = 0.1  # of the posts, the newest: they come when the saved search is already there
 PEAK = "2025-11-04T20:00:00Z"
+LIGURIA = "IT.08"
 GENOA = {"longitude": 8.934, "latitude": 44.407, "radius_km": 40}
 JUDGED_HITS = 10
 
@@ -38,7 +39,8 @@ class Question:
 class Story:
     """`opening` says what is played. `earlier` and `later` are its streams: JSON lines, before and after the saved
     search. `truth` says of posts whether they bear the `label`; `meaning` is that in words, and `figures_of` names the
-    held-out posts, beside each figure. Without truth there is no analyst and no figure."""
+    held-out posts, beside each figure. `alerted` is where somebody is told of incidents, as matchers of a rule say it.
+    Without truth there is no analyst and no figure."""
 
     opening: str
     earlier: Path
@@ -54,6 +56,7 @@ class Story:
     meaning: str
     figures_of: str
     is_judged_by_search: bool = True
+    alerted: Mapping[str, Any] = field(default_factory=lambda: {"everywhere": True})
     is_generated: bool = False
 
     @property
@@ -116,6 +119,7 @@ def generated_story(folder: Path, size: int) -> Story:
         label="flood",
         meaning="belong to the flood",
         figures_of="held-out posts of the made-up night",
+        alerted={"admin_codes": [LIGURIA]},
         is_generated=True,
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import h3
+import shapely
 
 from stormpetrel.search.incident_listing import IncidentPage
 
@@ -35,11 +36,13 @@ COLUMNS = (
     "new_water_km2",
     "reason",
 )
+GRID_DEGREES = 1e-6  # corners of neighbouring cells agree to less than this
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def geojson(page: IncidentPage) -> dict[str, Any]:
-    """A FeatureCollection: an incident's H3 cells as a MultiPolygon beside its centre, its fields as properties."""
+    """A FeatureCollection: the outline of each incident's H3 cells as a MultiPolygon, its fields as properties, among
+    them the longitude and latitude of its centre. A map program shows no GeometryCollection that joins the two."""
     members: dict[str, Any] = {"type": "FeatureCollection", "features": list(map(feature, page.incidents))}
     return {**members, "total": page.total, "next_cursor": page.next_cursor}
 
@@ -47,15 +50,24 @@ def geojson(page: IncidentPage) -> dict[str, Any]:
 def feature(incident: dict[str, Any]) -> dict[str, Any]:
     """One incident as a Feature."""
     centre = {"type": "Point", "coordinates": [incident["longitude"], incident["latitude"]]}
-    rings = [ring_of(cell) for cell in incident["cells"]]
-    area = [{"type": "MultiPolygon", "coordinates": [[ring] for ring in rings]}] if rings else []
     properties = {key: value for key, value in incident.items() if key != "cells"}
     return {
         "type": "Feature",
         "id": incident["incident_id"],
-        "geometry": {"type": "GeometryCollection", "geometries": [centre, *area]},
+        "geometry": outline_of(incident["cells"]) or centre,
         "properties": properties,
     }
+
+
+def outline_of(cells: Sequence[str]) -> dict[str, Any] | None:
+    """The ground that these H3 cells cover, as a MultiPolygon whose outer rings run counter-clockwise; None without
+    cells. Cells over the 180th meridian go beyond it."""
+    if not cells:
+        return None
+    whole = shapely.union_all([shapely.Polygon(ring_of(cell)) for cell in cells], grid_size=GRID_DEGREES)
+    parts = [shapely.geometry.polygon.orient(part) for part in shapely.get_parts(whole)]
+    outline: dict[str, Any] = shapely.geometry.mapping(shapely.MultiPolygon(parts))
+    return outline
 
 
 def ring_of(cell: str) -> list[list[float]]:

@@ -8,11 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
 
+import h3
 import pytest
+import shapely
 from fastapi.testclient import TestClient
 
 from stormpetrel.core.events import EvidencePost, Incident, RadarVerdict, SeverityReason
 from stormpetrel.projections import IncidentProjection
+from stormpetrel.search.incident_forms import outline_of
 from tests.memory_api import MemoryApi
 from tests.unit.memory_stores import MemoryDocuments
 
@@ -121,10 +124,21 @@ def test_what_cannot_be_asked_is_told_with_a_remedy(filled: TestClient, query: s
 def test_geojson_has_the_area_and_its_centre(filled: TestClient) -> None:
     reply = filled.get("/v1/incidents", headers={"accept": "application/geo+json"})
     assert reply.headers["content-type"] == "application/geo+json"
-    centre, area = reply.json()["features"][-1]["geometry"]["geometries"]
-    assert centre == {"type": "Point", "coordinates": [8.93, 44.41]}
-    (ring,) = area["coordinates"][0]
+    feature = reply.json()["features"][-1]
+    assert (feature["properties"]["longitude"], feature["properties"]["latitude"]) == (8.93, 44.41)
+    (ring,) = feature["geometry"]["coordinates"][0]
     assert ring[0] == ring[-1] and len(ring) == 7
+
+
+def test_the_outline_of_neighbouring_cells_is_one_valid_shape() -> None:
+    outline = outline_of(sorted(h3.grid_disk(GENOA[2], 1)))
+    shape = shapely.geometry.shape(outline)
+    assert (shape.geom_type, len(shape.geoms), shape.is_valid) == ("MultiPolygon", 1, True)
+    assert shape.geoms[0].exterior.is_ccw and not shape.geoms[0].interiors
+    assert shape.covers(shapely.Point(*GENOA[:2]))
+    apart = outline_of([GENOA[2], h3.latlng_to_cell(-33.0, -71.6, 4)])
+    assert len(shapely.geometry.shape(apart).geoms) == 2
+    assert outline_of([]) is None
 
 
 def test_csv_holds_no_formula(filled: TestClient) -> None:
