@@ -89,7 +89,7 @@ def _note(playing: Playing, revision: Incident, detector: Detector) -> None:
     )
     known = playing.judged.setdefault(revision.incident_id, [])
     is_open = revision.opened_at is not None
-    if is_open and not any(each.is_open for each in known):
+    if is_open and all(each.alert_id != revision.incident_id for each in playing.alerts):
         playing.alerts.append(alert)
     tracked = detector.incidents.get(revision.incident_id)
     if tracked is not None and tracked.latest_features is not None:

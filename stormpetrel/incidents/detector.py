@@ -22,6 +22,7 @@ from stormpetrel.incidents.reach import may_join, of_country
 from stormpetrel.incidents.reports import Report, Vote, report_of
 from stormpetrel.incidents.restart import restored
 from stormpetrel.incidents.rules import DetectionRules
+from stormpetrel.incidents.storm_names import StormNames
 from stormpetrel.incidents.tracked import TrackedIncident, incident_id
 
 MOST_COUNTRY_KM = 800.0  # a country that is wider is no place of an incident: its posts wait for a narrower place
@@ -54,6 +55,7 @@ class Detector:
         self._seasons: dict[str, DailySeason] = {}
         self._tracks: dict[tuple[str, str], RegionTrack] = {}
         self._recent: dict[str, deque[tuple[datetime, str]]] = {}
+        self._storm_names = StormNames()
         self._seen: OrderedDict[str, str | None] = OrderedDict()
         self.incidents: dict[str, TrackedIncident] = {}
         self.skipped: Counter[str] = Counter()
@@ -117,7 +119,7 @@ class Detector:
             self._note(post_id, self._seen.get(post.duplicate_of))
             self._count_duplicate(post.duplicate_of)
             return []
-        report = report_of(post, at, self._rules, self._english)
+        report = self._report_of(post, at)
         revisions = self._pass_time(at)
         if report is None:
             return revisions
@@ -130,6 +132,11 @@ class Detector:
         if incident.take(report, self._rules.same_voice):
             revisions += self._revise(incident, at)
         return revisions
+
+    def _report_of(self, post: EnrichedPost, at: datetime) -> Report | None:
+        self._storm_names.hear(at, post)
+        report = report_of(post, at, self._rules, self._english)
+        return report.without_places(self._storm_names.is_storm) if report else None
 
     def _note(self, post_id: str, incident: str | None) -> None:
         self._seen[post_id] = incident
@@ -151,11 +158,10 @@ class Detector:
         return (each for each in self.incidents.values() if each.hazard == hazard and self._lifecycle.listens(each))
 
     def _incident_of(self, report: Report) -> TrackedIncident | None:
-        """The incident that a report belongs to: one that its places lie in, or else the busiest in its country."""
+        """The incident that a report belongs to: the busiest that its places lie in, or else of a country it names."""
         active = list(self._active(report.hazard))
-        if report.votes:
-            joined = [each for each in active if any(may_join(each, vote) for vote in report.votes)]
-        else:
+        joined = [each for each in active if any(may_join(each, vote) for vote in report.votes)]
+        if not joined:
             joined = [each for each in active if any(of_country(each, vote.country) for vote in report.countries)]
         since = report.at - self._rules.longest_window
         return max(

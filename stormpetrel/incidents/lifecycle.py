@@ -110,7 +110,7 @@ class Lifecycle:
         for part in split_off(incident, at):
             others[part.incident_id] = part
             part.opened_at, part.told_posts = at, part.posts
-            part.posts_confidence = incident.posts_confidence
+            part.posts_confidence, part.latest_features = incident.posts_confidence, incident.latest_features
             place = part.core().name
             revisions.append(self.tell(part, "split", f"the reports from {place} are another incident", at))
         return [*revisions, self.tell(incident, "grew", reason, at), *self._merge(incident, others, at)]

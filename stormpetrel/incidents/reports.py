@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import h3
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stormpetrel.core.events import EnrichedPost, Place
 from stormpetrel.incidents.rules import DetectionRules, hazard_of
 from stormpetrel.incidents.severity import SeverityHit, severity_hits
+from stormpetrel.incidents.storm_names import storms_named
 
 CELL_RESOLUTION = 4  # edges of about 26 km
 REGION_RESOLUTION = 3  # of a place whose first division is not known
@@ -55,6 +56,11 @@ class Report:
     vector: NDArray[np.float32] | None
     severity: tuple[SeverityHit, ...]
 
+    def without_places(self, is_none: Callable[[str], bool]) -> Report | None:
+        """The report without places of these names; None where no place is left."""
+        votes = tuple(vote for vote in self.votes if not is_none(vote.name))
+        return replace(self, votes=votes) if votes or self.countries else None
+
 
 def report_of(
     enriched: EnrichedPost, at: datetime, rules: DetectionRules, english: Callable[[str], str]
@@ -65,7 +71,8 @@ def report_of(
     kind = max(relevance, key=lambda name: (relevance[name], name), default=None)
     if kind is None or relevance[kind] < rules.least_relevance:
         return None
-    votes, countries = _votes(enriched.places, rules)
+    storms = storms_named(enriched)
+    votes, countries = _votes([place for place in enriched.places if place.name not in storms], rules)
     if not votes and not countries:
         return None
     hazard = hazard_of(kind)
@@ -86,16 +93,22 @@ def report_of(
     )
 
 
-def _votes(places: tuple[Place, ...], rules: DetectionRules) -> tuple[tuple[Vote, ...], tuple[Vote, ...]]:
-    """The affected places below a country, then the countries that no narrower place of the post lies in."""
+def _votes(places: Sequence[Place], rules: DetectionRules) -> tuple[tuple[Vote, ...], tuple[Vote, ...]]:
+    """The affected places below a country, then the countries that no narrower place of the post lies in.
+
+    Where a post names a country, a narrower place in another country, which it does not name, is taken for a namesake.
+    """
     affected = {
         (place.longitude, place.latitude): place
         for place in places
         if place.role != "mentioned" and place.confidence >= rules.least_place_confidence
     }
+    countries = {place.country_code: place for place in affected.values() if place.kind == "country"}
     narrow = [place for place in affected.values() if place.kind not in ("country", "region")]
+    if countries:
+        narrow = [place for place in narrow if place.country_code in countries or place.country_code is None]
     named = {place.country_code for place in narrow}
-    wide = [place for place in affected.values() if place.kind == "country" and place.country_code not in named]
+    wide = [place for code, place in countries.items() if code not in named]
     total = len(narrow) + len(wide)
     return tuple(_vote(place, total) for place in narrow), tuple(_vote(place, total) for place in wide)
 

@@ -79,6 +79,7 @@ class TrackedIncident:
     latest_features: Features | None = None
     reckoned_core: Vote | None = None  # until the next report
     reckoned_centre: tuple[float, float] | None = None
+    reckoned_areas: list[tuple[float, float]] | None = None
     restored_until: datetime | None = None  # reports up to then were counted before the restart
     restored_reasons: tuple[SeverityReason, ...] = ()
 
@@ -128,7 +129,7 @@ class TrackedIncident:
             self.regions[vote.region] = self.regions.get(vote.region, 0.0) + weight
             point = (vote.longitude, vote.latitude)
             self.places[point] = (self.places.get(point, (0.0, vote))[0] + weight, vote)
-        self.reckoned_core = self.reckoned_centre = None
+        self.reckoned_core = self.reckoned_centre = self.reckoned_areas = None
 
     def absorb(self, other: TrackedIncident) -> None:
         """Takes over another incident's reports."""
