@@ -10,12 +10,14 @@ from __future__ import annotations
 import heapq
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from stormpetrel.core.clock import now
 from stormpetrel.core.events import EnrichedPost, Incident, IncidentAction, PatchDescribed, SceneDescribed
 from stormpetrel.incidents.bursts import Burst, Counted, RegionTrack, burst_of
 from stormpetrel.incidents.confidence import Confidence
+from stormpetrel.incidents.event_tags import EventTags
 from stormpetrel.incidents.lifecycle import Lifecycle
 from stormpetrel.incidents.rates import DailySeason, UsualRate
 from stormpetrel.incidents.reach import may_join, of_country
@@ -55,7 +57,7 @@ class Detector:
         self._seasons: dict[str, DailySeason] = {}
         self._tracks: dict[tuple[str, str], RegionTrack] = {}
         self._recent: dict[str, deque[tuple[datetime, str]]] = {}
-        self._storm_names = StormNames()
+        self._storm_names, self._event_tags = StormNames(), EventTags()
         self._seen: OrderedDict[str, str | None] = OrderedDict()
         self.incidents: dict[str, TrackedIncident] = {}
         self.skipped: Counter[str] = Counter()
@@ -136,7 +138,10 @@ class Detector:
     def _report_of(self, post: EnrichedPost, at: datetime) -> Report | None:
         self._storm_names.hear(at, post)
         report = report_of(post, at, self._rules, self._english)
-        return report.without_places(self._storm_names.is_storm) if report else None
+        report = report.without_places(self._storm_names.is_storm) if report else None
+        if report is None:
+            return None
+        return replace(report, tags=self._event_tags.hear(at, post.clean_text, self._english))
 
     def _note(self, post_id: str, incident: str | None) -> None:
         self._seen[post_id] = incident
@@ -158,9 +163,12 @@ class Detector:
         return (each for each in self.incidents.values() if each.hazard == hazard and self._lifecycle.listens(each))
 
     def _incident_of(self, report: Report) -> TrackedIncident | None:
-        """The incident that a report belongs to: the busiest that its places lie in, or else of a country it names."""
+        """The incident that a report belongs to: the busiest that its places lie in, or else one whose tag it bears, or
+        else one of a country that it names."""
         active = list(self._active(report.hazard))
         joined = [each for each in active if any(may_join(each, vote) for vote in report.votes)]
+        if not joined:
+            joined = [each for each in active if each.own_tags().intersection(report.tags)]
         if not joined:
             joined = [each for each in active if any(of_country(each, vote.country) for vote in report.countries)]
         since = report.at - self._rules.longest_window

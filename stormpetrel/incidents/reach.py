@@ -62,17 +62,22 @@ def may_join(incident: TrackedIncident, vote: Vote) -> bool:
 
 
 def of_country(incident: TrackedIncident, country: str) -> bool:
-    """Whether an incident lies in a country."""
-    return incident.core().country == country
+    """Whether an incident lies in a country, or a large share of it does."""
+    if incident.core().country == country:
+        return True
+    weight = sum(weight for region, weight in incident.regions.items() if region.split(".")[0] == country)
+    return weight > LARGE_SHARE * sum(incident.regions.values())
 
 
 def touch(first: TrackedIncident, second: TrackedIncident) -> bool:
-    """Whether two incidents of one hazard are so near that they are one."""
+    """Whether two incidents of one hazard are so near that they are one, or bear one name."""
     longitude, latitude = first.centre()
     other = second.centre()
     distance = float(distance_km(longitude, latitude, [other[0]], [other[1]])[0])
     reach = max(reach_km(first.kind), reach_km(second.kind))
     if distance <= reach or first.core().region == second.core().region:
+        return True
+    if first.own_tags() & second.own_tags():
         return True
     return any(_is_beside(first, *area, NEXT_AREA * reach) for area in main_areas(second))
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.core.events import EnrichedPost, Place
+from stormpetrel.incidents.event_tags import is_list_of_hashtags
 from stormpetrel.incidents.rules import DetectionRules, hazard_of
 from stormpetrel.incidents.severity import SeverityHit, severity_hits
 from stormpetrel.incidents.storm_names import storms_named
@@ -40,7 +41,8 @@ class Vote:
 
 @dataclass(frozen=True)
 class Report:
-    """A post about a hazard. `votes` are its places below a country, `countries` those that it names alone."""
+    """A post about a hazard. `votes` are its places below a country, `countries` those that it names alone, `tags` its
+    new hashtags and names of storms."""
 
     post_id: str
     at: datetime
@@ -55,6 +57,7 @@ class Report:
     has_photo: bool
     vector: NDArray[np.float32] | None
     severity: tuple[SeverityHit, ...]
+    tags: tuple[str, ...] = ()
 
     def without_places(self, is_none: Callable[[str], bool]) -> Report | None:
         """The report without places of these names; None where no place is left."""
@@ -70,6 +73,8 @@ def report_of(
     relevance = {each.kind: each.probability for each in enriched.event_relevance}
     kind = max(relevance, key=lambda name: (relevance[name], name), default=None)
     if kind is None or relevance[kind] < rules.least_relevance:
+        return None
+    if is_list_of_hashtags(enriched.clean_text):
         return None
     storms = storms_named(enriched)
     votes, countries = _votes([place for place in enriched.places if place.name not in storms], rules)

@@ -16,10 +16,12 @@ LEAST_REPORTS, LEAST_SHARE = 8, 0.2
 def split_off(incident: TrackedIncident, at: datetime) -> list[TrackedIncident]:
     """The parts that leave an incident, each a new one with the reports of one far region; they leave it."""
     far = FAR * reach_km(incident.kind)
+    named = incident.own_tags()
     by_region: defaultdict[str, list[Counted]] = defaultdict(list)
     for each in incident.counted:
         votes = each.report.votes
-        if votes and all(incident.distance_km(vote) > far for vote in votes):
+        is_far = bool(votes) and all(incident.distance_km(vote) > far for vote in votes)
+        if is_far and not named.intersection(each.report.tags):
             by_region[votes[0].region].append(each)
     parts = []
     for _, reports in sorted(by_region.items()):

@@ -23,6 +23,7 @@ from stormpetrel.core.events import (
 )
 from stormpetrel.incidents.bursts import Burst, Counted, is_new_voice
 from stormpetrel.incidents.confidence import Features, with_likelihood_ratio
+from stormpetrel.incidents.event_tags import own_tags
 from stormpetrel.incidents.evidence import representatives
 from stormpetrel.incidents.reports import Report, Vote
 from stormpetrel.incidents.severity import ORDER, severity_of
@@ -59,6 +60,7 @@ class TrackedIncident:
     sources: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
+    tags: Counter[str] = field(default_factory=Counter)
     photos: int = 0
     relevance: float = 0.0
     members: Counter[str] = field(default_factory=Counter)
@@ -120,6 +122,7 @@ class TrackedIncident:
         self.sources[report.source] += 1
         self.languages[report.language] += 1
         self.kinds.update(report.kinds)
+        self.tags.update(report.tags)
         if report.author:
             self.authors.add(report.author)
         else:
@@ -148,10 +151,14 @@ class TrackedIncident:
         self.posts = self.narrow = self.photos = self.unknown_authors = 0
         self.relevance = 0.0
         self.authors = set()
-        for counter in (self.sources, self.languages, self.kinds):
+        for counter in (self.sources, self.languages, self.kinds, self.tags):
             counter.clear()
         for each in kept:
             self.add(each)
+
+    def own_tags(self) -> frozenset[str]:
+        """The hashtags and names of storms by which people call it."""
+        return own_tags(self.tags, self.posts)
 
     def moments(self) -> list[datetime]:
         """When its reports were posted, in order."""
@@ -162,18 +169,23 @@ class TrackedIncident:
         return bisect_right(moments, until) - bisect_right(moments, since)
 
     def core(self) -> Vote:
-        """The place of the narrowest kind that most reports name: where the incident is."""
+        """The place below the country, in the country that most reports name, that most of these name."""
         if self.reckoned_core is None:
             self.reckoned_core = self._reckon_core()
         return self.reckoned_core
 
     def _reckon_core(self) -> Vote:
-        narrow = {point: pair for point, pair in self.places.items() if "." in pair[1].region or pair[1].admin1}
+        by_country: Counter[str] = Counter()
+        for weight, vote in self.places.values():
+            by_country[vote.country] += weight  # type: ignore[assignment]
+        country = max(by_country, key=lambda name: (by_country[name], name))
+        there = {point: pair for point, pair in self.places.items() if pair[1].country == country}
+        narrow = {point: pair for point, pair in there.items() if "." in pair[1].region or pair[1].admin1}
         by_region: Counter[str] = Counter()
-        for weight, vote in (narrow or self.places).values():
+        for weight, vote in (narrow or there).values():
             by_region[vote.region] += weight  # type: ignore[assignment]
         region = max(by_region, key=lambda name: (by_region[name], name))
-        inside = [pair for pair in (narrow or self.places).values() if pair[1].region == region]
+        inside = [pair for pair in (narrow or there).values() if pair[1].region == region]
         return max(inside, key=lambda pair: (pair[0], pair[1].name))[1]
 
     def centre(self) -> tuple[float, float]:
