@@ -17,24 +17,27 @@ from numpy.typing import NDArray
 from stormpetrel.core.errors import SetupError
 from stormpetrel.core.events import EventRelevance
 from stormpetrel.evaluation.alert_streams import PlayedPost, Stream
-from stormpetrel.evaluation.alerts import Judged, is_real, play
+from stormpetrel.evaluation.alert_truth import OpenedAlert
+from stormpetrel.evaluation.alerts import Judged, as_played, is_real
+from stormpetrel.evaluation.event_folds import event_folds
 from stormpetrel.incidents import Detector, Features, LearnedConfidence
 from stormpetrel.incidents.confidence import ConfidenceWeights
 
-PENALTY = 0.3  # scikit-learn's C: dozens of events carry no more
-SNAPSHOTS = 12  # revisions of an incident that are examples, each with its share
+FOLDS = 6
+PENALTIES = (0.1, 0.3, 1.0, 3.0)  # scikit-learn's C, of which events left out choose one
+SIZES = (3, 4, 5, 6, 8, 10, 13, 16, 20, 30, 50)  # reports at which an incident is an example, all with one share
 Array = NDArray[np.float64]
 RelevanceWithout = Callable[[PlayedPost, frozenset[str]], tuple[EventRelevance, ...]]
 
 
 class Untrained:
-    """Opens nothing by itself: every burst stays suspected, and its features are gathered."""
+    """Opens every burst, so that incidents join and are louder than others as they are where the confidence is used."""
 
     version = "untrained"
 
     def probability(self, features: Features, post_ids: tuple[str, ...]) -> float:
-        """Not enough to open on."""
-        return 0.4
+        """Enough to open on."""
+        return 0.6
 
 
 @dataclass(frozen=True)
@@ -59,18 +62,12 @@ def gather(
     """Plays the streams and notes every incident at each of its revisions."""
     rows, truth, events, shares = [], [], [], []
     for stream in streams:
-        detector = Detector(Untrained(), english=english)
-        playing = play(stream, detector, relevance_of)
-        for revisions in playing.judged.values():
-            chosen = _spread(revisions)
-            for judged in chosen:
-                real = is_real(judged, stream.events)
-                if real is None:
-                    continue
+        for sizes in _grown(stream, Detector(Untrained(), english=english), relevance_of).values():
+            for judged in sizes.values():
                 rows.append(np.array(judged.features))
-                truth.append(real)
+                truth.append(is_real(judged, stream.events) is True)
                 events.append(_event_at(judged, stream))
-                shares.append(1.0 / len(chosen))
+                shares.append(1.0 / len(sizes))
     if not rows:
         raise SetupError("no burst in the data: nothing can be learned of incidents from it")
     return IncidentExamples(
@@ -78,9 +75,23 @@ def gather(
     )
 
 
-def _spread(revisions: Sequence[Judged]) -> list[Judged]:
-    """Some revisions of an incident: the first ones, where it is decided whether it opens, count most."""
-    return list(revisions[:SNAPSHOTS])
+def _grown(
+    stream: Stream, detector: Detector, relevance_of: Callable[[PlayedPost], tuple[EventRelevance, ...]]
+) -> dict[str, dict[int, Judged]]:
+    """Each incident as it looked when it had so many reports, by its id and that size."""
+    grown: dict[str, dict[int, Judged]] = {}
+    for played in stream.posts:
+        detector.take(as_played(played, relevance_of(played)))
+        detector.advance(played.at)
+        for incident in detector.incidents.values():
+            if not incident.is_active or incident.latest_features is None:
+                continue
+            sizes = grown.setdefault(incident.incident_id, {})
+            size = max((size for size in SIZES if size <= incident.posts), default=0)
+            if size and size not in sizes:
+                alert = OpenedAlert(incident.incident_id, incident.kind, *incident.centre(), played.at, 0.0)
+                sizes[size] = Judged(alert, incident.is_open, incident.latest_features)
+    return grown
 
 
 def _event_at(judged: Judged, stream: Stream) -> str:
@@ -91,20 +102,39 @@ def _event_at(judged: Judged, stream: Stream) -> str:
 
 
 def learn_confidence(examples: IncidentExamples) -> ConfidenceWeights:
-    """A logistic regression of scaled features. Raises SetupError where all incidents are real, or none."""
-    from sklearn.linear_model import LogisticRegression
-
+    """A logistic regression of scaled features, whose penalty is the one that tells these events' own incidents best
+    where it has not seen them. Raises SetupError where all incidents are real, or none."""
     if examples.truth.all() or not examples.truth.any():
         raise SetupError(
             "incidents of both sides are needed to learn from: real ones and false ones; play a background"
         )
+    return _regression(examples, max(PENALTIES, key=lambda penalty: _likelihood(examples, penalty)))
+
+
+def _regression(examples: IncidentExamples, penalty: float) -> ConfidenceWeights:
+    from sklearn.linear_model import LogisticRegression
+
     means, scales = examples.rows.mean(axis=0), examples.rows.std(axis=0)
     scales = np.where(scales > 1e-6, scales, 1.0)
-    regression = LogisticRegression(C=PENALTY, max_iter=1000)
+    regression = LogisticRegression(C=penalty, max_iter=1000)
     regression.fit((examples.rows - means) / scales, examples.truth, sample_weight=examples.shares)
     return ConfidenceWeights(
         np.asarray(regression.coef_[0], dtype=np.float64), float(regression.intercept_[0]), means, scales
     )
+
+
+def _likelihood(examples: IncidentExamples, penalty: float) -> float:
+    """The log-likelihood of each event's incidents by what was learned from the other events."""
+    total = 0.0
+    for fold in event_folds([frozenset([str(event)]) for event in examples.events], FOLDS):
+        inside = np.array([event in fold for event in examples.events])
+        rest = examples.only(~inside)
+        if rest.truth.all() or not rest.truth.any():
+            continue
+        weights, judged = _regression(rest, penalty), examples.only(inside)
+        told = np.array([weights.probability(Features(*row)) for row in judged.rows])
+        total += float((np.log(np.where(judged.truth, told, 1 - told)) * judged.shares).sum())
+    return total
 
 
 def train_incidents(

@@ -21,7 +21,7 @@ HAZARD_ALONE = re.compile(
     r"(?:the )?(?:flash )?(?:flood|inundat|deluge|hurricane|cyclone|typhoon|storm|tornado|rain|weather|earthquake|quake"
     r"|tremor|shake|seism|tsunami|wildfire|bushfire|forest fire|fire|blaze|breaking|news|urgent|help|pray)\w*"
 )
-MOST_HASHTAGS = 5  # a text of more, and of little else, is a list of hashtags that were popular
+MOST_HASHTAGS = 4  # a text of more, and of little else, is a list of hashtags that were popular
 NEW_FOR = timedelta(days=21)
 FORGOTTEN_AFTER = timedelta(days=14)
 RUN_IN = timedelta(days=2)  # after the start, when every tag seems new

@@ -121,7 +121,9 @@ class Lifecycle:
         for other in list(others.values()):
             if other is incident or other.hazard != incident.hazard or not (other.is_active and incident.is_active):
                 continue
-            if not touch(incident, other) or incident.split_from == other.incident_id:
+            if not touch(incident, other) or other.incident_id == incident.split_from:
+                continue
+            if other.split_from == incident.incident_id:
                 continue
             pair = sorted(
                 (incident, other), key=lambda each: (not each.is_open, each.opened_at or at, each.first_post_at)

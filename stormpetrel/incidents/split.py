@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import datetime
 
 from stormpetrel.incidents.bursts import Counted
-from stormpetrel.incidents.reach import reach_km
+from stormpetrel.incidents.reach import may_join, reach_km
 from stormpetrel.incidents.tracked import TrackedIncident, incident_id
 
 FAR = 2.0  # times its reach
@@ -20,7 +20,7 @@ def split_off(incident: TrackedIncident, at: datetime) -> list[TrackedIncident]:
     by_region: defaultdict[str, list[Counted]] = defaultdict(list)
     for each in incident.counted:
         votes = each.report.votes
-        is_far = bool(votes) and all(incident.distance_km(vote) > far for vote in votes)
+        is_far = bool(votes) and all(incident.distance_km(vote) > far and not may_join(incident, vote) for vote in votes)
         if is_far and not named.intersection(each.report.tags):
             by_region[votes[0].region].append(each)
     parts = []
@@ -28,7 +28,8 @@ def split_off(incident: TrackedIncident, at: datetime) -> list[TrackedIncident]:
         if len(reports) < max(LEAST_REPORTS, LEAST_SHARE * len(incident.counted)):
             continue
         first = reports[0].report
-        part = TrackedIncident(incident_id(incident.hazard, first), incident.hazard, first.at, first.at)
+        name = incident_id(f"{incident.hazard}|{incident.incident_id}", first)
+        part = TrackedIncident(name, incident.hazard, first.at, first.at)
         for each in reports:
             part.add(each)
         part.state, part.split_from = "opened", incident.incident_id
