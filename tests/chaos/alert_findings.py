@@ -80,7 +80,7 @@ def _lost(served: Hook, made: Sequence[Course]) -> Iterable[str]:
         worst = max((SEVERITIES.index(each["worst_severity"]) for each in told), default=-1)
         if worst != SEVERITIES.index(course.closed.severity):
             yield f"{course.incident_id}: severity {course.closed.severity}"
-        if course.closed.radar and not any((each["radar"] or {}).get("verdict") == "confirmed" for each in told):
+        if course.closed.radar and not any(each.get("radar", {}).get("verdict") == "confirmed" for each in told):
             yield f"{course.incident_id}: verdict"
         if not any(each["reason"] == "all_clear" for each in told):
             yield f"{course.incident_id}: all clear"

@@ -178,6 +178,19 @@ def test_a_mail_server_that_refuses_somebody_is_asked_again_for_them_alone() -> 
     assert mailbox.recipients == ["a@example.org"] * len(message.incidents)
 
 
+@pytest.mark.parametrize("at", ["MAIL", "RCPT", "DATA"])
+def test_a_mail_server_that_refuses_fails_with_its_words(at: str) -> None:
+    mailbox = Mailbox()
+
+    async def refuse(*_: Any) -> str:
+        return "554 we take nothing from you"
+
+    setattr(mailbox, f"handle_{at}", refuse)
+    with mail_server(mailbox) as port, pytest.raises(DeliveryFailed, match="554 we take nothing"):
+        mail(port).deliver(messages()[0])
+    assert mailbox.mails == []
+
+
 def test_a_mail_server_that_is_not_there_fails_with_its_address() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -38,6 +38,16 @@ def test_copied_text_opens_nothing():
     assert run(detector(), copies) == []
 
 
+def test_a_flood_of_one_copied_text_makes_an_open_incident_no_larger():
+    found_by = detector()
+    told = run(found_by, FLOOD)
+    before = max(incident.posts for incident in found_by.incidents.values())
+    copies = [post(f"copy{n}", 40, text="copied", duplicate_of="file:1", similarity=1.0) for n in range(2000)]
+    again = run(found_by, copies)
+    assert max(incident.posts for incident in found_by.incidents.values()) == before
+    assert not [each for each in again if each.change in ("grew", "severity")] and told
+
+
 def test_a_bot_net_that_says_the_same_in_its_own_words_is_one_voice():
     """Texts that the window of near-duplicates does not know, with equal vectors."""
     first = post("a", 0, text="the dam has burst")
