@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import itertools
 import json
 import os
 import random
@@ -69,7 +70,7 @@ class Sender:
     def send(self, most: int) -> int:
         """How many were left to send."""
         producer = self.system.producer()
-        due = [event for event, _ in zip(self.waiting, range(most), strict=False)]
+        due = list(itertools.islice(self.waiting, most))
         deliver_until_acknowledged(producer, [record_of_event(topic, key, event) for topic, key, event in due])
         self.sent += [event for *_, event in due]
         return len(due)
@@ -125,12 +126,12 @@ def _run(plan: Plan, system: RunningSystem, served: Hook) -> dict[str, Any]:
 
     changes = Sender(system, ((INCIDENTS, each.incident_id, each) for each in interleaved(generator, made)))
     bursts = Sender(system, ((POSTS_RAW, post.post_id, post) for town in towns for post in burst(town)))
-    share = -(-len(made) * REVISIONS // max(1, round(plan.kills * 0.7)))
-    while changes.send(share) + bursts.send(-(-10 * plan.towns // max(1, plan.kills // 2))):
+    rounds = max(1, plan.kills // 3)  # at the least, each with a share of what is sent
+    while changes.send(-(-len(made) * REVISIONS // rounds)) + bursts.send(-(-10 * plan.towns // rounds)):
         killed.strike()
     told = [course for course in made if course.kept_from is None]
     wait_until(lambda: {each.incident_id for each in told} <= told_incidents(served), plan.within_s, "all are told")
-    for closing in _closings(made, max(1, plan.kills - killed.count)):
+    for closing in _closings(made, max(1, (plan.kills - killed.count) // 2)):
         sender = Sender(system, iter([(INCIDENTS, each.incident_id, each) for each in closing]))
         sender.send(len(closing))
         killed.strike()
@@ -177,7 +178,7 @@ def _is_quiet(system: RunningSystem, served: Hook) -> bool:
 
 
 class _Killer:
-    """Kills one process at a time, as soon as it works, after a wait that is drawn, and starts it again."""
+    """Kills one to three processes at once, as soon as they work, after a wait that is drawn, and starts them again."""
 
     def __init__(self, system: RunningSystem, plan: Plan, generator: random.Random) -> None:
         self._system, self._plan, self._random = system, plan, generator
@@ -188,17 +189,21 @@ class _Killer:
         return sum(self.by_name.values())
 
     def strike(self) -> None:
-        """Kills the one whose turn it is, unless there were enough kills."""
-        if self.count >= self._plan.kills:
+        """Kills those whose turn it is, unless there were enough kills."""
+        left = self._plan.kills - self.count
+        if left <= 0:
             time.sleep(TICK_S)
             return
-        name = self._random.choice(self._plan.only)
-        self._system.wait_for(name)
+        most = min(left, len(self._plan.only))
+        names = self._random.sample(self._plan.only, self._random.randint(1, most))
+        self._system.wait_for(*names)
         time.sleep(self._random.uniform(0, self._plan.longest_wait_s))
-        self._system.kill(name)
-        self.by_name[name] += 1
-        self._system.start(name, *OURS[name], wait=False)
-        say(f"kill {self.count}: {name}")
+        for name in names:
+            self._system.kill(name)
+            self.by_name[name] += 1
+        for name in names:
+            self._system.start(name, *OURS[name], wait=False)
+        say(f"kill {self.count}: {', '.join(names)}")
 
 
 def wrong_in(report: dict[str, Any]) -> dict[str, Any]:
