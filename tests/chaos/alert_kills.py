@@ -56,7 +56,7 @@ class Plan:
     towns: int
     only: tuple[str, ...] = tuple(OURS)
     longest_wait_s: float = 2.0
-    within_s: float = 180.0
+    within_s: float = 400.0
 
 
 @dataclass
@@ -122,7 +122,7 @@ def _run(plan: Plan, system: RunningSystem, served: Hook) -> dict[str, Any]:
     first: list[tuple[Topic, str, Event]] = [(RULES, "everywhere", _rule()), (SILENCES, "5" * 32, silence_of(made))]
     first += [(INCIDENT_ACTIONS, action.incident_id, action) for action in mutes_of(made)]
     deliver_until_acknowledged(producer, [record_of_event(*each) for each in first])
-    system.wait_for(*plan.only)  # so that nothing is told before it is silenced
+    system.wait_for(*plan.only, seconds=plan.within_s)  # so that nothing is told before it is silenced
 
     changes = Sender(system, ((INCIDENTS, each.incident_id, each) for each in interleaved(generator, made)))
     bursts = Sender(system, ((POSTS_RAW, post.post_id, post) for town in towns for post in burst(town)))
@@ -196,7 +196,7 @@ class _Killer:
             return
         most = min(left, len(self._plan.only))
         names = self._random.sample(self._plan.only, self._random.randint(1, most))
-        self._system.wait_for(*names)
+        self._system.wait_for(*names, seconds=self._plan.within_s)
         time.sleep(self._random.uniform(0, self._plan.longest_wait_s))
         for name in names:
             self._system.kill(name)
