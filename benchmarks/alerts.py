@@ -20,7 +20,7 @@ from stormpetrel.log import record_of_event
 from stormpetrel.posts.text.encoder import ensure_text_model
 from tests.alert_servers import Hook, hook
 from tests.chaos.incident_load import TOWNS, burst
-from tests.integration.running import RunningSystem, wait_until
+from tests.integration.running import BrokerAlone, RunningSystem, wait_until
 
 SECRET = f"whsec_{base64.b64encode(b'a secret of thirty-two bytes. ok').decode()}"
 WITHIN_S = 60.0
@@ -34,7 +34,7 @@ def run(group_wait_s: float = 1.0) -> dict[str, Any]:
     ensure_text_model(CACHE / "models", MODEL, say)
     with (
         tempfile.TemporaryDirectory(prefix="stormpetrel-bench-") as directory,
-        RunningSystem(Path(directory), CACHE) as system,
+        BrokerAlone(Path(directory), CACHE) as system,
         hook() as served,
     ):
         _start(system, served, group_wait_s)

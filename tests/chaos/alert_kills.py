@@ -36,7 +36,7 @@ from tests.alert_servers import Hook, hook
 from tests.chaos.alert_findings import findings, is_told_closed, told_incidents
 from tests.chaos.incident_load import TOWNS, Course, burst, courses, interleaved, mutes_of, silence_of
 from tests.chaos.load import deliver_until_acknowledged
-from tests.integration.running import RunningSystem, wait_until
+from tests.integration.running import BrokerAlone, RunningSystem, wait_until
 
 CACHE = Path(os.environ.get("STORMPETREL_CACHE", Path(__file__).resolve().parents[2] / ".stormpetrel" / "cache"))
 OURS = {"worker": ("worker",), "detect": ("consume", "detect"), "notify": ("consume", "notify")}
@@ -81,7 +81,7 @@ def run(plan: Plan, cache: Path = CACHE) -> dict[str, Any]:
     say(f"kills: seed {plan.seed}, {plan.changes} changes, {plan.kills} kills of {', '.join(plan.only)}")
     with (
         tempfile.TemporaryDirectory(prefix="stormpetrel-kills-") as folder,
-        RunningSystem(Path(folder), cache) as system,
+        BrokerAlone(Path(folder), cache) as system,
         hook() as served,
         _running(system, plan, served),
     ):

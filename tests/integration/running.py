@@ -247,6 +247,13 @@ class RunningSystem:
         return verify(self.reader, self.documents, self.index, COLLECTION)
 
 
+class BrokerAlone(RunningSystem):
+    """Without the stores, for processes that work on the log alone."""
+
+    def servers(self) -> list[Part]:
+        return super().servers()[:1]
+
+
 def write_posts(path: Path, posts: Sequence[dict[str, Any]]) -> Path:
     """A file of plain JSON lines."""
     path.write_text("".join(json.dumps(post, ensure_ascii=False) + "\n" for post in posts), encoding="utf-8")
