@@ -25,12 +25,20 @@ def _words(*words: str) -> re.Pattern[str]:
     return re.compile(rf"{NO}\b(?:{'|'.join(words)})\b")
 
 
+# "Help the flood victims" asks for the living.
+VICTIMS = r"(?<!flood )(?<!storm )(?<!fire )(?<!quake )(?<!hurricane )(?<!typhoon )(?<!help )(?<!aid )(?<!for )victims"
 DEAD = _words(
     "dead", "deaths?", "died", "dies", "dying", "killed", "kills", "killing", "bod(?:y|ies)", "fatalit(?:y|ies)",
-    "fatal", "victims", "drowned",
+    "fatal", VICTIMS, "drowned",
 )  # fmt: skip
+# What is cut off when nothing else is said may be the power, or a road.
+CUT_OFF = (
+    r"(?:we|they|people|persons?|residents?|famil(?:y|ies)|villages?|towns?|hamlets?|houses?|homes?|communit(?:y|ies)|"
+    r"neighbou?rhoods?|islands?|areas?) (?:\w+ ){0,3}(?:cut off|isolated)",
+    "cut off (?:by|from) (?!power|electricity)",
+)
 TRAPPED = _words(
-    "trapped", "stranded", "stuck", "cut off", "missing", "on (?:the )?roofs?", "rooftops?", "buried", "swept away"
+    "trapped", "stranded", "stuck", *CUT_OFF, "missing", "on (?:the )?roofs?", "rooftops?", "buried", "swept away"
 )
 COLLAPSED = _words(
     "collaps(?:e|ed|es|ing)",
@@ -46,7 +54,7 @@ WATER_LEVEL = _words(
 )
 EVACUATED = _words(r"evacuat\w+", "displaced", "homeless", "shelters?")
 ROADS_CLOSED = _words(
-    r"(?:roads?|streets?|highways?|bridges?|railways?|motorways?|airports?|schools?)\b[^.!?]{0,30}"
+    r"(?:roads?|streets?|highways?|bridges?|railways?|motorways?|airports?|schools?)\b[^.!?,;:]{0,30}"
     r"\b(?:closed|closure|blocked|cut|impassable|flooded|under water|submerged|washed)",
     "(?:closed|blocked|impassable|flooded|submerged) (?:roads?|streets?|highways?|bridges?)",
 )

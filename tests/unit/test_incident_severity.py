@@ -22,6 +22,11 @@ from stormpetrel.incidents.severity import severity_hits, severity_of
         ("hundreds of people evacuated", "evacuated"),
         ("the road to the airport is closed", "roads closed"),
         ("without power since last night", "no power"),
+        ("electricity cut off, storm continue", "no power"),
+        ("two villages are still cut off", "trapped"),
+        ("hamlet isolated, help", "trapped"),
+        ("cut off by the water since morning", "trapped"),
+        ("5 victims found in the mud", "dead"),
     ],
 )
 def test_what_posts_say_meets_a_rule(text: str, rule: str):
@@ -34,6 +39,19 @@ def test_what_posts_say_meets_a_rule(text: str, rule: str):
 )
 def test_what_is_denied_or_not_said_meets_none(text: str):
     assert severity_hits(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("storm pour tree road Tampere, electricity cut off", "trapped"),
+        ("tree cut off road, storm rages", "trapped"),
+        ("storm on the road near Tampere, electricity cut off", "roads closed"),
+        ("donate to the flood victims", "dead"),
+    ],
+)
+def test_what_sounds_like_worse_does_not_meet_the_rule(text: str, rule: str):
+    assert rule not in [hit.rule for hit in severity_hits(text)]
 
 
 def test_a_year_is_no_number_of_dead():

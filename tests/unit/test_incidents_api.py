@@ -135,7 +135,8 @@ def test_the_outline_of_neighbouring_cells_is_one_valid_shape() -> None:
     shape = shapely.geometry.shape(outline)
     assert (shape.geom_type, len(shape.geoms), shape.is_valid) == ("MultiPolygon", 1, True)
     assert shape.geoms[0].exterior.is_ccw and not shape.geoms[0].interiors
-    assert shape.covers(shapely.Point(*GENOA[:2]))
+    latitude, longitude = h3.cell_to_latlng(GENOA[2])
+    assert shape.covers(shapely.Point(longitude, latitude))
     apart = outline_of([GENOA[2], h3.latlng_to_cell(-33.0, -71.6, 4)])
     assert len(shapely.geometry.shape(apart).geoms) == 2
     assert outline_of([]) is None
