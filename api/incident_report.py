@@ -1,5 +1,6 @@
-"""The report of an incident: one page of HTML that prints well, with nothing on it that runs or is fetched elsewhere.
+"""The report of an incident: HTML that prints on one page of A4, with nothing on it that runs or is fetched elsewhere.
 
+On paper long posts end after three lines, and changes before the newest ones are left out.
 Everything that people have written is escaped. Links lead to posts by http and https alone.
 """
 
@@ -14,18 +15,27 @@ from urllib.parse import urlencode, urlsplit
 from api.incident_drawings import chart_svg, map_svg
 
 MOST_PATCHES = 4
+PRINTED_CHANGES = 8
 PICTURES = {"s1": "radar", "change": "water (blue), new water (red)"}
 STYLE = """
-@page { size: A4; margin: 14mm }
+@page { size: A4; margin: 11mm }
 body { font: 10.5pt/1.4 system-ui, sans-serif; color: #1b1f24; max-width: 190mm; margin: 1.5em auto; padding: 0 1em }
 h1 { font-size: 17pt; margin: 0 } h2 { font-size: 12pt; margin: 1.1em 0 .3em; border-bottom: 1px solid #c8ccd1 }
-table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .15em .6em .15em 0;
-vertical-align: top } th { font-weight: 600; white-space: nowrap } .small { color: #57606a; font-size: 9pt }
+table { border-collapse: collapse; width: 100% } td { text-align: left; padding: .1em .6em .1em 0; vertical-align: top }
+td:not(:last-child) { white-space: nowrap } p { margin: .4em 0 } .small { color: #57606a; font-size: 9pt }
+.columns { columns: 2; column-gap: 6mm } .columns > * { break-inside: avoid; overflow-wrap: anywhere }
 .two { display: flex; gap: 1em; flex-wrap: wrap } .two > * { flex: 1 1 80mm } svg { max-width: 100%; height: auto }
-blockquote { margin: .35em 0; padding-left: .7em; border-left: 3px solid #c8ccd1; overflow-wrap: anywhere }
-figure { display: inline-block; margin: 0 .6em .6em 0 } figure img { width: 44mm; height: 44mm; object-fit: cover;
-background: #eaeef2 } figcaption { font-size: 8pt; color: #57606a; max-width: 44mm; overflow-wrap: anywhere }
-h2, figure, blockquote, svg, tr { break-inside: avoid }
+blockquote { margin: 0 0 .4em; padding-left: .7em; border-left: 3px solid #c8ccd1 }
+figure { display: inline-block; margin: 0 .6em .6em 0; vertical-align: top } figure img { width: 44mm; height: 44mm;
+object-fit: cover; background: #eaeef2 } figcaption { font-size: 8pt; color: #57606a; max-width: 44mm;
+overflow-wrap: anywhere }
+h2, figure, svg, tr { break-inside: avoid } h2 { break-after: avoid }
+@media print { body { font-size: 8.5pt; line-height: 1.25; margin: 0; padding: 0; max-width: none }
+h1 { font-size: 14pt } h2 { font-size: 10pt; margin: .7em 0 .2em } .small { font-size: 7pt } svg { max-height: 52mm }
+.earlier { display: none }
+blockquote > div { display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow: hidden;
+max-height: 3.75em } figure { margin: 0 1mm 0 0 } figure img { width: 21mm; height: 21mm }
+figcaption { font-size: 5.5pt; max-width: 21mm } }
 """
 
 
@@ -60,6 +70,8 @@ def _facts(incident: Mapping[str, Any]) -> str:
     sources = ", ".join(f"{name} {count}" for name, count in _falling(incident["sources"]))
     coming = incident["next_pass"]
     facts = {
+        "Place": f"{incident['place']}, {_region(incident)}",
+        "Centre": f"{incident['latitude']:.4f}, {incident['longitude']:.4f} (latitude, longitude)",
         "State": f"{incident['state']} ({incident['reason']})",
         "Confidence": f"{incident['confidence']:.0%}; by posts alone {incident['posts_confidence']:.0%}",
         "Severity": incident["severity"],
@@ -71,8 +83,12 @@ def _facts(incident: Mapping[str, Any]) -> str:
         "Rate": f"{incident['observed_rate']:.2g} reports an hour, {incident['expected_rate']:.2g} are usual",
         "Next pass": f"{coming['platform']}, {_time(coming['expected_at'])}" if coming else "not known",
     }
-    rows = "".join(f"<tr><th>{name}</th><td>{escape(str(value))}</td></tr>" for name, value in facts.items() if value)
-    return f"<table>{rows}</table>"
+    rows = "".join(f"<div><b>{name}</b>: {escape(str(value))}</div>" for name, value in facts.items() if value)
+    return f"<div class=columns>{rows}</div>"
+
+
+def _region(incident: Mapping[str, Any]) -> str:
+    return ".".join(code for code in (incident["country_code"], incident["admin1_code"]) if code) or "no known country"
 
 
 def _falling(counts: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -83,21 +99,25 @@ def _severity(reasons: Sequence[Mapping[str, Any]]) -> str:
     if not reasons:
         return ""
     rows = "".join(
-        f"<tr><th>{escape(each['severity'])}</th><td>{escape(each['rule'])}: “{escape(each['words'])}” "
-        f"<span class=small>{escape(each['post_id'])}</span></td></tr>"
+        f"<div><b>{escape(each['severity'])}</b>: {escape(each['rule'])}, “{escape(each['words'])}” "
+        f"<span class=small>{escape(each['post_id'])}</span></div>"
         for each in reasons
     )
-    return f"<h2>What makes it severe</h2><table>{rows}</table>"
+    return f"<h2>What the severity rests on</h2><div class=columns>{rows}</div>"
 
 
 def _posts(evidence: Sequence[Mapping[str, Any]]) -> str:
     quotes = "".join(
-        f"<blockquote>{escape(each['text'] or '')}<br><span class=small>{_time(each['posted_at'])}, "
-        f"{escape(each['language'])}, relevance {each['relevance']:.0%}, said {each['members']} times"
+        f"<blockquote><div>{escape(each['text'] or '')}</div><span class=small>{_time(each['posted_at'])}, "
+        f"{escape(each['language'])}, relevance {each['relevance']:.0%}, {_times(each['members'])}"
         f"{', photo' if each['has_photo'] else ''}: {_link(each)}</span></blockquote>"
         for each in evidence
     )
-    return f"<h2>Posts</h2>{quotes or '<p>None is left to show.</p>'}"
+    return f"<h2>Posts</h2><div class=columns>{quotes or '<p>None is left to show.</p>'}</div>"
+
+
+def _times(members: int) -> str:
+    return "said once" if members == 1 else f"said {members} times"
 
 
 def _link(post: Mapping[str, Any]) -> str:
@@ -130,8 +150,9 @@ def _picture(kind: str, patch_id: str) -> str:
 
 def _changes(revisions: Sequence[Mapping[str, Any]]) -> str:
     rows = "".join(
-        f"<tr><td>{_time(each['changed_at'])}</td><td>{escape(each['change'])}</td><td>{escape(each['state'])}</td>"
+        f"<tr{' class=earlier' if number >= PRINTED_CHANGES else ''}><td>{_time(each['changed_at'])}</td>"
+        f"<td>{escape(each['change'])}</td><td>{escape(each['state'])}</td>"
         f"<td>{each['confidence']:.0%}</td><td>{escape(each['reason'])}</td></tr>"
-        for each in revisions
+        for number, each in enumerate(revisions)
     )
     return f"<h2>Changes</h2><table>{rows}</table>"

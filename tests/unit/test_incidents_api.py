@@ -198,6 +198,15 @@ def test_the_report_escapes_what_people_wrote(filled: TestClient, memory_api: Me
         ElementTree.fromstring("<svg" + part.split("</svg>")[0] + "</svg>")
 
 
+def test_the_report_prints_the_newest_changes_alone(filled: TestClient, memory_api: MemoryApi) -> None:
+    later = [incident(1, revision, change="grew", state="growing") for revision in range(2, 13)]
+    IncidentProjection(memory_api.documents).write(later)
+    page = filled.get(f"/v1/incidents/{later[0].incident_id}/report").text
+    assert (page.count("<tr>"), page.count("<tr class=earlier>")) == (8, 4)
+    assert ".earlier { display: none }" in page.split("@media print")[1]
+    assert page.index("<tr>") < page.index("<tr class=earlier>")
+
+
 @pytest.mark.parametrize("part", ["", "/timeline", "/report"])
 def test_no_incident_is_not_found(client: TestClient, part: str) -> None:
     reply = client.get(f"/v1/incidents/inc-none{part}")
