@@ -21,7 +21,7 @@ from stormpetrel.core.errors import StoreUnavailable, Superseded
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import INCIDENT_STEPS, POSTS_RAW
 from stormpetrel.detection import DETECTOR_INPUTS, STAGE, Detection, Opened
-from stormpetrel.incidents import LearnedConfidence
+from stormpetrel.incidents import DetectionRules, LearnedConfidence
 from stormpetrel.log.batch_consumer import LONGEST_WORK_S, RecordConsumer
 from stormpetrel.log.consumer import KafkaConsumer
 from stormpetrel.log.input_reader import KafkaInputReader
@@ -159,7 +159,8 @@ def run(settings: Settings) -> None:
     set_up_log(STAGE)
     readiness = Readiness("the broker")
     serve_probes(settings.detection.probe_port, readiness, settings.probe_host)
-    opened = Opened(LearnedConfidence.load(), _english(settings))
+    rules = DetectionRules(label_kinds=tuple(sorted(settings.detection.label_kinds.items())))
+    opened = Opened(LearnedConfidence.load(), _english(settings), rules)
     turn = KafkaConsumer(settings.kafka, TURN, LONGEST_WORK_S)
     inputs = KafkaInputReader(settings.kafka, DETECTOR_INPUTS, STAGE)
     upstream = GroupOffsets(settings.kafka, "worker")

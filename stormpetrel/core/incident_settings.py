@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
@@ -28,10 +29,15 @@ class Alerting(Section):
         return file or None  # as compose sets it where nothing is set
 
 
+KindName = Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+
+
 class Detection(Section):
     """How incidents are found. `directory` keeps a snapshot of the detector's state, so that a restart is quick;
-    `snapshot_every_s` is how often it is written."""
+    `snapshot_every_s` is how often it is written. `label_kinds` are labels of posts that a team teaches by examples, each
+    with the kind of event that it stands for."""
 
     directory: Path = Path(".stormpetrel/detector")
     snapshot_every_s: float = Field(10.0, gt=0, le=3600)
+    label_kinds: dict[str, KindName] = Field(default_factory=dict)
     probe_port: int = Field(6072, ge=0)

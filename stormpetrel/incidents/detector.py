@@ -16,8 +16,9 @@ from datetime import datetime, timedelta
 from stormpetrel.core.clock import now
 from stormpetrel.core.events import EnrichedPost, Incident, IncidentAction, PatchDescribed, SceneDescribed
 from stormpetrel.incidents.bursts import Burst, Counted, RegionTrack, burst_of
-from stormpetrel.incidents.confidence import Confidence
+from stormpetrel.incidents.confidence import Confidence, with_likelihood_ratio
 from stormpetrel.incidents.event_tags import EventTags
+from stormpetrel.incidents.false_alarms import FalseAlarms
 from stormpetrel.incidents.lifecycle import Lifecycle
 from stormpetrel.incidents.rates import DailySeason, UsualRate
 from stormpetrel.incidents.reach import may_join, of_country
@@ -57,7 +58,7 @@ class Detector:
         self._seasons: dict[str, DailySeason] = {}
         self._tracks: dict[tuple[str, str], RegionTrack] = {}
         self._recent: dict[str, deque[tuple[datetime, str]]] = {}
-        self._storm_names, self._event_tags = StormNames(), EventTags()
+        self._storm_names, self._event_tags, self._false_alarms = StormNames(), EventTags(), FalseAlarms()
         self._seen: OrderedDict[str, str | None] = OrderedDict()
         self.incidents: dict[str, TrackedIncident] = {}
         self.skipped: Counter[str] = Counter()
@@ -67,6 +68,8 @@ class Detector:
         longest window before: they are heard again, and not counted again."""
         for incident in incidents:
             tracked = restored(incident)
+            if tracked.false_alarm and tracked.closed_at is not None:
+                self._false_alarms.note(tracked.closed_at, tracked.hazard, tracked.core().region)
             if self._watermark is None or not self._lifecycle.is_over(tracked, self._watermark):
                 self.incidents[tracked.incident_id] = tracked
 
@@ -91,9 +94,14 @@ class Detector:
         return revisions + self._pass_time(self._watermark)
 
     def take_action(self, action: IncidentAction) -> list[Incident]:
-        """What a person says of an incident; a false alarm closes it."""
+        """What a person says of an incident; a false alarm closes it, and later ones there are doubted more."""
         incident = self.incidents.get(action.incident_id)
-        return self._lifecycle.act(incident, action) if incident else []
+        if incident is None:
+            return []
+        revisions = self._lifecycle.act(incident, action)
+        if revisions:
+            self._false_alarms.note(action.acted_at, incident.hazard, incident.core().region)
+        return revisions
 
     def take_patch(self, patch: PatchDescribed) -> None:
         """A patch of a scene that is not whole yet."""
@@ -270,7 +278,8 @@ class Detector:
         features = incident.features(burst, day / max(1, day, len(recent)), louder)
         incident.latest_features = features
         post_ids = tuple(each.post_id for each in incident.counted)
-        incident.posts_confidence = self._confidence.probability(features, post_ids)
+        ratio = self._false_alarms.odds_ratio(at, incident.hazard, incident.core().region)
+        incident.posts_confidence = with_likelihood_ratio(self._confidence.probability(features, post_ids), ratio)
 
     def _revise(self, incident: TrackedIncident, at: datetime) -> list[Incident]:
         self._judge(incident, at)

@@ -70,7 +70,7 @@ def report_of(
 ) -> Report | None:
     """The report that a post is of its likeliest hazard; None where it is about none, or names no affected place.
     `english` gives the gloss of a text."""
-    relevance = {each.kind: each.probability for each in enriched.event_relevance}
+    relevance = _relevance(enriched, rules)
     kind = max(relevance, key=lambda name: (relevance[name], name), default=None)
     if kind is None or relevance[kind] < rules.least_relevance:
         return None
@@ -96,6 +96,16 @@ def report_of(
         vector=enriched.text_vector.values() if enriched.text_vector else None,
         severity=severity_hits(english(enriched.clean_text)),
     )
+
+
+def _relevance(enriched: EnrichedPost, rules: DetectionRules) -> dict[str, float]:
+    """How probable each kind of event is, those with it that a team has taught by its labels."""
+    relevance = {each.kind: each.probability for each in enriched.event_relevance}
+    taught = dict(rules.label_kinds)
+    for each in enriched.relevance:
+        if (kind := taught.get(each.label)) is not None:
+            relevance[kind] = max(each.probability, relevance.get(kind, 0.0))
+    return relevance
 
 
 def _votes(places: Sequence[Place], rules: DetectionRules) -> tuple[tuple[Vote, ...], tuple[Vote, ...]]:

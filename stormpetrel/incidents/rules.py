@@ -23,7 +23,8 @@ class DetectionRules:
     A post is a report from a relevance of `least_relevance` on. A region is suspected from `suspected_posts` on whose
     number has a Poisson tail under 10^-`suspected_surprise`, and opened from `opened_posts` and a confidence of
     `opened_confidence` on. `allowed_lateness` is how late a post may come and still count; `clock_skew` how far in the
-    future its own time may lie before the time of its arrival counts in its place.
+    future its own time may lie before the time of its arrival counts in its place. `label_kinds` are labels of posts
+    that a team has taught by examples, each with the kind of event that it stands for.
     """
 
     least_relevance: float = 0.5
@@ -42,6 +43,7 @@ class DetectionRules:
     eases_after: timedelta = timedelta(hours=12)
     closes_after: timedelta = timedelta(hours=48)
     reopens_within: timedelta = timedelta(days=7)
+    label_kinds: tuple[tuple[str, str], ...] = ()
 
     @property
     def longest_window(self) -> timedelta:

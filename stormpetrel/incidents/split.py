@@ -20,7 +20,9 @@ def split_off(incident: TrackedIncident, at: datetime) -> list[TrackedIncident]:
     by_region: defaultdict[str, list[Counted]] = defaultdict(list)
     for each in incident.counted:
         votes = each.report.votes
-        is_far = bool(votes) and all(incident.distance_km(vote) > far and not may_join(incident, vote) for vote in votes)
+        is_far = bool(votes) and all(
+            incident.distance_km(vote) > far and not may_join(incident, vote) for vote in votes
+        )
         if is_far and not named.intersection(each.report.tags):
             by_region[votes[0].region].append(each)
     parts = []

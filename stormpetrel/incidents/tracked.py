@@ -27,6 +27,7 @@ from stormpetrel.incidents.event_tags import own_tags
 from stormpetrel.incidents.evidence import representatives
 from stormpetrel.incidents.reports import Report, Vote
 from stormpetrel.incidents.severity import ORDER, severity_of
+from stormpetrel.incidents.whereabouts import centre_of, core_of
 
 MOST_REPORTS = 1_000  # newest reports that are held; counts go on beyond them
 MOST_CELLS = 200
@@ -171,38 +172,14 @@ class TrackedIncident:
     def core(self) -> Vote:
         """The place below the country, in the country that most reports name, that most of these name."""
         if self.reckoned_core is None:
-            self.reckoned_core = self._reckon_core()
+            self.reckoned_core = core_of(list(self.places.values()))
         return self.reckoned_core
-
-    def _reckon_core(self) -> Vote:
-        by_country: Counter[str] = Counter()
-        for weight, vote in self.places.values():
-            by_country[vote.country] += weight  # type: ignore[assignment]
-        country = max(by_country, key=lambda name: (by_country[name], name))
-        there = {point: pair for point, pair in self.places.items() if pair[1].country == country}
-        narrow = {point: pair for point, pair in there.items() if "." in pair[1].region or pair[1].admin1}
-        by_region: Counter[str] = Counter()
-        for weight, vote in (narrow or there).values():
-            by_region[vote.region] += weight  # type: ignore[assignment]
-        region = max(by_region, key=lambda name: (by_region[name], name))
-        inside = [pair for pair in (narrow or there).values() if pair[1].region == region]
-        return max(inside, key=lambda pair: (pair[0], pair[1].name))[1]
 
     def centre(self) -> tuple[float, float]:
         """Longitude and latitude: the mean of the places in its main region that are no wider than half of it."""
         if self.reckoned_centre is None:
-            self.reckoned_centre = self._reckon_centre()
+            self.reckoned_centre = centre_of(list(self.places.values()), self.core())
         return self.reckoned_centre
-
-    def _reckon_centre(self) -> tuple[float, float]:
-        core = self.core()
-        inside = [(weight, vote) for weight, vote in self.places.values() if vote.region == core.region]
-        towns = [(weight, vote) for weight, vote in inside if vote.radius_km <= core.radius_km / 2] or inside
-        total = sum(weight for weight, _ in towns)
-        if sum(weight for weight, _ in towns) < 0.2 * sum(weight for weight, _ in inside):
-            return core.longitude, core.latitude
-        longitude = sum(weight * vote.longitude for weight, vote in towns) / total
-        return longitude, sum(weight * vote.latitude for weight, vote in towns) / total
 
     def distance_km(self, vote: Vote) -> float:
         """From its centre to a place."""
