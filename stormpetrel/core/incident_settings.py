@@ -34,8 +34,8 @@ KindName = Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 class Detection(Section):
     """How incidents are found. `directory` keeps a snapshot of the detector's state, so that a restart is quick;
-    `snapshot_every_s` is how often it is written. `label_kinds` are labels of posts that a team teaches by examples, each
-    with the kind of event that it stands for."""
+    `snapshot_every_s` is how often it is written. `label_kinds` are labels of posts that a team teaches by examples,
+    each with the kind of event that it stands for."""
 
     directory: Path = Path(".stormpetrel/detector")
     snapshot_every_s: float = Field(10.0, gt=0, le=3600)

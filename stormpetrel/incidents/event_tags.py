@@ -42,7 +42,7 @@ def tags_of(text: str) -> frozenset[str]:
     """The hashtags and the names of storms, in lower case, without a word for a storm before them."""
     said = [tag.lower() for tag in HASHTAG.findall(text)]
     said += [name.lower() for name in NAMED_STORM.findall(text) if name[0].isupper()]
-    return frozenset(name for tag in said if len(name := STORM_BEFORE.sub("", tag)) > 2)  # noqa: PLR2004
+    return frozenset(name for tag in said if len(name := STORM_BEFORE.sub("", tag)) > 2)
 
 
 @dataclass
