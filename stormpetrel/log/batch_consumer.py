@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, NamedTuple, Protocol
 
 import structlog
@@ -15,13 +14,13 @@ from stormpetrel.core.errors import SetupError, StoreUnavailable, StormpetrelErr
 from stormpetrel.log.dead_letters import dead_letter_of
 from stormpetrel.log.producer import RecordProducer
 from stormpetrel.log.record import Record
+from stormpetrel.log.work_aside import WorkAside
 from stormpetrel.process.metrics import FRESHNESS, LAST_PROGRESS
 from stormpetrel.process.probes import Readiness
 
 log = structlog.get_logger()
 RETRY_S = (0.5, 1, 2, 5)  # then every 5 s: the consumer retries while a store is down, and skips nothing
 LONGEST_WORK_S = 900.0
-QUIET_S = 2.0  # how long a batch may take before the group is told that this member lives; most take less
 
 
 class Rejected(NamedTuple):
@@ -65,7 +64,7 @@ class BatchConsumer:
     ) -> None:
         self._consumer, self._producer, self._stage = consumer, producer, stage
         self._work, self._readiness = work, readiness
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"work of {stage}")
+        self._aside = WorkAside(consumer, f"work of {stage}")
         self.stopping = False
 
     def stop(self, *_: Any) -> None:
@@ -82,7 +81,7 @@ class BatchConsumer:
                 self.take(batch, within_s)
         finally:
             self._consumer.close()
-            self._worker.shutdown(wait=False)
+            self._aside.close()
 
     def take(self, batch: int, within_s: float) -> None:
         """One batch, from the log to the commit."""
@@ -101,7 +100,7 @@ class BatchConsumer:
             # Long work says by itself that it lives, or is taken for dead after this.
             self._readiness.beat(LONGEST_WORK_S)
             try:
-                self._work_aside(records)
+                self._aside.do(lambda: self._dead_letter(self._work_on(records)))
             except StoreUnavailable as error:
                 pause_s = RETRY_S[min(attempt, len(RETRY_S) - 1)]
                 attempt += 1
@@ -112,14 +111,6 @@ class BatchConsumer:
             else:
                 self._readiness.ready()
                 return True
-
-    def _work_aside(self, records: Sequence[Record]) -> None:
-        """Works on a batch, up to its dead letters, while this thread stays a member of the group."""
-        done = self._worker.submit(lambda: self._dead_letter(self._work_on(records)))
-        wait([done], QUIET_S)
-        while not done.done():
-            self._consumer.pause(0.1)
-        done.result()
 
     def _work_on(self, records: Sequence[Record]) -> list[Rejected]:
         try:

@@ -17,15 +17,7 @@ from stormpetrel.core.errors import StoreRefused, StoreUnavailable
 from stormpetrel.core.events import EnrichedPost, Post, PostDeleted, Vector, encode
 from stormpetrel.core.ports import Point
 from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW
-from stormpetrel.log import (
-    BatchConsumer,
-    OutgoingRecord,
-    Record,
-    Rejected,
-    batch_consumer,
-    dead_letter_of,
-    record_of_event,
-)
+from stormpetrel.log import BatchConsumer, OutgoingRecord, Record, Rejected, dead_letter_of, record_of_event, work_aside
 from stormpetrel.log.memory import MemoryConsumer, MemoryLog, MemoryProducer, MemoryTopicReader
 from stormpetrel.process.probes import Readiness
 from stormpetrel.projections import PostProjection
@@ -107,7 +99,7 @@ def test_a_batch_is_worked_on_then_its_dead_letters_are_on_the_log_and_only_then
 
 def test_a_member_stays_in_its_group_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
     """A group that forms anew waits for whoever does not ask: long work must not hold it up."""
-    monkeypatch.setattr(batch_consumer, "QUIET_S", 0.0)
+    monkeypatch.setattr(work_aside, "QUIET_S", 0.0)
     log, asked = MemoryLog(partitions=1), threading.Event()
 
     class Consumer(MemoryConsumer):
