@@ -162,9 +162,9 @@ def _rule() -> AlertRule:
 
 
 def _closings(made: Sequence[Course], parts: int) -> Iterator[list[Incident]]:
-    """The closes, in parts. What is inhibited closes before what inhibits it."""
-    closed = [each.closed for each in made if each.kept_from == "inhibition"]
-    closed += [each.closed for each in made if each.kept_from != "inhibition"]
+    """The closes, in parts. What is inhibited closes before what inhibits it: else it would be told for a moment."""
+    yield [each.closed for each in made if each.kept_from == "inhibition"]
+    closed = [each.closed for each in made if each.kept_from != "inhibition"]
     size = -(-len(closed) // parts)
     for start in range(0, len(closed), size):
         yield closed[start : start + size]
