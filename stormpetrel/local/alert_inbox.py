@@ -10,6 +10,8 @@ import json
 import secrets
 import threading
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -93,6 +95,13 @@ def mails(directory: Path) -> list[EmailMessage]:
 
 def serve(directory: Path) -> None:
     """Serves the receivers that `write_receivers` wrote into the folder until the process is stopped."""
+    with serving(directory):
+        threading.Event().wait()
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[None]:
+    """Serves them in threads from enter to exit. Raises SetupError where a part is missing."""
     try:
         from aiosmtpd.controller import Controller
     except ImportError as error:
@@ -103,9 +112,16 @@ def serve(directory: Path) -> None:
     if not isinstance(webhook, WebhookSettings) or not isinstance(mail, EmailSettings):
         raise SetupError(f"{directory / RECEIVERS} is not the file of these receivers; start stormpetrel up again")
     inbox = Inbox(directory, webhook.secret.get_secret_value())
-    Controller(inbox, hostname=LOOPBACK, port=mail.smtp.port).start()
-    port = urlsplit(webhook.url).port
-    ThreadingHTTPServer((LOOPBACK, port or 0), _handler(inbox)).serve_forever()
+    catcher = Controller(inbox, hostname=LOOPBACK, port=mail.smtp.port)
+    hook = ThreadingHTTPServer((LOOPBACK, urlsplit(webhook.url).port or 0), _handler(inbox))
+    catcher.start()
+    threading.Thread(target=hook.serve_forever, daemon=True, name="webhook").start()
+    try:
+        yield
+    finally:
+        hook.shutdown()
+        hook.server_close()
+        catcher.stop()
 
 
 def _handler(inbox: Inbox) -> type[BaseHTTPRequestHandler]:
