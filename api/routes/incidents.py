@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import orjson
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from api.dependencies import IncidentsDependency
 from api.errors import content
@@ -25,6 +26,7 @@ TIMELINE_OF_A_REPORT = 200
 def incidents(
     request: Annotated[IncidentRequest, Query()],
     listing: IncidentsDependency,
+    asked: Request,
     accept: Annotated[str, Header(max_length=1000)] = "",
 ) -> Response:
     """The incidents that meet all parameters, the newest first. Pages neither repeat nor skip one. As CSV the next page
@@ -34,9 +36,15 @@ def incidents(
     if form == "geojson":
         return Response(orjson.dumps(geojson(page)), media_type=GEOJSON)
     if form == "csv":
-        headers = {"Link": f'<?cursor={page.next_cursor}>; rel="next"'} if page.next_cursor else {}
+        headers = {"Link": _next_page(asked, page.next_cursor)} if page.next_cursor else {}
         return Response(to_csv(page.incidents), media_type=CSV, headers=headers)
     return Response(page.model_dump_json(), media_type="application/json")
+
+
+def _next_page(asked: Request, cursor: str) -> str:
+    """The header `Link` to the next page: the same question, from the cursor on."""
+    parameters = [(name, value) for name, value in asked.query_params.multi_items() if name != "cursor"]
+    return f'<?{urlencode([*parameters, ("cursor", cursor)])}>; rel="next"'
 
 
 @router.get("/{incident_id}")

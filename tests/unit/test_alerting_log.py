@@ -143,6 +143,8 @@ def test_a_fault_in_one_group_costs_no_other_its_messages(monkeypatch: pytest.Mo
             "globe",
         ),
         ({"matchers": {"cells": ["fffffffffffffff"]}}, "no H3 cell"),
+        ({"matchers": {"admin_codes": ["Savona"]}}, "area as GeoJSON"),
+        ({"matchers": {"admin_codes": ["IT.08.SV"]}}, "area as GeoJSON"),
         ({"receivers": []}, "no receiver"),
         ({"quiet_hours": {"timezone": "Mars/Base", "start": "22:00", "end": "07:00"}}, "IANA"),
     ],

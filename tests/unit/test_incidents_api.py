@@ -149,6 +149,18 @@ def test_csv_holds_no_formula(filled: TestClient) -> None:
     assert reply.headers["link"].endswith('rel="next"')
 
 
+def test_the_next_page_of_a_csv_asks_the_same_question(filled: TestClient) -> None:
+    path = "/v1/incidents"
+    reply, places = filled.get(f"{path}?format=csv&limit=2&kind=flood&kind=storm&state=opened"), list[str]()
+    while True:
+        assert reply.headers["content-type"].startswith("text/csv"), reply.text
+        places += [row["incident_id"] for row in csv.DictReader(io.StringIO(reply.text))]
+        if "link" not in reply.headers:
+            break
+        reply = filled.get(path + reply.headers["link"].split(">")[0].removeprefix("<"))
+    assert len(places) == len(set(places)) == 6
+
+
 def test_an_incident_shows_its_evidence_while_the_posts_are_there(client: TestClient, memory_api: MemoryApi) -> None:
     reason = SeverityReason(rule="trapped", severity="severe", post_id="x:2", words="people are trapped")
     evidence = [EvidencePost(post_id=post_id, posted_at=T0, language="it", relevance=0.9) for post_id in ("x:1", "x:2")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ Words = Annotated[str, Field(min_length=1, max_length=2_000)]
 Seconds = Annotated[float, Field(ge=0, le=30 * 86_400)]
 DayTime = Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", description="HH:MM")]
 DEEPEST_ROUTE = 8
+ADMIN_CODE = re.compile(r"[A-Z]{2}(\.[A-Za-z0-9]{1,20})?")
 WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -47,6 +49,15 @@ def _cell(cell: str) -> str:
     return cell
 
 
+def _admin_code(code: str) -> str:
+    if not ADMIN_CODE.fullmatch(code):
+        raise ValueError(
+            f"{code!r} is no country (IT) and no first division (IT.08); give one of these, or the area as GeoJSON"
+        )
+    return code
+
+
+AdminCode = Annotated[Key, AfterValidator(_admin_code)]
 Area = Annotated[JsonObject, AfterValidator(_area), Field(description="GeoJSON Polygon or MultiPolygon, lon and lat")]
 
 
@@ -58,7 +69,7 @@ class Matchers(Frozen):
     """
 
     area: Area | None = None
-    admin_codes: Several[Key] = ()
+    admin_codes: Several[AdminCode] = ()
     cells: Several[Annotated[str, Field(pattern="^[0-9a-f]{15}$"), AfterValidator(_cell)]] = ()
     everywhere: bool = False
     kinds: Several[EventKind] = ()
