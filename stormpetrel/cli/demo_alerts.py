@@ -43,14 +43,20 @@ def wait_until_told(client: httpx.Client, receivers: Iterable[str], incident: Js
     deadline, missing = time.monotonic() + PATIENCE_S, set(receivers)
     while missing:
         past = client.get(f"/v1/alerting/incidents/{incident['incident_id']}").raise_for_status().json()["past"]
-        taken = {entry["receiver"] for entry in past if entry["outcome"] == "sent" and entry["reason"] in wanted}
-        missing -= taken
+        sent = [entry for entry in past if entry["outcome"] == "sent"]
+        missing -= {entry["receiver"] for entry in sent if _says(entry, wanted, incident["revision"])}
         if missing and time.monotonic() > deadline:
             raise StormpetrelError(
                 f"{', '.join(sorted(missing))} were not told of {incident['incident_id']} ({' or '.join(wanted)}) "
                 f"within {PATIENCE_S:.0f} s; ask: stormpetrel alerting explain {incident['incident_id']}"
             )
         time.sleep(0.3)
+
+
+def _says(entry: Json, reasons: Iterable[str], revision: int) -> bool:
+    """Whether a message was told for one of these reasons, or is no older than a revision: a receiver that first hears
+    of an incident after radar's word is told both at once."""
+    return entry["reason"] in reasons or entry["revision"] >= revision
 
 
 def show_alerts(client: httpx.Client, folder: Path, receivers: Iterable[str], incident: Json) -> None:

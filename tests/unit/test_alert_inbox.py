@@ -93,11 +93,16 @@ def api(answers: dict[str, Any]) -> httpx.Client:
     return httpx.Client(base_url="http://test", transport=httpx.MockTransport(answer))
 
 
-def past(receiver: str, outcome: str, reason: str) -> dict[str, Any]:
-    return {"receiver": receiver, "outcome": outcome, "reason": reason, "message_id": "msg_1"}
+def past(receiver: str, outcome: str, reason: str, revision: int = 1) -> dict[str, Any]:
+    return {"receiver": receiver, "outcome": outcome, "reason": reason, "revision": revision, "message_id": "msg_1"}
 
 
-CONFIRMED = {"incident_id": "inc-1", "opened_at": "2026-01-01T00:00:00Z", "radar": {"verdict": "confirmed"}}
+CONFIRMED = {
+    "incident_id": "inc-1",
+    "revision": 3,
+    "opened_at": "2026-01-01T00:00:00Z",
+    "radar": {"verdict": "confirmed"},
+}
 
 
 def test_the_demo_fails_where_a_receiver_is_not_told_what_radar_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,6 +111,11 @@ def test_the_demo_fails_where_a_receiver_is_not_told_what_radar_says(monkeypatch
     client = api({"/v1/alerting/incidents/inc-1": {"past": told}})
     with pytest.raises(StormpetrelError, match=r"^hook were not told of inc-1 \(confirmed\)"):
         demo_alerts.wait_until_told(client, ["hook", "mail"], CONFIRMED)
+    demo_alerts.wait_until_told(
+        api({"/v1/alerting/incidents/inc-1": {"past": [*told, past("hook", "sent", "first", revision=3)]}}),
+        ["hook", "mail"],
+        CONFIRMED,
+    )
     told.append(past("hook", "sent", "confirmed"))
     demo_alerts.wait_until_told(client, ["hook", "mail"], CONFIRMED)
 

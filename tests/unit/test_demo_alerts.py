@@ -36,9 +36,10 @@ def test_the_demo_shows_what_each_receiver_was_told(tmp_path: Path, capsys: pyte
         receivers = make_rule(running.client, LIGURIA)
         assert receivers == (WEBHOOK, MAIL, CAP)
         running.incident()
-        wait_until_told(running.client, receivers, {"incident_id": "genoa", "radar": None})
+        wait_until_told(running.client, receivers, {"incident_id": "genoa", "revision": 1, "radar": None})
         running.incident(2, radar=verdict(), reason="new water on 3.0 km2")
-        wait_until_told(running.client, receivers, {"incident_id": "genoa", "radar": {"verdict": "confirmed"}})
+        confirmed = {"incident_id": "genoa", "revision": 2, "radar": {"verdict": "confirmed"}}
+        wait_until_told(running.client, receivers, confirmed)
         show_alerts(running.client, tmp_path, receivers, {"incident_id": "genoa"})
         alerts = cap_alerts(running.client, "genoa")
         document = running.client.get(f"/v1/alerts/cap/{alerts[-1]['identifier']}").content
