@@ -199,20 +199,15 @@ def told(playing: Playing) -> list[Judged]:
     ]
 
 
-def is_real(judged: Judged, events: Iterable[TrueEvent]) -> bool | None:
-    """Whether an incident is on an event of its kind; None where it is on an event under another kind."""
+def is_real(judged: Judged, events: Iterable[TrueEvent]) -> bool:
+    """Whether an incident is on an event of its kind. A flood that is told where the earth shook is not real."""
     alert = judged.alert
-    here = [event for event in events if event.holds(alert.longitude, alert.latitude, alert.at)]
-    if any(event.is_kind(alert.kind) for event in here):
-        return True
-    return None if here else False
+    return any(event.holds(alert.longitude, alert.latitude, alert.at) and event.is_kind(alert.kind) for event in events)
 
 
 def _calibration(stream: Stream, playing: Playing) -> dict[str, Any]:
     """How far the confidence can be taken at its word, over all incidents that were told."""
-    pairs = [
-        (each.alert.confidence, real) for each in told(playing) if (real := is_real(each, stream.events)) is not None
-    ]
+    pairs = [(each.alert.confidence, is_real(each, stream.events)) for each in told(playing)]
     if not pairs:
         return {"ece": None, "reliability": []}
     probabilities = np.array([probability for probability, _ in pairs])

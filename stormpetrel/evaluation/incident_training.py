@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,10 @@ from stormpetrel.evaluation.alerts import Judged, as_played, is_real
 from stormpetrel.evaluation.event_folds import event_folds
 from stormpetrel.incidents import Detector, Features, LearnedConfidence
 from stormpetrel.incidents.confidence import ConfidenceWeights
+from stormpetrel.incidents.rules import DetectionRules
 
 FOLDS = 6
+SHARPNESS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
 PENALTIES = (0.1, 0.3, 1.0, 3.0)  # scikit-learn's C, of which events left out choose one
 SIZES = (3, 4, 5, 6, 8, 10, 13, 16, 20, 30, 50)  # reports at which an incident is an example, all with one share
 Array = NDArray[np.float64]
@@ -42,16 +44,17 @@ class Untrained:
 
 @dataclass(frozen=True)
 class IncidentExamples:
-    """Features of incidents at their revisions, whether they were real, the event that their posts are of, and how much
-    each counts."""
+    """Features of incidents at their sizes, whether they were real, the event that their posts are of, how much each
+    counts, and the incident's number."""
 
     rows: Array
     truth: NDArray[np.bool_]
     events: NDArray[np.object_]
     shares: Array
+    incidents: NDArray[np.int_]
 
     def only(self, chosen: NDArray[np.bool_]) -> IncidentExamples:
-        return IncidentExamples(self.rows[chosen], self.truth[chosen], self.events[chosen], self.shares[chosen])
+        return IncidentExamples(*(getattr(self, each.name)[chosen] for each in fields(self)))
 
 
 def gather(
@@ -60,18 +63,25 @@ def gather(
     english: Callable[[str], str],
 ) -> IncidentExamples:
     """Plays the streams and notes every incident at each of its revisions."""
-    rows, truth, events, shares = [], [], [], []
+    rows, truth, events, shares, incidents = [], [], [], [], []
+    number = 0
     for stream in streams:
         for sizes in _grown(stream, Detector(Untrained(), english=english), relevance_of).values():
+            number += 1
             for judged in sizes.values():
                 rows.append(np.array(judged.features))
-                truth.append(is_real(judged, stream.events) is True)
+                truth.append(is_real(judged, stream.events))
                 events.append(_event_at(judged, stream))
                 shares.append(1.0 / len(sizes))
+                incidents.append(number)
     if not rows:
         raise SetupError("no burst in the data: nothing can be learned of incidents from it")
     return IncidentExamples(
-        np.stack(rows), np.array(truth), np.array(events, dtype=object), np.array(shares, dtype=np.float64)
+        np.stack(rows),
+        np.array(truth),
+        np.array(events, dtype=object),
+        np.array(shares, dtype=np.float64),
+        np.array(incidents),
     )
 
 
@@ -108,7 +118,11 @@ def learn_confidence(examples: IncidentExamples) -> ConfidenceWeights:
         raise SetupError(
             "incidents of both sides are needed to learn from: real ones and false ones; play a background"
         )
-    return _regression(examples, max(PENALTIES, key=lambda penalty: _likelihood(examples, penalty)))
+    told = {penalty: _left_out(examples, penalty) for penalty in PENALTIES}
+    best = max(PENALTIES, key=lambda penalty: float((_log_likelihood(examples, told[penalty]) * examples.shares).sum()))
+    weights = _regression(examples, best)
+    sharpness = _sharpness(examples, told[best])
+    return replace(weights, weights=weights.weights * sharpness, intercept=weights.intercept * sharpness)
 
 
 def _regression(examples: IncidentExamples, penalty: float) -> ConfidenceWeights:
@@ -123,18 +137,36 @@ def _regression(examples: IncidentExamples, penalty: float) -> ConfidenceWeights
     )
 
 
-def _likelihood(examples: IncidentExamples, penalty: float) -> float:
-    """The log-likelihood of each event's incidents by what was learned from the other events."""
-    total = 0.0
+def _left_out(examples: IncidentExamples, penalty: float) -> Array:
+    """The probability of each example by what was learned from the other events."""
+    told = np.full(len(examples.rows), 0.5)
     for fold in event_folds([frozenset([str(event)]) for event in examples.events], FOLDS):
         inside = np.array([event in fold for event in examples.events])
         rest = examples.only(~inside)
         if rest.truth.all() or not rest.truth.any():
             continue
-        weights, judged = _regression(rest, penalty), examples.only(inside)
-        told = np.array([weights.probability(Features(*row)) for row in judged.rows])
-        total += float((np.log(np.where(judged.truth, told, 1 - told)) * judged.shares).sum())
-    return total
+        weights = _regression(rest, penalty)
+        told[inside] = [weights.probability(Features(*row)) for row in examples.rows[inside]]
+    return told
+
+
+def _log_likelihood(examples: IncidentExamples, told: Array) -> Array:
+    return np.asarray(np.log(np.where(examples.truth, told, 1 - told)))
+
+
+def _sharpness(examples: IncidentExamples, told: Array) -> float:
+    """By what the scores are multiplied so that they fit incidents when people hear of them: at the first size at which
+    they open, or else at the last one (temperature scaling, Guo et al., ICML 2017)."""
+    rules = DetectionRules()
+    heard = []
+    for number in np.unique(examples.incidents):
+        own = np.flatnonzero(examples.incidents == number)
+        posts = np.expm1(examples.rows[own, Features._fields.index("posts")])
+        opens = own[(told[own] >= rules.opened_confidence) & (posts >= rules.opened_posts - 0.5)]
+        heard.append(int(opens[0] if len(opens) else own[-1]))
+    chosen = examples.only(np.isin(np.arange(len(told)), heard))
+    scores = np.log(told[sorted(heard)] / (1 - told[sorted(heard)]))
+    return max(SHARPNESS, key=lambda by: float(_log_likelihood(chosen, 1 / (1 + np.exp(-by * scores))).sum()))
 
 
 def train_incidents(

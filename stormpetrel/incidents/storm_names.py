@@ -1,4 +1,4 @@
-"""Storms bear names that places bear too: Florence, Harvey, Sandy. Such a name is no place while posts speak of one.
+"""Storms bear names that places bear too: Florence, Harvey, Sandy. While posts speak of the storm, it is no place.
 
 A post that says "Hurricane Florence" names a storm. Where enough of the posts that name Florence call it one, the rest
 mean the storm as well.

@@ -9,8 +9,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import numpy as np
-
 from stormpetrel.core.cells import distance_km
 from stormpetrel.core.events import (
     ExpectedPass,
@@ -64,6 +62,8 @@ class TrackedIncident:
     tags: Counter[str] = field(default_factory=Counter)
     photos: int = 0
     relevance: float = 0.0
+    votes: int = 0
+    vote_weights: float = 0.0
     members: Counter[str] = field(default_factory=Counter)
     opened_at: datetime | None = None
     closed_at: datetime | None = None
@@ -72,6 +72,7 @@ class TrackedIncident:
     told_confidence: float = 0.0
     posts_confidence: float = 0.0
     told_severity: Severity = "minor"
+    may_be_worse: bool = True
     radar: RadarVerdict | None = None
     next_pass: ExpectedPass | None = None
     merged_from: tuple[str, ...] = ()
@@ -83,6 +84,7 @@ class TrackedIncident:
     reckoned_core: Vote | None = None  # until the next report
     reckoned_centre: tuple[float, float] | None = None
     reckoned_areas: list[tuple[float, float]] | None = None
+    reckoned_tags: frozenset[str] | None = None
     restored_until: datetime | None = None  # reports up to then were counted before the restart
     restored_reasons: tuple[SeverityReason, ...] = ()
 
@@ -128,12 +130,16 @@ class TrackedIncident:
             self.authors.add(report.author)
         else:
             self.unknown_authors += 1
+        if report.severity:
+            self.may_be_worse = True
         for vote in report.votes or report.countries:
+            self.votes += 1
+            self.vote_weights += min(1.0, vote.weight)
             weight = vote.weight * report.probability
             self.regions[vote.region] = self.regions.get(vote.region, 0.0) + weight
             point = (vote.longitude, vote.latitude)
             self.places[point] = (self.places.get(point, (0.0, vote))[0] + weight, vote)
-        self.reckoned_core = self.reckoned_centre = self.reckoned_areas = None
+        self.reckoned_core = self.reckoned_centre = self.reckoned_areas = self.reckoned_tags = None
 
     def absorb(self, other: TrackedIncident) -> None:
         """Takes over another incident's reports."""
@@ -150,7 +156,8 @@ class TrackedIncident:
         kept = [each for each in self.counted if each.post_id not in post_ids]
         self.counted, self.regions, self.places = [], {}, {}
         self.posts = self.narrow = self.photos = self.unknown_authors = 0
-        self.relevance = 0.0
+        self.relevance = self.vote_weights = 0.0
+        self.votes = 0
         self.authors = set()
         for counter in (self.sources, self.languages, self.kinds, self.tags):
             counter.clear()
@@ -159,7 +166,9 @@ class TrackedIncident:
 
     def own_tags(self) -> frozenset[str]:
         """The hashtags and names of storms by which people call it."""
-        return own_tags(self.tags, self.posts)
+        if self.reckoned_tags is None:
+            self.reckoned_tags = own_tags(self.tags, self.posts)
+        return self.reckoned_tags
 
     def moments(self) -> list[datetime]:
         """When its reports were posted, in order."""
@@ -197,14 +206,12 @@ class TrackedIncident:
 
     def features(self, burst: Burst, dominance: float, louder_elsewhere: float) -> Features:
         """What the confidence is reckoned from."""
-        votes = [vote for each in self.counted for vote in (each.report.votes or each.report.countries)]
-        place_confidence = float(np.mean([min(1.0, vote.weight) for vote in votes])) if votes else 0.0
         return Features(
             posts=math.log1p(self.posts),
             narrow_posts=math.log1p(self.narrow),
             surprise=min(burst.surprise, 20.0) / 10,
             relevance=self.relevance / max(1, self.posts),
-            place_confidence=place_confidence,
+            place_confidence=self.vote_weights / max(1, self.votes),
             languages=math.log1p(len(self.languages)),
             sources=math.log1p(len(self.sources)),
             photos=self.photos / max(1, self.posts),
@@ -277,4 +284,7 @@ class TrackedIncident:
 
     def is_worse(self) -> bool:
         """Whether its severity has risen since it was told."""
+        if not self.may_be_worse:
+            return False
+        self.may_be_worse = False
         return ORDER.index(self.severity()[0]) > ORDER.index(self.told_severity)

@@ -16,7 +16,9 @@ from stormpetrel.evaluation.alert_sets import labelled_files
 from stormpetrel.evaluation.alert_streams import PlayedEvent, is_related, one_by_one, several_at_once
 from stormpetrel.evaluation.alert_truth import OpenedAlert, TrueEvent, match_alerts, read_truth
 from stormpetrel.evaluation.alerts import evaluate_alerts, figures
+from stormpetrel.evaluation.calibration import calibration
 from stormpetrel.evaluation.enriched_events import LabelledEnrichedPost
+from stormpetrel.evaluation.incident_training import IncidentExamples, learn_confidence
 from stormpetrel.evaluation.kind_training import kind_of_event
 from stormpetrel.incidents import DetectionRules, Features, LearnedConfidence
 from stormpetrel.incidents.confidence import ConfidenceWeights
@@ -180,3 +182,35 @@ def test_the_shared_truth_can_be_read(data: Path):
     events = [each for file in sorted((data / "alert_truth").glob("*.jsonl")) for each in read_truth(file)]
     assert len(events) == 26 and all(each.since.tzinfo is UTC or each.since.utcoffset() is not None for each in events)
     assert min(each.since for each in events) > datetime(2012, 1, 1, tzinfo=UTC)
+
+
+def incident_examples(noise: float = 0.3) -> IncidentExamples:
+    """Twelve events with a real and a false incident each, of three sizes, that relevance tells apart."""
+    random = np.random.default_rng(7)
+    rows, truth, events, incidents = [], [], [], []
+    for number, (name, is_true) in enumerate((name, is_true) for name in range(12) for is_true in (True, False)):
+        for size in (3, 5, 8):
+            values = dict.fromkeys(Features._fields, 0.0)
+            values |= {"posts": np.log1p(size), "relevance": 0.6 + 0.3 * is_true + noise * random.normal() / 3}
+            rows.append([values[field] for field in Features._fields])
+            truth.append(is_true)
+            events.append(f"event{name}")
+            incidents.append(number)
+    return IncidentExamples(
+        np.array(rows), np.array(truth), np.array(events, dtype=object), np.full(len(rows), 1 / 3), np.array(incidents)
+    )
+
+
+def test_the_confidence_learns_what_tells_real_incidents_and_says_it_plainly():
+    examples = incident_examples()
+    weights = learn_confidence(examples)
+    names = dict(zip(Features._fields, weights.weights, strict=True))
+    assert max(names, key=lambda name: abs(names[name])) == "relevance" and names["relevance"] > 0
+    told = np.array([weights.probability(Features(*row)) for row in examples.rows])
+    assert calibration(told, examples.truth)["ece"] < 0.1
+
+
+def test_a_confidence_needs_incidents_of_both_sides():
+    examples = incident_examples()
+    with pytest.raises(SetupError, match="play a background"):
+        learn_confidence(examples.only(examples.truth))
