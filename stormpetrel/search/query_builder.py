@@ -15,9 +15,8 @@ from typing import Any
 
 from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound, StormpetrelError
 from stormpetrel.core.ports import DocumentReader, VectorReader
-from stormpetrel.posts.gloss.gloss import Glosser, glossed_words
+from stormpetrel.posts.gloss.gloss import Glosser, glossed_words, stemming_languages
 from stormpetrel.posts.text.clean import clean
-from stormpetrel.posts.text.language import likely
 from stormpetrel.posts.text.lexical import query_terms, word_count
 from stormpetrel.posts.vision.concepts import terms_of
 from stormpetrel.search.cross_source import (
@@ -191,8 +190,10 @@ def plain_query(
     if request.post_id or request.patch_id:
         return BuiltQuery(replace(plain, area=area, at=request.time), patch, near=near)
     text = (clean(request.text) or request.text) if request.text else None
-    languages = [request.lang] if request.lang else likely(text or "")
-    terms = query_terms(text, languages, glossed_words(glosser, text, request.lang)) if text else None
+    terms = None
+    if text:
+        languages = stemming_languages(glosser, text, request.lang)
+        terms = query_terms(text, languages, glossed_words(glosser, text, request.lang))
     words = word_count(text) if text else 0
     return BuiltQuery(replace(plain, terms=terms, words=words, area=area, at=request.time), patch, near=near)
 

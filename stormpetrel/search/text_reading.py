@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from stormpetrel.posts.gloss.gloss import MOST_GLOSSED, UNSURE, Gloss, Glosser
+from stormpetrel.posts.gloss.gloss import MOST_GLOSSED, UNSURE, Gloss, Glosser, stemming_languages
 from stormpetrel.posts.gloss.lexicon import ENGLISH
 from stormpetrel.posts.text.clean import clean
-from stormpetrel.posts.text.language import UNDETERMINED, likely
+from stormpetrel.posts.text.language import UNDETERMINED
 from stormpetrel.posts.text.lexical import gloss_stems, word_count
 
 SHOWN = 80  # characters of a text or its gloss
@@ -29,7 +29,7 @@ def text_readings(text: str, lang: str | None, glosser: Glosser | None, model_is
     gloss, possible = (glosser.gloss(cleaned, lang), glosser.languages(cleaned)) if glosser else (None, [])
     return {
         "text": _vector_reading(cleaned, lang, gloss, model_is_glossed_for, possible),
-        "lexical": _word_reading(cleaned, lang, gloss),
+        "lexical": _word_reading(cleaned, stemming_languages(glosser, cleaned, lang), gloss),
     }
 
 
@@ -52,10 +52,10 @@ def _vector_reading(
     return f"{taken}, glossed: “{_short(text)}” -> “{_short(gloss.text)}”{left}"
 
 
-def _word_reading(text: str, lang: str | None, gloss: Gloss | None) -> str:
+def _word_reading(text: str, codes: Sequence[str], gloss: Gloss | None) -> str:
     if not word_count(text):
         return f"{NO_WORDS}, and nothing to look for"
-    languages = [language_name(code) for code in ([lang] if lang else likely(text))]
+    languages = [language_name(code) for code in codes]
     stemmed = f", as they stand and by the stems of {_or(languages)}" if languages else ", as they stand"
     concepts = list(dict.fromkeys(gloss_stems(gloss.words))) if gloss else []
     across = f"; in all languages with a word list by the English stems {', '.join(concepts[:12])}" if concepts else ""

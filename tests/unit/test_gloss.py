@@ -8,7 +8,7 @@ import pytest
 
 from stormpetrel.core.errors import SetupError
 from stormpetrel.posts.gloss.build import gloss_version
-from stormpetrel.posts.gloss.gloss import Glosser
+from stormpetrel.posts.gloss.gloss import Glosser, stemming_languages
 from stormpetrel.posts.gloss.tables import read_tables
 from stormpetrel.posts.text.lexical import document_terms, query_terms
 from tests.word_list import write_tables
@@ -30,6 +30,13 @@ def test_short_questions_are_glossed_whatever_the_detector_takes_them_for(
     glosser: Glosser, question: str, english: str
 ) -> None:
     assert glosser.gloss(question).text == english
+
+
+def test_a_question_is_stemmed_by_the_languages_that_its_words_speak_for(glosser: Glosser) -> None:
+    assert stemming_languages(glosser, "calles inundadas")[0] == "es"
+    assert stemming_languages(None, "calles inundadas")[0] != "es"  # what the detector alone says
+    assert stemming_languages(glosser, "calles inundadas", "pt") == ["pt"]
+    assert stemming_languages(glosser, "123") == []
 
 
 @pytest.mark.parametrize("question", ["flooded streets", "bridge closed", "help in Genoa", "dead people"])

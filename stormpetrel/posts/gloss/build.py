@@ -24,7 +24,7 @@ from stormpetrel.posts.gloss.lexicon import ENGLISH, FORMS_FILE, MANIFEST, RECOR
 from stormpetrel.posts.gloss.tables import WordTables, read_tables
 from stormpetrel.posts.gloss.word_forms import key_of, spellings
 
-CODE = 1  # raised when the same tables give other glosses
+CODE = 2  # raised when the same tables give other glosses
 NOT_WORD = re.compile(r"[ '-]")  # between the words of an expression
 Forms = dict[str, str]
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from stormpetrel.posts.gloss.hashtags import tag_parts
 from stormpetrel.posts.gloss.language_evidence import weigh_languages
 from stormpetrel.posts.gloss.lexicon import ENGLISH, MOST_WORDS, Lexicon
-from stormpetrel.posts.text.language import CERTAIN, DECLARED, UNDETERMINED, detect, ranked_languages
+from stormpetrel.posts.text.language import CERTAIN, DECLARED, UNDETERMINED, detect, likely, ranked_languages
 
 MARKS = "\u0300-\u036f\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0962\u0963\u200c\u200d"  # inside words
 LETTERS = rf"[^\W_][\w{MARKS}]*"
@@ -24,7 +24,7 @@ SENTENCE = re.compile(r"(?<=[.!?…؟।])\s+|\s*[\n|]\s*")
 MANY_WORDS = 6  # from which on a detector that is certain needs no other evidence
 MOST_GLOSSED = 600  # words of a text; a text model reads fewer
 UNSURE = 0.4  # probability up to which a text has no language: the next likely one may be as good
-LEAST_WEIGHT = 0.05  # of a language whose words are looked for in an unsure text
+LEAST_WEIGHT = 0.05  # of a language whose words are looked for, and by whose rules a query is stemmed
 ELIDING = frozenset({"it", "fr", "ca"})
 LONGEST_ELISION = 5  # letters before the apostrophe: "dell'acqua"
 REMEMBERED = 1024  # texts: a post's gloss is asked for by several steps
@@ -111,6 +111,16 @@ class Glosser:
 def glossed_words(glosser: Glosser | None, text: str, stated: str | None = None) -> tuple[str, ...]:
     """The English words that stand for words of the text; none without a word list."""
     return glosser.gloss(text, stated).words if glosser else ()
+
+
+def stemming_languages(glosser: Glosser | None, text: str, stated: str | None = None) -> list[str]:
+    """The languages by whose rules a query is stemmed, the likeliest first: the stated one; else those that it may be
+    in by its detector and the word lists, without a list by the detector alone."""
+    if stated:
+        return [stated]
+    if glosser is None:
+        return likely(text)
+    return [language for language, probability in glosser.languages(text) if probability >= LEAST_WEIGHT]
 
 
 def _joined(pieces: Sequence[Gloss]) -> Gloss:
