@@ -119,7 +119,10 @@ def _run(plan: Plan, system: RunningSystem, served: Hook) -> dict[str, Any]:
     killed = _Killer(system, plan, kills)
     started = time.monotonic()
     producer = system.producer()
-    first: list[tuple[Topic, str, Event]] = [(RULES, "everywhere", _rule()), (SILENCES, "5" * 32, silence_of(made))]
+    first: list[tuple[Topic, str, Event]] = [
+        (RULES, "everywhere", everywhere()),
+        (SILENCES, "5" * 32, silence_of(made)),
+    ]
     first += [(INCIDENT_ACTIONS, action.incident_id, action) for action in mutes_of(made)]
     deliver_until_acknowledged(producer, [record_of_event(*each) for each in first])
     system.wait_for(*plan.only, seconds=plan.within_s)  # so that nothing is told before it is silenced
@@ -131,7 +134,7 @@ def _run(plan: Plan, system: RunningSystem, served: Hook) -> dict[str, Any]:
         killed.strike()
     told = [course for course in made if course.kept_from is None]
     wait_until(lambda: {each.incident_id for each in told} <= told_incidents(served), plan.within_s, "all are told")
-    for closing in _closings(made, max(1, (plan.kills - killed.count) // 2)):
+    for closing in closings(made, max(1, (plan.kills - killed.count) // 2)):
         sender = Sender(system, iter([(INCIDENTS, each.incident_id, each) for each in closing]))
         sender.send(len(closing))
         killed.strike()
@@ -150,7 +153,8 @@ def _run(plan: Plan, system: RunningSystem, served: Hook) -> dict[str, Any]:
     }
 
 
-def _rule() -> AlertRule:
+def everywhere() -> AlertRule:
+    """The rule that tells of all incidents at once."""
     route = Route(
         matchers=Matchers(everywhere=True),
         receivers=("duty",),
@@ -161,7 +165,7 @@ def _rule() -> AlertRule:
     return AlertRule(rule_id="everywhere", title="Kills", route=route, author="chaos", changed_at=now())
 
 
-def _closings(made: Sequence[Course], parts: int) -> Iterator[list[Incident]]:
+def closings(made: Sequence[Course], parts: int) -> Iterator[list[Incident]]:
     """The closes, in parts. What is inhibited closes before what inhibits it: else it would be told for a moment."""
     yield [each.closed for each in made if each.kept_from == "inhibition"]
     closed = [each.closed for each in made if each.kept_from != "inhibition"]
