@@ -12,13 +12,12 @@ import pytest
 import yaml
 from standardwebhooks.webhooks import Webhook
 
-from stormpetrel.core.clock import now
-from stormpetrel.core.events import AlertRuleDeleted, Incident
+from stormpetrel.core.events import Incident
 from stormpetrel.core.topics import INCIDENTS, PATCHES_DESCRIBED, POSTS_RAW, RULES
 from tests.alert_servers import Hook, hook
 from tests.chaos.incident_load import burst
 from tests.described_scenes import scene_over
-from tests.integration.running import RunningSystem, wait_until
+from tests.integration.running import BrokerAlone, RunningSystem, wait_until
 from tests.unit.alerting_world import rule
 
 pytestmark = pytest.mark.integration
@@ -69,10 +68,10 @@ class Alerted:
         self.publish(PATCHES_DESCRIBED, name, *patches, scene)
 
 
-@pytest.fixture
-def alerted(system: RunningSystem, model_directory: Path, tmp_path: Path) -> Iterator[Alerted]:
-    system.start_pipeline()
-    with hook() as served:
+@pytest.fixture(scope="module")
+def alerted(cache: Path, model_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alerted]:
+    tmp_path = tmp_path_factory.mktemp("alerts")
+    with BrokerAlone(tmp_path, cache) as system, hook() as served:
         url = f"http://127.0.0.1:{served.port}/in"
         file = tmp_path / "alerting.yaml"
         receiver = {"name": "operations", "channel": "webhook", "url": url, "secret": SECRET}
@@ -81,15 +80,14 @@ def alerted(system: RunningSystem, model_directory: Path, tmp_path: Path) -> Ite
             "STORMPETREL_ALERTING__RECEIVERS": str(file),
             "STORMPETREL_ALERTING__PRIVATE_HOSTS": f'["127.0.0.1:{served.port}"]',
         }
-        system.start("detect", "consume", "detect")
-        system.start("notify", "consume", "notify", **variables)
+        system.start("worker", "worker", wait=False)
+        system.start("detect", "consume", "detect", wait=False)
+        system.start("notify", "consume", "notify", wait=False, **variables)
+        system.wait_for("worker", "detect", "notify", seconds=300)
         running = Alerted(system, served)
         told = rule(RULE, receivers=["operations"], matchers={"admin_codes": ["PH", "AU"]}, group_wait_s=0)
         running.publish(RULES, RULE, told)
         yield running
-        running.publish(RULES, RULE, AlertRuleDeleted(rule_id=RULE, author="ada", deleted_at=now()))
-        for name in ("notify", "detect"):
-            system.stop(name)
 
 
 def test_posts_open_an_incident_that_is_told_and_the_radar_confirms_it(alerted: Alerted) -> None:
