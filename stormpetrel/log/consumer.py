@@ -46,11 +46,13 @@ class KafkaConsumer:
         self._unreadable = UnreadableRecords(self._consumer)
         # Kept here: `Consumer.assignment`, asked by another thread while the group rebalances, may never answer.
         self._assigned: list[tuple[str, int]] = []
+        self._generation = self._taken_in = 0  # of the assignment: the newest, and that of the records last taken
 
     def subscribe(self, topics: Sequence[str], on_assigned: Callable[[], None]) -> None:
         def assign(consumer: Consumer, partitions: list[TopicPartition]) -> None:
             consumer.assign(partitions)
             self._assigned = [(place.topic, place.partition) for place in partitions]
+            self._generation += 1
             self._unreadable.forget()
             # A partition that was paused when the group took it away would come back paused.
             consumer.resume(partitions)
@@ -58,11 +60,14 @@ class KafkaConsumer:
 
         def give_up(*_: Any) -> None:
             self._assigned = []
+            self._generation += 1
 
         self._consumer.subscribe(list(topics), on_assign=assign, on_revoke=give_up, on_lost=give_up)
 
     def consume(self, limit: int, timeout_s: float) -> list[Record]:
-        return self._unreadable.records(self._messages(limit, timeout_s))
+        messages = self._messages(limit, timeout_s)
+        self._taken_in = self._generation
+        return self._unreadable.records(messages)
 
     def pause(self, seconds: float) -> None:
         paused = self._consumer.assignment()
@@ -80,11 +85,13 @@ class KafkaConsumer:
 
     def commit(self, records: Sequence[Record]) -> None:
         last = {(record.topic, record.partition): record.offset for record in sorted(records, key=lambda r: r.offset)}
-        # The group may have given a partition away while the work was done: whoever has it commits it.
-        offsets = [TopicPartition(*place, offset + 1) for place, offset in last.items() if place in self._assigned]
-        if not offsets:
-            log.warning("the batch is not committed and comes again", error="its partitions have gone to others")
+        if self._taken_in != self._generation:
+            # The group has given its partitions out anew while the work was done. Whoever has them now, be it this
+            # member, begins at the committed offset. To commit past what is read again would leave an older version of
+            # a post in the stores where the process then ends halfway.
+            log.warning("the batch is not committed and comes again", error="its partitions were given out anew")
             return
+        offsets = [TopicPartition(*place, offset + 1) for place, offset in last.items()]
         try:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:

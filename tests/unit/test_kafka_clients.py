@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from stormpetrel.core.settings import Kafka
 from stormpetrel.core.topics import POSTS_RAW
@@ -85,25 +85,28 @@ def test_a_member_that_was_taken_for_dead_goes_on_without_its_commit(
             raise KafkaException(KafkaError(code))
 
     monkeypatch.setattr(member, "_consumer", Client())
-    monkeypatch.setattr(member, "_assigned", [("posts.enriched", 0)])
     member.commit([Record("posts.enriched", 0, 7, b"x:1", b"{}")])
 
 
-def test_a_partition_that_has_gone_to_another_member_is_not_committed(
-    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_whose_partitions_were_given_out_anew_is_not_committed_but_comes_again(kafka: Kafka) -> None:
     """While a member works it stays in its group, and so the broker would take any commit of it."""
-    member, committed = KafkaConsumer(kafka, "index"), []
-
-    class Client:
-        def commit(self, offsets: list[TopicPartition], asynchronous: bool) -> None:
-            committed.extend((place.topic, place.partition, place.offset) for place in offsets)
-
-    monkeypatch.setattr(member, "_consumer", Client())
-    monkeypatch.setattr(member, "_assigned", [("posts.enriched", 1)])
-    member.commit([Record("posts.enriched", partition, 7, b"x:1", b"{}") for partition in (0, 1)])
-    member.commit([Record("posts.enriched", 0, 8, b"x:1", b"{}")])
-    assert committed == [("posts.enriched", 1, 8)]
+    write(kafka, "posts.enriched", 20)
+    member, other = KafkaConsumer(kafka, "index"), KafkaConsumer(kafka, "index")
+    member.subscribe(["posts.enriched"], lambda: None)
+    batch, deadline = list[Record](), time.monotonic() + 60
+    while not batch and time.monotonic() < deadline:
+        batch = member.consume(20, 0.5)
+    other.subscribe(["posts.enriched"], lambda: None)
+    while not other.assigned() and time.monotonic() < deadline:
+        other.pause(0.02)
+        member.pause(0.02)
+    member.commit(batch)
+    other.close()
+    taken = set[bytes | None]()
+    while len(taken) < 20 and time.monotonic() < deadline:
+        taken |= {record.key for record in member.consume(20, 0.5)}
+    assert taken == {f"x:{number}".encode() for number in range(20)}
+    member.close()
 
 
 def test_a_paused_member_takes_nothing_and_loses_nothing(kafka: Kafka) -> None:
