@@ -84,9 +84,7 @@ async def deliver(events: Sequence[Any], results: Sequence[OutgoingRecord], send
         failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if not all(_may_pass(failure) for failure in failures):
             raise failures[0]
-        undelivered = [
-            result for result, outcome in zip(undelivered, outcomes, strict=True) if isinstance(outcome, BaseException)
-        ]
+        undelivered = _to_send_again(undelivered, outcomes)
         if undelivered:
             # What was written in spite of the error is there twice, under the same id.
             log.warning("the broker did not take all results; sending them again", error=repr(failures[0]))
@@ -97,6 +95,18 @@ async def deliver(events: Sequence[Any], results: Sequence[OutgoingRecord], send
         event.ack()
     newest = max(event.message.timestamp for event in events)
     FRESHNESS.labels(events[0].message.topic).set(time.time() - newest)
+
+
+def _to_send_again(results: Sequence[OutgoingRecord], outcomes: Sequence[Any]) -> list[OutgoingRecord]:
+    """What failed, and what follows it under the same key: the newest version of a post must stand last on the log."""
+    failed: set[tuple[str, bytes | None]] = set()
+    again = []
+    for result, outcome in zip(results, outcomes, strict=True):
+        if isinstance(outcome, BaseException):
+            failed.add((result.topic, result.key))
+        if (result.topic, result.key) in failed:
+            again.append(result)
+    return again
 
 
 async def _queued(send: Send, record: OutgoingRecord) -> Awaitable[Any]:

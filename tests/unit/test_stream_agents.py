@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from aiokafka.errors import KafkaTimeoutError
+from aiokafka.errors import KafkaTimeoutError, NotLeaderForPartitionError
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from faust.exceptions import ProducerSendError
 from numpy.typing import NDArray
@@ -80,6 +80,30 @@ def test_results_that_the_broker_was_too_slow_to_take_are_sent_again(monkeypatch
     asyncio.run(process_batch(events, EnrichBatch(TinyEnricher()), send))  # type: ignore[arg-type]
     assert [attempts.count(key) for key in (b"x:0", b"x:1")] in ([2, 3], [3, 2])
     assert len(log.records(POSTS_ENRICHED.name)) == 2 and all(event.acknowledged for event in events)
+
+
+def test_the_newest_version_of_a_post_stands_last_though_the_broker_refused_an_older_one_at_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As when the broker comes back between two versions of a batch."""
+    monkeypatch.setattr("streams.batch_agent.RETRY_S", 0)
+    log, attempts = MemoryLog(partitions=1), list[bytes | None]()
+    for text in ("first", "later"):
+        post = Post(post_id="x:0", source="file", text=text, created_at=AT, ingested_at=AT)
+        log.append(record_of_event(POSTS_RAW, post.post_id, post))
+    events = [FaustEvent(record) for record in log.records(POSTS_RAW.name)]
+    deliver = sender_to(log, events)
+
+    async def send(record: OutgoingRecord) -> Awaitable[None]:
+        attempts.append(record.key)
+
+        async def refused() -> None:
+            raise NotLeaderForPartitionError
+
+        return refused() if len(attempts) == 1 else await deliver(record)
+
+    asyncio.run(process_batch(events, EnrichBatch(TinyEnricher()), send))  # type: ignore[arg-type]
+    assert log.records(POSTS_ENRICHED.name)[-1].decode(EnrichedPost).post.text == "later"
 
 
 def test_poison_among_posts_is_dead_lettered_and_its_neighbours_are_enriched() -> None:
