@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -53,6 +54,7 @@ GROUPS = {
     "index": (POSTS_ENRICHED, PATCHES_DESCRIBED, ITEMS_LABELLED, PRODUCTS_ANNOUNCED, INCIDENTS),
 }
 DRAINED_WITHIN_S = 150.0
+LEFT_EMPTY = ("lost", "doubled", "unknown", "wrong", "poison_not_dead", "useless_reasons", "wrong_scenes")
 SHORTEST_REASON = 15  # characters
 ANSWERS = {"200", "503", "no answer"}  # what a search may get while faults hold
 
@@ -81,12 +83,19 @@ def run(plan: Plan, cache: Path = CACHE) -> dict[str, Any]:
             _say("a full disk is left out: mounting a small tmpfs is not allowed here")
         with ChaosSystem(folder, cache, plan.seed, can_fill_disk, plan.fresh_most) as system:
             try:
-                return _run(plan, system)
+                report = _run(plan, system)
             except BaseException:
-                logs = tempfile.mkdtemp(prefix="stormpetrel-chaos-logs-")
-                shutil.copytree(folder / "logs", logs, dirs_exist_ok=True)
-                _say(f"the logs of all processes are kept in {logs}")
+                _keep_logs(folder)
                 raise
+            if report["lag"] or any(report[name] for name in LEFT_EMPTY):
+                _keep_logs(folder)
+            return report
+
+
+def _keep_logs(folder: Path) -> None:
+    logs = tempfile.mkdtemp(prefix="stormpetrel-chaos-logs-")
+    shutil.copytree(folder / "logs", logs, dirs_exist_ok=True)
+    _say(f"the logs of all processes are kept in {logs}")
 
 
 def _run(plan: Plan, system: ChaosSystem) -> dict[str, Any]:
@@ -197,7 +206,25 @@ def _wrong_posts(system: ChaosSystem, load: Load) -> list[str]:
     for start in range(0, len(ids), 500):
         found = system.documents.get("posts", ids[start : start + 500])
         texts |= {post_id: document["text"] for post_id, document in found.items()}
-    return [post_id for post_id, text in expected.items() if texts[post_id] != text]
+    wrong = {post_id: text for post_id, text in expected.items() if texts[post_id] != text}
+    histories = _histories(system, set(wrong)) if wrong else {}
+    return [
+        f"{post_id} is {texts[post_id]!r}, not {text!r}; on the log {histories[post_id]}"
+        for post_id, text in wrong.items()
+    ]
+
+
+def _histories(system: ChaosSystem, post_ids: set[str]) -> dict[str, list[str]]:
+    """Where the records of each post stand on the log, and when they came there."""
+    histories = defaultdict(list)
+    for topic in (POSTS_RAW, POSTS_ENRICHED):
+        for record in system.reader.read(topic):
+            post_id = (record.key or b"").decode(errors="replace")
+            if post_id in post_ids:
+                text = re.search(rb"(first|later) report \d+", record.value)
+                what = text.group().decode() if text else record.header("schema")
+                histories[post_id].append(f"{record.provenance} at {record.timestamp_ms}: {what}")
+    return histories
 
 
 def _poison_left(system: ChaosSystem, load: Load) -> dict[str, Any]:
