@@ -28,6 +28,7 @@ from stormpetrel.log.input_reader import KafkaInputReader
 from stormpetrel.log.lag import GroupOffsets, LagMonitor
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
+from stormpetrel.log.work_aside import WorkAside
 from stormpetrel.process.metrics import (
     DETECT_SECONDS,
     DETECTOR_SKIPPED,
@@ -61,6 +62,7 @@ class Detecting:
         every_s: float,
     ) -> None:
         self._detection, self._turn, self._has_turn = detection, turn, has_turn
+        self._aside = WorkAside(turn, "detection")
         self._readiness, self._every_s = readiness, every_s
         self._kept_at = self._shown_at = 0.0
         self._keeping_s = 0.0
@@ -87,6 +89,7 @@ class Detecting:
         if self.detects:
             self._keep()
         self._turn.close()
+        self._aside.close()
 
     def look(self) -> None:
         """Detects for one step, or stands by. Raises StoreUnavailable and Superseded."""
@@ -99,7 +102,7 @@ class Detecting:
             return
         if not self.detects:
             self._readiness.beat(LONGEST_WORK_S)
-            self._detection.begin()
+            self._aside.do(self._detection.begin)
             self._readiness.ready()
             self.detects, self._kept_at = True, time.monotonic()
             DETECTS.set(1)
@@ -119,7 +122,7 @@ class Detecting:
 
     def _keep(self) -> None:
         self._kept_at = time.monotonic()
-        self._detection.keep()
+        self._aside.do(self._detection.keep)
         self._keeping_s = time.monotonic() - self._kept_at
 
 
@@ -161,7 +164,7 @@ def run(settings: Settings) -> None:
     serve_probes(settings.detection.probe_port, readiness, settings.probe_host)
     rules = DetectionRules(label_kinds=tuple(sorted(settings.detection.label_kinds.items())))
     opened = Opened(LearnedConfidence.load(), _english(settings), rules)
-    turn = KafkaConsumer(settings.kafka, TURN, LONGEST_WORK_S)
+    turn = KafkaConsumer(settings.kafka, TURN)
     inputs = KafkaInputReader(settings.kafka, DETECTOR_INPUTS, STAGE)
     upstream = GroupOffsets(settings.kafka, "worker")
     detection = Detection(

@@ -24,7 +24,6 @@ from stormpetrel.core.events import AlertMessage, Event, NotificationLogged, enc
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import ALERTING_TOPICS, INCIDENTS, NOTIFICATIONS
 from stormpetrel.log import BatchConsumer, Record, Rejected, TopicView
-from stormpetrel.log.batch_consumer import LONGEST_WORK_S
 from stormpetrel.log.consumer import KafkaConsumer
 from stormpetrel.log.lag import STALLED_EXIT, GroupOffsets, LagMonitor
 from stormpetrel.log.producer import KafkaProducer, RecordProducer
@@ -171,7 +170,7 @@ def run(settings: Settings) -> None:
     set_up_log(STAGE)
     readiness = Readiness("the broker")
     serve_probes(settings.alerting.probe_port, readiness, settings.probe_host)
-    consumer, offsets = KafkaConsumer(settings.kafka, STAGE, LONGEST_WORK_S), GroupOffsets(settings.kafka, STAGE)
+    consumer, offsets = KafkaConsumer(settings.kafka, STAGE), GroupOffsets(settings.kafka, STAGE)
     producer = KafkaProducer(settings.kafka)
     telling = Telling(settings, KafkaTopicReader(settings.kafka), producer, lambda: FIRST in consumer.assigned())
     telling.start()
