@@ -210,7 +210,7 @@ INCIDENT = Incident(
 )
 ACTION = IncidentAction(action_id="0" * 32, incident_id="sample", action="acknowledged", actor="chaos", acted_at=NOW)
 STEP = DetectionStep(follows=-1, ends={"posts.enriched/0": 3}, watermark=NOW, decided_at=NOW)
-NOWHERE = Matchers(admin_codes=("sample",))  # what the rule and the silence say is of no incident
+NOWHERE = Matchers(admin_codes=("ZZ",))  # what the rule and the silence say is of no incident
 RULE = AlertRule(
     rule_id="sample",
     title="Nothing",
