@@ -18,6 +18,7 @@ HALF_LIFE_H = 14 * 24.0
 PRIOR_RATE = 0.02  # posts an hour in a region of which nothing is known
 PRIOR_HOURS = 48.0  # how much time that is worth
 SEASON_PRIOR = 200.0  # posts that stand for a day without a season, before the day's season is learned
+LEAST_COUNT = 1e-12  # posts; the incomplete gamma function is wrong for numbers that are smaller than any normal one
 MOST_SURPRISE = 50.0
 
 
@@ -28,7 +29,7 @@ def surprise(count: float, expected: float) -> float:
     >>> round(surprise(5, 0.5), 2), surprise(0, 3.0)
     (3.76, 0.0)
     """
-    if count <= 0:
+    if count < LEAST_COUNT:
         return 0.0
     tail = float(gammainc(count, max(expected, 1e-9)))
     return MOST_SURPRISE if tail <= 10**-MOST_SURPRISE else max(0.0, -math.log10(tail))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stormpetrel.incidents.confidence import with_likelihood_ratio
@@ -15,6 +15,7 @@ PLACES = st.lists(st.sampled_from([GENOVA, SAVONA, PALERMO, ITALY, MANILA]), min
 MINUTES = st.integers(0, 3 * 24 * 60)
 
 
+@example(1.0, 2.2250738585e-313, 1.0, 1.0)
 @given(st.floats(0, 200), st.floats(0, 200), st.floats(0.01, 50), st.floats(0.01, 50))
 def test_more_posts_surprise_more_and_more_expected_ones_less(a: float, b: float, usual: float, more: float):
     fewer, most = sorted((a, b))
