@@ -90,6 +90,6 @@ def test_poison_and_old_posts_hold_nobody_up(kafka: Kafka, tmp_path: Path) -> No
     assert any(looks), "old posts were held back; that all are enriched says that they were read in the end"
     in_order = [record.key or b"" for record in sorted(enriched, key=lambda record: record.timestamp_ms)]
     last_new = max(place for place, key in enumerate(in_order) if b"old" not in key)
-    # What a poll and the buffer hold comes before they are held back for the first time: more on a busy machine.
-    assert sum(b"old" in key for key in in_order[:last_new]) < 400
+    # What a poll and the buffer hold comes before they are held back for the first time.
+    assert sum(b"old" in key for key in in_order[:last_new]) < 250
     assert readiness.waiting_for is None and readiness.stalled is None
