@@ -8,7 +8,7 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-from stormpetrel.search.incident_forms import ring_of
+from stormpetrel.core.cell_areas import cell_polygon
 
 WIDTH, HEIGHT, EDGE = 420, 280, 30
 STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)  # degrees between lines of the graticule
@@ -19,7 +19,7 @@ DEGREE_KM = 111.2
 def map_svg(incident: Mapping[str, Any]) -> str:
     """The H3 cells of an incident and its centre, north up, a degree of longitude shortened to its length there."""
     longitude, latitude = incident["longitude"], incident["latitude"]
-    rings = [[(_near(x, longitude), y) for x, y in ring_of(cell)] for cell in incident["cells"]]
+    rings = [[(_near(x, longitude), y) for x, y in cell_polygon(cell).exterior.coords] for cell in incident["cells"]]
     points = [(longitude, latitude), *(point for ring in rings for point in ring)]
     shortening = max(0.05, math.cos(math.radians(latitude)))
     west, east = min(x for x, _ in points) - 0.2, max(x for x, _ in points) + 0.2

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
+from typing import Any
 
 import orjson
 import structlog
@@ -17,7 +18,7 @@ from api.errors import error_answer
 from api.listening import QUIET_S, Listeners
 from stormpetrel.access.access import Access
 from stormpetrel.access.principals import Principal, Refused
-from stormpetrel.core.errors import StormpetrelError
+from stormpetrel.core.errors import BadQuery, NotFound, StormpetrelError
 from stormpetrel.search.saved_search_feed import Message
 
 log = structlog.get_logger()
@@ -55,7 +56,30 @@ async def _server_sent(messages: AsyncIterator[Message]) -> AsyncIterator[Server
         yield ServerSentEvent(orjson.dumps({"reason": str(error)}).decode(), event="failed")
 
 
-async def send_until_gone(socket: WebSocket, messages: AsyncIterator[Message]) -> None:
+async def serve_socket(
+    socket: WebSocket,
+    listeners: Listeners,
+    who: Principal,
+    begin: Callable[[], Coroutine[Any, Any, AsyncGenerator[Message]]],
+) -> None:
+    """Tells one listener over WebSocket, until it goes or is known no more. `begin` gives its messages, once it has a
+    place; what it raises is told before the socket closes."""
+    await socket.accept()
+    try:
+        with listeners.place():
+            async with aclosing(while_known(socket.app.state.access, who, await begin())) as messages:
+                await _send_until_gone(socket, messages)
+            await socket.close()
+    except (NotFound, BadQuery, Refused, HTTPException) as error:
+        await socket.send_json({"event": "refused", "data": {"reason": str(error)}})
+        await socket.close(1008)
+    except (WebSocketDisconnect, RuntimeError):
+        return  # the client went; it comes back with the last id that it has
+    except StormpetrelError as error:
+        await socket.close(1011, str(error)[:100])
+
+
+async def _send_until_gone(socket: WebSocket, messages: AsyncIterator[Message]) -> None:
     """Also hears the client go while there is nothing to send, so that its place is free at once."""
 
     async def send() -> None:

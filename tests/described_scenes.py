@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import h3
 
@@ -12,17 +12,18 @@ from stormpetrel.core.events import Incident, NewWater, PatchDescribed, SceneDes
 REFERENCE = "S1A_IW_GRDH_1SDV_20251023T053500_20251023T053525_061000_07A000_1111"
 
 
-def scene_over(incident: Incident, name: str, water: float = 0.0) -> tuple[list[PatchDescribed], SceneDescribed]:
-    """Patches of 4.8 km over an incident and its surroundings, acquired now, each with this share of new water."""
-    moment = now()
-    center = h3.latlng_to_cell(incident.latitude, incident.longitude, 4)
+def patches_around(
+    longitude: float, latitude: float, name: str, moment: datetime, water: float, reference: str = REFERENCE
+) -> list[PatchDescribed]:
+    """Patches of 4.8 km of the scene of this name all over the cells around a point."""
+    center = h3.latlng_to_cell(latitude, longitude, 4)
     cells = sorted({child for parent in h3.grid_disk(center, 1) for child in h3.cell_to_children(parent, 6)})
-    new_water = NewWater(share=water, confidence=0.9, sensor="sentinel-1", reference=REFERENCE) if water else None
-    patches = []
+    new_water = NewWater(share=water, confidence=0.9, sensor="sentinel-1", reference=reference) if water else None
+    made = []
     for row, cell in enumerate(cells):
         latitude, longitude = h3.cell_to_latlng(cell)
         ring = tuple((x, y) for y, x in h3.cell_to_boundary(cell))
-        patches.append(
+        made.append(
             PatchDescribed(
                 patch_id=f"{name}/32632/g480/r{row:04d}c0000",
                 scene_id=name,
@@ -39,6 +40,13 @@ def scene_over(incident: Incident, name: str, water: float = 0.0) -> tuple[list[
                 described_at=moment,
             )
         )
+    return made
+
+
+def scene_over(incident: Incident, name: str, water: float = 0.0) -> tuple[list[PatchDescribed], SceneDescribed]:
+    """Patches of 4.8 km over an incident and its surroundings, acquired now, each with this share of new water."""
+    moment = now()
+    patches = patches_around(incident.longitude, incident.latitude, name, moment, water)
     west, south = incident.longitude - 0.5, incident.latitude - 0.5
     east, north = incident.longitude + 0.5, incident.latitude + 0.5
     scene = SceneDescribed(

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Header, Path, Query, Request, Response, WebSocket
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.alerting import feed_opener
 from api.dependencies import AlertingDependency, SearchDependency
 from api.errors import content
-from api.message_stream import MessageStream, send_until_gone, while_known
+from api.message_stream import MessageStream, serve_socket, while_known
 from api.security import WhoDependency
-from stormpetrel.access.principals import Refused
 from stormpetrel.alerting.cap_feed import CAP_TYPE
 from stormpetrel.alerting.register import AlertingRegister
 from stormpetrel.core.clock import now
-from stormpetrel.core.errors import BadQuery, NotFound, StormpetrelError
+from stormpetrel.core.errors import BadQuery, NotFound
 from stormpetrel.core.events import ReceiverName
 from stormpetrel.search.saved_search_feed import Message
 
@@ -76,20 +75,7 @@ async def websocket(
     since: str = "",
 ) -> None:
     """The same over WebSocket: JSON messages with `id`, `event` and `data`."""
-    await socket.accept()
-    try:
-        with search.listeners.place():
-            heard = await _messages(alerting, search, receiver, since)
-            async with aclosing(while_known(socket.app.state.access, who, heard)) as messages:
-                await send_until_gone(socket, messages)
-            await socket.close()
-    except (NotFound, BadQuery, Refused, HTTPException) as error:
-        await socket.send_json({"event": "refused", "data": {"reason": str(error)}})
-        await socket.close(1008)
-    except (WebSocketDisconnect, RuntimeError):
-        return  # the client went; it comes back with the last id that it has
-    except StormpetrelError as error:
-        await socket.close(1011, str(error)[:100])
+    await serve_socket(socket, search.listeners, who, partial(_messages, alerting, search, receiver, since))
 
 
 async def _messages(

@@ -11,23 +11,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Self
 
 import structlog
-from fastapi import APIRouter, Header, HTTPException, Query, Request, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Header, Query, Request, WebSocket
 from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.dependencies import Search, SearchDependency
 from api.errors import content
-from api.message_stream import MessageStream, send_until_gone, while_known
+from api.message_stream import MessageStream, serve_socket, while_known
 from api.security import WhoDependency
-from stormpetrel.access.principals import Refused
-from stormpetrel.core.errors import BadQuery, NotFound, StormpetrelError
+from stormpetrel.core.errors import BadQuery
 from stormpetrel.core.events import Key, SavedQuery, SavedSearch
 from stormpetrel.search.percolator.compiled_search import saved_query
 from stormpetrel.search.relevance import MIN_RELEVANCE
@@ -117,20 +115,7 @@ async def websocket(
     socket: WebSocket, saved_search_id: Key, search: SearchDependency, who: WhoDependency, since: str = ""
 ) -> None:
     """The same over WebSocket: JSON messages with `id`, `event` and `data`."""
-    await socket.accept()
-    try:
-        with search.listeners.place():
-            heard = await _messages(saved_search_id, since, search)
-            async with aclosing(while_known(socket.app.state.access, who, heard)) as messages:
-                await send_until_gone(socket, messages)
-            await socket.close()
-    except (NotFound, BadQuery, Refused, HTTPException) as error:
-        await socket.send_json({"event": "refused", "data": {"reason": str(error)}})
-        await socket.close(1008)
-    except (WebSocketDisconnect, RuntimeError):
-        return  # the client went; it comes back with the last id that it has
-    except StormpetrelError as error:
-        await socket.close(1011, str(error)[:100])
+    await serve_socket(socket, search.listeners, who, partial(_messages, saved_search_id, since, search))
 
 
 async def _messages(saved_search_id: str, since: str, search: Search) -> AsyncGenerator[Message]:

@@ -7,22 +7,20 @@ from collections.abc import Sequence
 import h3
 import shapely
 
-from stormpetrel.alerting.matching import cell_polygon
+from stormpetrel.core.cell_areas import cell_polygon, ground_of
 from stormpetrel.core.cells import distance_km
 
 MOST_POLYGONS = 20
 MOST_CORNERS = 200  # of one polygon; one with more becomes its convex hull, which covers a little more
-GRID_DEGREES = 1e-6  # corners of neighbouring cells agree to less than this
 LEAST_RADIUS_KM = 2.0
 
 
 def polygons_of(cells: Sequence[str]) -> list[str]:
     """The outlines of the ground that these H3 cells cover, without holes. None where it crosses the antimeridian or
     lies in more than MOST_POLYGONS parts: there a circle serves."""
-    shapes = [cell_polygon(cell) for cell in cells]
-    if not shapes or any(shape.bounds[2] > 180 for shape in shapes):
+    if not cells or any(cell_polygon(cell).bounds[2] > 180 for cell in cells):
         return []
-    whole = shapely.union_all(shapes, grid_size=GRID_DEGREES)
+    whole = ground_of(cells)
     parts = [part for part in shapely.get_parts(whole) if part.geom_type == "Polygon" and not part.is_empty]
     if not 0 < len(parts) <= MOST_POLYGONS or whole.bounds[2] - whole.bounds[0] > 180:
         return []

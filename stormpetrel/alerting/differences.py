@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stormpetrel.alerting.attention import Attention
-from stormpetrel.alerting.matching import STATE_RANKS, severity_rank
+from stormpetrel.alerting.matching import STATE_RANKS
 from stormpetrel.core.events import AlertedIncident, Incident, IncidentState, Reason, Severity
+from stormpetrel.core.events.incidents import severity_rank
 
 # The reason that a message bears is the first of these that one of its incidents has.
 BY_WEIGHT: tuple[Reason, ...] = ("confirmed", "worse", "first", "new_in_group", "refuted", "all_clear", "repeat")

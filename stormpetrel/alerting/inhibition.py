@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import h3
 
-from stormpetrel.alerting.matching import ancestors, severity_rank
+from stormpetrel.alerting.matching import ancestors
 from stormpetrel.core.events import Incident
+from stormpetrel.core.events.incidents import severity_rank
 
 
 @dataclass(frozen=True)

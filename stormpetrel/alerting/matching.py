@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final, get_args
+from typing import Final
 
 import h3
 import orjson
 import shapely
 
 from stormpetrel.core.areas import polygon_of
-from stormpetrel.core.events import Incident, IncidentState, Matchers, Severity
+from stormpetrel.core.cell_areas import cell_polygon
+from stormpetrel.core.events import Incident, IncidentState, Matchers
+from stormpetrel.core.events.incidents import severity_rank
 
-SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)  # from the least to the worst
 # How bad a state is. A flood that eases is still one that was opened.
 STATE_RANKS: Final[dict[IncidentState, int]] = {"closed": 0, "suspected": 1, "easing": 2, "opened": 2, "growing": 3}
-
-
-def severity_rank(severity: Severity) -> int:
-    """0 for minor, 3 for extreme."""
-    return SEVERITIES.index(severity)
 
 
 def matches(matchers: Matchers, incident: Incident) -> bool:
@@ -91,12 +87,3 @@ def _geometry(area: bytes) -> shapely.geometry.base.BaseGeometry:
     geometry = polygon_of(orjson.loads(area))
     shapely.prepare(geometry)
     return geometry
-
-
-@lru_cache(20_000)
-def cell_polygon(cell: str) -> shapely.Polygon:
-    """A cell as a polygon of longitude and latitude; one across the antimeridian goes beyond 180 degrees."""
-    corners = [(longitude, latitude) for latitude, longitude in h3.cell_to_boundary(cell)]
-    if max(corners)[0] - min(corners)[0] > 180:
-        corners = [(longitude + 360 if longitude < 0 else longitude, latitude) for longitude, latitude in corners]
-    return shapely.Polygon(corners)

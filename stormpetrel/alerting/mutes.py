@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from stormpetrel.alerting.differences import Difference, is_active
-from stormpetrel.alerting.matching import SEVERITIES, severity_rank
+from stormpetrel.alerting.differences import Difference, is_active, worst_severity
 from stormpetrel.alerting.notification_log import GroupState
 from stormpetrel.alerting.quiet_hours import is_quiet
 from stormpetrel.alerting.routing import Destination
 from stormpetrel.alerting.world import World
-from stormpetrel.core.events import Incident, Mute, Severity
+from stormpetrel.core.events import Incident, Mute
 
 
 def mute_of(world: World, destination: Destination, state: GroupState, news: Difference, now: datetime) -> Mute | None:
@@ -45,14 +44,9 @@ def _inhibited(world: World, receiver: str, incident: Incident, now: datetime) -
 
 def _quiet(destination: Destination, state: GroupState, news: Difference, now: datetime) -> Mute | None:
     hours = destination.policy.quiet_hours
-    if hours is None or not is_quiet(hours, now, _severity(state, news)):
+    # By the worst that the receiver knows of: who was woken for it is told when it is over.
+    severity = worst_severity(news.incident, state.told.get(news.incident.incident_id))
+    if hours is None or not is_quiet(hours, now, severity):
         return None
     reason = f"quiet hours until {hours.end} ({hours.timezone})"
     return Mute(kind="quiet_hours", by=destination.rule.rule_id, reason=reason)
-
-
-def _severity(state: GroupState, news: Difference) -> Severity:
-    """The worst that the receiver knows of the incident: who was woken for it is told when it is over."""
-    told = state.told.get(news.incident.incident_id)
-    ranks = [severity_rank(news.incident.severity)] + ([severity_rank(told.worst_severity)] if told else [])
-    return SEVERITIES[max(ranks)]

@@ -14,13 +14,13 @@ from typing import TypeVar
 
 from stormpetrel.alerting.differences import BY_WEIGHT, Difference, difference
 from stormpetrel.alerting.grouping import group_of, route_of
-from stormpetrel.alerting.matching import SEVERITIES, severity_rank
 from stormpetrel.alerting.messages import message_of, sending
 from stormpetrel.alerting.mutes import mute_of
 from stormpetrel.alerting.notification_log import GroupState, MutedDifference
 from stormpetrel.alerting.routing import Destination, every_route
 from stormpetrel.alerting.world import World
 from stormpetrel.core.events import AlertMessage, Incident, Mute, NotificationLogged
+from stormpetrel.core.events.incidents import severity_rank
 
 Result = TypeVar("Result")
 NoteFault = Callable[[str, Exception], None]
@@ -176,8 +176,7 @@ def _news(world: World, group: Group) -> list[Difference]:
         attention = world.attention(incident.incident_id)
         if (new := difference(incident, told.get(incident.incident_id), attention, not told)) is not None:
             news.append(new)
-    worst = len(SEVERITIES) - 1
-    return sorted(news, key=lambda new: (worst - severity_rank(new.incident.severity), new.incident.incident_id))
+    return sorted(news, key=lambda new: (-severity_rank(new.incident.severity), new.incident.incident_id))
 
 
 def _repeats(world: World, group: Group, has_news: set[str], now: datetime) -> list[Difference]:

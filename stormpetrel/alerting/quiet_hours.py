@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from stormpetrel.alerting.matching import severity_rank
 from stormpetrel.core.events import QuietHours, Severity
 from stormpetrel.core.events.alerting import WEEK
+from stormpetrel.core.events.incidents import severity_rank
 
 
 def is_quiet(hours: QuietHours, now: datetime, severity: Severity) -> bool:

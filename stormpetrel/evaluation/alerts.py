@@ -212,9 +212,10 @@ def _calibration(stream: Stream, playing: Playing) -> dict[str, Any]:
         return {"ece": None, "reliability": []}
     probabilities = np.array([probability for probability, _ in pairs])
     truth = np.array([real for _, real in pairs])
+    errors = calibration(probabilities, truth)
     return {
-        "ece": calibration(probabilities, truth)["ece"],
-        "brier": calibration(probabilities, truth)["brier"],
+        "ece": errors["ece"],
+        "brier": errors["brier"],
         "incidents": len(pairs),
         "reliability": reliability(probabilities, truth),
     }

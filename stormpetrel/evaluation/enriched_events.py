@@ -9,17 +9,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stormpetrel.core.clock import now
-from stormpetrel.core.errors import MalformedRecord
-from stormpetrel.core.events import EnrichedPost, Post, decode, encode
+from stormpetrel.core.events import EnrichedPost, decode, encode
 from stormpetrel.evaluation.folders import json_records
+from stormpetrel.evaluation.posts_in_order import posts_in_order
 from stormpetrel.posts.enrichment import Enricher
-from stormpetrel.posts.payloads import Skipped, read
 
 BATCH = 64
 LABELS = ("event", "informativeness", "label", "text_info", "humanitarian_label", "text_human")
@@ -53,7 +51,7 @@ class EnrichedSets:
             return [_from_line(record) for record in json_records(lines)]
 
     def _enrich(self, file: Path, kept: Path) -> None:
-        records = sorted(_records(file), key=lambda pair: (pair[1].created_at, pair[1].post_id))
+        records = posts_in_order([file])
         self._say(f"{file.name}: {len(records)} posts are enriched")
         enricher = self._open()
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -76,21 +74,6 @@ def files_digest(paths: Iterable[Path]) -> str:
             if file.is_file():
                 digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def _records(file: Path) -> Iterator[tuple[dict[str, Any], Post]]:
-    """Every record that is a post, the first of each id, with the post."""
-    seen = set[str]()
-    with file.open(encoding="utf-8", errors="replace") as lines:
-        for record in json_records(lines):
-            try:
-                events = read(json.dumps(record).encode(), now())
-            except MalformedRecord:
-                continue
-            if isinstance(events, Skipped) or not isinstance(events[0], Post) or events[0].post_id in seen:
-                continue
-            seen.add(events[0].post_id)
-            yield record, events[0]
 
 
 def _slim(enriched: EnrichedPost) -> EnrichedPost:

@@ -9,20 +9,18 @@ played too, and judge nothing.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from stormpetrel.core.clock import now
-from stormpetrel.core.errors import MalformedRecord, SetupError
+from stormpetrel.core.errors import SetupError
 from stormpetrel.core.events import Post
 from stormpetrel.evaluation.folders import json_records
 from stormpetrel.evaluation.labelled_events import RELATED, UNRELATED
-from stormpetrel.posts.payloads import Skipped, read
+from stormpetrel.evaluation.posts_in_order import posts_in_order
 from stormpetrel.posts.text.clean import canonical, clean
 from stormpetrel.posts.text.language import UNDETERMINED, detect
 
@@ -83,7 +81,7 @@ def read_event(path: Path, name: str | None = None) -> EventToPlay:
         whole = [file for file, count in labelled.items() if count <= MOST_POSTS] or list(labelled)
         floods = [file for file in whole if FLOOD in file.stem.lower()]
         return _event(max(floods or whole, key=lambda file: (labelled[file], file.stem)))
-    event = _played(path.stem, _records(files))
+    event = _played(path.stem, files)
     if not event.posts:
         raise SetupError(f"no posts in {path}: {WHAT_IS_PLAYED}")
     return event
@@ -100,14 +98,11 @@ def _named(name: str, files: list[Path], labelled: Mapping[Path, int], path: Pat
 
 
 def _event(file: Path) -> EventToPlay:
-    return _played(file.stem, _records([file]))
+    return _played(file.stem, [file])
 
 
-def _played(name: str, records: Iterator[tuple[dict[str, Any], Post]]) -> EventToPlay:
-    first_of_id: dict[str, tuple[dict[str, Any], Post]] = {}
-    for record, post in records:
-        first_of_id.setdefault(post.post_id, (record, post))
-    everything = sorted(first_of_id.values(), key=lambda pair: (pair[1].created_at, pair[1].post_id))
+def _played(name: str, files: list[Path]) -> EventToPlay:
+    everything = posts_in_order(files)
     played = everything[:MOST_POSTS]
     truth, class_name = _truth({post.post_id: record for record, post in played})
     posts = {post.post_id: post for _, post in played}
@@ -120,19 +115,6 @@ def _played(name: str, records: Iterator[tuple[dict[str, Any], Post]]) -> EventT
         languages=_languages(posts),
         left_out=len(everything) - len(played),
     )
-
-
-def _records(files: list[Path]) -> Iterator[tuple[dict[str, Any], Post]]:
-    """Every record that is a post, in any form, with the post; others (deletions, broken lines) are passed over."""
-    for file in files:
-        with file.open(encoding="utf-8", errors="replace") as lines:
-            for record in json_records(lines):
-                try:
-                    events = read(json.dumps(record).encode(), now())
-                except MalformedRecord:
-                    continue
-                if not isinstance(events, Skipped) and isinstance(events[0], Post):
-                    yield record, events[0]
 
 
 def _labelled_count(file: Path) -> int:

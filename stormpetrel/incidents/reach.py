@@ -10,7 +10,7 @@ from stormpetrel.incidents.rules import DEFAULT_REACH_KM, REACH_KM
 from stormpetrel.incidents.tracked import TrackedIncident
 
 MOST_RADIUS_KM = 150.0  # of a place, that the reach is widened by
-MOST_COUNTRY_KM = 350.0  # a country that is wider is no place of an open incident: its point says too little
+MOST_OPEN_COUNTRY_KM = 350.0  # a country that is wider is no place of an open incident: its point says too little
 NEXT_AREA = 0.5  # of the reach, from the middle of one of its areas to the next one
 LARGE_SHARE = 0.15  # of an incident's places that a region of it has
 
@@ -85,4 +85,4 @@ def touch(first: TrackedIncident, second: TrackedIncident) -> bool:
 def is_placed(incident: TrackedIncident) -> bool:
     """Whether its reports say where it is: below a country, or in a small one."""
     core = incident.core()
-    return core.region != core.country or core.radius_km <= MOST_COUNTRY_KM
+    return core.region != core.country or core.radius_km <= MOST_OPEN_COUNTRY_KM

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from stormpetrel.core.events import Severity, SeverityReason
+from stormpetrel.core.events.incidents import severity_rank
 
-ORDER: tuple[Severity, ...] = ("minor", "moderate", "severe", "extreme")
 POSTS_A_RULE = 2
 MANY_DEAD = 10
 NO = r"(?<!no )(?<!not )(?<!without )(?<!zero )(?<!n't )"
@@ -122,5 +122,5 @@ def severity_of(posts: Iterable[tuple[str, Sequence[SeverityHit]]]) -> tuple[Sev
         for rule, (post_id, hit) in first.items()
         if counts[rule] >= POSTS_A_RULE
     ]
-    reasons.sort(key=lambda reason: (-ORDER.index(reason.severity), reason.rule))
+    reasons.sort(key=lambda reason: (-severity_rank(reason.severity), reason.rule))
     return (reasons[0].severity if reasons else "minor"), tuple(reasons)

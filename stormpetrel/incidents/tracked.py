@@ -19,12 +19,13 @@ from stormpetrel.core.events import (
     Severity,
     SeverityReason,
 )
+from stormpetrel.core.events.incidents import severity_rank
 from stormpetrel.incidents.bursts import Burst, Counted, is_new_voice
 from stormpetrel.incidents.confidence import Features, with_likelihood_ratio
 from stormpetrel.incidents.event_tags import own_tags
 from stormpetrel.incidents.evidence import representatives
 from stormpetrel.incidents.reports import Report, Vote
-from stormpetrel.incidents.severity import ORDER, severity_of
+from stormpetrel.incidents.severity import severity_of
 from stormpetrel.incidents.whereabouts import centre_of, core_of
 
 MOST_REPORTS = 1_000  # newest reports that are held; counts go on beyond them
@@ -279,7 +280,7 @@ class TrackedIncident:
         """How severe it is by what its reports say, with those before a restart."""
         _, reasons = severity_of((each.post_id, each.report.severity) for each in self.counted)
         by_rule = {reason.rule: reason for reason in (*reasons, *self.restored_reasons)}
-        ordered = sorted(by_rule.values(), key=lambda reason: (-ORDER.index(reason.severity), reason.rule))
+        ordered = sorted(by_rule.values(), key=lambda reason: (-severity_rank(reason.severity), reason.rule))
         return (ordered[0].severity if ordered else "minor"), tuple(ordered)
 
     def is_worse(self) -> bool:
@@ -287,4 +288,4 @@ class TrackedIncident:
         if not self.may_be_worse:
             return False
         self.may_be_worse = False
-        return ORDER.index(self.severity()[0]) > ORDER.index(self.told_severity)
+        return severity_rank(self.severity()[0]) > severity_rank(self.told_severity)

@@ -149,7 +149,7 @@ class KafkaInputReader:
 
 
 class MemoryInputReader:
-    """An InputReader on the log in memory. `order` may give the partitions in another order at each look."""
+    """An InputReader on the log in memory."""
 
     def __init__(self, log: MemoryLog, topics: Sequence[Topic]) -> None:
         self._log, self._topics = log, topics
@@ -170,12 +170,7 @@ class MemoryInputReader:
         self._next = dict(offsets)
 
     def take(self, limit: int, timeout_s: float) -> Taken:
-        self._log.check()
-        records: list[Record] = []
-        for (topic, partition), offset in self._next.items():
-            taken = self._log._of(topic)[partition][offset : offset + limit - len(records)]
-            self._next[topic, partition] = offset + len(taken)
-            records += taken
+        records = self._log.take(self._next, limit)
         return Taken(records, dict(self._next), {place: end for place, (_, end) in self.bounds().items()})
 
     def commit(self, offsets: Places) -> None:

@@ -52,6 +52,16 @@ class MemoryLog:
         """How many records of a topic a group has committed."""
         return sum(self._committed[group, topic, partition] for partition in range(self.partitions))
 
+    def take(self, next_offsets: dict[tuple[str, int], int], limit: int) -> list[Record]:
+        """At most `limit` records from these offsets on, which move past them. Raises StoreUnavailable."""
+        self.check()
+        records: list[Record] = []
+        for (topic, partition), offset in next_offsets.items():
+            taken = self._of(topic)[partition][offset : offset + limit - len(records)]
+            next_offsets[topic, partition] = offset + len(taken)
+            records += taken
+        return records
+
     def check(self) -> None:
         if not self.available:
             raise StoreUnavailable("the broker does not answer")
@@ -101,13 +111,7 @@ class MemoryConsumer:
         }
 
     def consume(self, limit: int, timeout_s: float = 0.0) -> list[Record]:
-        self._log.check()
-        records: list[Record] = []
-        for (topic, partition), offset in self._next.items():
-            taken = self._log._of(topic)[partition][offset : offset + limit - len(records)]
-            self._next[topic, partition] = offset + len(taken)
-            records += taken
-        return records
+        return self._log.take(self._next, limit)
 
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)

@@ -7,9 +7,10 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-import h3
 import shapely
 
+from stormpetrel.core.cell_areas import ground_of
+from stormpetrel.core.spreadsheets import neutralised
 from stormpetrel.search.incident_listing import IncidentPage
 
 COLUMNS = (
@@ -36,8 +37,6 @@ COLUMNS = (
     "new_water_km2",
     "reason",
 )
-GRID_DEGREES = 1e-6  # corners of neighbouring cells agree to less than this
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def geojson(page: IncidentPage) -> dict[str, Any]:
@@ -64,18 +63,9 @@ def outline_of(cells: Sequence[str]) -> dict[str, Any] | None:
     cells. Cells over the 180th meridian go beyond it."""
     if not cells:
         return None
-    whole = shapely.union_all([shapely.Polygon(ring_of(cell)) for cell in cells], grid_size=GRID_DEGREES)
-    parts = [shapely.geometry.polygon.orient(part) for part in shapely.get_parts(whole)]
+    parts = [shapely.geometry.polygon.orient(part) for part in shapely.get_parts(ground_of(cells))]
     outline: dict[str, Any] = shapely.geometry.mapping(shapely.MultiPolygon(parts))
     return outline
-
-
-def ring_of(cell: str) -> list[list[float]]:
-    """The closed ring of an H3 cell, counter-clockwise, longitude first. One over the 180th meridian goes beyond it."""
-    corners = [[longitude, latitude] for latitude, longitude in h3.cell_to_boundary(cell)]
-    if max(corner[0] for corner in corners) - min(corner[0] for corner in corners) > 180:
-        corners = [[longitude + 360 if longitude < 0 else longitude, latitude] for longitude, latitude in corners]
-    return [*corners, corners[0]]
 
 
 def to_csv(incidents: Sequence[dict[str, Any]]) -> str:
@@ -86,9 +76,5 @@ def to_csv(incidents: Sequence[dict[str, Any]]) -> str:
     for incident in incidents:
         radar = incident["radar"] or {}
         row = {**incident, "verdict": radar.get("verdict"), "new_water_km2": radar.get("new_water_km2")}
-        writer.writerow({name: _cell(row.get(name)) for name in COLUMNS})
+        writer.writerow({name: neutralised(row.get(name)) for name in COLUMNS})
     return out.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stormpetrel.alerting.differences import difference
-from stormpetrel.alerting.matching import severity_rank
 from stormpetrel.alerting.notification_log import NotificationLog, folded
 from stormpetrel.alerting.planning import plan
 from stormpetrel.core.events import AlertMessage, Event, Incident, NotificationLogged
+from stormpetrel.core.events.incidents import severity_rank
 from tests.unit.alerting_world import Inbox, Telling, action, incident, rule, silence, verdict
 
 NAMES = ("genoa", "savona", "imperia")

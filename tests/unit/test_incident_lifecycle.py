@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import h3
 import pytest
 
-from stormpetrel.core.events import NewWater, PatchDescribed, SceneDescribed
+from stormpetrel.core.events import PatchDescribed, SceneDescribed
+from tests.described_scenes import patches_around
 from tests.unit.incident_streams import GENOVA, ITALY, MILAN, PALERMO, T0, TURIN, detector, opened, place, post, run
 
 HOUR, DAY = 60, 24 * 60
@@ -111,29 +111,7 @@ def scene(hours: float, **fields: object) -> SceneDescribed:
 
 def patches(water: float = 0.0) -> list[PatchDescribed]:
     """Patches of 4.8 km all over the cells around Genova."""
-    center = h3.latlng_to_cell(GENOVA.latitude, GENOVA.longitude, 4)
-    made = []
-    for row, cell in enumerate(sorted({c for p in h3.grid_disk(center, 1) for c in h3.cell_to_children(p, 6)})):
-        latitude, longitude = h3.cell_to_latlng(cell)
-        new = NewWater(share=water, confidence=0.9, sensor="sentinel-1", reference=REFERENCE) if water else None
-        made.append(
-            PatchDescribed(
-                patch_id=f"{S1}/32632/g480/r{row:04d}c0000",
-                scene_id=S1,
-                sensed_at=T0,
-                epsg=32632,
-                scale_level=480,
-                row=row,
-                column=0,
-                longitude=longitude,
-                latitude=latitude,
-                ring=((0, 0), (1, 0), (1, 1), (0, 0)),
-                nodata_share=0.0,
-                new_water=new,
-                described_at=T0,
-            )
-        )
-    return made
+    return patches_around(GENOVA.longitude, GENOVA.latitude, S1, T0, water, REFERENCE)
 
 
 @pytest.mark.parametrize(("water", "verdict"), [(0.05, "confirmed"), (0.0, "refuted")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field
 
@@ -37,9 +37,15 @@ IncidentChange = Literal[
     "severity",
     "action",
 ]
-Severity = Literal["minor", "moderate", "severe", "extreme"]  # the words of CAP 1.2
+Severity = Literal["minor", "moderate", "severe", "extreme"]  # the words of CAP 1.2, from the least to the worst
+SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 Verdict = Literal["confirmed", "refuted", "unclear"]
 Action = Literal["acknowledged", "handed_over", "muted", "unmuted", "false_alarm", "noted"]
+
+
+def severity_rank(severity: Severity) -> int:
+    """0 for minor, 3 for extreme."""
+    return SEVERITIES.index(severity)
 
 
 class SeverityReason(Frozen):

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from stormpetrel.core.errors import BadQuery
 from stormpetrel.core.events import Annotation, AnnotationUndone, Sign
+from stormpetrel.core.spreadsheets import neutralised, restored
 
 Format = Literal["csv", "coco", "stac"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -26,7 +27,6 @@ COLUMNS = (
     *("annotation_id", "collection", "item_id", "label", "sign", "annotator", "scale_level", "round"),
     *("annotated_at", "catalogue_version", "undone_by", "undone_at", "vectors"),
 )
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 STAC_PROPERTY = "stormpetrel:annotations"
 
 
@@ -80,18 +80,8 @@ def to_csv(records: Records, _: Contexts) -> str:
     for record in records:
         fields = record.fields()
         cells = {**fields, "vectors": json.dumps(fields["vectors"], sort_keys=True)}
-        writer.writerow({name: _neutralised(value) for name, value in cells.items()})
+        writer.writerow({name: neutralised(value) for name, value in cells.items()})
     return out.getvalue()
-
-
-def _neutralised(value: Any) -> Any:
-    """A cell that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, CSV injection); so does
-    one that begins with apostrophes and goes on like one, so that `_restored` gives back what was there."""
-    return f"'{value}" if isinstance(value, str) and value.lstrip("'").startswith(FORMULA_STARTS) else value
-
-
-def _restored(value: str) -> str:
-    return value[1:] if value.startswith("'") and value.lstrip("'").startswith(FORMULA_STARTS) else value
 
 
 def from_csv(text: str) -> list[dict[str, Any]]:
@@ -99,7 +89,7 @@ def from_csv(text: str) -> list[dict[str, Any]]:
     missing = {"annotation_id", "item_id", "label", "sign"} - set(reader.fieldnames or ())
     if missing:
         raise BadQuery("body", f"the CSV has no column {', '.join(sorted(missing))}", f"Columns: {', '.join(COLUMNS)}")
-    rows = [{name: _restored(value) for name, value in row.items() if name and value} for row in reader]
+    rows = [{name: restored(value) for name, value in row.items() if name and value} for row in reader]
     return [{**fields, "vectors": json.loads(fields.get("vectors", "{}"))} for fields in rows]
 
 
