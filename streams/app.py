@@ -180,6 +180,8 @@ def assemble(app: Any, settings: Settings, enrich: Work, train: Work, match: Wor
 
     async def become_ready(*_: Any, **__: Any) -> None:
         readiness.ready()
+        # Before the first posts are delivered: until the lag is known, old posts wait.
+        hold_back(app.consumer, POSTS_BACKFILL, lag, worker.batch)
         lag.start()
 
     async def wait_for_partitions(*_: Any, **__: Any) -> None:

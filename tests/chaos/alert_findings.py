@@ -144,6 +144,11 @@ def _pending(entries: Sequence[NotificationLogged], kept: dict[str, Json]) -> It
     yield from (f"{each} was sent and is not on the log" for each in kept.keys() - begun)
 
 
+def towns_wrong(reader: TopicReader, served: Hook, towns: Sequence[tuple[str, str]]) -> list[str]:
+    """What is wrong with the towns' incidents by the log of this moment; empty when all are found and told."""
+    return _wrong_towns(list(reader.read(INCIDENTS)), towns, served)
+
+
 def _wrong_towns(revisions: Sequence[Record], towns: Sequence[tuple[str, str]], served: Hook) -> list[str]:
     """Towns whose burst has not made exactly one incident, and incidents of theirs that were not told."""
     places = {}
