@@ -52,7 +52,8 @@ class Detector:
         self._confidence = confidence
         version = f"{VERSION}-{confidence.version}"
         self._lifecycle = Lifecycle(self._rules, clock, version)
-        self._waiting: list[tuple[datetime, str, EnrichedPost]] = []
+        self._waiting: list[tuple[datetime, str, int, EnrichedPost]] = []
+        self._pushed = 0
         self._watermark: datetime | None = None
         self._since: datetime | None = None
         self._seasons: dict[str, DailySeason] = {}
@@ -81,14 +82,16 @@ class Detector:
                 self.skipped["late"] += 1
                 return []
             return self._process(at, post)
-        heapq.heappush(self._waiting, (at, post.post.post_id, post))
+        # Two records of one post stand in the same partition, so that the order in which they came is always the same.
+        self._pushed += 1
+        heapq.heappush(self._waiting, (at, post.post.post_id, self._pushed, post))
         return []
 
     def advance(self, watermark: datetime) -> list[Incident]:
         """Takes every post up to this moment, in order, and lets time pass."""
         revisions: list[Incident] = []
         while self._waiting and self._waiting[0][0] <= watermark:
-            at, _, post = heapq.heappop(self._waiting)
+            at, *_, post = heapq.heappop(self._waiting)
             revisions += self._process(at, post)
         self._watermark = max(watermark, self._watermark or watermark)
         return revisions + self._pass_time(self._watermark)

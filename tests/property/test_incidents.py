@@ -69,3 +69,17 @@ def test_the_same_records_tell_the_same_in_any_order_of_partitions(made, random)
     for each in told:
         by_incident.setdefault(each.incident_id, []).append(each.revision)
     assert all(revisions == list(range(1, len(revisions) + 1)) for revisions in by_incident.values())
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(MINUTES, PLACES), min_size=3, max_size=40), st.integers(2, 3))
+def test_records_that_are_delivered_again_tell_the_same_as_once(made, times):
+    """Delivery is at least once: both records of a post may wait for the watermark together."""
+    posts = [post(number, minute, places) for number, (minute, places) in enumerate(made)]
+    once, again = detector(), detector()
+    for each in posts:
+        once.take(each)
+    for number, each in enumerate(posts * times):
+        again.take(each.model_copy(update={"enriched_at": each.enriched_at + timedelta(seconds=number)}))
+    end = T0 + timedelta(days=9)
+    assert once.advance(end) == again.advance(end)
