@@ -227,6 +227,7 @@ class Detection:
         revisions = [revision for record, event in events for revision in self._take(state.detector, record, event)]
         if step.watermark is not None:
             revisions += state.detector.advance(step.watermark)
+            self._set_aside(state.detector)
             state.watermark.pass_to(step.watermark)
         state.offsets = dict(ends)
         return revisions
@@ -246,6 +247,18 @@ class Detection:
             log.exception("a fault of ours, or of a record", provenance=record.provenance)
             self._producer.send(dead_letter_of(record, f"{type(error).__name__}: {error}", STAGE))
         return []
+
+    def _set_aside(self, detector: Detector) -> None:
+        """The dead letters of posts that failed when event time passed them."""
+        letters = []
+        for post, error in detector.failed:
+            log.error("a fault of ours, or of a post", post=post.post.post_id, exc_info=error)
+            failed = record_of_event(POSTS_ENRICHED, post.post.post_id, post)
+            record = Record(failed.topic, -1, -1, failed.key, failed.value, failed.headers)
+            reason, provenance = f"{type(error).__name__}: {error}", f"{failed.topic}, key {post.post.post_id}"
+            letters.append(dead_letter_of(record, reason, STAGE, provenance))
+        detector.failed.clear()
+        self._producer.deliver(letters)
 
     def _publish(self, revisions: Sequence[Incident]) -> list[Incident]:
         """Those that the log lacks. Returns when the broker holds them, and what else was sent."""

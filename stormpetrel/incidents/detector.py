@@ -27,6 +27,7 @@ from stormpetrel.incidents.restart import restored
 from stormpetrel.incidents.rules import DetectionRules
 from stormpetrel.incidents.storm_names import StormNames
 from stormpetrel.incidents.tracked import TrackedIncident, incident_id
+from stormpetrel.incidents.watermark import event_time
 
 MOST_COUNTRY_KM = 800.0  # a country that is wider is no place of an incident: its posts wait for a narrower place
 REMEMBERED_ORIGINALS = 100_000  # posts whose near-duplicates are counted at their incident
@@ -38,7 +39,8 @@ VERSION = "detector1"
 class Detector:
     """Holds the regions' rates and the incidents. For one thread at a time.
 
-    `skipped` counts the posts that were not taken, by the reason.
+    `skipped` counts the posts that were not taken, by the reason. `failed` are posts that could not be worked on, with
+    what was raised; who reads it empties it.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Detector:
         self._seen: OrderedDict[str, str | None] = OrderedDict()
         self.incidents: dict[str, TrackedIncident] = {}
         self.skipped: Counter[str] = Counter()
+        self.failed: list[tuple[EnrichedPost, Exception]] = []
 
     def restore(self, incidents: Iterable[Incident]) -> None:
         """Goes on, after a restart, with the newest revision of each incident. Then let it `take` the posts of the
@@ -92,7 +95,10 @@ class Detector:
         revisions: list[Incident] = []
         while self._waiting and self._waiting[0][0] <= watermark:
             at, *_, post = heapq.heappop(self._waiting)
-            revisions += self._process(at, post)
+            try:
+                revisions += self._process(at, post)
+            except Exception as error:  # whoever starts again would meet the same post again
+                self.failed.append((post, error))
         self._watermark = max(watermark, self._watermark or watermark)
         return revisions + self._pass_time(self._watermark)
 
@@ -115,12 +121,9 @@ class Detector:
         return self._lifecycle.see(scene, list(self.incidents.values()))
 
     def _event_time(self, post: EnrichedPost) -> datetime:
-        """When the post was made; when it came in, where its own clock is ahead of that."""
-        created, arrived = post.post.created_at, post.post.ingested_at
-        if created > arrived + self._rules.clock_skew:
-            self.skipped["future"] += 1
-            return arrived
-        return created
+        at = event_time(post, self._rules.clock_skew)
+        self.skipped["future"] += at != post.post.created_at
+        return at
 
     def _process(self, at: datetime, post: EnrichedPost) -> list[Incident]:
         self._since = self._since or at

@@ -14,7 +14,7 @@ from stormpetrel.core.errors import StoreUnavailable, Superseded
 from stormpetrel.core.events import EnrichedPost, Event, Incident, IncidentAction
 from stormpetrel.core.topics import INCIDENT_ACTIONS, INCIDENT_STEPS, INCIDENTS, POSTS_ENRICHED, Topic
 from stormpetrel.detection import DETECTOR_INPUTS, Detection, Opened
-from stormpetrel.log import OutgoingRecord, Position, record_of_event
+from stormpetrel.log import OutgoingRecord, Position, read_dead_letters, record_of_event
 from stormpetrel.log.input_reader import MemoryInputReader
 from stormpetrel.log.memory import MemoryLog, MemoryProducer, MemoryTopicReader
 from stormpetrel.stores.snapshot_file import SnapshotFile
@@ -60,12 +60,12 @@ class World:
         self.moment = max(self.moment, each.post.created_at)
         self.write(POSTS_ENRICHED, each.post.post_id, each)
 
-    def process(self, writes: int | None = None, waiting_upstream: int = 0) -> Detection:
+    def process(self, writes: int | None = None, waiting_upstream: int = 0, opened: Opened = OPENED) -> Detection:
         detection = Detection(
             StepsOnOnePartition(self.log),
             MemoryInputReader(self.log, DETECTOR_INPUTS),
             DyingProducer(self.log, writes),
-            OPENED,
+            opened,
             self.file,
             lambda: range(waiting_upstream),
             lambda: self.moment,
@@ -121,6 +121,23 @@ def test_a_burst_opens_an_incident_that_stands_on_the_log(tmp_path: Path) -> Non
     play(world, [post(number, number) for number in range(6)], world.process())
     assert [each.change for each in world.told()][:2] == ["first", "opened"]
     assert world.told()[-1].decided_at >= T0
+
+
+def test_a_post_that_fails_is_set_aside_and_the_others_are_told(tmp_path: Path) -> None:
+    def english(text: str) -> str:
+        if "number 2" in text:
+            raise ValueError("no word list reads this")
+        return text
+
+    world, opened = World(tmp_path), Opened(CONFIDENCE, english)
+    posts = [post(number, number) for number in range(7)]
+    (incident,) = play(world, posts, world.process(opened=opened)).state.detector.incidents.values()
+    assert len(incident.counted) == 6 and world.told()
+    (letter,) = read_dead_letters(MemoryTopicReader(world.log), POSTS_ENRICHED)
+    assert (letter.record.key, letter.stage) == (b"file:2", "detect") and "no word list reads this" in letter.reason
+    before = world.told()
+    end(world, world.process(opened=opened))
+    assert world.told()[: len(before)] == before, "a restart meets the same post, and goes on"
 
 
 def test_nobody_waits_for_a_silent_partition(tmp_path: Path) -> None:
