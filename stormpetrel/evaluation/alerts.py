@@ -24,6 +24,7 @@ from stormpetrel.evaluation.calibration import calibration, reliability
 from stormpetrel.incidents import Detector, Features, LearnedConfidence
 from stormpetrel.incidents.reports import report_of
 from stormpetrel.incidents.rules import DetectionRules
+from stormpetrel.posts.event_places import with_event_relevance
 
 POSTS_SEEN = (5, 10, 20, 50)
 GRACE = timedelta(minutes=5)  # an event counts as found by its k-th post also within five minutes of its first
@@ -65,7 +66,7 @@ def as_played(played: PlayedPost, relevance: tuple[EventRelevance, ...]) -> Enri
     """The enriched post at its time in the stream."""
     post = played.post.post
     moved = post.post.model_copy(update={"created_at": played.at, "ingested_at": played.at, "post_id": played.post_id})
-    return post.model_copy(update={"post": moved, "event_relevance": relevance})
+    return with_event_relevance(post.model_copy(update={"post": moved}), relevance)
 
 
 def play(stream: Stream, detector: Detector, relevance_of: RelevanceOf) -> Playing:

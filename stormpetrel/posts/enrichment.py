@@ -20,6 +20,7 @@ from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadPicture
 from stormpetrel.core.events import ConceptScore, EnrichedPost, EventRelevance, Post, Relevance, TermWeights, Vector
 from stormpetrel.posts.event_kinds import EventKinds
+from stormpetrel.posts.event_places import with_event_relevance
 from stormpetrel.posts.gloss.gloss import Glosser, glossed_words
 from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
@@ -235,10 +236,8 @@ class Enricher:
         for row, original in originals:
             vector = Vector.of(vectors[original.clean_text], self._encoder.version)
             relevance = self._relevance_scorer(original.post.post_id, vector) if self._relevance_scorer else ()
-            fields = {"text_vector": vector, "relevance": relevance}
-            results[row] = original.model_copy(
-                update={**fields, "event_relevance": event_relevance[original.clean_text]}
-            )
+            scored = original.model_copy(update={"text_vector": vector, "relevance": relevance})
+            results[row] = with_event_relevance(scored, event_relevance[original.clean_text])
 
     def _event_relevance(
         self, texts: Sequence[str], vectors: Mapping[str, NDArray[np.float32]]

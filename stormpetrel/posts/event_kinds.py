@@ -34,6 +34,7 @@ KIND_WORDS: Mapping[str, re.Pattern[str]] = {
     "earthquake": re.compile(r"quake|tremor|aftershock|seism|epicent|magnitude|richter"),
     "wildfire": re.compile(r"wildfire|bushfire|forest fire|brush ?fire|grass ?fire|\bblaze|\bfires\b"),
 }
+ABOUT_EVENT_FROM = 0.5  # probability of a kind from which a post counts as one about an event
 LEAST_TOLD = 0.02  # probabilities below are left out of events
 REMEDY = "Learn it: stormpetrel train kinds --data DIR"
 Array = NDArray[np.float64]
@@ -125,6 +126,11 @@ class EventKinds:
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelUnavailable(f"no model of kinds of events in {file}: {error!r}. {REMEDY}") from error
+
+
+def is_about_event(relevance: Sequence[EventRelevance]) -> bool:
+    """Whether a post of this relevance counts as one about an event of some kind."""
+    return any(each.probability >= ABOUT_EVENT_FROM for each in relevance)
 
 
 def kinds_for(text_model: str, file: Path = KINDS_FILE) -> EventKinds | None:

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from stormpetrel.core.errors import ModelUnavailable, SetupError
-from stormpetrel.core.events import Post
+from stormpetrel.core.events import EventRelevance, Post
 from stormpetrel.evaluation.held_out_kinds import NestedKinds
 from stormpetrel.evaluation.kind_training import KindExamples, examples_of, learn_weights, train_kinds
 from stormpetrel.posts.enrichment import Enricher
 from stormpetrel.posts.event_kinds import KINDS, KINDS_FILE, EventKinds, features, kinds_for
+from stormpetrel.posts.event_places import with_event_relevance
 from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.text.duplicates import DuplicateWindow
-from tests.unit.incident_streams import T0
+from tests.unit.incident_streams import GENOVA, T0, post
 
 EVENTS = ("a_flood", "b_flood", "c_storm", "d_storm", "e_earthquake", "f_earthquake", "g_wildfire", "h_wildfire")
 WORDS = {"flood": "a flood", "storm": "a storm", "earthquake": "a quake", "wildfire": "a wildfire", "none": "nothing"}
@@ -46,6 +47,17 @@ def test_each_kind_is_told_on_events_left_out(trained):
     _, report = trained
     assert set(report) == set(KINDS)
     assert all(figures["ap"] > 0.9 and figures["ece"] < 0.2 for figures in report.values())
+
+
+def test_a_post_about_an_event_reports_from_the_places_that_it_names():
+    text = "Water coming into houses in Genova, people on roofs"
+    start = text.index("Genova")
+    mentioned = GENOVA.model_copy(update={"role": "mentioned", "start": start, "end": start + len("Genova")})
+    plain = post(1, 0, [mentioned], text)
+    for probability, role in ((0.49, "mentioned"), (0.5, "affected")):
+        relevance = (EventRelevance(kind="flood", probability=probability, model_version="kinds1"),)
+        scored = with_event_relevance(plain, relevance)
+        assert [place.role for place in scored.places] == [role] and scored.event_relevance == relevance
 
 
 def test_every_event_has_a_model_that_did_not_learn_from_it(trained):

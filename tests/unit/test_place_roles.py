@@ -104,6 +104,15 @@ def test_a_geotag_has_the_role_of_its_post(small_gazetteer: Gazetteer) -> None:
     assert geoparser.places("Good coffee here", geotag, language="en")[0].role == MENTIONED
 
 
+def test_a_post_about_an_event_reports_from_its_places_without_a_word_for_a_hazard() -> None:
+    text = "Water coming into houses in Tewkesbury, people on roofs. Thanks from the mayor of Bath"
+    spans = [(text.index(name), text.index(name) + len(name)) for name in ("Tewkesbury", "Bath")]
+    assert roles(text, spans, "en") == [MENTIONED, MENTIONED]
+    assert roles(text, spans, "en", is_about_event=True) == [AFFECTED, MENTIONED]
+    assert roles("Prayers for Tewkesbury", [(12, 22)], "en", is_about_event=True) == [MENTIONED]
+    assert roles("woda w Opolu", [(7, 12)], "pl", is_about_event=True) == [AFFECTED]
+
+
 @given(
     st.text(max_size=200),
     st.lists(st.tuples(st.integers(0, 200), st.integers(0, 200)), max_size=5),

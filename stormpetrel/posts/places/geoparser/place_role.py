@@ -26,10 +26,11 @@ LEAVING_WORDS = 6  # before a "from", how far a word such as "evacuees" counts
 Span = tuple[int, int]
 
 
-def with_roles(text: str, places: Sequence[Place], language: str | None) -> list[Place]:
-    """The places with their `role`. A place that the post names twice has one role: affected, if it is so once."""
+def with_roles(text: str, places: Sequence[Place], language: str | None, is_about_event: bool = False) -> list[Place]:
+    """The places with their `role`. A place that the post names twice has one role: affected, if it is so once.
+    `is_about_event` says that the post is known to be about an event, whatever its words are."""
     spans = [None if place.start is None or place.end is None else (place.start, place.end) for place in places]
-    found = roles(text, spans, language)
+    found = roles(text, spans, language, is_about_event)
     points = [(place.longitude, place.latitude) for place in places]
     affected = {point for point, role in zip(points, found, strict=True) if role == "affected"}
     return [
@@ -39,10 +40,14 @@ def with_roles(text: str, places: Sequence[Place], language: str | None) -> list
 
 
 def roles(
-    text: str, spans: Sequence[Span | None], language: str | None, cues: RoleCues | None = None
+    text: str,
+    spans: Sequence[Span | None],
+    language: str | None,
+    is_about_event: bool = False,
+    cues: RoleCues | None = None,
 ) -> list[PlaceRole | None]:
     """The role of each place `text[start:end]`, in order; a place without a span is the post's own geotag. None where
-    the language has no cues and no hashtag names a hazard.
+    the language has no cues, no hashtag names a hazard and the post is not known to be about an event.
 
     >>> roles("Flood in Genova, aid sent from Torino", [(9, 15), (31, 37)], "en")
     ['affected', 'mentioned']
@@ -51,11 +56,11 @@ def roles(
         return []
     cues = cues or project_cues()
     text = text[: LONGEST + max((span[1] for span in spans if span), default=0)]
-    hazard_in_hashtag = any(cues.in_hashtag(fold(tag), language or "") for tag in HASHTAG.findall(text))
+    has_hazard = is_about_event or any(cues.in_hashtag(fold(tag), language or "") for tag in HASHTAG.findall(text))
     of_language = cues.languages.get(language or "")
     if of_language is None:
-        return ["affected" if hazard_in_hashtag else None for _ in spans]
-    reading = _Reading(text, of_language, hazard_in_hashtag)
+        return ["affected" if has_hazard else None for _ in spans]
+    reading = _Reading(text, of_language, has_hazard)
     starts = _list_starts(text, [span for span in spans if span])
     return [reading.role(span, starts[span]) if span else reading.of_post() for span in spans]
 
@@ -82,7 +87,7 @@ class _Sentence(NamedTuple):
 class _Reading:
     """A text's words and cues, read once for all its places."""
 
-    def __init__(self, text: str, cues: LanguageCues, hazard_in_hashtag: bool) -> None:
+    def __init__(self, text: str, cues: LanguageCues, has_hazard: bool) -> None:
         self._text, self._cues = text, cues
         matches = list(WORD.finditer(text))
         self._starts = [match.start() for match in matches]
@@ -95,7 +100,7 @@ class _Reading:
             self._by_first[cue.first].append(cue)
             self._by_last[cue.last].append(cue)
         self._breaks = [match.end() for match in SENTENCE_END.finditer(text)]
-        self._post = frozenset(cue.kind for cue in self._found) | ({"hazard"} if hazard_in_hashtag else frozenset())
+        self._post = frozenset(cue.kind for cue in self._found) | ({"hazard"} if has_hazard else frozenset())
 
     def role(self, span: Span, list_start: int) -> PlaceRole:
         """The role of a place in a list that begins at `list_start`."""
