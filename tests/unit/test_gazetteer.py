@@ -159,6 +159,12 @@ def test_a_file_that_is_no_geojson_is_refused_with_the_remedy(tmp_path: Path) ->
         ("Dresdner", "de", "Dresden"),
         ("Münchner", "de", "München"),
         ("Hamburgs", "de", "Hamburg"),
+        ("Wrocławiu", "pl", "Wrocław"),
+        ("Częstochowy", "pl", "Częstochowa"),
+        ("Krakowie", "pl", "Kraków"),
+        ("Opolu", "pl", "Opole"),
+        ("Βόλο", "el", "Βόλος"),
+        ("Λάρισας", "el", "Λάρισα"),
     ],
 )
 def test_case_endings_are_taken_off(written: str, language: str, name: str) -> None:
@@ -172,7 +178,7 @@ def test_arabic_clitics_are_taken_off(written: str) -> None:
     assert without_clitics("Oman") == [] and without_clitics("") == []
 
 
-@given(st.text(max_size=40), st.sampled_from(["fi", "tr", "hu", "de", "it", None]))
+@given(st.text(max_size=40), st.sampled_from(["fi", "tr", "hu", "de", "pl", "el", "it", None]))
 def test_no_text_breaks_the_case_endings(text: str, language: str | None) -> None:
     forms = without_endings(text, language)
     assert len(forms) == len(set(forms)) and all(len(form) >= 3 for form in forms) and len(forms) < 200

@@ -167,6 +167,28 @@ def test_names_that_were_missed_before_are_found(
     assert name in [mention.name for mention in mentions]
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "names"),
+    [
+        ("Woda zalewa ulice w Kłodzku, ludzie na dachach", "pl", ["Kłodzku"]),
+        ("Ewakuacja szpitala w Nysie", "pl", ["Nysie"]),
+        ("Dzień dobry wszystkim, miłego dnia", "pl", []),
+        ("Δρόμοι κλειστοί στον Βόλο από τη βροχή", "el", ["Βόλο"]),
+        ("Καλημέρα σε όλους, ωραία μέρα σήμερα", "el", []),
+        ("Inundații în Slobozia Conachi", "ro", ["Slobozia Conachi"]),
+        ("Longsor menutup jalan di Bogor", "id", ["Bogor"]),
+        ("Selamat pagi semua", "id", []),
+        ("पटना में बाढ़ का पानी घरों में घुसा, लोग छतों पर", "hi", ["पटना"]),
+        ("आज मौसम अच्छा है", "hi", []),
+    ],
+)
+def test_languages_without_a_tagger_name_the_places_where_they_are_spoken(
+    recogniser: PlaceRecogniser, text: str, language: str, names: list[str]
+) -> None:
+    (mentions,) = recogniser.find([text], [language])
+    assert [mention.name for mention in mentions] == names
+
+
 def test_each_text_goes_to_the_tagger_of_its_language(recogniser: PlaceRecogniser) -> None:
     texts = ["Flooding in Houston", "سيول في الكويت", "Acqua alta a Venezia", ""]
     together = recogniser.find(texts, ["en", "ar", "it", None])

@@ -1,4 +1,4 @@
-"""Place names without the case endings of Finnish, Turkish, Hungarian and German: Tampereella is Tampere.
+"""Place names without the case endings of Finnish, Turkish, Hungarian, German, Polish and Greek: Tampereella is Tampere.
 
 They are rules on letters, without a dictionary: of the forms that they give, the gazetteer knows which is a name.
 """
@@ -10,8 +10,15 @@ GRADATION = (("ng", "nk"), ("mm", "mp"), ("nn", "nt"), ("ll", "lt"), ("rr", "rt"
 TURKISH = "dan den tan ten daki deki taki teki da de ta te nin nın nun nün in ın un ün ya ye na ne yı yi a e ı i"
 HUNGARIAN = "ban ben ból ből nál nél tól től hoz hez höz ról ről ra re on en ön ba be ig i n t"
 GERMAN = "ern er s"
+# What stands for the ending in the nominative. Accents do not count where names are looked up.
+POLISH = (
+    *(("owie", "ów"), ("iu", ""), ("iu", "ie"), ("ie", "a"), ("ie", ""), ("u", ""), ("u", "o"), ("u", "e")),
+    *(("ach", "y"), ("ach", "i"), ("ach", "e"), ("y", "a"), ("i", "a"), ("i", ""), ("a", ""), ("ą", "a"), ("ę", "a")),
+)
+GREEK = (("ου", "ος"), ("ου", "ο"), ("ης", "η"), ("ας", "α"), ("ων", "α"), ("ο", "ος"), ("η", "ης"), ("α", "ας"))
 FULL_VOWELS = (("á", "a"), ("é", "e"))  # Hungarian lengthens them before an ending: Budán
 SHORTEST_STEM = 3
+LANGUAGES = frozenset({"de", "el", "fi", "hu", "pl", "tr"})
 
 
 def without_endings(name: str, language: str | None) -> list[str]:
@@ -21,6 +28,8 @@ def without_endings(name: str, language: str | None) -> list[str]:
     ['Helsingi', 'Helsinki', 'Helsingki']
     >>> without_endings("Kölner", "de"), without_endings("Köln", "en")
     (['Köln', 'Kölen', 'Kölnen', 'Kölne'], [])
+    >>> without_endings("Nysie", "pl"), without_endings("Βόλο", "el")
+    (['Nysa', 'Nys'], ['Βόλος'])
     """
     if language == "fi":
         return _finnish(name)
@@ -30,6 +39,8 @@ def without_endings(name: str, language: str | None) -> list[str]:
         stems = _plain(name, HUNGARIAN)
         shortened = [stem[:-1] + short for stem in stems for long, short in FULL_VOWELS if stem[-1] == long]
         return _distinct([*stems, *shortened])
+    if language in ("pl", "el"):
+        return _replaced(name, POLISH if language == "pl" else GREEK)
     if language == "de":
         stems = _plain(name, GERMAN)
         if name.endswith("er"):  # Bremer, Dresdner
@@ -47,6 +58,11 @@ def _plain(name: str, endings: str) -> list[str]:
         if name.endswith(ending) and len(name) - len(ending) >= SHORTEST_STEM
     ]
     return _distinct(stems[1:] if len(stems) > 1 and stems[0] == name else stems)
+
+
+def _replaced(name: str, endings: tuple[tuple[str, str], ...]) -> list[str]:
+    stems = [(name.removesuffix(ending), full) for ending, full in endings if name.endswith(ending)]
+    return _distinct([stem + full for stem, full in stems if len(stem) >= SHORTEST_STEM])
 
 
 def _finnish(name: str) -> list[str]:

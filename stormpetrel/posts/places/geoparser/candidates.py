@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from stormpetrel.posts.places.gazetteer import case_endings
 from stormpetrel.posts.places.gazetteer.case_endings import without_endings
 from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer, fold
 from stormpetrel.posts.places.gazetteer.misspellings import near_spellings
@@ -51,7 +52,7 @@ class CandidateFinder:
         street: it is where the post's other names are."""
         if len(name) > LONGEST_NAME:
             return Found("exact", ())
-        found = self._find(name, language if language in ("fi", "tr", "hu", "de") else None)
+        found = self._find(name, language if language in case_endings.LANGUAGES else None)
         if is_near is None or (found.match == "exact" and found.places) or STREET.search(name):
             return found
         near = tuple(place for place in self._misspelt(name) if is_near(place))

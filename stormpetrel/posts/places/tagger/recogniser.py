@@ -28,7 +28,8 @@ TAGGER_LANGUAGES = frozenset({"en", "it", "es", "pt", "fr", "de", "nl", "fi", "t
 PREFIXES = "بولف"  # what Arabic writes together with the next word: in, and, to, so
 HASHTAG = re.compile(r"#(\w{4,60})")
 STREET_BEFORE = re.compile(rf"\b(?:{STREET_WORDS})\.?\s(?:de |di |da |do |du |della |del |de la )?$", re.IGNORECASE)
-WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
+LETTERS = r"[\w\u0900-\u0DFF]+"  # with the vowel signs of India's scripts, which are no letters to `re`
+WORD = re.compile(rf"{LETTERS}(?:[-'’.]{LETTERS})*")
 WORDS_FILE = CONFIG_DIRECTORY / "not_places.txt"
 ANY_CASE_POPULATION = 100_000  # from it on, the gazetteer alone finds a place in any case
 CAPITAL_POPULATION = 15_000  # from it on, the gazetteer alone finds a place with a capital letter
@@ -41,6 +42,9 @@ ARABIC_LOCATIVE_POPULATION = 5_000  # in a script without capital letters
 LOCATIVES = {"it": "a|ad|in", "es": "en", "pt": "em", "fr": "à|a", "de": "in|bei|nach", "nl": "in|naar|bij"}
 LOCATIVES["ar"] = "في|من|إلى|الى|قرب|مدينة|محافظة|منطقة|بلدة|قرية"
 LOCATIVES |= dict.fromkeys(("fi", "tr", "hu"), "")
+# No tagger has learned these. What is a place's name where the language is spoken is found from this population on.
+UNTAGGED = frozenset({"el", "hi", "id", "pl", "ro"})
+UNTAGGED_POPULATION = 5_000
 SHORTEST_LOCAL = 4  # letters
 
 
@@ -155,9 +159,12 @@ class PlaceRecogniser:
     def _is_local(self, name: str, before: str, language: str | None) -> bool:
         """Whether a name with a case ending, or one in small letters after "in", is a place where the language is
         spoken."""
-        if language not in LOCATIVES or len(name) < SHORTEST_LOCAL or " " in name:
+        if language in UNTAGGED:
+            is_name = name[0].upper() == name[0] and name.casefold() not in ordinary_words_of(language)
+            forms, least = [name, *without_endings(name, language)] if is_name else [], UNTAGGED_POPULATION
+        elif language not in LOCATIVES or len(name) < SHORTEST_LOCAL or " " in name:
             return False
-        if name[0].isupper():
+        elif name[0].isupper():
             forms, least = without_endings(name, language), CAPITAL_POPULATION
             forms = [form for form in forms if language != "de" or form == name[:-1]]  # "Sieger" is not Siegen's
         elif LOCATIVES[language] and re.search(rf"(?:^|\W)(?:{LOCATIVES[language]})\s+$", before, re.IGNORECASE):
