@@ -8,15 +8,16 @@ probable what the scene shows is where there is a flood.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import h3
-from shapely.geometry import Polygon, shape
+from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from stormpetrel.core.cell_areas import cell_polygon
 from stormpetrel.core.events import ExpectedPass, PatchDescribed, RadarVerdict, SceneDescribed
 from stormpetrel.core.events import Verdict as VerdictName
+from stormpetrel.imagery.pairing import split_at_antimeridian
 from stormpetrel.imagery.product_names import parse_name
 from stormpetrel.incidents.reports import CELL_RESOLUTION
 from stormpetrel.incidents.tracked import TrackedIncident
@@ -135,9 +136,13 @@ def _area(incident: TrackedIncident) -> frozenset[str]:
     return frozenset(cell for place in incident.cells()[:20] for cell in h3.grid_disk(place, 1))
 
 
-def _is_over(footprint: BaseGeometry, area: Sequence[str] | frozenset[str]) -> bool:
-    cells = (Polygon([(longitude, latitude) for latitude, longitude in h3.cell_to_boundary(cell)]) for cell in area)
-    return any(footprint.intersects(cell) for cell in cells)
+def _is_over(footprint: BaseGeometry, area: frozenset[str]) -> bool:
+    """Whether a footprint, which the 180th meridian splits, meets one of the cells."""
+    return any(footprint.intersects(_split(cell_polygon(cell))) for cell in area)
+
+
+def _split(outline: BaseGeometry) -> BaseGeometry:
+    return split_at_antimeridian(outline) if outline.bounds[2] > 180 else outline
 
 
 def _cell(patch: PatchDescribed) -> str:

@@ -129,6 +129,21 @@ def test_a_scene_over_it_confirms_or_refutes(water: float, verdict: str):
     assert after.next_pass.relative_orbit == 37
 
 
+def test_a_scene_beside_an_incident_over_the_180th_meridian_says_nothing_of_it():
+    """The outline of a cell there must not go round the globe."""
+    labasa = place("Labasa", 179.99, -16.43, "FJ", "02")
+
+    def ring(west: float, south: float) -> dict[str, object]:
+        east, north = west + 2, south + 2
+        corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+        return {"type": "Polygon", "coordinates": [corners]}
+
+    for footprint, is_over in ((ring(0, -17), False), (ring(-180, -17), True), (ring(178, -17), True)):
+        found_by = detector(0.7)
+        assert opened(run(found_by, [post(n, 3 * n, [labasa]) for n in range(10)]))
+        assert bool(found_by.take_scene(scene(18, footprint=footprint))) == is_over
+
+
 def test_a_scene_that_saw_little_says_little():
     found_by = detector(0.7)
     run(found_by, FLOOD)
