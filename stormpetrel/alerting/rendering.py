@@ -73,7 +73,7 @@ class Renderer:
         }
         parts["cause"] = "mutes"
         words = {name: partial(word, self.language, part) for name, part in parts.items()}
-        return {**words, "moment": in_words, "percent": _percent, "address": self.address}
+        return {**words, "moment": in_words, "percent": _percent, "rate": _rate, "address": self.address}
 
     def _plain(self, message: AlertMessage, incidents: Sequence[AlertedIncident]) -> tuple[str, str]:
         """English without a template."""
@@ -98,6 +98,11 @@ def in_words(moment: datetime) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
+
+
+def _rate(an_hour: float) -> str:
+    """Posts an hour, as people read them."""
+    return "< 0.01" if 0 < an_hour < 0.01 else f"{an_hour:.3g}" if an_hour < 100 else f"{an_hour:.0f}"
 
 
 def _one_line(subject: str) -> str:

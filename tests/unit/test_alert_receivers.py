@@ -220,6 +220,15 @@ def test_every_language_has_its_words_and_its_template(language: Any) -> None:
         words = Renderer("http://alerts.example.org", language).render(message)
         assert words.problem == "" and message.rule_title in words.text
         assert words_of(language)["reasons"][message.reason] in words.subject
+        whys = [told.why for told in message.incidents]
+        assert all(why in words.text for why in whys) == (language == "en"), "what is told in English alone"
+
+
+def test_a_message_says_how_many_posts_are_usual() -> None:
+    telling = Telling()
+    telling.take(rule(group_wait_s=0), incident(expected_rate=0.004, observed_rate=12.5))
+    words = Renderer("http://alerts.example.org", "it").render(telling.inboxes["duty"].messages[0])
+    assert "Ora 12.5 all'ora, di solito < 0.01." in words.text
 
 
 @pytest.mark.parametrize("template", ["{{ message.nothing.at.all }}", "{% for %}", "", "{{ ''.__class__.__mro__ }}"])

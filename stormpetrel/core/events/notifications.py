@@ -49,7 +49,8 @@ class EarlierMessage(Frozen):
 
 
 class AlertedIncident(Frozen):
-    """An incident as a message tells it. `reason` is what is new of it; `worst_state` and `worst_severity` are the
+    """An incident as a message tells it. `reason` is what is new of it, `why` says it in English; rates are posts an
+    hour; `worst_state` and `worst_severity` are the
     worst that the receiver was told of it up to now. `earlier` is the message before, which this one replaces."""
 
     incident_id: IncidentId
@@ -70,6 +71,8 @@ class AlertedIncident(Frozen):
     changed_at: Moment
     posts: Count
     authors: Count
+    expected_rate: Annotated[float, Field(ge=0)] | None = None
+    observed_rate: Annotated[float, Field(ge=0)] | None = None
     evidence: Several[Key] = ()
     radar: RadarVerdict | None = None
     next_pass: ExpectedPass | None = None
