@@ -18,11 +18,9 @@ from api.match_history import MatchesOnLog
 from stormpetrel.access.access import Access
 from stormpetrel.alerting.register import AlertingRegister
 from stormpetrel.bootstrap import (
-    IndexCollections,
     label_catalogue,
     open_gazetteer,
     open_geoparser,
-    open_index,
     open_query_encoder,
     picture_folder,
     vector_dimensions,
@@ -55,6 +53,7 @@ from stormpetrel.search.request import SearchRequest
 from stormpetrel.search.saved_search_feed import SavedSearchFeeds
 from stormpetrel.search.saved_search_register import SavedSearchRegister
 from stormpetrel.search.searcher import Searcher
+from stormpetrel.store_bootstrap import IndexCollections, open_index
 from stormpetrel.stores.mongo import MongoStore
 
 MATCHES_READ = 5_000  # of each partition, when a process starts; older ones are read where a listener asks for them

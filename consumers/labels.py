@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from stormpetrel.bootstrap import label_catalogue, open_judging
+from stormpetrel.bootstrap import label_catalogue
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.events import LabelDefined, ModelUpdated
 from stormpetrel.core.ids import Collection
@@ -25,6 +25,7 @@ from stormpetrel.learning.inference.judging import Judging
 from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.log import TopicReader, TopicView
 from stormpetrel.log.topic_reader import KafkaTopicReader
+from stormpetrel.store_bootstrap import open_judging
 from stormpetrel.stores.qdrant import QdrantIndex
 
 log = structlog.get_logger()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,10 @@ def run(settings: Settings) -> None:
     serve_probes(settings.worker.probe_port, readiness, settings.probe_host)
     worker, reader, scorer = settings.worker, KafkaTopicReader(settings.kafka), Scorer()
     models = TopicView(reader, MODELS_UPDATED, scorer.take).start()
-    encoder, geoparser = open_text_encoder(settings), open_geoparser(settings, learns=True)
+    with ThreadPoolExecutor(1) as opening:  # neither waits for the other: a start is time without answers
+        opened = opening.submit(open_text_encoder, settings)
+        geoparser = open_geoparser(settings, learns=True)
+    encoder = opened.result()
     window = DuplicateWindow(worker.duplicate_window, worker.duplicate_similarity)
     photo_features, glosser = _photo_features(settings), open_glosser(settings)
     kinds = kinds_for(encoder.version)

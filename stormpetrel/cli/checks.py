@@ -26,9 +26,9 @@ def verify(
     """Compare the log with both stores by id: exit 3 where a post is lost, doubled or unknown."""
     from dataclasses import asdict
 
-    from stormpetrel.bootstrap import open_index, post_collection
     from stormpetrel.cli.console import ERROR, say
     from stormpetrel.log.topic_reader import KafkaTopicReader
+    from stormpetrel.store_bootstrap import open_index, post_collection
     from stormpetrel.stores.mongo import MongoStore
     from stormpetrel.verification import verify as compare
 
@@ -65,11 +65,11 @@ def _repaired(
     collection: str,
 ) -> Repair:
     """Raises SetupError where a group still has records to do: what seems lost may only be late."""
-    from stormpetrel.bootstrap import index_projections, migrate_stores
     from stormpetrel.core.topics import POSTS_ENRICHED
     from stormpetrel.log.admin import POST_GROUPS, consumer_lags
     from stormpetrel.log.producer import KafkaProducer
     from stormpetrel.replay import repair
+    from stormpetrel.store_bootstrap import index_projections, migrate_stores
 
     lags = consumer_lags(settings.kafka)
     if late := {group: lags[group] for group in POST_GROUPS if lags[group]}:
