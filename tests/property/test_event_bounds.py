@@ -278,3 +278,20 @@ def test_a_post_dated_at_the_bounds_keeps_its_moment() -> None:
     for moment in (datetime(1678, 1, 1, tzinfo=UTC), datetime(2261, 12, 31, 23, 59, 59, tzinfo=UTC)):
         post = Post(post_id="x:1", source="x", text="", created_at=moment, ingested_at=NOW)
         assert decode(encode(post), Post).created_at == moment
+
+
+def test_predictions_have_a_score_for_each_item() -> None:
+    record = {
+        **{
+            "schema_version": 2,
+            "collection": "posts",
+            "label": "flood",
+            "vector": "text",
+            "model_version": "m1",
+            "annotations": 3,
+        },
+        **{"item_ids": ["x:1"], "part": 1, "parts": 1, "labelled_at": "2025-11-04T20:00:00+00:00"},
+        "scores": {"model": "m1", "dimensions": 2, "data": "AAAAAAAAAAA="},
+    }
+    with pytest.raises(MalformedRecord, match="2 scores for 1 items"):
+        decode(json.dumps(record).encode(), EVENTS["ItemsLabelled"])

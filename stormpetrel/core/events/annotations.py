@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stormpetrel.core.events.bounds import Count, FieldName, Id, JsonObject, Key, Moment
 from stormpetrel.core.events.values import Event, Vector
@@ -78,6 +78,12 @@ class ItemsLabelled(Event):
     part: Count
     parts: Count
     labelled_at: Moment
+
+    @model_validator(mode="after")
+    def _has_a_score_for_each_item(self) -> Self:
+        if self.scores.dimensions != len(self.item_ids):
+            raise ValueError(f"it has {self.scores.dimensions} scores for {len(self.item_ids)} items")
+        return self
 
 
 class ModelUpdated(Event):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from stormpetrel.core.events import Place, PlaceRole
@@ -130,10 +130,11 @@ class _Reading:
 
     def _only_named(self, span: Span, list_start: int, sentence: _Sentence) -> bool:
         """Whether the words directly before or after the place say that it is only named."""
-        before, after = self._word_before(list_start, sentence), self._word_after(span[1], sentence)
+        after = self._word_after(span[1], sentence)
         if any(cue.kind == "named_after" for cue in self._by_first.get(after, ())):
             return True
-        if any(self._says_named(cue, sentence) for cue in self._by_last.get(before, ())):
+        before = (cue for row in self._rows_before(list_start, sentence) for cue in self._by_last.get(row, ()))
+        if any(self._says_named(cue, sentence) for cue in before):
             return True
         endings = self._cues.origin_endings
         return bool(endings) and self._whole_word(span).endswith(endings) and not self._leaving(span[0], sentence)
@@ -151,11 +152,15 @@ class _Reading:
         nearest = max(sentence.first, row - LEAVING_WORDS)
         return any(cue.kind == "leaving" for last in range(nearest, row) for cue in self._by_last.get(last, ()))
 
-    def _word_before(self, position: int, sentence: _Sentence) -> int:
+    def _rows_before(self, position: int, sentence: _Sentence) -> Iterator[int]:
+        """The words where a cue directly before the place may end: the "of" in "mayor of Bath", and what is before
+        words that may stand between."""
         row = bisect_right(self._ends, position) - 1
-        while row >= sentence.first and self._words[row] in self._cues.between:
+        while row >= sentence.first and not PAUSE.search(self._text, self._ends[row], position):
+            yield row
+            if self._words[row] not in self._cues.between:
+                return
             row -= 1
-        return row if row >= sentence.first and not PAUSE.search(self._text, self._ends[row], position) else -1
 
     def _word_after(self, position: int, sentence: _Sentence) -> int:
         row = bisect_right(self._starts, position - 1)
