@@ -39,8 +39,7 @@ VERSION = "detector1"
 class Detector:
     """Holds the regions' rates and the incidents. For one thread at a time.
 
-    `skipped` counts the posts that were not taken, by the reason. `failed` are posts that could not be worked on, with
-    what was raised; who reads it empties it.
+    `skipped` counts posts that were not taken, by the reason; `failed` holds those that raised, until it is emptied.
     """
 
     def __init__(
@@ -52,8 +51,7 @@ class Detector:
     ) -> None:
         self._rules, self._english = rules or DetectionRules(), english
         self._confidence = confidence
-        version = f"{VERSION}-{confidence.version}"
-        self._lifecycle = Lifecycle(self._rules, clock, version)
+        self._lifecycle = Lifecycle(self._rules, clock, f"{VERSION}-{confidence.version}")
         self._waiting: list[tuple[datetime, str, int, EnrichedPost]] = []
         self._pushed = 0
         self._watermark: datetime | None = None
@@ -122,7 +120,8 @@ class Detector:
 
     def _event_time(self, post: EnrichedPost) -> datetime:
         at = event_time(post, self._rules.clock_skew)
-        self.skipped["future"] += at != post.post.created_at
+        if at != post.post.created_at:
+            self.skipped["future"] += 1
         return at
 
     def _process(self, at: datetime, post: EnrichedPost) -> list[Incident]:

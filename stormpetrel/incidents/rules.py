@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from stormpetrel.posts.event_kinds import ABOUT_EVENT_FROM
+
 # A storm brings the flood and posts of both speak of the other: they are one incident, whose kind is the commoner one.
 HAZARDS = {"flood": "water", "storm": "water"}
 DEFAULT_REACH_KM = 150.0
@@ -27,7 +29,7 @@ class DetectionRules:
     that a team has taught by examples, each with the kind of event that it stands for.
     """
 
-    least_relevance: float = 0.5
+    least_relevance: float = ABOUT_EVENT_FROM
     least_place_confidence: float = 0.3
     suspected_posts: float = 3.0
     suspected_surprise: float = 4.0

@@ -1,4 +1,4 @@
-"""Place names without the case endings of Finnish, Turkish, Hungarian, German, Polish and Greek: Tampereella: Tampere.
+"""Place names without the case endings of six languages (`LANGUAGES`): Tampereella is Tampere.
 
 They are rules on letters, without a dictionary: of the forms that they give, the gazetteer knows which is a name.
 """

@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from stormpetrel.posts.places.gazetteer import case_endings
-from stormpetrel.posts.places.gazetteer.case_endings import without_endings
 from stormpetrel.posts.places.gazetteer.gazetteer import Candidate, Gazetteer, fold
 from stormpetrel.posts.places.gazetteer.misspellings import near_spellings
 from stormpetrel.posts.places.gazetteer.name_forms import (
@@ -73,7 +72,7 @@ class CandidateFinder:
     def _forms(name: str, language: str | None) -> Iterator[tuple[Match, Sequence[str]]]:
         forms = name_forms(name)
         yield "exact", forms[:1]
-        yield "case_ending", without_endings(forms[0], language)
+        yield "case_ending", case_endings.without_endings(forms[0], language)
         yield "clitic", without_clitics(forms[0])
         yield "changed_form", forms[1:]
 

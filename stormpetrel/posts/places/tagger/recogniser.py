@@ -158,7 +158,7 @@ class PlaceRecogniser:
 
     def _is_local(self, name: str, before: str, language: str | None) -> bool:
         """Whether a name with a case ending, or one in small letters after "in", is a place where the language is
-        spoken."""
+        spoken; in a language without a tagger, whether any name is."""
         if language in UNTAGGED:
             is_name = name[0].upper() == name[0] and name.casefold() not in ordinary_words_of(language)
             forms, least = [name, *without_endings(name, language)] if is_name else [], UNTAGGED_POPULATION
