@@ -18,9 +18,12 @@ from api.match_history import MatchesOnLog
 from stormpetrel.access.access import Access
 from stormpetrel.alerting.register import AlertingRegister
 from stormpetrel.bootstrap import (
+    IndexCollections,
     label_catalogue,
     open_gazetteer,
     open_geoparser,
+    open_index,
+    open_pseudonyms,
     open_query_encoder,
     picture_folder,
     vector_dimensions,
@@ -53,7 +56,6 @@ from stormpetrel.search.request import SearchRequest
 from stormpetrel.search.saved_search_feed import SavedSearchFeeds
 from stormpetrel.search.saved_search_register import SavedSearchRegister
 from stormpetrel.search.searcher import Searcher
-from stormpetrel.store_bootstrap import IndexCollections, open_index
 from stormpetrel.stores.mongo import MongoStore
 
 MATCHES_READ = 5_000  # of each partition, when a process starts; older ones are read where a listener asks for them
@@ -156,7 +158,8 @@ class ApiResources:
         )
         self.annotation_view = TopicView(reader, ANNOTATIONS, journal.apply, self.producer).start()
         self.alerting_resources = AlertingResources(settings.alerting, reader, self.producer)
-        self.dead_letters = DeadLetterQueue(reader, self.producer, partial(delete_records, settings.kafka))
+        delete, pseudonyms = partial(delete_records, settings.kafka), partial(open_pseudonyms, settings)
+        self.dead_letters = DeadLetterQueue(reader, self.producer, delete, pseudonyms)
         scorer = Scorer()
         self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take, self.producer).start()
         views = (self.vectors, self.documents, self.collections)

@@ -16,7 +16,8 @@ import sys
 from collections.abc import Iterable
 
 from consumers.sources.post_publisher import PostPublisher
-from stormpetrel.core.settings import Kafka
+from stormpetrel.bootstrap import open_pseudonyms
+from stormpetrel.core.settings import Kafka, Settings
 from stormpetrel.core.topics import POSTS_RAW
 from stormpetrel.log.memory import MemoryLog, MemoryProducer
 from stormpetrel.log.producer import KafkaProducer
@@ -59,7 +60,7 @@ def main() -> None:
     arguments = parser.parse_args()
     log = MemoryLog()
     producer = MemoryProducer(log) if arguments.dry_run else KafkaProducer(Kafka(bootstrap=arguments.bootstrap))
-    publisher = PostPublisher(producer, "wardens")
+    publisher = PostPublisher(producer, "wardens", pseudonyms=open_pseudonyms(Settings()))
     publish(sys.stdin.buffer, publisher)
     for topic in (POSTS_RAW, POSTS_RAW.dead()):
         for record in log.records(topic.name):

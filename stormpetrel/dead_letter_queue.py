@@ -20,21 +20,29 @@ from stormpetrel.log.deletion import delete_records
 from stormpetrel.log.producer import KafkaProducer, RecordProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader, Offsets
 from stormpetrel.posts.payloads import Skipped, read
+from stormpetrel.posts.pseudonyms import Pseudonyms
 
 LONGEST_SHOWN = 2000  # characters of a record's value
 SOURCE = "dead letters"
 
 
 class DeadLetterQueue:
-    """The dead letters of every topic. `delete` removes the records of a topic before an offset of each partition."""
+    """The dead letters of every topic. `delete` removes the records of a topic before an offset of each partition;
+    `pseudonyms` name the authors of what a source could not read before."""
 
-    def __init__(self, reader: TopicReader, producer: RecordProducer, delete: Callable[[Topic, Offsets], None]) -> None:
-        self._reader, self._producer, self._delete = reader, producer, delete
+    def __init__(
+        self,
+        reader: TopicReader,
+        producer: RecordProducer,
+        delete: Callable[[Topic, Offsets], None],
+        pseudonyms: Callable[[], Pseudonyms],
+    ) -> None:
+        self._reader, self._producer, self._delete, self._pseudonyms = reader, producer, delete, pseudonyms
 
     @classmethod
-    def on_broker(cls, kafka: Kafka) -> DeadLetterQueue:
+    def on_broker(cls, kafka: Kafka, pseudonyms: Callable[[], Pseudonyms]) -> DeadLetterQueue:
         """The queue of the configured broker."""
-        return cls(KafkaTopicReader(kafka), KafkaProducer(kafka), partial(delete_records, kafka))
+        return cls(KafkaTopicReader(kafka), KafkaProducer(kafka), partial(delete_records, kafka), pseudonyms)
 
     def counts(self) -> dict[str, int]:
         """How many dead letters each topic has."""
@@ -104,7 +112,7 @@ class DeadLetterQueue:
         except StormpetrelError as error:
             self._producer.dead_letter(live, raw, str(error), f"source {SOURCE}", letter.provenance)
             return
-        for event in () if isinstance(events, Skipped) else events:
+        for event in map(self._pseudonyms().of, () if isinstance(events, Skipped) else events):
             self._producer.publish(live, event.post_id, event)
 
 

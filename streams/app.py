@@ -11,7 +11,14 @@ from typing import Any
 
 import structlog
 
-from stormpetrel.bootstrap import open_gazetteer, open_geoparser, open_glosser, open_text_encoder, open_visual_model
+from stormpetrel.bootstrap import (
+    open_gazetteer,
+    open_geoparser,
+    open_glosser,
+    open_pseudonyms,
+    open_text_encoder,
+    open_visual_model,
+)
 from stormpetrel.core.errors import ModelUnavailable, SetupError, StormpetrelError
 from stormpetrel.core.events import EnrichedPost
 from stormpetrel.core.settings import Settings
@@ -123,7 +130,8 @@ def _photo_features(settings: Settings) -> PhotoFeatures | None:
         # Posts go on without what their photos show; text, places and times do not wait for a model.
         log.warning("photos are not looked at", reason=str(error))
         return None
-    return PhotoFeatures(model, PhotoReader(settings.photos.hosts, settings.photos.within_s))
+    photos = settings.photos
+    return PhotoFeatures(model, PhotoReader(photos.hosts, photos.within_s, open_pseudonyms(settings).address))
 
 
 def run(settings: Settings) -> None:

@@ -5,34 +5,44 @@ A photo may arrive late or never. Its post waits no longer than `photos.within_s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from urllib.parse import urlsplit
 
 import httpx
+import structlog
 
-from stormpetrel.core.errors import BadPicture
+from stormpetrel.core.errors import BadPicture, MalformedRecord
 from stormpetrel.core.events import Post
 from stormpetrel.posts.vision.pictures import DATA_URL, MAX_BYTES, Picture, from_base64, read_picture
 
+log = structlog.get_logger()
 FETCHERS = 8
 
 
 class PhotoReader:
-    """Reads the first photo of each post. `hosts` are exact host names; nothing is fetched from any other."""
+    """Reads the first photo of each post. `hosts` are exact host names; nothing is fetched from any other. `address`
+    opens an address that is sealed."""
 
-    def __init__(self, hosts: Sequence[str], within_s: float) -> None:
-        self._hosts, self._within_s = frozenset(hosts), within_s
+    def __init__(self, hosts: Sequence[str], within_s: float, address: Callable[[str], str] = str) -> None:
+        self._hosts, self._within_s, self._address = frozenset(hosts), within_s, address
         # No redirects: a trusted host could redirect to any other.
         self._client = httpx.Client(timeout=within_s, follow_redirects=False)
         self._threads = ThreadPoolExecutor(FETCHERS, thread_name_prefix="photos")
 
     def __call__(self, posts: Sequence[Post]) -> list[Picture | BadPicture | None]:
         """One result a post: the picture, the error of reading it, or None without a photo that may be fetched."""
-        urls = [next((m.url for m in post.media if m.kind == "photo" and m.url), None) for post in posts]
+        urls = [self._first_photo(post) for post in posts]
         futures = [self._threads.submit(self._read, url) if url and self._is_allowed(url) else None for url in urls]
         wait([future for future in futures if future is not None], timeout=self._within_s)
         return [None if future is None else self._result(future) for future in futures]
+
+    def _first_photo(self, post: Post) -> str | None:
+        try:
+            return next((self._address(m.url) for m in post.media if m.kind == "photo" and m.url), None)
+        except MalformedRecord as error:
+            log.warning("a photo is not fetched", reason=str(error))
+            return None
 
     def _is_allowed(self, url: str) -> bool:
         if DATA_URL.match(url):

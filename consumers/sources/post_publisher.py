@@ -10,14 +10,18 @@ from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.ports import EventProducer
 from stormpetrel.core.topics import POSTS_RAW, Topic
 from stormpetrel.posts.payloads import Skipped, read
+from stormpetrel.posts.pseudonyms import Pseudonyms
 from stormpetrel.process.metrics import POSTS_TAKEN
 
 
 class PostPublisher:
-    """`counts` says what became of the records: `published`, `passed` (no post in it) and `dead`."""
+    """`counts` says what became of the records: `published`, `passed` (no post in it) and `dead`. Posts leave here
+    without their authors' ids."""
 
-    def __init__(self, producer: EventProducer, source: str, topic: Topic = POSTS_RAW) -> None:
-        self._producer, self._source, self._topic = producer, source, topic
+    def __init__(
+        self, producer: EventProducer, source: str, topic: Topic = POSTS_RAW, *, pseudonyms: Pseudonyms
+    ) -> None:
+        self._producer, self._source, self._topic, self._pseudonyms = producer, source, topic, pseudonyms
         self.counts: Counter[str] = Counter()
 
     def take(self, raw: bytes, provenance: str) -> None:
@@ -27,7 +31,7 @@ class PostPublisher:
             if isinstance(events, Skipped):
                 self._count("passed")
                 return
-            for event in events:
+            for event in map(self._pseudonyms.of, events):
                 self._producer.publish(self._topic, event.post_id, event)
                 self._count("published")
         except MalformedRecord as error:

@@ -12,6 +12,7 @@ from tweepy.asynchronous import AsyncStreamingClient
 from tweepy.asynchronous.streaming import AsyncBaseStream
 
 from consumers.sources.post_publisher import PostPublisher
+from stormpetrel.bootstrap import open_pseudonyms
 from stormpetrel.core.errors import SetupError
 from stormpetrel.core.settings import Settings
 from stormpetrel.log.producer import KafkaProducer
@@ -95,7 +96,7 @@ def run(settings: Settings) -> None:
     set_up_log("source x")
     readiness = Readiness("the connection to X")
     serve_probes(settings.x.probe_port, readiness, settings.probe_host)
-    publisher = PostPublisher(KafkaProducer(settings.kafka), "x")
+    publisher = PostPublisher(KafkaProducer(settings.kafka), "x", pseudonyms=open_pseudonyms(settings))
     client = XStream(settings.x.stream_url, settings.x.bearer_token.get_secret_value(), publisher, readiness)
 
     async def until_signal() -> None:

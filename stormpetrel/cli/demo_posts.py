@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 from consumers.sources.files import files_in, replay
 from consumers.sources.post_publisher import PostPublisher
+from stormpetrel.bootstrap import open_pseudonyms
 from stormpetrel.cli.console import ERROR, say
 from stormpetrel.cli.results import print_posts, print_response
 from stormpetrel.cli.system import wait_until_processed
@@ -28,7 +29,7 @@ NAMED_PLACES = 5
 
 def replay_and_wait(stream: Path, settings: Settings) -> None:
     """Replays as fast as it goes, and returns when every record is in both stores."""
-    publisher = PostPublisher(KafkaProducer(settings.local_kafka), "demo")
+    publisher = PostPublisher(KafkaProducer(settings.local_kafka), "demo", pseudonyms=open_pseudonyms(settings))
     started = time.monotonic()
     replay(files_in(stream), publisher, speed=None)
     total = publisher.counts["published"]

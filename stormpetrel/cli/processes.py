@@ -111,12 +111,14 @@ def replay_posts(
     """Publish files of posts on posts.raw, or on posts.backfill."""
     from consumers.sources.files import files_in, replay
     from consumers.sources.post_publisher import PostPublisher
+    from stormpetrel.bootstrap import open_pseudonyms
     from stormpetrel.cli.console import ERROR
     from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_RAW
     from stormpetrel.log.producer import KafkaProducer
 
     topic = POSTS_BACKFILL if backfill else POSTS_RAW
-    publisher = PostPublisher(KafkaProducer(load_settings().kafka), "files", topic)
+    settings = load_settings()
+    publisher = PostPublisher(KafkaProducer(settings.kafka), "files", topic, pseudonyms=open_pseudonyms(settings))
     with ERROR.status("replaying") as status:
         replay(files_in(path), publisher, speed, lambda count: status.update(f"replaying: {count} records"))
     print_counts(publisher.counts, as_json)

@@ -78,13 +78,17 @@ def purge_dead(
 
 
 def _dead_letter_queue(topic: str) -> DeadLetterQueue:
+    from functools import partial
+
+    from stormpetrel.bootstrap import open_pseudonyms
     from stormpetrel.dead_letter_queue import DeadLetterQueue, topic_named
 
     try:
         topic_named(topic)
     except NotFound as error:
         raise SetupError(str(error)) from error
-    return DeadLetterQueue.on_broker(load_settings().kafka)
+    settings = load_settings()
+    return DeadLetterQueue.on_broker(settings.kafka, partial(open_pseudonyms, settings))
 
 
 def export_schemas(

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from stormpetrel.core.incident_settings import Alerting, Detection
+from stormpetrel.core.privacy_settings import Privacy, Retention
 from stormpetrel.core.security_settings import Access, KafkaSecurity, Section
 
 CONFIG_DIRECTORY = Path(__file__).resolve().parents[2] / "config"
@@ -246,6 +247,8 @@ class Settings(BaseSettings):
     detection: Detection = Detection()
     api: Api = Api()
     access: Access = Access()
+    privacy: Privacy = Privacy()
+    retention: Retention = Retention()
     api_key: SecretStr | None = None
     x: X = X()
     places: Places = Places()

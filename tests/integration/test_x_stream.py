@@ -15,6 +15,7 @@ from consumers.sources.post_publisher import PostPublisher
 from consumers.sources.x import XStream, stream
 from stormpetrel.core.topics import POSTS_RAW
 from stormpetrel.log import read_dead_letters
+from stormpetrel.posts.pseudonyms import Pseudonyms
 from stormpetrel.process.probes import Readiness
 from tests.integration.running import RunningSystem, wait_until
 
@@ -91,7 +92,7 @@ def test_the_live_stream_survives_keep_alives_a_drop_and_a_429(
         return await real_sleep(min(seconds, 0.05), result)
 
     monkeypatch.setattr("tweepy.asynchronous.streaming.asyncio.sleep", short_sleep)
-    publisher = PostPublisher(system.producer(), "x")
+    publisher = PostPublisher(system.producer(), "x", pseudonyms=Pseudonyms(bytes(32)))
     client = XStream(url, TOKEN, publisher, Readiness("X"))
 
     async def until_all_came() -> None:

@@ -12,6 +12,7 @@ from stormpetrel.dead_letter_queue import DeadLetterQueue
 from stormpetrel.log import Record, dead_letter_of
 from stormpetrel.log.memory import MemoryLog, MemoryProducer, MemoryTopicReader
 from stormpetrel.log.topic_reader import Offsets
+from stormpetrel.posts.pseudonyms import Pseudonyms
 
 PLAIN = b'{"id": "7", "text": "Acqua ovunque", "created_at": "2026-01-01T00:00:00Z"}'
 
@@ -23,7 +24,9 @@ class Broker:
         self.log = MemoryLog()
         self.producer = MemoryProducer(self.log)
         self.deleted: list[tuple[str, Offsets]] = []
-        self.queue = DeadLetterQueue(MemoryTopicReader(self.log), self.producer, self._delete)
+        self.queue = DeadLetterQueue(
+            MemoryTopicReader(self.log), self.producer, self._delete, lambda: Pseudonyms(bytes(32))
+        )
 
     def _delete(self, topic: Topic, before: Offsets) -> None:
         self.deleted.append((topic.name, before))
