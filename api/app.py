@@ -23,6 +23,7 @@ from api.routes import (
     alerts,
     dead_letters,
     feedback,
+    forgetting,
     imagery,
     incidents,
     models,
@@ -79,6 +80,7 @@ def create_app(open_resources: Callable[[], ApiResources], cors_origins: Sequenc
         alerts,
         session,
         dead_letters,
+        forgetting,
     ):
         app.include_router(routes.router, responses=documented(*EVERYWHERE))
     app.include_router(probes.router)

@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 
 from api.access import AccessResources
 from api.alerting import AlertingResources
+from api.forgetting import ForgettingResources
 from api.listening import Listeners
 from api.match_history import MatchesOnLog
 from stormpetrel.access.access import Access
@@ -28,11 +29,11 @@ from stormpetrel.bootstrap import (
     picture_folder,
     vector_dimensions,
 )
-from stormpetrel.core.events import LabelDefined
+from stormpetrel.core.events import Forgotten, annotation_key
 from stormpetrel.core.ids import ItemKind
-from stormpetrel.core.ports import DocumentReader, EventProducer, VectorReader, VectorScanner
+from stormpetrel.core.ports import EventProducer, SearchableDocuments, SearchableVectors, VectorReader, VectorScanner
 from stormpetrel.core.settings import Settings
-from stormpetrel.core.topics import ANNOTATIONS, KEYS, MODELS_UPDATED, POSTS_MATCHED, SAVED_SEARCHES
+from stormpetrel.core.topics import ANNOTATIONS, FORGOTTEN, KEYS, MODELS_UPDATED, POSTS_MATCHED, SAVED_SEARCHES
 from stormpetrel.dead_letter_queue import DeadLetterQueue
 from stormpetrel.learned_files import learned_ranking, relevance_prior
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache
@@ -44,6 +45,7 @@ from stormpetrel.log import TopicView
 from stormpetrel.log.deletion import delete_records
 from stormpetrel.log.producer import KafkaProducer, RecordProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader, TopicReader
+from stormpetrel.posts.forgotten import ForgottenRegister
 from stormpetrel.search.documents import CollectionNames
 from stormpetrel.search.imagery import ImageryCatalogue
 from stormpetrel.search.incident_listing import IncidentListing
@@ -59,7 +61,6 @@ from stormpetrel.search.searcher import Searcher
 from stormpetrel.stores.mongo import MongoStore
 
 MATCHES_READ = 5_000  # of each partition, when a process starts; older ones are read where a listener asks for them
-CATALOGUE_KEY = "catalogue"  # of users' labels, on the topic of annotations
 
 
 class Connected(Protocol):
@@ -71,11 +72,11 @@ class Connected(Protocol):
     def close(self) -> None: ...
 
 
-class Documents(DocumentReader, Connected, Protocol):
+class Documents(SearchableDocuments, Connected, Protocol):
     """Documents, and their server's connection."""
 
 
-class Vectors(VectorReader, VectorScanner, Connected, Protocol):
+class Vectors(VectorReader, VectorScanner, SearchableVectors, Connected, Protocol):
     """The vector index, and its server's connection."""
 
 
@@ -152,6 +153,14 @@ class ApiResources:
             on_delete=matches.forget,
         )
         self.saved_search_view = TopicView(reader, SAVED_SEARCHES, saved_searches.apply, self.producer).start()
+        self.forgotten = ForgottenRegister(open_pseudonyms(settings))
+        matches.forget_posts(self.forgotten.has_post)
+
+        def forget(event: Forgotten) -> None:
+            self.forgotten.apply(event)
+            matches.forget_posts(self.forgotten.has_post)
+
+        self.forgotten_view = TopicView(reader, FORGOTTEN, forget, self.producer).start()
         self.match_view = TopicView(reader, POSTS_MATCHED, matches.apply, self.producer, MATCHES_READ).start()
         journal = AnnotationJournal(
             label_catalogue(), self._write_annotations, lambda: self.annotation_view.wait_until_caught_up()
@@ -172,9 +181,13 @@ class ApiResources:
         self.imagery = Imagery(catalogue, self.producer)
         self.incidents = IncidentListing(self.documents, names)
         dimensions_of = partial(vector_dimensions, settings)
-        self.annotations = Annotations(journal, self.documents, self.vectors, self._index_of, dimensions_of)
+        is_forgotten = self.forgotten.has_post
+        self.annotations = Annotations(
+            journal, self.documents, self.vectors, self._index_of, dimensions_of, is_forgotten
+        )
         prior, texts = relevance_prior(settings), self.encoder.text
         cache = EmbeddingCache(self.vectors)
+        self.forgetting = ForgettingResources(settings, log, (self.documents, self.vectors, self.collections))
         self.models = LabelModels(self.annotations, cache, prior, scorer, self.producer, texts, self._patches_of_text)
 
     @property
@@ -182,6 +195,7 @@ class ApiResources:
         """The topics that this process follows, by name."""
         return {
             KEYS.name: self.access_resources.view,
+            FORGOTTEN.name: self.forgotten_view,
             SAVED_SEARCHES.name: self.saved_search_view,
             POSTS_MATCHED.name: self.match_view,
             ANNOTATIONS.name: self.annotation_view,
@@ -190,8 +204,7 @@ class ApiResources:
         }
 
     def _write_annotations(self, events: Sequence[AnnotationEvent]) -> None:
-        keys = [CATALOGUE_KEY if isinstance(event, LabelDefined) else event.collection for event in events]
-        self.annotation_view.write(list(zip(keys, events, strict=True)))
+        self.annotation_view.write([(annotation_key(event), event) for event in events])
 
     def _labels_with_a_model(self, scorer: Scorer) -> list[str]:
         # A process that has just started must not deny what stands on the log.
@@ -240,5 +253,6 @@ ImageryDependency = Annotated[Imagery, _resource("imagery")]  # scenes and patch
 IncidentsDependency = Annotated[IncidentListing, _resource("incidents")]  # incidents, one or listed
 AnnotationsDependency = Annotated[Annotations, _resource("annotations")]  # annotations, labels and their exchange
 DeadLettersDependency = Annotated[DeadLetterQueue, _resource("dead_letters")]  # what could not be processed
+ForgettingDependency = Annotated[ForgettingResources, _resource("forgetting")]  # people's right to be forgotten
 ModelsDependency = Annotated[LabelModels, _resource("models")]  # rounds, validation, predictions and maps of labels
 AlertingDependency = Annotated[AlertingRegister, _resource("alerting")]  # rules, silences, actions and alerts

@@ -99,7 +99,7 @@ def _severity(reasons: Sequence[Mapping[str, Any]]) -> str:
     if not reasons:
         return ""
     rows = "".join(
-        f"<div><b>{escape(each['severity'])}</b>: {escape(each['rule'])}, “{escape(each['words'])}” "
+        f"<div><b>{escape(each['severity'])}</b>: {escape(each['rule'])} "
         f"<span class=small>{escape(each['post_id'])}</span></div>"
         for each in reasons
     )

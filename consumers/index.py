@@ -1,7 +1,8 @@
 """posts.enriched, patches.described, products.announced, items.labelled -> MongoDB and Qdrant.
 
 Bulk, idempotent writes; offsets move only after both stores hold a batch. Beside it, in a thread of its own, what is
-indexed is judged by the newest models (`consumers/labels.py`).
+indexed is judged by the newest models (`consumers/labels.py`), and in another what is over its time is deleted
+(`consumers/retention.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from consumers.labels import start_judging
+from consumers.retention import start_retention
+from stormpetrel.bootstrap import index_projections, migrate_stores, open_index
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import POSTS_ENRICHED, Topic
 from stormpetrel.log import BatchConsumer, Record, Rejected
@@ -22,7 +25,6 @@ from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 from stormpetrel.projections import Projection
 from stormpetrel.replay import project
-from stormpetrel.store_bootstrap import index_projections, migrate_stores, open_index
 from stormpetrel.stores.mongo import MongoStore
 
 log = structlog.get_logger()
@@ -59,5 +61,6 @@ def run(settings: Settings) -> None:
     consumer, offsets = KafkaConsumer(settings.kafka, STAGE), GroupOffsets(settings.kafka, STAGE)
     LagMonitor(offsets, list(projections), consumer.assigned, readiness, settings.kafka.stalled_after_s).start()
     start_judging(settings, documents, vectors, consumer.assigned)
+    start_retention(settings, documents, vectors, consumer.assigned)
     work = BatchConsumer(consumer, KafkaProducer(settings.kafka), STAGE, IndexWork(projections), readiness)
     work.run([topic.name for topic in projections], settings.index.batch, settings.index.batch_within_s)

@@ -217,7 +217,7 @@ def picture_folder(settings: Imagery, scene_id: str) -> Path:
 
 def migrate_stores(settings: Settings, documents: MongoStore, vectors: QdrantIndex) -> None:
     """Makes the collections and indexes that are missing in both stores; safe to repeat, and by several at once."""
-    documents.migrate()
+    documents.migrate(settings.retention.posts_days)
     vectors.migrate(post_collection(settings))
     vectors.migrate(patch_collection(settings))
 

@@ -24,6 +24,7 @@ from stormpetrel.core.events import EnrichedPost
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import (
     ANNOTATIONS,
+    FORGOTTEN,
     MODELS_UPDATED,
     POSTS_BACKFILL,
     POSTS_ENRICHED,
@@ -41,6 +42,7 @@ from stormpetrel.log.lag import GroupOffsets, LagMonitor
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.posts.enrichment import Enricher, PhotoFeatures
 from stormpetrel.posts.event_kinds import kinds_for
+from stormpetrel.posts.forgotten import ForgottenRegister
 from stormpetrel.posts.text.duplicates import DuplicateWindow
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
@@ -153,7 +155,10 @@ def run(settings: Settings) -> None:
     enricher = Enricher(
         encoder, geoparser, window, photo_features, relevance_scorer=scorer.score, glosser=glosser, kinds=kinds
     )
-    posts = newest_posts(reader, worker.duplicate_window)
+    forgotten = ForgottenRegister(open_pseudonyms(settings))
+    forgotten_view = TopicView(reader, FORGOTTEN, forgotten.apply).start()
+    forgotten_view.wait_until_caught_up()
+    posts = [event for event in newest_posts(reader, worker.duplicate_window) if not forgotten.refuses(event.post)]
     known_originals = warm_window(enricher, posts)
     names = PlaceNames(partial(open_gazetteer, settings))
     relevance = query_relevance(encoder.version)
@@ -164,7 +169,7 @@ def run(settings: Settings) -> None:
     accept_any_header_name()
     app = build_app(settings, data_folder(settings.local.directory))
     train = TrainBatch(reader, relevance_prior(settings))
-    assemble(app, settings, EnrichBatch(enricher), train, match, readiness)
+    assemble(app, settings, EnrichBatch(enricher, forgotten.refuses), train, match, readiness)
     # The first post after a start meets the models and the saved searches that stood before it.
     models.wait_until_caught_up()
     searches.wait_until_caught_up()

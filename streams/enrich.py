@@ -6,11 +6,12 @@ At least once: what was in flight when a worker died is worked on again, and the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
+from stormpetrel.core.clock import now
 from stormpetrel.core.errors import RecordTooLarge, StormpetrelError
 from stormpetrel.core.events import EnrichedPost, Post, PostDeleted
 from stormpetrel.core.topics import POSTS_ENRICHED
@@ -23,10 +24,11 @@ STAGE = "enrich"
 
 
 class EnrichBatch:
-    """One micro-batch: decodes, enriches, and gives a result for every record, good or dead."""
+    """One micro-batch: decodes, enriches, and gives a result for every record, good or dead. A post that `refuses` says
+    was forgotten leaves as its own deletion."""
 
-    def __init__(self, enricher: Enricher) -> None:
-        self._enricher = enricher
+    def __init__(self, enricher: Enricher, refuses: Callable[[Post], bool] = lambda _: False) -> None:
+        self._enricher, self._refuses = enricher, refuses
         # The model is not for two threads at once, and the event loop must stay free for Kafka's heartbeats.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="enrich")
 
@@ -49,6 +51,8 @@ class EnrichBatch:
             return EnrichmentFailure(
                 f"its key is {record.key[:80]!r}, and the post's id {event.post_id!r}: send it under its id"
             )
+        if isinstance(event, Post) and self._refuses(event):
+            event = PostDeleted(post_id=event.post_id, source=event.source, deleted_at=now())
         if isinstance(event, PostDeleted):
             self._enricher.window.forget(event.post_id)
         return event

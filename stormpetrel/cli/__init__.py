@@ -21,6 +21,7 @@ def build_app() -> typer.Typer:
         checks,
         demo,
         evaluations,
+        forget,
         incident_evaluations,
         incidents,
         keys,
@@ -46,6 +47,7 @@ def build_app() -> typer.Typer:
     _add(app, demo=demo.demo, up=processes.up, down=processes.down, worker=processes.worker, serve=processes.serve)
     _add(app, bench=processes.bench, search=search.search, verify=checks.verify, lag=checks.lag, doctor=checks.doctor)
     _add(app, pictures=pictures.pictures, rebuild=stores.rebuild)
+    _add(app, forget=forget.forget)
     groups = {
         "consume": _group(
             "Consumers that write in bulk, do long work, find incidents, or tell of them.",

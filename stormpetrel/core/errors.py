@@ -87,6 +87,12 @@ class SetupError(StormpetrelError):
     exit_code = 2
 
 
+class StillKept(StormpetrelError):
+    """Something that was to be forgotten stays, and no time will remove it."""
+
+    exit_code = 3
+
+
 class LostOrDoubled(StormpetrelError):
     """A check of counts and ids found a difference between the log and the stores."""
 

@@ -49,6 +49,20 @@ class DocumentStore(DocumentReader, DocumentWriter, Protocol):
     """Both halves: what projections and cursors need."""
 
 
+class DocumentScanner(Protocol):
+    """Whole collections of documents: what a search for one person's data needs."""
+
+    def collection_names(self) -> list[str]:
+        """Of all collections. Raises StoreUnavailable."""
+
+    def scan(self, collection: str) -> Iterable[Document]:
+        """Every document, in no order. Raises StoreUnavailable."""
+
+
+class SearchableDocuments(DocumentStore, DocumentScanner, Protocol):
+    """Documents that are read, written and looked through."""
+
+
 @dataclass(frozen=True)
 class Point:
     """One entity in the vector index: named dense vectors, sparse vectors and a payload to filter by."""
@@ -167,6 +181,17 @@ class VectorScanner(Protocol):
 
     def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
         """The entity ids of all points, or of those that a filter lets through."""
+
+
+class PayloadScanner(Protocol):
+    """Looks through all that points are filtered by."""
+
+    def payloads(self, collection: str) -> Iterable[Document]:
+        """The payload of every point, in no order. Raises StoreUnavailable."""
+
+
+class SearchableVectors(VectorWriter, PayloadWriter, PayloadScanner, Protocol):
+    """Points that are deleted, rewritten and looked through."""
 
 
 class EventProducer(Protocol):

@@ -19,9 +19,8 @@ class Privacy(Section):
 
 
 class Retention(Section):
-    """For how long the stores keep posts after they came in (none: for ever), how often the index consumer looks, and
-    within how many days a compacted topic drops a record that another has replaced."""
+    """For how long the stores keep posts after they came in (none: for ever), and how often the index consumer looks.
+    Topics have their own: `kafka.topics`."""
 
     posts_days: float | None = Field(365.0, gt=0)
     sweep_every_s: float = Field(600.0, gt=0)
-    compacted_within_days: float = Field(7.0, gt=0)

@@ -28,11 +28,13 @@ class TopicSettings(Section):
 
 
 class Kafka(Section):
-    """The broker, and how topics are made. `topics` are exceptions, by the topic's name."""
+    """The broker, and how topics are made. `topics` are exceptions, by the topic's name. A compacted topic drops a
+    record that another has replaced within `compacted_within_days`."""
 
     bootstrap: str = "127.0.0.1:9092"
     replication_factor: int = Field(1, ge=1)
     min_insync_replicas: int = Field(1, ge=1)
+    compacted_within_days: float = Field(7.0, gt=0)
     topics: dict[str, TopicSettings] = Field(default_factory=dict)
     group_prefix: str = "stormpetrel"
     stalled_after_s: float = Field(45, gt=0)

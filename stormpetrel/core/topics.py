@@ -22,14 +22,34 @@ class Topic:
     events: tuple[type[Event], ...]
     compacted: bool = False
     min_insync_replicas: int = 1
+    compacted_within_ms: int = 7 * DAY_MS
+
+    @property
+    def bound_ms(self) -> int | None:
+        """How long a record stands at the most once its time is over: of a compacted topic from when another replaced
+        it, of any other from when it was written. The broker deletes whole files, so it takes a tenth longer. None: it
+        is kept for ever."""
+        if self.compacted:
+            return self.compacted_within_ms
+        return None if self.retention_ms == FOR_EVER else self.retention_ms + self._segment_ms
+
+    @property
+    def _segment_ms(self) -> int:
+        return max(1000, self.retention_ms // 10)
 
     def configuration(self) -> dict[str, str]:
         """Cleanup policy, retention and how many replicas must hold a record, by the broker's own names."""
-        return {
+        named = {
             "cleanup.policy": "compact" if self.compacted else "delete",
             "retention.ms": str(self.retention_ms),
             "min.insync.replicas": str(self.min_insync_replicas),
         }
+        if self.compacted:
+            # A file is closed after this long, and cleaned at once: otherwise only when it is large enough.
+            named |= {"max.compaction.lag.ms": str(self.compacted_within_ms)}
+        elif self.retention_ms != FOR_EVER:
+            named |= {"segment.ms": str(self._segment_ms)}
+        return named
 
     def dead(self) -> Topic:
         """The dead-letter topic: raw bytes of records that could not be processed, with the reason in their headers."""
@@ -41,7 +61,7 @@ def dead_letter_name(topic: str) -> str:
 
 
 SCENE_EVENTS = (events.PatchDescribed, events.PatchWithdrawn, events.SceneDescribed, events.SceneWithdrawn)
-ANNOTATION_EVENTS = (events.Annotation, events.AnnotationUndone, events.LabelDefined)
+ANNOTATION_EVENTS = (events.Annotation, events.AnnotationUndone, events.AnnotationForgotten, events.LabelDefined)
 POSTS_RAW = Topic("posts.raw", "post_id", 12, 7 * DAY_MS, (events.Post, events.PostDeleted))
 POSTS_BACKFILL = Topic("posts.backfill", "post_id", 12, 7 * DAY_MS, (events.Post, events.PostDeleted))
 POSTS_ENRICHED = Topic("posts.enriched", "post_id", 12, 30 * DAY_MS, (events.EnrichedPost, events.PostDeleted))
@@ -53,8 +73,10 @@ PRODUCTS_ANNOUNCED = Topic(
     "products.announced", "product_name", 6, FOR_EVER, (events.ProductAnnounced, events.ProductWithdrawn), True
 )
 PATCHES_DESCRIBED = Topic("patches.described", "scene_id", 12, 30 * DAY_MS, SCENE_EVENTS)
-ANNOTATIONS = Topic("annotations", "collection", 6, FOR_EVER, ANNOTATION_EVENTS)
-ITEMS_LABELLED = Topic("items.labelled", "collection:label", 6, FOR_EVER, (events.ItemsLabelled,))
+# One partition each: their order is that of the collection, and their key that of the annotation or of the part, so
+# that the broker can drop the one that was replaced.
+ANNOTATIONS = Topic("annotations", "annotation_id", 1, FOR_EVER, ANNOTATION_EVENTS, compacted=True)
+ITEMS_LABELLED = Topic("items.labelled", "collection:label:part", 1, FOR_EVER, (events.ItemsLabelled,), compacted=True)
 MODELS_UPDATED = Topic("models.updated", "model_id", 1, FOR_EVER, (events.ModelUpdated,), compacted=True)
 INCIDENTS = Topic("incidents", "incident_id", 6, FOR_EVER, (events.Incident,), compacted=True)
 INCIDENT_ACTIONS = Topic("incident.actions", "incident_id", 6, FOR_EVER, (events.IncidentAction,))
@@ -63,6 +85,7 @@ SILENCES = Topic("silences", "silence_id", 3, FOR_EVER, (events.Silence, events.
 NOTIFICATIONS = Topic("notifications", "group:receiver", 6, 365 * DAY_MS, (events.NotificationLogged,))
 INCIDENT_STEPS = Topic("incident.steps", "detector", 1, 7 * DAY_MS, (events.DetectionStep,))
 KEYS = Topic("keys", "key_id", 1, FOR_EVER, (events.ApiKeyAdded, events.ApiKeyRevoked), compacted=True)
+FORGOTTEN = Topic("forgotten", "digest", 1, FOR_EVER, (events.Forgotten,), compacted=True)
 AUDIT = Topic("audit", "actor", 3, 365 * DAY_MS, (events.Audited,))
 # What decides who is told of incidents, and what was told.
 ALERTING_TOPICS = (RULES, SILENCES, INCIDENT_ACTIONS, INCIDENTS, NOTIFICATIONS)
@@ -84,6 +107,7 @@ LIVE_TOPICS = (
     NOTIFICATIONS,
     INCIDENT_STEPS,
     KEYS,
+    FORGOTTEN,
     AUDIT,
 )
 

@@ -21,6 +21,7 @@ from stormpetrel.core.events import (
     Incident,
     IncidentAction,
     PatchDescribed,
+    PostDeleted,
     SceneDescribed,
 )
 from stormpetrel.core.topics import INCIDENT_ACTIONS, INCIDENTS, PATCHES_DESCRIBED, POSTS_ENRICHED
@@ -237,6 +238,8 @@ class Detection:
             match event:
                 case EnrichedPost():
                     return detector.take(event)
+                case PostDeleted():
+                    return detector.forget(event.post_id)
                 case IncidentAction():
                     return detector.take_action(event)
                 case SceneDescribed():

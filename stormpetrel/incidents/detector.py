@@ -100,6 +100,25 @@ class Detector:
         self._watermark = max(watermark, self._watermark or watermark)
         return revisions + self._pass_time(self._watermark)
 
+    def forget(self, post_id: str) -> list[Incident]:
+        """A post was deleted: nothing of it is held any more, and no incident shows it."""
+        self._waiting = [each for each in self._waiting if each[1] != post_id]
+        heapq.heapify(self._waiting)
+        self._seen.pop(post_id, None)
+        for recent in self._recent.values():
+            if any(each == post_id for _, each in recent):
+                kept = [pair for pair in recent if pair[1] != post_id]
+                recent.clear()
+                recent.extend(kept)
+        for track in self._tracks.values():
+            track.counted = [each for each in track.counted if each.post_id != post_id]
+        reason = "a post that stood for it was deleted"
+        return [
+            self._lifecycle.tell(incident, "evidence", reason, self._watermark or incident.last_post_at)
+            for incident in self.incidents.values()
+            if incident.forget(post_id) and incident.revision
+        ]
+
     def take_action(self, action: IncidentAction) -> list[Incident]:
         """What a person says of an incident; a false alarm closes it, and later ones there are doubted more."""
         incident = self.incidents.get(action.incident_id)

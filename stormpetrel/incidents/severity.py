@@ -74,7 +74,7 @@ RULES: tuple[tuple[str, Severity, re.Pattern[str]], ...] = (
 
 
 class SeverityHit(NamedTuple):
-    """A rule that a post meets, and the words that met it."""
+    """A rule that a post meets, and the words that met it, which stay here."""
 
     rule: str
     severity: Severity
@@ -118,7 +118,7 @@ def severity_of(posts: Iterable[tuple[str, Sequence[SeverityHit]]]) -> tuple[Sev
             first.setdefault(hit.rule, (post_id, hit))
             counts[hit.rule] = counts.get(hit.rule, 0) + 1
     reasons = [
-        SeverityReason(rule=rule, severity=hit.severity, post_id=post_id, words=hit.words[:200])
+        SeverityReason(rule=rule, severity=hit.severity, post_id=post_id)
         for rule, (post_id, hit) in first.items()
         if counts[rule] >= POSTS_A_RULE
     ]

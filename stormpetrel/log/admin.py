@@ -22,6 +22,7 @@ from stormpetrel.core.topics import (
     POSTS_RAW,
     PRODUCTS_ANNOUNCED,
     Topic,
+    all_topics,
 )
 from stormpetrel.log.connection import TIMEOUT_S, client_configuration
 from stormpetrel.log.lag import GroupOffsets
@@ -45,6 +46,7 @@ def topic_as_set(kafka: Kafka, topic: Topic) -> Topic:
         partitions=chosen.partitions or topic.partitions,
         retention_ms=topic.retention_ms if days is None else round(days * DAY_MS) if days >= 0 else FOR_EVER,
         min_insync_replicas=kafka.min_insync_replicas,
+        compacted_within_ms=round(kafka.compacted_within_days * DAY_MS),
     )
 
 
@@ -79,6 +81,18 @@ def apply_topics(kafka: Kafka, topics: Sequence[Topic]) -> dict[str, str]:
         future.result(TIMEOUT_S)
         outcomes[name] = "created"
     return outcomes
+
+
+def topics_of_others(kafka: Kafka) -> list[Topic]:
+    """The broker's topics that this release does not know: what other programs have made of its own. Raises
+    StoreUnavailable."""
+    known = {topic.name for topic in all_topics()}
+    try:
+        listed = AdminClient(client_configuration(kafka)).list_topics(timeout=TIMEOUT_S).topics
+    except KafkaException as error:
+        raise StoreUnavailable(f"no Kafka broker answers at {kafka.bootstrap}: {error.args[0].str()}") from error
+    others = sorted(name for name in listed if name not in known and not name.startswith("__"))
+    return [Topic(name, "not known", len(listed[name].partitions), FOR_EVER, ()) for name in others]
 
 
 def _apply_configuration(admin: AdminClient, topic: Topic) -> str:

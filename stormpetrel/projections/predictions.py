@@ -51,10 +51,10 @@ class PredictionProjection(Projection):
 
     def checked(self, event: ItemsLabelled) -> ItemsLabelled:
         scores = len(event.scores.values())
-        if scores != len(event.item_ids):
+        if event.item_ids and scores != len(event.item_ids):
             raise MalformedRecord(f"it has {scores} scores of {len(event.item_ids)} items; send it anew")
         return event
 
     def write(self, events: Sequence[ItemsLabelled]) -> None:
-        for event in events:
+        for event in filter(lambda event: event.item_ids, events):  # none: all of its items were forgotten
             self._documents.upsert("predictions", prediction_documents(event))

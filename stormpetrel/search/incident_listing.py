@@ -63,7 +63,7 @@ class IncidentListing:
         page, more = rest[: request.limit], len(rest) > request.limit
         start = milliseconds(since) if since else 0
         return IncidentPage(
-            incidents=[_without_words(shown_incident(each)) for each in page],
+            incidents=[shown_incident(each) for each in page],
             total=len(found),
             next_cursor=encoded(fingerprint, page[-1]["rank"], start) if more else None,
             near=near,
@@ -86,7 +86,7 @@ class IncidentListing:
         self._document(incident_id)
         equal = {"incident_id": incident_id}
         found = self.documents.newest("incident_revisions", "revision", limit + 1, equal, before)
-        revisions = [_without_words(shown_incident(each)) for each in found[:limit]]
+        revisions = [shown_incident(each) for each in found[:limit]]
         next_before = revisions[-1]["revision"] if len(found) > limit else None
         return TimelinePage(incident_id=incident_id, revisions=revisions, next_before=next_before)
 
@@ -106,12 +106,6 @@ class IncidentListing:
 def shown_incident(document: Document) -> dict[str, Any]:
     """An incident as answers show it."""
     return {key: value for key, value in document.items() if key not in STORE_FIELDS}
-
-
-def _without_words(incident: dict[str, Any]) -> dict[str, Any]:
-    """Words of posts are shown with the incident alone, where it is looked up whether the post is still there."""
-    reasons = [{key: value for key, value in each.items() if key != "words"} for each in incident["severity_reasons"]]
-    return {**incident, "severity_reasons": reasons}
 
 
 def _of_post(post: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -49,13 +49,14 @@ class RecentMatches:
         self._searches: OrderedDict[str, _Kept] = OrderedDict()
         self._numbers, self._count = itertools.count(1), 0
         self._newest = 0
+        self._is_forgotten: Callable[[str], bool] = lambda _: False
         self._lock = threading.Lock()
 
     def apply(self, match: PostMatched) -> None:
         """Takes a match from the log; one that is held already is the log's repetition."""
         with self._lock:
             held = self._searches.setdefault(match.saved_search_id, _Kept(deque()))
-            if match.match_id in held.ids:
+            if match.match_id in held.ids or self._is_forgotten(match.post_id):
                 return
             self._newest = next(self._numbers)
             held.matches.append(Numbered(self._newest, match))
@@ -74,6 +75,16 @@ class RecentMatches:
         with self._lock:
             self._forgotten.discard(saved_search_id)
             self._forget(saved_search_id)
+
+    def forget_posts(self, is_forgotten: Callable[[str], bool]) -> None:
+        """Matches of these posts, by id, are held and shown no more; nor are those that are still on the log."""
+        self._is_forgotten = is_forgotten
+        with self._lock:
+            for held in self._searches.values():
+                kept = [entry for entry in held.matches if not is_forgotten(entry.match.post_id)]
+                self._count -= len(held.matches) - len(kept)
+                held.matches = deque(kept)
+                held.ids = {entry.match.match_id for entry in kept}
 
     def _drop_oldest(self, held: _Kept) -> None:
         lost = held.matches.popleft()
@@ -113,7 +124,8 @@ class RecentMatches:
         if self._holds_all(saved_search_id):
             with self._lock:
                 return [entry.match for entry in held.matches] if held else []
-        each_once = {match.match_id: match for match in self._history.of(saved_search_id)}
+        history = self._history.of(saved_search_id)
+        each_once = {match.match_id: match for match in history if not self._is_forgotten(match.post_id)}
         ids = list(each_once)
         first = ids.index(match_id) + 1 if match_id in each_once else 0
         return [each_once[match_id] for match_id in ids[first:]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import pymongo
@@ -20,6 +21,8 @@ from stormpetrel.core.settings import Mongo
 from stormpetrel.stores.collections import DOCUMENT_INDEXES
 from stormpetrel.stores.storable import why_unstorable
 
+KEPT_SINCE = "kept_since"
+EXPIRES_BY = {"posts": "ingested_at"}  # field of the time that a collection's documents came in
 LARGEST_BATCH = 500  # statements a command: more than this and some servers hang
 # What a server answers when the fault is its own state, and not what it was given: it is asked again.
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
@@ -87,6 +90,17 @@ def _batches(ids: Sequence[str]) -> Iterator[list[str]]:
     return (list(ids[start : start + LARGEST_BATCH]) for start in range(0, len(ids), LARGEST_BATCH))
 
 
+def _with_expiry(collection: str, document: Document) -> Document:
+    """With the time from which the server counts how long it is kept, as BSON wants it."""
+    came_in = document.get(EXPIRES_BY.get(collection, ""))
+    return document if came_in is None else {**document, KEPT_SINCE: datetime.fromisoformat(came_in)}
+
+
+def _without_expiry(document: Document) -> Document:
+    document.pop(KEPT_SINCE, None)
+    return document
+
+
 class MongoStore:
     """A DocumentStore on a MongoDB server. `options` are pymongo's."""
 
@@ -116,12 +130,28 @@ class MongoStore:
         with _store_errors("ping"):
             self._client.admin.command("ping")
 
-    def migrate(self) -> None:
-        """Makes the indexes of what is read by other fields than `_id`; safe to repeat, and by several at once."""
+    def migrate(self, posts_kept_days: float | None = None) -> None:
+        """Makes the indexes of what is read by other fields than `_id`, and has the server delete posts that came in so
+        many days ago (none: never); safe to repeat, and by several at once."""
+        self._expire("posts", posts_kept_days)
         for collection, indexes in DOCUMENT_INDEXES.items():
             with _store_errors(f"indexing {collection}"):
                 for keys in indexes:
                     self._database[collection].create_index(keys)
+
+    def _expire(self, collection: str, days: float | None) -> None:
+        """The server's own deletion by time (a TTL index); MongoDB looks once a minute."""
+        seconds = None if days is None else round(days * 86_400)
+        with _store_errors(f"setting the retention of {collection}"):
+            stored = self._database[collection]
+            indexes = {
+                name: index for name, index in stored.index_information().items() if "expireAfterSeconds" in index
+            }
+            for name, index in indexes.items():
+                if index["expireAfterSeconds"] != seconds:
+                    stored.drop_index(name)
+            if seconds is not None and seconds not in [index["expireAfterSeconds"] for index in indexes.values()]:
+                stored.create_index([(KEPT_SINCE, 1)], expireAfterSeconds=seconds)
 
     def upsert(self, collection: str, documents: Sequence[Document]) -> None:
         # The last of several with one id wins, as it would one by one.
@@ -132,7 +162,10 @@ class MongoStore:
             raise StoreRefused(f"MongoDB: writing to {collection}: {text}", list(reasons))
         with _store_errors(f"writing {len(latest)} to {collection}"):
             for ids in _batches(list(latest)):
-                batch = [pymongo.ReplaceOne({"_id": each}, latest[each], upsert=True) for each in ids]
+                batch = [
+                    pymongo.ReplaceOne({"_id": each}, _with_expiry(collection, latest[each]), upsert=True)
+                    for each in ids
+                ]
                 self._database[collection].bulk_write(batch, ordered=False)
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
@@ -145,7 +178,7 @@ class MongoStore:
         with _store_errors(f"reading {collection}"):
             for batch in _batches(ids):
                 found = self._database[collection].find({"_id": {"$in": batch}})
-                documents.update((document["_id"], document) for document in found)
+                documents.update((document["_id"], _without_expiry(document)) for document in found)
         return documents
 
     def newest(
@@ -153,7 +186,8 @@ class MongoStore:
     ) -> list[Document]:
         condition: Document = {**(equal or {}), **({field: {"$lt": before}} if before is not None else {})}
         with _store_errors(f"reading {collection}"):
-            return list(self._database[collection].find(condition).sort(field, -1).limit(limit))
+            found = self._database[collection].find(condition).sort(field, -1).limit(limit)
+            return [_without_expiry(document) for document in found]
 
     def count(self, collection: str) -> int:
         with _store_errors(f"counting {collection}"):
@@ -162,6 +196,14 @@ class MongoStore:
     def ids(self, collection: str) -> Iterable[str]:
         with _store_errors(f"reading {collection}"):
             yield from (document["_id"] for document in self._database[collection].find({}, {"_id": 1}))
+
+    def collection_names(self) -> list[str]:
+        with _store_errors("listing collections"):
+            return sorted(name for name in self._database.list_collection_names() if not name.startswith("system."))
+
+    def scan(self, collection: str) -> Iterator[Document]:
+        with _store_errors(f"reading {collection}"):
+            yield from map(_without_expiry, self._database[collection].find({}))
 
     def drop(self, collection: str) -> None:
         """Removes a collection with all its documents; `migrate` makes its indexes again."""

@@ -255,6 +255,15 @@ class QdrantIndex:
             if offset is None:
                 return
 
+    def payloads(self, collection: str) -> Iterable[Document]:
+        offset: Any = None
+        while True:
+            with _store_errors("reading payloads"):
+                page, offset = self._client.scroll(collection, None, SCROLL_PAGE, offset=offset, with_payload=True)
+            yield from (point.payload or {} for point in page)
+            if offset is None:
+                return
+
     def close(self) -> None:
         self._connection.close()
         self._client.close()

@@ -41,6 +41,9 @@ class MemoryIndex:
         for entity_id in ids:
             self.collections[collection].pop(entity_id, None)
 
+    def payloads(self, collection: str) -> Iterable[Document]:
+        return [{"id": point.id, **point.payload} for point in self.collections.get(collection, {}).values()]
+
     def set_payload(self, collection: str, ids: Sequence[str], fields: Document) -> None:
         self.ping()
         self.payload_writes += len(ids)

@@ -43,6 +43,14 @@ class MemoryDocuments:
     def ids(self, collection: str) -> Iterable[str]:
         return list(self.collections.get(collection, {}))
 
+    def collection_names(self) -> list[str]:
+        self._check()
+        return sorted(self.collections)
+
+    def scan(self, collection: str) -> Iterable[Document]:
+        self._check()
+        return [dict(document) for document in self.collections.get(collection, {}).values()]
+
     def _check(self) -> None:
         if not self.available:
             raise StoreUnavailable("the document store does not answer")

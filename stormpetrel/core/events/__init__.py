@@ -19,6 +19,7 @@ from stormpetrel.core.events.alerting import (
 )
 from stormpetrel.core.events.annotations import (
     Annotation,
+    AnnotationForgotten,
     AnnotationId,
     AnnotationUndone,
     Annotator,
@@ -28,6 +29,7 @@ from stormpetrel.core.events.annotations import (
     LabelId,
     ModelUpdated,
     Sign,
+    annotation_key,
 )
 from stormpetrel.core.events.bounds import Count, EventKind, Id, Integer, JsonObject, Key, Latitude, Longitude, Moment
 from stormpetrel.core.events.codec import EVENTS, UPGRADES, Upgrade, decode, encode, headers_of
@@ -93,4 +95,5 @@ from stormpetrel.core.events.posts import (
     UnresolvedName,
     is_area,
 )
+from stormpetrel.core.events.privacy import Forgotten, Subject
 from stormpetrel.core.events.values import Event, Frozen, TermWeights, Vector

@@ -17,7 +17,7 @@ Sign = Literal["positive", "negative", "skip"]
 
 
 class Annotation(Event):
-    """One person's label of one item (topic `annotations`, key `collection`).
+    """One person's label of one item (topic `annotations`, key `annotation_id`).
 
     `collection` says what is annotated, and for which work: `patches`, `posts`, `posts/genova-2025`. `vectors` are the
     item's vectors at the time, so that models can be rebuilt from the topic alone, whatever becomes of the item.
@@ -48,8 +48,17 @@ class AnnotationUndone(Event):
     undone_at: Moment
 
 
+class AnnotationForgotten(Event):
+    """An annotation of a post that was forgotten (topic `annotations`): it stands in the place of the annotation, whose
+    key it has, and nobody learns from that any more."""
+
+    annotation_id: AnnotationId
+    collection: CollectionId
+    forgotten_at: Moment
+
+
 class LabelDefined(Event):
-    """A user's own label below one of the catalogue (topic `annotations`, key `catalogue`)."""
+    """A user's own label below one of the catalogue (topic `annotations`)."""
 
     label: LabelId
     title: Annotated[str, Field(min_length=1, max_length=120)]
@@ -59,7 +68,7 @@ class LabelDefined(Event):
 
 
 class ItemsLabelled(Event):
-    """Predictions of a label's model, to be stored (topic `items.labelled`, key `collection:label`).
+    """Predictions of a label's model, to be stored (topic `items.labelled`, key `ItemsLabelled.key`).
 
     `scores` are the decision values of `item_ids`, in their order: positive is the label's side. `annotations` counts
     the labels that the model learned from; one request's predictions come in `parts` events, of which this is `part`.
@@ -73,7 +82,7 @@ class ItemsLabelled(Event):
     scale_level: Count | None = None
     model_version: Key
     annotations: Count
-    item_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=5000)]
+    item_ids: Annotated[tuple[Id, ...], Field(max_length=5000)]
     scores: Vector
     part: Count
     parts: Count
@@ -84,6 +93,11 @@ class ItemsLabelled(Event):
         if self.scores.dimensions != len(self.item_ids):
             raise ValueError(f"it has {self.scores.dimensions} scores for {len(self.item_ids)} items")
         return self
+
+    @property
+    def key(self) -> str:
+        """The key of the record: a later one of the same part takes its place."""
+        return f"{self.collection}:{self.label}:{self.vector}:{self.scale_level or 0}:{self.part}"
 
 
 class ModelUpdated(Event):
@@ -113,3 +127,14 @@ class ModelUpdated(Event):
     state: JsonObject
     position: tuple[Count, Count]
     updated_at: Moment
+
+
+def annotation_key(event: Annotation | AnnotationUndone | AnnotationForgotten | LabelDefined) -> str:
+    """The key of an event on `annotations`: what undoes an annotation is beside it, what forgets it in its place."""
+    match event:
+        case LabelDefined():
+            return f"label/{event.label}"
+        case AnnotationUndone():
+            return f"{event.annotation_id}/undone"
+        case _:
+            return event.annotation_id

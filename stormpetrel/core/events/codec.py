@@ -13,23 +13,37 @@ import orjson
 from pydantic import ValidationError
 
 from stormpetrel.core.errors import MalformedRecord, UnknownSchema
-from stormpetrel.core.events import access, alerting, detection, imagery, incidents, notifications, posts
+from stormpetrel.core.events import access, alerting, detection, imagery, incidents, notifications, posts, privacy
 from stormpetrel.core.events import annotations as annotation_events
 from stormpetrel.core.events.values import Event
 
 EVENTS: Mapping[str, type[Event]] = {
     model.name(): model
-    for module in (posts, imagery, annotation_events, incidents, detection, alerting, notifications, access)
+    for module in (posts, imagery, annotation_events, incidents, detection, alerting, notifications, access, privacy)
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, Event) and model is not Event
 }
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def _without_words(fields: dict[str, Any]) -> dict[str, Any]:
+    reasons = fields.get("severity_reasons")
+    if isinstance(reasons, list):
+        fields = {**fields, "severity_reasons": [_without(each, "words") for each in reasons]}
+    return {**fields, "schema_version": 2}
+
+
+def _without(value: Any, name: str) -> Any:
+    return {key: part for key, part in value.items() if key != name} if isinstance(value, dict) else value
+
+
 # (schema name, version it reads) -> a function that makes the next version out of it.
 UPGRADES: dict[tuple[str, int], Upgrade] = {
     ("EnrichedPost", 5): lambda fields: {**fields, "schema_version": 6},  # 6 adds limits
     ("EnrichedPost", 6): lambda fields: {**fields, "schema_version": 7},  # 7 adds photo_relevance
     ("EnrichedPost", 7): lambda fields: {**fields, "schema_version": 8},  # 8 adds the role of places
     ("EnrichedPost", 8): lambda fields: {**fields, "schema_version": 9},  # 9 adds event_relevance
+    ("Incident", 1): _without_words,  # 2 leaves out the words of posts
     # 2 adds the query that the request became; a rank (`within`) decides of patches alone.
     ("SavedSearch", 1): lambda fields: {**fields, "schema_version": 2},
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field
 
@@ -35,6 +35,7 @@ IncidentChange = Literal[
     "radar",
     "confidence",
     "severity",
+    "evidence",
     "action",
 ]
 Severity = Literal["minor", "moderate", "severe", "extreme"]  # the words of CAP 1.2, from the least to the worst
@@ -49,12 +50,11 @@ def severity_rank(severity: Severity) -> int:
 
 
 class SeverityReason(Frozen):
-    """A stated rule that raises the severity, with the post that it rests on and the words that met it."""
+    """A stated rule that raises the severity, with the post that it rests on."""
 
     rule: Key
     severity: Severity
     post_id: Id
-    words: Name
 
 
 class EvidencePost(Frozen):
@@ -105,6 +105,8 @@ class Incident(Event):
     goes on in its place, `split_from` the one that it was a part of.
     """
 
+    version: ClassVar[int] = 2
+    schema_version: int = 2
     incident_id: IncidentId
     revision: Annotated[Count, Field(ge=1)]
     kind: EventKind

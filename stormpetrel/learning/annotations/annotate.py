@@ -23,13 +23,14 @@ VECTORS = {"posts": ("text",), "patches": ("sar", "ms", "fused")}
 class Annotations:
     """What annotating needs: the annotations, and the items with their vectors. `index_of` names the vector index's
     collection of a kind of items; `dimensions_of` gives the dimensions of the vectors of such items, by name, where
-    they are known."""
+    they are known; `is_forgotten` tells of a post's id whether the post was forgotten."""
 
     journal: AnnotationJournal
     documents: DocumentReader
     vectors: VectorReader
     index_of: Callable[[ItemKind], str]
     dimensions_of: Callable[[ItemKind], Mapping[str, int]] = lambda kind: {}
+    is_forgotten: Callable[[str], bool] = lambda item_id: False
 
     def check_label(self, label: str, collection: Collection) -> None:
         """Raises BadQuery where the catalogue has no such label of the collection's kind of items."""

@@ -9,13 +9,13 @@ from typing import TypeVar
 import structlog
 
 from stormpetrel.core.errors import BadQuery
-from stormpetrel.core.events import Annotation, AnnotationUndone, LabelDefined
+from stormpetrel.core.events import Annotation, AnnotationForgotten, AnnotationUndone, LabelDefined
 from stormpetrel.core.ids import Collection
 from stormpetrel.learning.annotations.annotation_store import AnnotationStore
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
 
 log = structlog.get_logger()
-AnnotationEvent = Annotation | AnnotationUndone | LabelDefined
+AnnotationEvent = Annotation | AnnotationUndone | AnnotationForgotten | LabelDefined
 Result = TypeVar("Result")
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from stormpetrel.core.errors import MalformedRecord
-from stormpetrel.core.events import Annotation, AnnotationUndone
+from stormpetrel.core.events import Annotation, AnnotationForgotten, AnnotationUndone
 from stormpetrel.core.ids import Collection
 
 SIGNS = {"positive": 1, "negative": -1}
@@ -44,20 +44,24 @@ class AnnotationStore:
     # label -> item -> annotator -> annotation ids in order
     _ids: dict[str, dict[str, dict[str, list[str]]]] = field(default_factory=dict)
     _dimensions: dict[tuple[str, str], int] = field(default_factory=dict)  # by the vector's name and model
+    _forgotten: set[str] = field(default_factory=set)
 
-    def take(self, event: Annotation | AnnotationUndone) -> bool:
+    def take(self, event: Annotation | AnnotationUndone | AnnotationForgotten) -> bool:
         """Whether anything has changed. An event that comes again (at least once) changes nothing.
 
         Raises MalformedRecord where a vector has other dimensions than those of its model that came before: nothing
         could be learned from both.
         """
         annotation_id = event.annotation_id
+        if isinstance(event, AnnotationForgotten):
+            self._forgotten.add(annotation_id)
+            return self._forget(annotation_id)
         if isinstance(event, AnnotationUndone):
             if annotation_id not in self._annotations or annotation_id in self._undone:
                 return False
             self._undone[annotation_id] = event
             return True
-        if annotation_id in self._annotations:
+        if annotation_id in self._annotations or annotation_id in self._forgotten:
             return False
         self.check_dimensions(event)
         self._dimensions |= {(name, vector.model): vector.dimensions for name, vector in event.vectors.items()}
@@ -66,14 +70,26 @@ class AnnotationStore:
         annotators.setdefault(event.annotator, []).append(annotation_id)
         return True
 
+    def _forget(self, annotation_id: str) -> bool:
+        annotation = self._annotations.pop(annotation_id, None)
+        self._undone.pop(annotation_id, None)
+        if annotation is None:
+            return False
+        items = self._ids[annotation.label]
+        annotators = items[annotation.item_id]
+        annotators[annotation.annotator].remove(annotation_id)
+        if not any(annotators.values()):
+            del items[annotation.item_id]
+        return True
+
     def copy(self) -> AnnotationStore:
         """The same, for a reader that works while more events come in."""
         ids = {
             label: {item: {name: list(own) for name, own in names.items()} for item, names in items.items()}
             for label, items in self._ids.items()
         }
-        undone, dimensions = dict(self._undone), dict(self._dimensions)
-        return AnnotationStore(self.collection, dict(self._annotations), undone, ids, dimensions)
+        undone, dimensions, forgotten = dict(self._undone), dict(self._dimensions), set(self._forgotten)
+        return AnnotationStore(self.collection, dict(self._annotations), undone, ids, dimensions, forgotten)
 
     def check_dimensions(self, annotation: Annotation) -> None:
         """Raises MalformedRecord where a vector has other dimensions than those of its model that came before."""

@@ -96,7 +96,8 @@ def import_annotations(annotations: Annotations, body: bytes, format_name: Forma
         collection = Collection.parse(annotation.collection)
         annotations.check_label(annotation.label, collection)
         _check_dimensions(annotations.dimensions_of(collection.kind), annotation, number)
-    new = [annotation for annotation in imported if annotations.journal.find(annotation.annotation_id) is None]
+    unknown = [annotation for annotation in imported if annotations.journal.find(annotation.annotation_id) is None]
+    new = [annotation for annotation in unknown if not annotations.is_forgotten(annotation.item_id)]
     names = {annotation.collection for annotation in new}
     stores = {name: annotations.journal.store(Collection.parse(name)) for name in names}
     try:
@@ -107,7 +108,8 @@ def import_annotations(annotations: Annotations, body: bytes, format_name: Forma
     undone = [record.undone for record in records if record.undone is not None]
     annotations.journal.write(new)
     annotations.journal.write(undone)
-    return {"imported": len(new), "known": len(records) - len(new), "undone": len(undone)}
+    counts = {"imported": len(new), "known": len(records) - len(unknown), "undone": len(undone)}
+    return {**counts, "forgotten": len(unknown) - len(new)}
 
 
 def _check_dimensions(dimensions: Mapping[str, int], annotation: Annotation, number: int) -> None:

@@ -48,7 +48,7 @@ def store_predictions(models: LabelModels, scope: Scope, label: str) -> dict[str
             parts=len(firsts),
             labelled_at=now(),
         )
-        models.producer.publish(ITEMS_LABELLED, model_id(str(scope.collection), label), event)
+        models.producer.publish(ITEMS_LABELLED, event.key, event)
     models.producer.flush()
     return {"items": len(items), "positive": int((scores > 0).sum()), "model": model_summary(trained, scope)}
 

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 import structlog
 
 from stormpetrel.core.errors import MalformedRecord
-from stormpetrel.core.events import Annotation, AnnotationUndone, LabelDefined, ModelUpdated, Moment, Vector
+from stormpetrel.core.events import (
+    Annotation,
+    AnnotationForgotten,
+    AnnotationUndone,
+    LabelDefined,
+    ModelUpdated,
+    Moment,
+    Vector,
+)
 from stormpetrel.core.ids import Collection, model_id
 from stormpetrel.learning.annotations.annotation_store import AnnotationStore, ConsensusLabel, newest_vector_model
 from stormpetrel.learning.training.label_model import training_version
@@ -71,7 +79,9 @@ class Trainer:
         """Models as they were published: where one fits the log, its label need not be learned again."""
         self._snapshots |= {(snapshot.collection, snapshot.label): snapshot for snapshot in snapshots}
 
-    def take(self, event: Annotation | AnnotationUndone | LabelDefined, position: tuple[int, int]) -> set[Key]:
+    def take(
+        self, event: Annotation | AnnotationUndone | AnnotationForgotten | LabelDefined, position: tuple[int, int]
+    ) -> set[Key]:
         """The models that an event changes; `position` is (partition, offset)."""
         self.pass_over(*position)
         if isinstance(event, LabelDefined):
@@ -79,9 +89,10 @@ class Trainer:
         collection = event.collection
         store = self._stores.setdefault(collection, AnnotationStore(Collection.parse(collection)))
         self._positions[collection] = (position[0], position[1] + 1)
+        known = event if isinstance(event, Annotation) else store.get(event.annotation_id)
         has_changed = store.take(event)
-        annotation = event if isinstance(event, Annotation) else store.get(event.annotation_id)
-        if annotation is None:
+        annotation = known if isinstance(known, Annotation) else None
+        if annotation is None and isinstance(event, AnnotationUndone):
             log.warning("an annotation that is not on the log is undone", annotation=event.annotation_id)
         return {(collection, annotation.label)} if has_changed and annotation else set()
 

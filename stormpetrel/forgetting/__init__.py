@@ -1,0 +1,9 @@
+"""Forgets a post, or an author with all posts, wherever something of them is kept; and shows what is left, and until
+when. docs/personal_data.md says what happens to each topic and store."""
+# Names are imported to be exported again.
+# mypy: implicit-reexport
+# ruff: noqa: F401
+
+from stormpetrel.forgetting.forget import Forgetting, Outcome, Stores, fingerprint
+from stormpetrel.forgetting.proof import Proof, Trace, close_files
+from stormpetrel.forgetting.wanted import Wanted, wanted

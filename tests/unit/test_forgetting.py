@@ -1,0 +1,342 @@
+"""A post, or an author with all posts, leaves the stores and every topic; the log and the stores are in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stormpetrel.core.errors import BadQuery
+from stormpetrel.core.events import (
+    Annotation,
+    AnnotationForgotten,
+    EnrichedPost,
+    EvidencePost,
+    Incident,
+    ItemsLabelled,
+    Post,
+    PostDeleted,
+    PostMatched,
+    SavedSearch,
+    SavedSearchDeleted,
+    SeverityReason,
+    Vector,
+    annotation_key,
+)
+from stormpetrel.core.topics import (
+    ANNOTATIONS,
+    FORGOTTEN,
+    INCIDENTS,
+    ITEMS_LABELLED,
+    POSTS_ENRICHED,
+    POSTS_MATCHED,
+    POSTS_RAW,
+    SAVED_SEARCHES,
+    Topic,
+    all_topics,
+)
+from stormpetrel.forgetting import Forgetting, Proof, Stores, Wanted, close_files, fingerprint, wanted
+from stormpetrel.log import Record, dead_letter_of
+from stormpetrel.log.memory import MemoryLog, MemoryProducer, MemoryTopicReader
+from stormpetrel.log.topic_reader import Offsets
+from stormpetrel.posts.forgotten import ForgottenRegister
+from stormpetrel.posts.pseudonyms import Pseudonyms
+from stormpetrel.projections.incidents import incident_document, revision_document
+from stormpetrel.projections.posts import post_document, post_point
+from stormpetrel.projections.predictions import PredictionProjection
+from tests.unit.memory_index import MemoryIndex
+from tests.unit.memory_stores import PagedDocuments
+
+AT = datetime(2025, 11, 4, 20, tzinfo=UTC)
+NAMES = Pseudonyms(bytes(32))
+DID = "did:plc:z72i7hdynmk6r22z27h6tvur"
+ADA = NAMES.author(f"bsky:{DID}")
+WORDS = "The water stands in the cellar of via Canevari, we are on the roof"
+MINE, SECOND, REPOST, OTHERS = f"{ADA}/3k", f"{ADA}/4k", "x:77", "x:1460"
+
+
+class System:
+    """A log and stores with a night's records of two people."""
+
+    def __init__(self) -> None:
+        self.log, self.documents, self.index = MemoryLog(), PagedDocuments(), MemoryIndex()
+        self.reader, self.producer = MemoryTopicReader(self.log), MemoryProducer(self.log)
+        stores = Stores(self.documents, self.index, "posts", ["posts"])
+        self.forgetting = Forgetting(
+            self.reader, self.producer, stores, NAMES, self.delete, wait_s=0, sleep=lambda _: None
+        )
+
+    def delete(self, topic: Topic, before: Offsets) -> None:
+        for partition, offset in before.items():
+            kept = [record for record in self.log._of(topic.name)[partition] if record.offset >= offset]
+            self.log._of(topic.name)[partition][:] = kept
+
+    def publish(self, topic: Topic, key: str, event: Any) -> None:
+        self.producer.publish(topic, key, event)
+        self.producer.flush()
+
+    def post(self, post_id: str, author: str, text: str, **more: Any) -> None:
+        duplicate_of = more.pop("duplicate_of", None)
+        source = "bluesky" if post_id.startswith("bsky:") else "x"
+        raw = Post(post_id=post_id, source=source, text=text, created_at=AT, ingested_at=AT, author_id=author, **more)
+        enriched = EnrichedPost(
+            post=raw, clean_text=text, language="en", language_confidence=1, duplicate_of=duplicate_of, enriched_at=AT
+        )
+        self.publish(POSTS_RAW, post_id, raw)
+        self.publish(POSTS_ENRICHED, post_id, enriched)
+        self.documents.upsert("posts", [post_document(enriched)])
+        self.index.upsert("posts", [post_point(enriched, 0)])
+
+    def compacted(self, topic: Topic) -> list[Record]:
+        """What the broker has left once it has cleaned the topic."""
+        newest = {(record.partition, record.key): record for record in self.reader.read(topic)}
+        return list(newest.values())
+
+    def clean(self) -> None:
+        """The time of every topic is over."""
+        for topic in all_topics():
+            kept = self.compacted(topic) if topic.compacted else []
+            for partition in self.log._of(topic.name):
+                partition[:] = [record for record in partition if record in kept or not topic.events]
+
+    def prove(self, looked_for: Wanted) -> Proof:
+        return self.forgetting.prove(looked_for, all_topics())
+
+
+def annotation(item_id: str, number: int) -> Annotation:
+    return Annotation(
+        annotation_id=f"ann-{number}",
+        collection="posts/genova",
+        item_id=item_id,
+        label="related",
+        sign="positive",
+        annotator="grace",
+        vectors={"text": Vector.of(np.ones(4, dtype=np.float32), "m@1")},
+        annotated_at=AT,
+    )
+
+
+def incident(state: str = "closed") -> Incident:
+    evidence = [EvidencePost(post_id=each, posted_at=AT, language="en", relevance=0.9) for each in (MINE, OTHERS)]
+    return Incident(
+        incident_id="inc-1",
+        revision=4,
+        kind="flood",
+        state=state,  # type: ignore[arg-type]
+        change="closed",
+        reason="no report for 72 h",
+        confidence=0.9,
+        posts_confidence=0.9,
+        severity="severe",
+        severity_reasons=(SeverityReason(rule="trapped", severity="severe", post_id=MINE),),
+        place="Genova",
+        longitude=8.9,
+        latitude=44.4,
+        cells=("841f9b1ffffffff",),
+        first_post_at=AT,
+        last_post_at=AT,
+        changed_at=AT,
+        decided_at=AT,
+        posts=9,
+        authors=7,
+        expected_rate=0.1,
+        observed_rate=2,
+        evidence=tuple(evidence),
+        detector_version="d1",
+    )
+
+
+@pytest.fixture
+def system() -> Iterator[System]:
+    system = System()
+    system.post(MINE, ADA, WORDS)
+    system.post(SECOND, ADA, "Still on the roof, nobody comes")
+    system.post(OTHERS, "x:grace", "A quiet evening in Bologna", reply_to=MINE)
+    system.post(REPOST, "x:bob", f"RT {WORDS}", repost_of=MINE, duplicate_of=MINE)
+    system.post("x:78", "x:eve", "The roof, the roof is wet, via Canevari is under water", duplicate_of=MINE)
+    for number, item_id in enumerate((MINE, OTHERS)):
+        event = annotation(item_id, number)
+        system.publish(ANNOTATIONS, annotation_key(event), event)
+    labelled = ItemsLabelled(
+        collection="posts/genova",
+        label="related",
+        vector="text",
+        model_version="v1",
+        annotations=2,
+        item_ids=(MINE, OTHERS),
+        scores=Vector.of(np.array([0.5, -0.5], dtype=np.float32), "v1"),
+        part=1,
+        parts=1,
+        labelled_at=AT,
+    )
+    system.publish(ITEMS_LABELLED, labelled.key, labelled)
+    PredictionProjection(system.documents).write([labelled])
+    system.publish(INCIDENTS, "inc-1", incident())
+    system.documents.upsert("incidents", [incident_document(incident())])
+    system.documents.upsert("incident_revisions", [revision_document(incident())])
+    search = SavedSearch(saved_search_id="saved-1", request={"like": MINE}, created_at=AT)
+    system.publish(SAVED_SEARCHES, "saved-1", search)
+    matched = PostMatched(
+        match_id=f"{1:032x}",
+        saved_search_id="saved-2",
+        post_id=MINE,
+        decided_by="relevance",
+        scores={},
+        reason="r",
+        recent_rank=1,
+        recent_count=1,
+        posted_at=AT,
+        matched_at=AT,
+    )
+    system.publish(POSTS_MATCHED, "saved-2", matched)
+    raw = json.dumps({"did": DID, "kind": "commit", "commit": {"text": "dâmâged"}}).encode()
+    for value, reason in ((raw, "ours"), (b'{"kind": "somebody else\'s"}', "others")):
+        system.log.append(dead_letter_of(Record("posts.raw", 0, 1, None, value), reason, "source x"))
+    yield system
+
+
+def by_author() -> Wanted:
+    return wanted(NAMES, authors=[f"bsky:{DID}"])
+
+
+def test_an_author_leaves_both_stores_with_all_posts_and_reposts(system: System) -> None:
+    outcome = system.forgetting.forget(by_author())
+    assert outcome.posts == 3, "two posts and a repost"
+    assert set(system.documents.collections["posts"]) == {OTHERS, "x:78"} == set(system.index.collections["posts"])
+    assert [each["item_id"] for each in system.documents.collections["predictions"].values()] == [OTHERS]
+
+
+def test_posts_of_other_people_stay_and_name_it_no_more(system: System) -> None:
+    system.forgetting.forget(by_author())
+    stand_in = f"forgotten:{NAMES.digest(MINE)}"
+    assert system.documents.collections["posts"][OTHERS]["reply_to"] == stand_in
+    assert system.documents.collections["posts"]["x:78"]["duplicate_of"] == stand_in
+    assert system.index.collections["posts"]["x:78"].payload["duplicate_of"] == stand_in
+
+
+def test_a_deletion_goes_through_the_log_behind_whatever_is_still_under_way(system: System) -> None:
+    system.forgetting.forget(by_author())
+    last = {record.key: record for record in system.reader.read(POSTS_RAW)}
+    deleted = {key for key, record in last.items() if record.header("schema") == PostDeleted.name()}
+    assert deleted == {MINE.encode(), SECOND.encode(), REPOST.encode()}
+
+
+def test_an_annotation_is_replaced_under_its_own_key_with_its_vectors(system: System) -> None:
+    system.forgetting.forget(by_author())
+    left = [record.decode(*ANNOTATIONS.events) for record in system.compacted(ANNOTATIONS)]
+    assert {event.annotation_id: type(event) for event in left} == {"ann-0": AnnotationForgotten, "ann-1": Annotation}
+
+
+def test_predictions_and_incidents_are_written_again_without_it(system: System) -> None:
+    system.forgetting.forget(by_author())
+    (labelled,) = [record.decode(ItemsLabelled) for record in system.compacted(ITEMS_LABELLED)]
+    assert labelled.item_ids == (OTHERS,) and labelled.scores.values().tolist() == [-0.5]
+    (told,) = [record.decode(Incident) for record in system.compacted(INCIDENTS)]
+    assert [each.post_id for each in told.evidence] == [OTHERS] and told.severity_reasons == ()
+    assert (told.revision, told.posts, told.severity) == (4, 9, "severe"), "what it counted for stays a number"
+    for name in ("incidents", "incident_revisions"):
+        (document,) = system.documents.collections[name].values()
+        assert [each["post_id"] for each in document["evidence"]] == [OTHERS]
+
+
+def test_a_saved_search_that_was_made_from_it_is_deleted_and_told(system: System) -> None:
+    outcome = system.forgetting.forget(by_author())
+    assert outcome.searches == ["saved-1"]
+    (record,) = system.compacted(SAVED_SEARCHES)
+    assert record.header("schema") == SavedSearchDeleted.name()
+
+
+def test_dead_letters_of_it_are_deleted_and_the_others_stay_as_they_were(system: System) -> None:
+    outcome = system.forgetting.forget(by_author())
+    assert outcome.counts["posts.raw.dead"] == 1
+    assert [record.header("reason") for record in system.reader.read(POSTS_RAW.dead())] == ["others"]
+
+
+def test_what_is_left_is_told_with_its_end_and_then_nothing_is(system: System) -> None:
+    looked_for = by_author()
+    before = system.prove(wanted(NAMES, [MINE], [f"bsky:{DID}"]))
+    assert {trace.place for trace in before.stays} >= {"documents posts", "index posts", "topic annotations"}
+    system.forgetting.forget(looked_for)
+    proof = system.prove(looked_for)
+    assert proof.stays == () and not proof.is_clean
+    ends = {trace.place: trace.until for trace in proof.traces}
+    assert ends.keys() >= {"topic posts.raw", "topic posts.enriched", "topic posts.matched", "topic annotations"}
+    assert all(place.startswith("topic ") for place in ends), "the stores hold nothing any more"
+    days = {place: (until - datetime.now(UTC)).days for place, until in ends.items() if until}
+    assert days["topic posts.raw"] == 7 and days["topic posts.enriched"] == 33
+    system.clean()
+    assert system.prove(looked_for).is_clean
+    assert sum(1 for _ in system.reader.read(FORGOTTEN)) == 5, "the list of what must not come back stays"
+
+
+def test_it_can_be_done_again(system: System) -> None:
+    system.forgetting.forget(by_author())
+    outcome = system.forgetting.forget(by_author())
+    assert outcome.counts["posts.raw.dead"] == 0 and outcome.searches == []
+    system.clean()
+    assert system.prove(by_author()).is_clean
+
+
+def test_one_post_is_forgotten_by_its_networks_id_and_the_authors_others_stay(system: System) -> None:
+    system.forgetting.forget(wanted(NAMES, posts=[f"bsky:{DID}/3k"]))
+    assert set(system.documents.collections["posts"]) == {SECOND, OTHERS, "x:78"}
+    assert not any(DID.encode() in record.value for record in system.reader.read(POSTS_RAW)), "its own id goes nowhere"
+
+
+def test_the_same_words_of_somebody_else_are_counted_and_stay(system: System) -> None:
+    system.post("x:99", "x:zoe", WORDS)
+    looked_for = by_author()
+    system.forgetting.forget(looked_for)
+    system.clean()
+    proof = system.prove(looked_for)
+    assert proof.is_clean and proof.copies == 1 and "x:99" in system.documents.collections["posts"]
+
+
+def test_an_id_that_is_part_of_a_longer_one_is_another_one() -> None:
+    looked_for = wanted(NAMES, posts=["x:1460"])
+    assert looked_for.ids_in(b'{"post_id":"x:1460"}') and looked_for.ids_in(b"x:1460")
+    assert not looked_for.ids_in(b'{"post_id":"x:14600"}') and not looked_for.ids_in(b'"ax:1460"')
+
+
+@pytest.mark.parametrize("text", ["Acqua alta a “Genova” — aiuto subito!", 'say "help" \\ and\nrun for it now, all'])
+def test_a_text_is_found_however_json_writes_it(text: str) -> None:
+    looked_for = Wanted(texts={text})
+    assert looked_for.text_in(json.dumps({"t": f"a {text} b"}).encode())
+    assert looked_for.text_in(json.dumps({"t": f"a {text} b"}, ensure_ascii=False).encode())
+    assert not Wanted(texts={"flood"}).text_in(b'{"kind":"flood warning"}')
+
+
+@pytest.mark.parametrize("name", ["", "9", "x:", " x:9"])
+def test_an_id_without_a_network_is_refused_with_the_remedy(name: str) -> None:
+    with pytest.raises(BadQuery, match="Give the network before it"):
+        wanted(NAMES, authors=[name])
+
+
+def test_what_was_forgotten_does_not_come_back(system: System) -> None:
+    system.forgetting.forget(by_author())
+    register = ForgottenRegister(NAMES)
+    for record in system.reader.read(FORGOTTEN):
+        register.apply(record.decode(*FORGOTTEN.events))
+        assert ADA.encode() not in record.value and MINE.encode() not in (record.key or b"")
+    post = Post(post_id="x:5", source="x", text="t", created_at=AT, ingested_at=AT, author_id=ADA)
+    assert register.refuses(post) and register.has_post(MINE)
+    assert register.refuses(post.model_copy(update={"author_id": "x:bob", "repost_of": MINE}))
+    assert not register.refuses(post.model_copy(update={"author_id": "x:bob"}))
+
+
+def test_a_quiet_compacted_topic_is_written_to_once_more_so_that_the_broker_cleans_it(system: System) -> None:
+    later = datetime.now(UTC) + timedelta(days=8)
+    before = len(system.log.records(ANNOTATIONS.name))
+    assert close_files(all_topics(), system.reader, system.producer, datetime.now(UTC)) == []
+    assert ANNOTATIONS.name in close_files(all_topics(), system.reader, system.producer, later)
+    records = system.log.records(ANNOTATIONS.name)
+    assert len(records) > before and {record.key for record in records} == {b"ann-0", b"ann-1"}
+
+
+def test_the_audit_gets_a_digest_and_not_the_id(system: System) -> None:
+    name = fingerprint(by_author(), NAMES)
+    assert ADA not in name and DID not in name and name == fingerprint(by_author(), NAMES)
