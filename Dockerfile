@@ -20,7 +20,7 @@ RUN STORMPETREL_TEXT_MODEL__NAME="$TEXT_MODEL" STORMPETREL_CACHE=/app/cache /app
 FROM python:3.12-slim
 # What the wheels need beyond the slim image: GDAL libexpat, numba's thread pool libgomp.
 RUN apt-get update && apt-get install --yes --no-install-recommends libexpat1 libgomp1 && rm -rf /var/lib/apt/lists/*
-RUN useradd --create-home --uid 1000 stormpetrel && mkdir -p /app/state /app/imagery /app/detector && chown stormpetrel /app/state /app/imagery /app/detector
+RUN useradd --create-home --uid 1000 stormpetrel && mkdir -p /app/state /app/imagery /app/detector /app/keys && chown stormpetrel /app/state /app/imagery /app/detector /app/keys
 WORKDIR /app
 COPY --from=build /app /app
 ARG TEXT_MODEL=paraphrase-multilingual-MiniLM-L12-v2

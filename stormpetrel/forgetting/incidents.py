@@ -49,11 +49,12 @@ def naming(looked_for: Wanted, reader: TopicReader) -> list[Incident]:
         known = newest.get(incident.incident_id)
         if known is None or known.revision <= incident.revision:
             newest[incident.incident_id] = incident
-    return [
-        incident
-        for incident in newest.values()
-        if looked_for.post_ids.intersection(each.post_id for each in (*incident.evidence, *incident.severity_reasons))
-    ]
+    return [incident for incident in newest.values() if looked_for.post_ids & _posts_of(incident)]
+
+
+def _posts_of(incident: Incident) -> set[str]:
+    evidence = {each.post_id for each in incident.evidence}
+    return evidence | {each.post_id for each in incident.severity_reasons}
 
 
 def without(incident: Incident, post_ids: set[str]) -> Incident:

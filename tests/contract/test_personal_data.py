@@ -1,0 +1,53 @@
+"""The page on people's data names every topic and every collection, with the times that the code sets."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stormpetrel.core.topics import DAY_MS, FOR_EVER, LIVE_TOPICS, Topic
+from stormpetrel.learning.inference.judging import JUDGED
+from stormpetrel.replay import PROJECTED
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "personal_data.md").read_text(encoding="utf-8")
+TOPICS = dict(re.findall(r"^\| `([a-z_.]+)` \| ([^|]*) \|", PAGE, re.MULTILINE))
+COLLECTIONS = set(re.findall(r"^\| MongoDB `([a-z_]+)` \|", PAGE, re.MULTILINE))
+WRITTEN = re.compile(r'documents\.upsert\(\s*"([a-z_]+)"')
+
+
+def test_every_topic_is_named() -> None:
+    assert set(TOPICS) == {topic.name for topic in LIVE_TOPICS}
+
+
+@pytest.mark.parametrize("topic", LIVE_TOPICS, ids=lambda topic: topic.name)
+def test_its_time_is_that_of_the_code(topic: Topic) -> None:
+    if topic.compacted:
+        assert TOPICS[topic.name] == "compacted"
+    elif topic.retention_ms == FOR_EVER:
+        assert TOPICS[topic.name] == "for ever"
+    else:
+        assert TOPICS[topic.name] == f"{topic.retention_ms // DAY_MS} days, a tenth more"
+        assert topic.bound_ms == topic.retention_ms * 11 // 10
+
+
+def test_what_carries_texts_of_posts_is_not_kept_for_ever() -> None:
+    schemas = {topic.name: [event.model_json_schema() for event in topic.events] for topic in LIVE_TOPICS}
+    with_texts = {
+        name for name, each in schemas.items() if '"clean_text"' in repr(each).replace("'", '"') or _post(each)
+    }
+    assert with_texts == {"posts.raw", "posts.backfill", "posts.enriched"}
+    by_name = {topic.name: topic for topic in LIVE_TOPICS}
+    assert all(by_name[name].retention_ms > 0 for name in with_texts)
+
+
+def _post(schemas: list[dict[str, object]]) -> bool:
+    return any(schema.get("title") == "Post" for schema in schemas)
+
+
+def test_every_collection_that_is_written_is_named() -> None:
+    sources = [path for folder in ("stormpetrel", "consumers", "api") for path in (ROOT / folder).rglob("*.py")]
+    written = {name for path in sources for name in WRITTEN.findall(path.read_text(encoding="utf-8"))}
+    assert written | {*PROJECTED, JUDGED} <= COLLECTIONS
