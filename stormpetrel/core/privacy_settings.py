@@ -22,5 +22,5 @@ class Retention(Section):
     """For how long the stores keep posts after they came in (none: for ever), and how often the index consumer looks.
     Topics have their own: `kafka.topics`."""
 
-    posts_days: float | None = Field(365.0, gt=0)
+    posts_days: float | None = Field(365.0, gt=0, le=20_000)
     sweep_every_s: float = Field(600.0, gt=0)

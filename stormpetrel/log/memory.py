@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 
 from stormpetrel.core.clock import now_ms
 from stormpetrel.core.errors import StoreUnavailable
-from stormpetrel.core.topics import Topic
+from stormpetrel.core.topics import Topic, all_topics
 from stormpetrel.log.producer import RecordProducer
 from stormpetrel.log.record import OutgoingRecord, Position, Record
 from stormpetrel.log.topic_reader import Offsets, Progress
+
+PARTITIONS = {topic.name: topic.partitions for topic in all_topics()}  # order on a topic with one rests on it
 
 
 @dataclass
@@ -35,7 +37,7 @@ class MemoryLog:
         """Writes one record; the same key goes to the same partition. Raises StoreUnavailable."""
         self.check()
         with self._changed:
-            partition = zlib.crc32(outgoing.key or b"") % self.partitions
+            partition = zlib.crc32(outgoing.key or b"") % min(self.partitions, PARTITIONS.get(outgoing.topic, 3))
             records = self._of(outgoing.topic)[partition]
             position = Position(partition, len(records))
             key, value, headers = outgoing.key, outgoing.value, outgoing.headers

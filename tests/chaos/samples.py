@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from stormpetrel.core.clock import now
 from stormpetrel.core.events import (
     AlertRule,
     Annotation,
@@ -97,7 +98,7 @@ def _vector(dimensions: int, model: str = "all-MiniLM-L6-v2") -> Vector:
     return Vector.of(values, model)
 
 
-POST = Post(post_id="file:sample", source="file", text="Water in the streets", created_at=NOW, ingested_at=NOW)
+POST = Post(post_id="file:sample", source="file", text="Water in the streets", created_at=NOW, ingested_at=now())
 ENRICHED = EnrichedPost(
     post=POST,
     clean_text=POST.text,

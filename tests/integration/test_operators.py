@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stormpetrel.core.clock import now
 from stormpetrel.core.events import EnrichedPost, Post, Vector
 from stormpetrel.core.ports import NearestQuery, Point
 from stormpetrel.core.settings import Settings
@@ -38,7 +39,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory, cache: Path, model_directo
         producer, rng = system.producer(), np.random.default_rng(0)
         for number in range(POSTS):
             post_id = f"x:{number}"
-            post = Post(post_id=post_id, source="file", text="flood", created_at=AT, ingested_at=AT)
+            post = Post(post_id=post_id, source="file", text="flood", created_at=AT, ingested_at=now())
             vector = rng.standard_normal(384).astype(np.float32)
             vector /= np.linalg.norm(vector)
             event = EnrichedPost(

@@ -187,3 +187,23 @@ def test_after_a_restart_it_goes_on_with_the_same_incident():
     going_on = run(second, after)
     assert going_on[0].incident_id == newest.incident_id and going_on[0].revision == newest.revision + 1
     assert [each.change for each in going_on] == [each.change for each in expected]
+
+
+def test_a_deleted_post_stands_for_no_incident_any_more_and_what_it_counted_for_stays():
+    found = detector()
+    told = run(found, FLOOD)
+    evidence = told[-1].evidence[0].post_id
+    (revision,) = found.forget(evidence)
+    assert (revision.change, revision.revision) == ("evidence", told[-1].revision + 1)
+    assert evidence not in {each.post_id for each in revision.evidence}
+    assert revision.posts == told[-1].posts and revision.state == told[-1].state
+    assert found.forget(evidence) == found.forget("file:unknown") == []
+
+
+def test_a_post_that_is_deleted_while_it_waits_is_never_heard():
+    found = detector()
+    for each in FLOOD:
+        found.take(each)
+    for each in FLOOD:
+        found.forget(each.post.post_id)
+    assert found.advance(T0 + timedelta(days=1)) == []

@@ -79,7 +79,7 @@ def test_severity_rests_on_posts_and_needs_two():
     told = run(detector(), [*posts, post("d2", 32, text="at least 14 people died")])
     worse = told[-1]
     assert (worse.change, worse.severity) == ("severity", "extreme")
-    assert worse.severity_reasons[0].post_id == "file:d1" and worse.severity_reasons[0].words == "12 people dead"
+    assert worse.severity_reasons[0].post_id == "file:d1" and worse.severity_reasons[0].rule == "many dead"
 
 
 def test_evidence_differs_and_counts_copies():

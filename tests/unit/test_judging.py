@@ -181,8 +181,8 @@ def test_the_annotations_of_patches_are_read_when_they_are_needed() -> None:
     annotations = PatchAnnotations(MemoryTopicReader(log))
     store = annotations_of(EXAMPLES, [1, 1, -1, -1])(Collection("patches"))
     for annotation in store.standing:
-        log.append(record_of_event(ANNOTATIONS, "patches", annotation))
+        log.append(record_of_event(ANNOTATIONS, annotation.annotation_id, annotation))
         elsewhere = annotation.model_copy(update={"collection": "posts"})
-        log.append(record_of_event(ANNOTATIONS, "posts", elsewhere))
+        log.append(record_of_event(ANNOTATIONS, elsewhere.annotation_id, elsewhere))
     assert len(annotations.store(Collection("patches")).consensus("water-bodies")) == 4
     assert not annotations.store(Collection("posts")).labels, "the posts' are of no use here"

@@ -151,3 +151,13 @@ def test_documents_are_read_once_for_all_searches() -> None:
     posts = MatchedPosts(store.read)
     assert posts.get(["x:1", "x:1"]).keys() == {"x:1"} and posts.get(["x:1"]).keys() == {"x:1"}
     assert store.reads == 1
+
+
+def test_a_match_of_a_forgotten_post_is_held_and_read_no_more() -> None:
+    log = Log(match(1), match(2), match(3))
+    recent = RecentMatches(10, log)
+    recent.apply(match(1))
+    recent.apply(match(2))
+    recent.forget_posts({"x:1", "x:3"}.__contains__)
+    recent.apply(match(3))
+    assert [each.post_id for each in recent.after_id("saved-1", BEFORE_ALL)] == ["x:2"]

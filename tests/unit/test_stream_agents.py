@@ -235,3 +235,13 @@ def test_a_worker_that_does_not_come_to_an_end_is_ended() -> None:
     app.should_stop = True  # as after a crash, or SIGTERM
     thread.join(10)
     assert ended == [True]
+
+
+def test_a_post_that_was_forgotten_leaves_as_its_own_deletion() -> None:
+    log = MemoryLog()
+    events = raw_events(log, "flood", "rain")
+    batch = EnrichBatch(TinyEnricher(), refuses=lambda post: post.text == "flood")  # type: ignore[arg-type]
+    asyncio.run(process_batch(events, batch, sender_to(log, events)))
+    results = [record.decode(EnrichedPost, PostDeleted) for record in log.records(POSTS_ENRICHED.name)]
+    assert sorted(type(each).__name__ for each in results) == ["EnrichedPost", "PostDeleted"]
+    assert not any(b"flood" in record.value for record in log.records(POSTS_ENRICHED.name))

@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 import pytest
 
-from stormpetrel.core.events import Annotation, ModelUpdated, Vector
+from stormpetrel.core.events import Annotation, AnnotationForgotten, ModelUpdated, Vector, annotation_key
 from stormpetrel.core.topics import ANNOTATIONS, MODELS_UPDATED, Topic
 from stormpetrel.learning.training.trainer import Trainer
 from stormpetrel.log import OutgoingRecord, Record, record_of_event
@@ -34,7 +34,7 @@ def annotate(log: MemoryLog, numbers: Sequence[int]) -> None:
             vectors={"text": Vector.of(vector, "tiny")},
             annotated_at=AT,
         )
-        log.append(record_of_event(ANNOTATIONS, annotation.collection, annotation))
+        log.append(record_of_event(ANNOTATIONS, annotation.annotation_id, annotation))
 
 
 def models(outgoing: Sequence[OutgoingRecord], topic: Topic = MODELS_UPDATED) -> list[ModelUpdated]:
@@ -136,3 +136,19 @@ def test_a_label_that_cannot_be_learned_does_not_keep_the_others_waiting(monkeyp
     assert [model.label for model in models(outgoing)] == ["related"]
     (letter,) = [sent for sent in outgoing if sent.topic == ANNOTATIONS.dead().name]
     assert b"Input X contains NaN" in letter.headers["reason"]
+
+
+def test_a_forgotten_annotation_teaches_nothing_and_the_model_is_that_of_the_others() -> None:
+    log, without = MemoryLog(partitions=1), MemoryLog(partitions=1)
+    annotate(log, range(8))
+    annotate(without, [number for number in range(8) if number != 3])
+    trainer = TrainBatch(MemoryTopicReader(log), None)
+    trainer.train(log.records(ANNOTATIONS.name))
+    forgotten = AnnotationForgotten(annotation_id="ann-3", collection="posts/genova", forgotten_at=AT)
+    log.append(record_of_event(ANNOTATIONS, annotation_key(forgotten), forgotten))
+    (live,) = models(trainer.train(log.records(ANNOTATIONS.name)[-1:]))
+    (compacted,) = models(TrainBatch(MemoryTopicReader(without), None).train(without.records(ANNOTATIONS.name)))
+    assert live.annotations == 7
+    assert (live.model_version, live.weights) == (compacted.model_version, compacted.weights)
+    annotate(log, [3])  # an import brings it again
+    assert models(trainer.train(log.records(ANNOTATIONS.name)[-1:])) == []
