@@ -81,8 +81,8 @@ def _raising(error: Exception) -> Any:
 def test_a_topics_records_are_over_within_a_tenth_more_than_its_retention() -> None:
     kafka = Kafka(topics={"posts.raw": TopicSettings(retention_days=2)}, compacted_within_days=3)
     raw, annotations = topic_as_set(kafka, POSTS_RAW), topic_as_set(kafka, ANNOTATIONS)
-    assert raw.bound_ms == 2.2 * DAY_MS and annotations.bound_ms == 3 * DAY_MS
-    assert raw.configuration()["segment.ms"] == str(round(0.2 * DAY_MS))
+    assert raw.bound_ms == 22 * DAY_MS // 10 and annotations.bound_ms == 3 * DAY_MS
+    assert raw.configuration()["segment.ms"] == str(2 * DAY_MS // 10)
     assert annotations.configuration()["cleanup.policy"] == "compact"
     assert annotations.configuration()["max.compaction.lag.ms"] == str(3 * DAY_MS)
     assert INCIDENT_ACTIONS.bound_ms is None and "segment.ms" not in INCIDENT_ACTIONS.configuration()
