@@ -19,6 +19,7 @@ from stormpetrel.incidents.bursts import Burst, Counted, RegionTrack, burst_of
 from stormpetrel.incidents.confidence import Confidence, with_likelihood_ratio
 from stormpetrel.incidents.event_tags import EventTags
 from stormpetrel.incidents.false_alarms import FalseAlarms
+from stormpetrel.incidents.forgetting import drop_reports, gives_up, without_waiting
 from stormpetrel.incidents.lifecycle import Lifecycle
 from stormpetrel.incidents.rates import DailySeason, UsualRate
 from stormpetrel.incidents.reach import may_join, of_country
@@ -102,21 +103,14 @@ class Detector:
 
     def forget(self, post_id: str) -> list[Incident]:
         """A post was deleted: nothing of it is held any more, and no incident shows it."""
-        self._waiting = [each for each in self._waiting if each[1] != post_id]
-        heapq.heapify(self._waiting)
+        self._waiting = without_waiting(self._waiting, post_id)
         self._seen.pop(post_id, None)
-        for recent in self._recent.values():
-            if any(each == post_id for _, each in recent):
-                kept = [pair for pair in recent if pair[1] != post_id]
-                recent.clear()
-                recent.extend(kept)
-        for track in self._tracks.values():
-            track.counted = [each for each in track.counted if each.post_id != post_id]
+        drop_reports(post_id, self._recent.values(), self._tracks.values())
         reason = "a post that stood for it was deleted"
         return [
             self._lifecycle.tell(incident, "evidence", reason, self._watermark or incident.last_post_at)
             for incident in self.incidents.values()
-            if incident.forget(post_id) and incident.revision
+            if gives_up(incident, post_id) and incident.revision
         ]
 
     def take_action(self, action: IncidentAction) -> list[Incident]:

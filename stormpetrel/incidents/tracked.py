@@ -171,14 +171,6 @@ class TrackedIncident:
             self.reckoned_tags = own_tags(self.tags, self.posts)
         return self.reckoned_tags
 
-    def forget(self, post_id: str) -> bool:
-        """Gives up a post as evidence; what it counted for stays a number. Whether it stood for the incident."""
-        before = len(self.counted), len(self.restored_reasons)
-        self.counted = [each for each in self.counted if each.post_id != post_id]
-        self.restored_reasons = tuple(each for each in self.restored_reasons if each.post_id != post_id)
-        counts = self.members.pop(post_id, None)
-        return counts is not None or before != (len(self.counted), len(self.restored_reasons))
-
     def moments(self) -> list[datetime]:
         """When its reports were posted, in order."""
         return [each.at for each in self.counted]

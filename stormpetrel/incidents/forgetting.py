@@ -1,0 +1,41 @@
+"""A deleted post leaves what the detector holds of it; what it counted for stays a number."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime
+
+from stormpetrel.core.events import EnrichedPost
+from stormpetrel.incidents.bursts import RegionTrack
+from stormpetrel.incidents.tracked import TrackedIncident
+
+Waiting = list[tuple[datetime, str, EnrichedPost]]
+
+
+def without_waiting(waiting: Waiting, post_id: str) -> Waiting:
+    """The posts that wait for the watermark, as a heap, without one."""
+    left = [each for each in waiting if each[1] != post_id]
+    heapq.heapify(left)
+    return left
+
+
+def drop_reports(post_id: str, recent: Iterable[deque[tuple[datetime, str]]], tracks: Iterable[RegionTrack]) -> None:
+    """Takes a post out of what was heard lately, and out of the regions."""
+    for heard in recent:
+        if any(each == post_id for _, each in heard):
+            kept = [pair for pair in heard if pair[1] != post_id]
+            heard.clear()
+            heard.extend(kept)
+    for track in tracks:
+        track.counted = [each for each in track.counted if each.post_id != post_id]
+
+
+def gives_up(incident: TrackedIncident, post_id: str) -> bool:
+    """Takes a post out of an incident's evidence. Whether it stood for the incident."""
+    before = len(incident.counted), len(incident.restored_reasons)
+    incident.counted = [each for each in incident.counted if each.post_id != post_id]
+    incident.restored_reasons = tuple(each for each in incident.restored_reasons if each.post_id != post_id)
+    counts = incident.members.pop(post_id, None)
+    return counts is not None or before != (len(incident.counted), len(incident.restored_reasons))
