@@ -193,8 +193,9 @@ class RunningSystem:
             capture_output=True,
             text=True,
             timeout=120,
-            check=True,
+            check=False,
         )
+        assert done.returncode == 0, done.stderr + done.stdout
         counts: dict[str, int] = json.loads(done.stdout)
         return counts
 

@@ -31,6 +31,7 @@ DID = "did:plc:z72i7hdynmk6r22z27h6tvur"
 ADA = NAMES.author(f"bsky:{DID}")
 MINE, OTHERS = f"{ADA}/3kflood", "x:1460000000000000001"
 WORDS = "The water stands in the cellar of via Canevari in Genova, we wait on the roof"
+SEARCH = "people on a roof in Genova, water in the cellar"
 QUIET = "A quiet evening in Bologna, the concert was lovely"
 SHORT_S = 15
 SHORT_DAYS = SHORT_S / 86_400
@@ -97,7 +98,7 @@ def incident() -> Incident:
 @pytest.fixture(scope="module")
 def told(system: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> RunningSystem:
     """The system with a saved search and its match, posts, a dead letter, annotations and an incident."""
-    saved = system.api("POST", "/v1/saved-searches", json={"text": WORDS, "min_relevance": 0.01})
+    saved = system.api("POST", "/v1/saved-searches", json={"text": SEARCH, "min_relevance": 0.01})
     assert saved.status_code == 201, saved.text
     file = tmp_path_factory.mktemp("forgetting") / "posts.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in records()))
