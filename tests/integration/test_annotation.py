@@ -198,12 +198,12 @@ def test_what_is_exported_comes_in_again_without_loss(taught: RunningSystem) -> 
         out = taught.api("GET", f"/v1/exchange/{form}", params={"collection": "posts/disagreement"})
         assert out.status_code == 200, out.text
         back = taught.api("POST", f"/v1/exchange/{form}", content=out.content, headers={"content-type": "text/plain"})
-        assert back.status_code == 201 and back.json() == {"imported": 0, "known": 15, "undone": 1}
+        assert back.status_code == 201 and back.json() == {"imported": 0, "known": 15, "undone": 1, "forgotten": 0}
         renamed = out.content.replace(b"posts/disagreement", f"posts/from-{form}".encode()).replace(
             b"ann-", f"{form}-".encode()
         )
         taken = taught.api("POST", f"/v1/exchange/{form}", content=renamed, headers={"content-type": "text/plain"})
-        assert taken.json() == {"imported": 15, "known": 0, "undone": 1}
+        assert taken.json() == {"imported": 15, "known": 0, "undone": 1, "forgotten": 0}
         after = taught.api("GET", "/v1/annotations", params={"collection": f"posts/from-{form}", "limit": 1000}).json()
         strip = [{**one, "annotation_id": "", "collection": ""} for one in after["annotations"]]
         assert strip == [{**one, "annotation_id": "", "collection": ""} for one in before["annotations"]]

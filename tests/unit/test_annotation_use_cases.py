@@ -95,9 +95,19 @@ def test_an_export_is_imported_once_and_pages_follow_each_other(annotations: Ann
     assert [item["item_id"] for item in page["annotations"] + rest["annotations"]] == ["file:0", "file:1", "file:2"]
     assert rest["next"] is None and rest["found"] == 3
     export = review.export_annotations(annotations, POSTS, "stac").encode()
-    assert review.import_annotations(annotations, export, "stac") == {"imported": 0, "known": 3, "undone": 0}
+    assert review.import_annotations(annotations, export, "stac") == {
+        "imported": 0,
+        "known": 3,
+        "undone": 0,
+        "forgotten": 0,
+    }
     renamed = export.replace(b"ann-", b"new-").replace(b"posts/test", b"posts/other")
-    assert review.import_annotations(annotations, renamed, "stac") == {"imported": 3, "known": 0, "undone": 0}
+    assert review.import_annotations(annotations, renamed, "stac") == {
+        "imported": 3,
+        "known": 0,
+        "undone": 0,
+        "forgotten": 0,
+    }
     with pytest.raises(NotFound, match="csv, coco, stac"):
         review.exchange_format("xml")
 

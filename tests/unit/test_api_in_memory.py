@@ -161,7 +161,7 @@ def test_a_csv_holds_no_formula_and_reads_back_what_was_written(client: TestClie
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row.values()), row
     with TestClient(MemoryApi().app()) as other:
         reply = other.post("/v1/exchange/csv", content=export, headers={"content-type": "text/plain"})
-        assert reply.json() == {"imported": 1, "known": 0, "undone": 0}, reply.text
+        assert reply.json() == {"imported": 1, "known": 0, "undone": 0, "forgotten": 0}, reply.text
         (imported,) = other.get("/v1/annotations?collection=posts/genova").json()["annotations"]
         assert (imported["annotator"], imported["annotation_id"]) == (person, f"{person}-1")
 

@@ -280,6 +280,7 @@ def test_topics_are_made_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) ->
         "cleanup.policy": "delete",
         "retention.ms": str(DAY_MS // 2),
         "min.insync.replicas": "2",
+        "segment.ms": str(DAY_MS // 20),
     }
     assert topic_as_set(kafka, POSTS_ENRICHED).partitions == 12
     for_ever = Kafka.model_validate({"topics": {"posts.raw": {"retention_days": -1}}})
