@@ -7,8 +7,7 @@ the watermark still counts within the allowed lateness.
 
 from __future__ import annotations
 
-import heapq
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,7 +18,7 @@ from stormpetrel.incidents.bursts import Burst, Counted, RegionTrack, burst_of
 from stormpetrel.incidents.confidence import Confidence, with_likelihood_ratio
 from stormpetrel.incidents.event_tags import EventTags
 from stormpetrel.incidents.false_alarms import FalseAlarms
-from stormpetrel.incidents.forgetting import drop_reports, gives_up, without_waiting
+from stormpetrel.incidents.forgetting import drop_reports, gives_up
 from stormpetrel.incidents.lifecycle import Lifecycle
 from stormpetrel.incidents.rates import DailySeason, UsualRate
 from stormpetrel.incidents.reach import may_join, of_country
@@ -27,11 +26,12 @@ from stormpetrel.incidents.reports import Report, Vote, report_of
 from stormpetrel.incidents.restart import restored
 from stormpetrel.incidents.rules import DetectionRules
 from stormpetrel.incidents.storm_names import StormNames
+from stormpetrel.incidents.taken_posts import TakenPosts
 from stormpetrel.incidents.tracked import TrackedIncident, incident_id
+from stormpetrel.incidents.waiting_posts import WaitingPosts
 from stormpetrel.incidents.watermark import event_time
 
 MOST_COUNTRY_KM = 800.0  # a country that is wider is no place of an incident: its posts wait for a narrower place
-REMEMBERED_ORIGINALS = 100_000  # posts whose near-duplicates are counted at their incident
 DOMINANCE_WINDOW = timedelta(hours=24)
 MOST_LOUDER = 3.0  # times as many reports of another open incident: more says no more
 VERSION = "detector1"
@@ -53,15 +53,14 @@ class Detector:
         self._rules, self._english = rules or DetectionRules(), english
         self._confidence = confidence
         self._lifecycle = Lifecycle(self._rules, clock, f"{VERSION}-{confidence.version}")
-        self._waiting: list[tuple[datetime, str, int, EnrichedPost]] = []
-        self._pushed = 0
+        self._waiting = WaitingPosts()
         self._watermark: datetime | None = None
         self._since: datetime | None = None
         self._seasons: dict[str, DailySeason] = {}
         self._tracks: dict[tuple[str, str], RegionTrack] = {}
         self._recent: dict[str, deque[tuple[datetime, str]]] = {}
         self._storm_names, self._event_tags, self._false_alarms = StormNames(), EventTags(), FalseAlarms()
-        self._seen: OrderedDict[str, str | None] = OrderedDict()
+        self._taken = TakenPosts()
         self.incidents: dict[str, TrackedIncident] = {}
         self.skipped: Counter[str] = Counter()
         self.failed: list[tuple[EnrichedPost, Exception]] = []
@@ -84,16 +83,13 @@ class Detector:
                 self.skipped["late"] += 1
                 return []
             return self._process(at, post)
-        # Two records of one post stand in the same partition, so that the order in which they came is always the same.
-        self._pushed += 1
-        heapq.heappush(self._waiting, (at, post.post.post_id, self._pushed, post))
+        self._waiting.push(at, post)
         return []
 
     def advance(self, watermark: datetime) -> list[Incident]:
         """Takes every post up to this moment, in order, and lets time pass."""
         revisions: list[Incident] = []
-        while self._waiting and self._waiting[0][0] <= watermark:
-            at, *_, post = heapq.heappop(self._waiting)
+        for at, post in self._waiting.until(watermark):
             try:
                 revisions += self._process(at, post)
             except Exception as error:  # whoever starts again would meet the same post again
@@ -103,8 +99,8 @@ class Detector:
 
     def forget(self, post_id: str) -> list[Incident]:
         """A post was deleted: nothing of it is held any more, and no incident shows it."""
-        self._waiting = without_waiting(self._waiting, post_id)
-        self._seen.pop(post_id, None)
+        self._waiting.forget(post_id)
+        self._taken.forget(post_id)
         drop_reports(post_id, self._recent.values(), self._tracks.values())
         reason = "a post that stood for it was deleted"
         return [
@@ -140,11 +136,11 @@ class Detector:
     def _process(self, at: datetime, post: EnrichedPost) -> list[Incident]:
         self._since = self._since or at
         post_id = post.post.post_id
-        if post_id in self._seen:
+        if post_id in self._taken:
             self.skipped["repeated"] += 1
             return []
         if post.duplicate_of is not None:
-            self._note(post_id, self._seen.get(post.duplicate_of))
+            self._taken.note(post_id, self._taken.incident_of(post.duplicate_of))
             self._count_duplicate(post.duplicate_of)
             return []
         report = self._report_of(post, at)
@@ -154,7 +150,7 @@ class Detector:
         self._seasons.setdefault(report.hazard, DailySeason()).add(at)
         self._hear(report)
         incident = self._incident_of(report)
-        self._note(post_id, incident.incident_id if incident else None)
+        self._taken.note(post_id, incident.incident_id if incident else None)
         if incident is None:
             return revisions + self._count(report)
         if incident.take(report, self._rules.same_voice):
@@ -169,14 +165,8 @@ class Detector:
             return None
         return replace(report, tags=self._event_tags.hear(at, post.clean_text, self._english))
 
-    def _note(self, post_id: str, incident: str | None) -> None:
-        self._seen[post_id] = incident
-        if len(self._seen) > REMEMBERED_ORIGINALS:
-            self._seen.popitem(last=False)
-
     def _count_duplicate(self, original: str) -> None:
-        incident = self.incidents.get(self._seen.get(original) or "")
-        if incident is not None:
+        if (incident := self.incidents.get(self._taken.incident_of(original) or "")) is not None:
             incident.members[original] += 1
 
     def _hear(self, report: Report) -> None:
@@ -275,7 +265,7 @@ class Detector:
         else:
             self.incidents[incident.incident_id] = incident
         for post_id in taken:
-            self._note(post_id, incident.incident_id)
+            self._taken.note(post_id, incident.incident_id)
         incident.expected_rate = burst.expected / (burst.window.total_seconds() / 3600)
         self._judge(incident, at)
         revisions = self._lifecycle.begin(incident, burst, at)
@@ -283,8 +273,7 @@ class Detector:
 
     def _judge(self, incident: TrackedIncident, at: datetime) -> None:
         """Reckons the confidence anew."""
-        usual, season = incident.expected_rate, DailySeason()
-        burst = burst_of(incident.moments(), usual, season, at, self._rules.windows)
+        burst = burst_of(incident.moments(), incident.expected_rate, DailySeason(), at, self._rules.windows)
         day = incident.count_between(at - DOMINANCE_WINDOW, at)
         recent = self._recent.get(incident.hazard, ())
         others = [

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
 
-from stormpetrel.core.events import EnrichedPost
 from stormpetrel.incidents.bursts import RegionTrack
 from stormpetrel.incidents.tracked import TrackedIncident
-
-Waiting = list[tuple[datetime, str, EnrichedPost]]
-
-
-def without_waiting(waiting: Waiting, post_id: str) -> Waiting:
-    """The posts that wait for the watermark, as a heap, without one."""
-    left = [each for each in waiting if each[1] != post_id]
-    heapq.heapify(left)
-    return left
 
 
 def drop_reports(post_id: str, recent: Iterable[deque[tuple[datetime, str]]], tracks: Iterable[RegionTrack]) -> None:
