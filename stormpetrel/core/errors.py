@@ -49,6 +49,26 @@ class BadProduct(StormpetrelError):
     """A Sentinel product cannot be worked on: what is wrong with it, and what would help."""
 
 
+class HostRefused(StormpetrelError):
+    """A host has an address that is not public, and no setting allows it."""
+
+
+class HostUnreachable(StormpetrelError):
+    """A host has no address, or does not answer at any of them."""
+
+    is_temporary = True
+
+
+class DownloadRefused(StormpetrelError):
+    """What an address holds is not taken: its host, its size or its form is not allowed, or it is gone for good."""
+
+
+class DownloadFailed(StormpetrelError):
+    """What an address holds did not come this time: it may come the next."""
+
+    is_temporary = True
+
+
 class DeliveryFailed(StormpetrelError):
     """A receiver of alerts did not take a message. The message is kept and sent again."""
 

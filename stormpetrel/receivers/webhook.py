@@ -17,11 +17,11 @@ from standardwebhooks.webhooks import Webhook
 
 from stormpetrel.alerting.receiver_settings import WebhookSettings
 from stormpetrel.alerting.rendering import Renderer
+from stormpetrel.connections import CheckedBackend, Deadline
 from stormpetrel.core.addresses import WEB_PORTS, names_host
 from stormpetrel.core.clock import now
-from stormpetrel.core.errors import DeliveryFailed
+from stormpetrel.core.errors import DeliveryFailed, HostRefused, HostUnreachable
 from stormpetrel.core.events import AlertMessage
-from stormpetrel.receivers.checked_connections import CheckedBackend, Deadline
 
 DEADLINE_S = 15.0  # of an attempt, from the name's resolution to the answer's status
 STEP_S = 10.0
@@ -68,7 +68,7 @@ class WebhookReceiver:
     def _post(self, body: bytes, headers: dict[str, str]) -> int:
         """The status of the answer, whose body is not read. A connection serves one message: the next one resolves the
         name anew."""
-        backend = CheckedBackend(self._private_hosts, Deadline(DEADLINE_S))
+        backend = CheckedBackend(self._private_hosts, Deadline(DEADLINE_S), "alerting.private_hosts")
         try:
             with (
                 httpcore.ConnectionPool(ssl_context=self._tls, network_backend=backend) as pool,
@@ -77,6 +77,8 @@ class WebhookReceiver:
                 ) as answer,
             ):
                 return answer.status
+        except (HostRefused, HostUnreachable) as error:
+            raise DeliveryFailed(str(error)) from error
         except (httpcore.TimeoutException, TimeoutError) as error:
             raise DeliveryFailed(f"the receiver does not answer within {DEADLINE_S:.0f} s") from error
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:

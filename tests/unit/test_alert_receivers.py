@@ -24,7 +24,6 @@ from stormpetrel.alerting.trial import trial_message
 from stormpetrel.core.errors import DeliveryFailed, SetupError
 from stormpetrel.core.events import AlertMessage
 from stormpetrel.receivers.chat import ChatReceiver
-from stormpetrel.receivers.checked_connections import CheckedBackend, Deadline
 from stormpetrel.receivers.delivery_threads import DeliveryThreads
 from stormpetrel.receivers.from_the_log import CapReceiver
 from stormpetrel.receivers.mail import MailReceiver
@@ -109,32 +108,6 @@ def test_nobody_is_told_in_the_clear_but_the_operators_own_hosts() -> None:
     settings = WebhookSettings(name="duty", channel="webhook", url="http://example.org/in", secret=SECRET)
     with pytest.raises(DeliveryFailed, match="https://"):
         WebhookReceiver(settings, RENDERER, ()).deliver(messages()[0])
-
-
-def test_a_name_that_resolves_to_something_else_the_next_time_leads_nowhere() -> None:
-    answers = iter([["93.184.215.14"], ["10.0.0.1"], ["93.184.215.14", "127.0.0.1"]])
-
-    def resolve(host: str, port: int, type: int) -> list[Any]:
-        return [(None, None, None, "", (address, port)) for address in next(answers)]
-
-    backend = CheckedBackend((), Deadline(1), resolve)
-    assert backend.addresses("rebind.example", 443) == ["93.184.215.14"]
-    for _ in range(2):
-        with pytest.raises(DeliveryFailed, match="not public"):
-            backend.addresses("rebind.example", 443)
-
-
-def test_a_connection_goes_to_the_address_that_was_looked_at() -> None:
-    with hook() as served:
-        asked = []
-
-        def resolve(host: str, port: int, type: int) -> list[Any]:
-            asked.append(host)
-            return [(None, None, None, "", ("127.0.0.1", port))]
-
-        backend = CheckedBackend((f"hook.test:{served.port}",), Deadline(5), resolve)
-        backend.connect_tcp("hook.test", served.port, 5).close()
-        assert asked == ["hook.test"]
 
 
 def mail(port: int, *to: str) -> MailReceiver:

@@ -16,7 +16,7 @@ from typing import Any
 import httpcore
 
 from stormpetrel.core.addresses import is_public, names_host
-from stormpetrel.core.errors import DeliveryFailed
+from stormpetrel.core.errors import HostRefused, HostUnreachable
 
 Resolve = Any  # socket.getaddrinfo, or a test's
 
@@ -31,7 +31,7 @@ class Deadline:
         """The seconds that one step may take. Raises httpcore.ReadTimeout where none are left."""
         left = self._ends_at - time.monotonic()
         if left <= 0:
-            raise httpcore.ReadTimeout("the receiver takes too long")
+            raise httpcore.ReadTimeout("the other side takes too long")
         return left if at_most is None else min(left, at_most)
 
 
@@ -61,10 +61,14 @@ class TimedStream(httpcore.NetworkStream):
 
 
 class CheckedBackend(httpcore.NetworkBackend):
-    """Connects to public addresses, and to the hosts of `private_hosts` wherever they are."""
+    """Connects to public addresses, and to the hosts of `private_hosts` wherever they are; `setting` names what lists
+    them."""
 
-    def __init__(self, private_hosts: Iterable[str], deadline: Deadline, resolve: Resolve = socket.getaddrinfo) -> None:
+    def __init__(
+        self, private_hosts: Iterable[str], deadline: Deadline, setting: str, resolve: Resolve = socket.getaddrinfo
+    ) -> None:
         self._private_hosts, self._deadline, self._resolve = tuple(private_hosts), deadline, resolve
+        self._setting = setting
         self._backend = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -84,22 +88,23 @@ class CheckedBackend(httpcore.NetworkBackend):
                 return TimedStream(stream, self._deadline)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 problem = error
-        raise DeliveryFailed(f"{host}:{port} does not answer: {problem}")
+        raise HostUnreachable(f"{host}:{port} does not answer: {problem}")
 
     def addresses(self, host: str, port: int) -> list[str]:
-        """The addresses of a host that may be connected to. Raises DeliveryFailed where one of them is not public."""
+        """The addresses of a host that may be connected to. Raises HostRefused where one of them is not public,
+        HostUnreachable where there is none."""
         try:
             entries = self._resolve(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise DeliveryFailed(f"{host} has no address: {error}") from error
+            raise HostUnreachable(f"{host} has no address: {error}") from error
         addresses = [str(entry[4][0]) for entry in entries]
         if names_host(self._private_hosts, host, port):
             return addresses
         for address in addresses:
             if not is_public(address):
-                raise DeliveryFailed(
+                raise HostRefused(
                     f"{host} resolves to {address}, which is not public; if it is a server of yours, add {host}:{port} "
-                    "to alerting.private_hosts"
+                    f"to {self._setting}"
                 )
         return addresses
 
