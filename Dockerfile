@@ -20,12 +20,13 @@ RUN STORMPETREL_TEXT_MODEL__NAME="$TEXT_MODEL" STORMPETREL_CACHE=/app/cache /app
 FROM python:3.12-slim
 # What the wheels need beyond the slim image: GDAL libexpat, numba's thread pool libgomp.
 RUN apt-get update && apt-get install --yes --no-install-recommends libexpat1 libgomp1 && rm -rf /var/lib/apt/lists/*
-RUN useradd --create-home --uid 1000 stormpetrel && mkdir -p /app/state /app/imagery /app/detector /app/keys && chown stormpetrel /app/state /app/imagery /app/detector /app/keys
+RUN useradd --create-home --uid 1000 stormpetrel && mkdir -p /app/state /app/imagery /app/detector /app/keys /app/photos && chown stormpetrel /app/state /app/imagery /app/detector /app/keys /app/photos
 WORKDIR /app
 COPY --from=build /app /app
 ARG TEXT_MODEL=paraphrase-multilingual-MiniLM-L12-v2
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 ORT_DISABLE_TELEMETRY=1 MALLOC_ARENA_MAX=2 \
     STORMPETREL_TEXT_MODEL__NAME=$TEXT_MODEL STORMPETREL_CACHE=/app/cache STORMPETREL_LOCAL__DIRECTORY=/app/state \
+    STORMPETREL_PHOTOS__STORE=/app/photos \
     STORMPETREL_IMAGERY__DIRECTORY=/app/imagery NUMBA_CACHE_DIR=/app/imagery/.numba \
     STORMPETREL_PROBE_HOST=0.0.0.0 STORMPETREL_API__HOST=0.0.0.0
 USER stormpetrel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Annotated, Any, NamedTuple, Protocol
 
 from fastapi import Depends
@@ -31,7 +31,14 @@ from stormpetrel.bootstrap import (
 )
 from stormpetrel.core.events import Forgotten, annotation_key
 from stormpetrel.core.ids import ItemKind
-from stormpetrel.core.ports import EventProducer, SearchableDocuments, SearchableVectors, VectorReader, VectorScanner
+from stormpetrel.core.ports import (
+    EventProducer,
+    PhotoStore,
+    SearchableDocuments,
+    SearchableVectors,
+    VectorReader,
+    VectorScanner,
+)
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import ANNOTATIONS, FORGOTTEN, KEYS, MODELS_UPDATED, POSTS_MATCHED, SAVED_SEARCHES
 from stormpetrel.dead_letter_queue import DeadLetterQueue
@@ -59,6 +66,7 @@ from stormpetrel.search.saved_search_feed import SavedSearchFeeds
 from stormpetrel.search.saved_search_register import SavedSearchRegister
 from stormpetrel.search.searcher import Searcher
 from stormpetrel.stores.mongo import MongoStore
+from stormpetrel.stores.photo_objects import PhotoObjects
 
 MATCHES_READ = 5_000  # of each partition, when a process starts; older ones are read where a listener asks for them
 
@@ -219,6 +227,11 @@ class ApiResources:
         answer = self.search.searcher.answer(SearchRequest(text=text, sources=["posts", "patches"], limit=20))
         return [member.id for hit in answer.hits for member in hit.members if member.kind == "patch"]
 
+    @cached_property
+    def photos(self) -> PhotoStore:
+        """Where photos of posts are kept. Raises SetupError."""
+        return PhotoObjects.at(self.settings.photos.store, self.settings.photos.s3_endpoint)
+
     @property
     def alerting(self) -> AlertingRegister:
         """Who is told of incidents."""
@@ -252,6 +265,7 @@ SearchDependency = Annotated[Search, _resource("search")]  # searches, saved sea
 ImageryDependency = Annotated[Imagery, _resource("imagery")]  # scenes and patches, and notifications of new products
 IncidentsDependency = Annotated[IncidentListing, _resource("incidents")]  # incidents, one or listed
 AnnotationsDependency = Annotated[Annotations, _resource("annotations")]  # annotations, labels and their exchange
+PhotosDependency = Annotated[PhotoStore, _resource("photos")]  # photos of posts, by their hash
 DeadLettersDependency = Annotated[DeadLetterQueue, _resource("dead_letters")]  # what could not be processed
 ForgettingDependency = Annotated[ForgettingResources, _resource("forgetting")]  # people's right to be forgotten
 ModelsDependency = Annotated[LabelModels, _resource("models")]  # rounds, validation, predictions and maps of labels

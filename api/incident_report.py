@@ -110,7 +110,7 @@ def _posts(evidence: Sequence[Mapping[str, Any]]) -> str:
     quotes = "".join(
         f"<blockquote><div>{escape(each['text'] or '')}</div><span class=small>{_time(each['posted_at'])}, "
         f"{escape(each['language'])}, relevance {each['relevance']:.0%}, {_times(each['members'])}"
-        f"{', photo' if each['has_photo'] else ''}: {_link(each)}</span></blockquote>"
+        f"{_photo(each)}: {_link(each)}</span></blockquote>"
         for each in evidence
     )
     return f"<h2>Posts</h2><div class=columns>{quotes or '<p>None is left to show.</p>'}</div>"
@@ -118,6 +118,12 @@ def _posts(evidence: Sequence[Mapping[str, Any]]) -> str:
 
 def _times(members: int) -> str:
     return "said once" if members == 1 else f"said {members} times"
+
+
+def _photo(post: Mapping[str, Any]) -> str:
+    if post.get("photo_seen_before"):
+        return f", photo seen before on {post['photo_seen_before'][:10]}"
+    return ", photo" if post["has_photo"] else ""
 
 
 def _link(post: Mapping[str, Any]) -> str:

@@ -11,13 +11,14 @@ from pathlib import Path
 from stormpetrel.core.embedding_spec import EmbeddingSpec, named_with
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.core.ids import Collection, ItemKind
-from stormpetrel.core.ports import DocumentStore, DocumentWriter, VectorWriter
+from stormpetrel.core.ports import DocumentStore, DocumentWriter, NamedVectorWriter
 from stormpetrel.core.settings import CONFIG_DIRECTORY, Imagery, Settings
 from stormpetrel.core.topics import (
     INCIDENTS,
     ITEMS_LABELLED,
     PATCHES_DESCRIBED,
     POSTS_ENRICHED,
+    POSTS_PHOTOS,
     PRODUCTS_ANNOUNCED,
     Topic,
 )
@@ -54,6 +55,7 @@ from stormpetrel.process.metrics import model_in_use
 from stormpetrel.projections import (
     IncidentProjection,
     PatchProjection,
+    PhotoProjection,
     PostProjection,
     PredictionProjection,
     ProductProjection,
@@ -61,7 +63,7 @@ from stormpetrel.projections import (
 )
 from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.stores.author_key import author_key, decoded
-from stormpetrel.stores.collections import VectorCollection, patches_collection, posts_collection
+from stormpetrel.stores.collections import VectorCollection, patches_collection, photos_collection, posts_collection
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
 
@@ -220,13 +222,23 @@ def migrate_stores(settings: Settings, documents: MongoStore, vectors: QdrantInd
     documents.migrate(settings.retention.posts_days)
     vectors.migrate(post_collection(settings))
     vectors.migrate(patch_collection(settings))
+    vectors.migrate(photo_collection(settings))
 
 
-def index_projections(settings: Settings, documents: DocumentStore, vectors: VectorWriter) -> dict[Topic, Projection]:
+def photo_collection(settings: Settings) -> VectorCollection:
+    """The collection of photos by their perceptual hashes."""
+    return photos_collection(settings.qdrant.collection_prefix)
+
+
+def index_projections(
+    settings: Settings, documents: DocumentStore, vectors: NamedVectorWriter
+) -> dict[Topic, Projection]:
     """What becomes of each topic in the stores. Raises ModelUnavailable where a configured model is missing."""
     posts, patches = post_collection(settings).name, patch_collection(settings).name
+    photos, (text, visual) = photo_collection(settings).name, post_embeddings(settings)
     return {
-        POSTS_ENRICHED: PostProjection(documents, vectors, posts, *post_embeddings(settings)),
+        POSTS_ENRICHED: PostProjection(documents, vectors, posts, text, photos),
+        POSTS_PHOTOS: PhotoProjection(documents, vectors, posts, photos, visual),
         ITEMS_LABELLED: PredictionProjection(documents),
         PRODUCTS_ANNOUNCED: ProductProjection(documents),
         PATCHES_DESCRIBED: PatchProjection(documents, vectors, patches, patch_embeddings(settings)),

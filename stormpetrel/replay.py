@@ -16,13 +16,14 @@ from stormpetrel.core.topics import PATCHES_DESCRIBED, POSTS_BACKFILL, POSTS_ENR
 from stormpetrel.log import OutgoingRecord, Record, Rejected, TopicReader
 from stormpetrel.log.producer import RecordProducer
 from stormpetrel.projections import Projection
+from stormpetrel.projections.photos import DELETED, PHOTO_DOCUMENTS
 from stormpetrel.verification import Verification, log_state
 
 log = structlog.get_logger()
 BATCH = 500
 # What the projections write to the document store. Other collections (cursors of sources) are not on the log, and the
 # topic of incidents is compacted: earlier revisions stay where they are.
-PROJECTED = ("posts", "freshness", "patches", "scenes", "products", "predictions", "incidents")
+PROJECTED = ("posts", *PHOTO_DOCUMENTS, "freshness", "patches", "scenes", "products", "predictions", "incidents")
 Report = Callable[[Topic, int, int], object]  # topic, records read, records on it
 
 
@@ -90,16 +91,22 @@ def only_in_store(reader: TopicReader, documents: DocumentReader) -> list[str]:
 
 
 class NoDocuments:
-    """In place of the document store, where only vectors are written again."""
+    """In place of the document store, where only vectors are written again. It knows which posts were deleted, so that
+    their photos do not come back."""
+
+    def __init__(self) -> None:
+        self._deleted: dict[str, Document] = {}
 
     def upsert(self, collection: str, documents: Sequence[Document]) -> None:
-        """Nothing."""
+        if collection == DELETED:
+            self._deleted |= {document["_id"]: document for document in documents}
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
-        """Nothing."""
+        for each in ids if collection == DELETED else ():
+            self._deleted.pop(each, None)
 
     def get(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
-        return {}
+        return {each: self._deleted[each] for each in ids if each in self._deleted} if collection == DELETED else {}
 
     def newest(self, *_: Any, **__: Any) -> list[Document]:
         return []
@@ -122,6 +129,9 @@ class NoVectors:
         for point in points:
             if point.payload.get("kind") == "patch":
                 self._patches[point.id] = point.payload["scene_id"], point.payload["described_at"]
+
+    def set_vectors(self, collection: str, points: Sequence[Point]) -> None:
+        """Nothing."""
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         for each in ids:
@@ -176,7 +186,8 @@ def repair(
     deleted = sorted(log_state(reader).deleted & set(verification.extra))
     documents, vectors = stores
     vectors.delete(collection, deleted)
-    documents.delete("posts", deleted)
+    for name in ("posts", *PHOTO_DOCUMENTS):
+        documents.delete(name, deleted)
     left = (lost - reindexed - republished) | (set(verification.extra) - set(deleted)) | set(verification.doubled)
     parts: list[Iterable[str]] = [reindexed, republished, deleted, left]
     return Repair(*(tuple(sorted(part)) for part in parts))

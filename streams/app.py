@@ -7,19 +7,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
-from stormpetrel.bootstrap import (
-    open_gazetteer,
-    open_geoparser,
-    open_glosser,
-    open_pseudonyms,
-    open_text_encoder,
-    open_visual_model,
-)
-from stormpetrel.core.errors import ModelUnavailable, SetupError, StormpetrelError
+from stormpetrel.bootstrap import open_gazetteer, open_geoparser, open_glosser, open_pseudonyms, open_text_encoder
+from stormpetrel.core.errors import SetupError, StormpetrelError
 from stormpetrel.core.events import EnrichedPost
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import (
@@ -29,6 +22,7 @@ from stormpetrel.core.topics import (
     POSTS_BACKFILL,
     POSTS_ENRICHED,
     POSTS_MATCHED,
+    POSTS_PHOTOS,
     POSTS_RAW,
     SAVED_SEARCHES,
     Topic,
@@ -40,7 +34,7 @@ from stormpetrel.log.connection import faust_brokers, faust_credentials
 from stormpetrel.log.consumer import REJOIN_WITHIN_S
 from stormpetrel.log.lag import GroupOffsets, LagMonitor
 from stormpetrel.log.topic_reader import KafkaTopicReader
-from stormpetrel.posts.enrichment import Enricher, PhotoFeatures
+from stormpetrel.posts.enrichment import Enricher
 from stormpetrel.posts.event_kinds import kinds_for
 from stormpetrel.posts.forgotten import ForgottenRegister
 from stormpetrel.posts.text.duplicates import DuplicateWindow
@@ -53,12 +47,20 @@ from streams.ending import end_within
 from streams.enrich import EnrichBatch
 from streams.header_names import accept_any_header_name
 from streams.match import MatchBatch
-from streams.photos import PhotoReader
 from streams.train import TrainBatch
 
 log = structlog.get_logger()
 BEAT_S = 1.0
 BACKFILL_BATCH = 16  # posts; a new post waits for no more than this
+
+
+class Works(NamedTuple):
+    """What the worker does with records of posts, annotations, enriched posts, and photos."""
+
+    enrich: Work
+    train: Work
+    match: Work
+    match_photos: Work
 
 
 def build_app(settings: Settings, data: Path) -> Any:
@@ -125,17 +127,6 @@ def warm_window(enricher: Enricher, posts: Sequence[EnrichedPost]) -> int:
     return len(enricher.window)
 
 
-def _photo_features(settings: Settings) -> PhotoFeatures | None:
-    try:
-        model = open_visual_model(settings)
-    except ModelUnavailable as error:
-        # Posts go on without what their photos show; text, places and times do not wait for a model.
-        log.warning("photos are not looked at", reason=str(error))
-        return None
-    photos = settings.photos
-    return PhotoFeatures(model, PhotoReader(photos.hosts, photos.within_s, open_pseudonyms(settings).address))
-
-
 def run(settings: Settings) -> None:
     """Runs the worker until SIGTERM or SIGINT; offsets of finished batches are committed on the way out."""
     import mode
@@ -150,11 +141,9 @@ def run(settings: Settings) -> None:
         geoparser = open_geoparser(settings, learns=True)
     encoder = opened.result()
     window = DuplicateWindow(worker.duplicate_window, worker.duplicate_similarity)
-    photo_features, glosser = _photo_features(settings), open_glosser(settings)
+    glosser = open_glosser(settings)
     kinds = kinds_for(encoder.version)
-    enricher = Enricher(
-        encoder, geoparser, window, photo_features, relevance_scorer=scorer.score, glosser=glosser, kinds=kinds
-    )
+    enricher = Enricher(encoder, geoparser, window, relevance_scorer=scorer.score, glosser=glosser, kinds=kinds)
     forgotten = ForgottenRegister(open_pseudonyms(settings))
     forgotten_view = TopicView(reader, FORGOTTEN, forgotten.apply).start()
     forgotten_view.wait_until_caught_up()
@@ -169,7 +158,7 @@ def run(settings: Settings) -> None:
     accept_any_header_name()
     app = build_app(settings, data_folder(settings.local.directory))
     train = TrainBatch(reader, relevance_prior(settings))
-    assemble(app, settings, EnrichBatch(enricher, forgotten.refuses), train, match, readiness)
+    assemble(app, settings, Works(EnrichBatch(enricher, forgotten.refuses), train, match, match.photos), readiness)
     # The first post after a start meets the models and the saved searches that stood before it.
     models.wait_until_caught_up()
     searches.wait_until_caught_up()
@@ -178,15 +167,18 @@ def run(settings: Settings) -> None:
     mode.Worker(app, loglevel=logging.WARNING, override_logging=False).execute_from_commandline()
 
 
-def assemble(app: Any, settings: Settings, enrich: Work, train: Work, match: Work, readiness: Readiness) -> LagMonitor:
+def assemble(app: Any, settings: Settings, works: Works, readiness: Readiness) -> LagMonitor:
     """Adds the agents, and what watches over them, to the app."""
     worker, patience_s = settings.worker, settings.kafka.stalled_after_s
-    send = sender(app, [POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_MATCHED, ANNOTATIONS, MODELS_UPDATED])
+    sent = (POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_PHOTOS, POSTS_MATCHED, ANNOTATIONS, MODELS_UPDATED)
+    send = sender(app, sent)
+    enrich, train, match, match_photos = works
     attach(app, "enrich", POSTS_RAW, enrich, send, worker.batch, worker.batch_within_s)
     attach(app, "backfill", POSTS_BACKFILL, enrich, send, min(worker.batch, BACKFILL_BATCH), worker.batch_within_s)
     attach(app, "train", ANNOTATIONS, train, send, worker.batch, worker.batch_within_s)
     attach(app, "match", POSTS_ENRICHED, match, send, worker.batch, settings.matching.batch_within_s)
-    topics = [POSTS_RAW, POSTS_BACKFILL, ANNOTATIONS, POSTS_ENRICHED]
+    attach(app, "match_photos", POSTS_PHOTOS, match_photos, send, worker.batch, settings.matching.batch_within_s)
+    topics = [POSTS_RAW, POSTS_BACKFILL, ANNOTATIONS, POSTS_ENRICHED, POSTS_PHOTOS]
     offsets = GroupOffsets(settings.kafka, "worker")
     lag = LagMonitor(offsets, topics, lambda: app.consumer.assignment(), readiness, patience_s)
 

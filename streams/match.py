@@ -1,4 +1,5 @@
-"""posts.enriched -> posts.matched: matches each new post with all saved searches over posts, off the event loop.
+"""posts.enriched, posts.photos -> posts.matched: matches each new post with all saved searches over posts, off the
+event loop; and once more when its photos are described, with the searches that look for photos.
 
 At least once: after a restart a post may be matched again, and its matches bear the same ids. A deleted post, and one
 that repeats another, match nothing. The saved searches are followed on their topic by every worker.
@@ -8,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -19,13 +21,21 @@ from numpy.typing import NDArray
 
 from stormpetrel.core.clock import milliseconds, moment_of, now
 from stormpetrel.core.errors import BadQuery, StormpetrelError
-from stormpetrel.core.events import EnrichedPost, PostDeleted, PostMatched, SavedSearch, SavedSearchDeleted
+from stormpetrel.core.events import (
+    EnrichedPost,
+    PhotosDescribed,
+    PostDeleted,
+    PostMatched,
+    SavedSearch,
+    SavedSearchDeleted,
+)
 from stormpetrel.core.ports import Point
 from stormpetrel.core.topics import POSTS_MATCHED
 from stormpetrel.log import OutgoingRecord, Record, dead_letter_of, record_of_event
 from stormpetrel.process.metrics import MATCH_SECONDS
 from stormpetrel.process.metrics import POSTS_MATCHED as MATCHES
-from stormpetrel.projections.posts import post_point
+from stormpetrel.projections.photos import visual_point
+from stormpetrel.projections.posts import has_photos, post_point
 from stormpetrel.search.percolator import CompiledSearch, Match, Percolator
 from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.query_encoder import TextModel
@@ -33,7 +43,9 @@ from stormpetrel.search.request import SearchRequest
 
 log = structlog.get_logger()
 STAGE = "match"
+MOST_REMEMBERED = 5_000  # posts whose photos may still come: some 20 MB
 Arrival = tuple[Record, Point]
+MatchPoints = Callable[[Sequence[Point]], list[Match]]
 
 
 class MatchBatch:
@@ -42,6 +54,8 @@ class MatchBatch:
     def __init__(self, percolator: Percolator, encoder: TextModel, names: PlaceNames) -> None:
         self._percolator, self._encoder, self._names = percolator, encoder, names
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="match")
+        # Both topics give a key to partitions of the same number, and Faust gives these to one worker.
+        self._without_photos: OrderedDict[str, Point] = OrderedDict()
 
     def apply(self, event: SavedSearch | SavedSearchDeleted) -> None:
         """Takes a saved search from the log. One over patches is not matched here."""
@@ -67,14 +81,23 @@ class MatchBatch:
         """The matches, and dead letters of posts that matching failed on."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self.match, records)
 
+    async def photos(self, records: Sequence[Record]) -> list[OutgoingRecord]:
+        """As for posts, for records of their photos."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.match_photos, records)
+
     def match(self, records: Sequence[Record]) -> list[OutgoingRecord]:
         with MATCH_SECONDS.time():
             arrivals = [(record, point) for record in records if (point := self._point(record))]
-            return self._matched(arrivals)
+            return self._matched(arrivals, self._percolator.match)
+
+    def match_photos(self, records: Sequence[Record]) -> list[OutgoingRecord]:
+        with MATCH_SECONDS.time():
+            arrivals = [(record, point) for record in records if (point := self._with_photos(record))]
+            return self._matched(arrivals, self._percolator.match_photos)
 
     def warm(self, posts: Sequence[EnrichedPost]) -> None:
         """Counts the words of posts from the log: after a restart not every word is a rare one."""
-        self._percolator.remember([self._point_of(event) for event in posts])
+        self._percolator.remember([self._remembered(event) for event in posts])
 
     def _point(self, record: Record) -> Point | None:
         """The post as the index has it. What cannot be read is the index consumer's: it makes the dead letter."""
@@ -83,7 +106,34 @@ class MatchBatch:
         except StormpetrelError:
             MATCHES.labels("unreadable").inc()
             return None
-        return None if isinstance(event, PostDeleted) else self._point_of(event)
+        if isinstance(event, PostDeleted):
+            self._without_photos.pop(event.post_id, None)
+            return None
+        return self._remembered(event)
+
+    def _with_photos(self, record: Record) -> Point | None:
+        """The post of described photos with their vectors; None where it is not remembered, or they have none."""
+        try:
+            event: PhotosDescribed = record.decode(PhotosDescribed)
+        except StormpetrelError:
+            MATCHES.labels("unreadable").inc()
+            return None
+        point, visual = self._without_photos.get(event.post_id), visual_point(event)
+        if point is None:
+            MATCHES.labels("without_post").inc()
+            return None
+        if not visual.dense and not visual.sparse:
+            return None
+        return replace(point, dense={**point.dense, **visual.dense}, sparse={**point.sparse, **visual.sparse})
+
+    def _remembered(self, event: EnrichedPost) -> Point:
+        """The post, which is remembered until its photos come."""
+        point = self._point_of(event)
+        if has_photos(event):
+            self._without_photos[event.post.post_id] = point
+            if len(self._without_photos) > MOST_REMEMBERED:
+                self._without_photos.popitem(last=False)
+        return point
 
     def _point_of(self, event: EnrichedPost) -> Point:
         if event.text_vector and event.text_vector.model != self._encoder.version:
@@ -92,19 +142,19 @@ class MatchBatch:
         version = hashlib.sha256(event.post.text.encode()).hexdigest()[:16]
         return replace(point, payload={**point.payload, "version": version})
 
-    def _matched(self, arrivals: Sequence[Arrival]) -> list[OutgoingRecord]:
+    def _matched(self, arrivals: Sequence[Arrival], match: MatchPoints) -> list[OutgoingRecord]:
         """A fault that was not expected is the fault of one post: the batch is halved until it is found."""
         if not arrivals:
             return []
         try:
-            matches = self._percolator.match([point for _, point in arrivals])
+            matches = match([point for _, point in arrivals])
         except Exception as error:
             log.exception("a fault of ours, or of a post", first=arrivals[0][0].provenance)
             if len(arrivals) == 1:
                 MATCHES.labels("dead").inc()
                 return [dead_letter_of(arrivals[0][0], f"{type(error).__name__}: {error}", STAGE)]
             middle = len(arrivals) // 2
-            return self._matched(arrivals[:middle]) + self._matched(arrivals[middle:])
+            return self._matched(arrivals[:middle], match) + self._matched(arrivals[middle:], match)
         MATCHES.labels("matched").inc(len(matches))
         traces = {point.id: record.header("trace") for record, point in arrivals}
         return [_outgoing(match, traces[match.post_id]) for match in matches]

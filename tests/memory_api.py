@@ -76,10 +76,8 @@ class MemoryApi:
         return self.resources
 
     def _fill(self) -> None:
-        visual = DescriptorModel(concept_list())
         text = EmbeddingSpec("hash@1", DIMENSIONS)
-        seen = EmbeddingSpec(visual.version, visual.dimensions)
-        PostProjection(self.documents, self.index, "posts", text, seen).write([post(n) for n in range(40)])
+        PostProjection(self.documents, self.index, "posts", text, "photos").write([post(n) for n in range(40)])
         PatchProjection(self.documents, self.index, "patches", PATCH_DESCRIPTORS).write(
             [*(patch(n) for n in range(30)), scene()]
         )

@@ -17,7 +17,7 @@ from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadPicture, MalformedRecord, SetupError
 from stormpetrel.core.events import PostDeleted
 from stormpetrel.posts.payloads import Skipped, read
-from stormpetrel.posts.vision.pictures import small_data_url
+from stormpetrel.posts.photos.photo_file import data_url_of
 
 SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
@@ -76,7 +76,7 @@ def _embedded(entry: Any, folder: Path) -> Any:
     if not file.is_relative_to(folder.resolve()) or not file.is_file():
         return entry
     try:
-        return small_data_url(file.read_bytes())
+        return data_url_of(file.read_bytes())
     except BadPicture:
         return entry
 

@@ -55,6 +55,7 @@ def build_app() -> typer.Typer:
             scenes=processes.consume_scenes,
             detect=processes.consume_detect,
             notify=processes.consume_notify,
+            photos=processes.consume_photos,
         ),
         "alerting": _group("Who is told of incidents.", test=alerting.test, explain=alerting.explain),
         "incidents": _group("What is happening.", list=incidents.list_incidents, show=incidents.show),

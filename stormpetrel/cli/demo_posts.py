@@ -34,12 +34,12 @@ def replay_and_wait(stream: Path, settings: Settings) -> None:
     replay(files_in(stream), publisher, speed=None)
     total = publisher.counts["published"]
     with Progress(console=ERROR, transient=True) as progress:
-        bar = progress.add_task("posts through the system", total=max(1, 2 * total))
+        bar = progress.add_task("posts through the system", total=max(1, 3 * total))
 
         def show(lag: int) -> None:
             progress.update(bar, completed=max(0, 2 * total - lag))
 
-        wait_until_processed(settings, POST_GROUPS, STALL_PATIENCE_S, show)
+        wait_until_processed(settings, (*POST_GROUPS, "photos"), STALL_PATIENCE_S, show)
     seconds = time.monotonic() - started
     say(f"{total} posts went through in {seconds:.1f} s; {publisher.counts['dead']} broken records are dead letters")
 

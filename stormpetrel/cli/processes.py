@@ -61,6 +61,7 @@ def _process(module: str, explanation: str) -> Callable[[], None]:
 worker = _process("streams.app", "Run the stream worker: posts.raw to posts.enriched.")
 consume_index = _process("consumers.index", "Run the index consumer: posts.enriched to MongoDB and Qdrant.")
 consume_scenes = _process("consumers.scenes", "Run the scenes consumer: products.announced to patches.described.")
+consume_photos = _process("consumers.photos", "Run the photos consumer: posts.enriched to posts.photos.")
 consume_notify = _process("consumers.notify", "Run the notify consumer: incidents to receivers of alerts.")
 consume_detect = _process("consumers.detect", "Run the detector: posts.enriched to incidents.")
 serve = _process("api.app", "Run the HTTP API.")

@@ -62,13 +62,14 @@ def inbox_part(settings: Settings) -> tuple[Part, dict[str, str]]:
 
 
 def own_parts(settings: Settings, variables: Mapping[str, str] | None = None) -> list[Part]:
-    """Worker, index, scenes, detect and notify consumers and API, pointed to the local stack. `variables` are set for
-    all of them."""
+    """Worker, index, photos, scenes, detect and notify consumers and API, pointed to the local stack. `variables` are
+    set for all of them."""
     environment = {**local_addresses(settings), **(variables or {})}
     if "public_url" not in settings.alerting.model_fields_set:
         environment["STORMPETREL_ALERTING__PUBLIC_URL"] = f"http://{settings.api.host}:{settings.api.port}"
     return [
         Part("index", this_python("consume", "index"), lambda: is_ready(settings.index.probe_port), environment),
+        Part("photos", this_python("consume", "photos"), lambda: is_ready(settings.photos.probe_port), environment),
         Part("scenes", this_python("consume", "scenes"), lambda: is_ready(settings.imagery.probe_port), environment),
         Part("notify", this_python("consume", "notify"), lambda: is_ready(settings.alerting.probe_port), environment),
         Part("detect", this_python("consume", "detect"), lambda: is_ready(settings.detection.probe_port), environment),

@@ -163,6 +163,14 @@ class VectorWriter(Protocol):
         """The entity ids of all points, or of those that a filter lets through."""
 
 
+class NamedVectorWriter(VectorWriter, Protocol):
+    """Changes single vectors of points: what comes after the rest of its item needs."""
+
+    def set_vectors(self, collection: str, points: Sequence[Point]) -> None:
+        """Writes the vectors that these points have, and leaves all others and the payload; unknown ids are no error:
+        they stay unknown. Raises StoreUnavailable or StoreRefused."""
+
+
 class PayloadWriter(Protocol):
     """Changes what points are filtered by, and leaves their vectors: what judging by models needs."""
 
@@ -192,6 +200,22 @@ class PayloadScanner(Protocol):
 
 class SearchableVectors(VectorWriter, PayloadWriter, PayloadScanner, Protocol):
     """Points that are deleted, rewritten and looked through."""
+
+
+PhotoSize = Literal["full", "thumbnail"]
+
+
+class PhotoStore(Protocol):
+    """Photos by the hash of their file. Each stays as long as a post has it. All methods raise StoreUnavailable."""
+
+    def put(self, post_id: str, photo_hash: str, jpeg: bytes, thumbnail: bytes) -> None:
+        """Keeps a photo of a post; one that is there stays as it is. Safe to repeat."""
+
+    def get(self, photo_hash: str, size: PhotoSize) -> bytes | None:
+        """The JPEG; None where no post has such a photo."""
+
+    def forget(self, post_id: str) -> list[str]:
+        """Removes a post's photos, but for those that another post has too: the hashes of what the post had."""
 
 
 class EventProducer(Protocol):

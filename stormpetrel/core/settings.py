@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from stormpetrel.core.incident_settings import Alerting, Detection
+from stormpetrel.core.photo_settings import Photos, VisualModel
 from stormpetrel.core.privacy_settings import Privacy, Retention
 from stormpetrel.core.security_settings import Access, KafkaSecurity, Section
 
@@ -86,18 +87,6 @@ class Inference(Section):
     Runtime; the vectors of both may lie in one collection."""
 
     runtime: Literal["auto", "openvino", "onnxruntime"] = "auto"
-
-
-class VisualModel(Section):
-    name: str = "descriptor"
-    threads: int | None = Field(None, ge=1)
-
-
-class Photos(Section):
-    """Pictures of posts are fetched from these hosts alone; `data:` URLs need none."""
-
-    hosts: tuple[str, ...] = ()
-    within_s: float = Field(1.0, gt=0, le=30)
 
 
 class TextModel(Section):

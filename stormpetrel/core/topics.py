@@ -65,6 +65,8 @@ ANNOTATION_EVENTS = (events.Annotation, events.AnnotationUndone, events.Annotati
 POSTS_RAW = Topic("posts.raw", "post_id", 12, 7 * DAY_MS, (events.Post, events.PostDeleted))
 POSTS_BACKFILL = Topic("posts.backfill", "post_id", 12, 7 * DAY_MS, (events.Post, events.PostDeleted))
 POSTS_ENRICHED = Topic("posts.enriched", "post_id", 12, 30 * DAY_MS, (events.EnrichedPost, events.PostDeleted))
+POSTS_PHOTOS = Topic("posts.photos", "post_id", 12, 30 * DAY_MS, (events.PhotosDescribed,))
+PHOTOS_AWAITED = Topic("photos.awaited", "post_id", 12, 7 * DAY_MS, (events.PhotosAwaited, events.PostDeleted))
 SAVED_SEARCHES = Topic(
     "saved_searches", "saved_search_id", 3, FOR_EVER, (events.SavedSearch, events.SavedSearchDeleted), compacted=True
 )
@@ -93,6 +95,8 @@ LIVE_TOPICS = (
     POSTS_RAW,
     POSTS_BACKFILL,
     POSTS_ENRICHED,
+    POSTS_PHOTOS,
+    PHOTOS_AWAITED,
     SAVED_SEARCHES,
     POSTS_MATCHED,
     PRODUCTS_ANNOUNCED,

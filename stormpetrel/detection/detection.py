@@ -1,4 +1,4 @@
-"""posts.enriched, patches.described, incident.actions -> incidents: drives the detector from the log, step by step.
+"""Posts, their photos, patches and actions become incidents: drives the detector from the log, step by step.
 
 A step says which records are taken together and how far event time has come, and is on `incident.steps` before it is
 done. So what the detector makes of the log is settled by the log: whoever does a step again makes the same revisions,
@@ -18,13 +18,15 @@ from stormpetrel.core.errors import StormpetrelError
 from stormpetrel.core.events import (
     DetectionStep,
     EnrichedPost,
+    Event,
     Incident,
     IncidentAction,
     PatchDescribed,
+    PhotosDescribed,
     PostDeleted,
     SceneDescribed,
 )
-from stormpetrel.core.topics import INCIDENT_ACTIONS, INCIDENTS, PATCHES_DESCRIBED, POSTS_ENRICHED
+from stormpetrel.core.topics import INCIDENT_ACTIONS, INCIDENTS, PATCHES_DESCRIBED, POSTS_ENRICHED, POSTS_PHOTOS
 from stormpetrel.detection.state import Opened, State
 from stormpetrel.detection.step_journal import Step, StepJournal, placed
 from stormpetrel.incidents import Detector
@@ -40,9 +42,10 @@ from stormpetrel.stores.snapshot_file import SnapshotFile
 log = structlog.get_logger()
 STAGE = "detect"
 KEY = "detector"
-DETECTOR_INPUTS = (INCIDENT_ACTIONS, PATCHES_DESCRIBED, POSTS_ENRICHED)  # in the order in which a step takes them
+# In the order in which a step takes them.
+DETECTOR_INPUTS = (INCIDENT_ACTIONS, PATCHES_DESCRIBED, POSTS_ENRICHED, POSTS_PHOTOS)
 EVENTS = {topic.name: topic.events for topic in DETECTOR_INPUTS}
-DEFAULTS = {POSTS_ENRICHED.name: EnrichedPost}
+DEFAULTS: dict[str, type[Event]] = {POSTS_ENRICHED.name: EnrichedPost, POSTS_PHOTOS.name: PhotosDescribed}
 BATCH = 500  # records a step
 PASSING = timedelta(seconds=10)  # how often time alone is a step
 READ_WITHIN_S = 60.0
@@ -240,6 +243,8 @@ class Detection:
                     return detector.take(event)
                 case PostDeleted():
                     return detector.forget(event.post_id)
+                case PhotosDescribed():
+                    return detector.take_photos(event)
                 case IncidentAction():
                     return detector.take_action(event)
                 case SceneDescribed():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -79,10 +79,9 @@ class RegionTrack:
         """How many reports counted after this moment."""
         return len(self.counted) - bisect_right(self.counted, moment, key=lambda each: each.at)
 
-    def release(self) -> list[Counted]:
-        """Gives the reports to an incident."""
-        released, self.counted = self.counted, []
-        return released
+    def drop(self, post_ids: Collection[str]) -> None:
+        """Gives up the reports of these posts."""
+        self.counted = [each for each in self.counted if each.post_id not in post_ids]
 
 
 def burst_of(

@@ -13,16 +13,25 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from stormpetrel.core.clock import now
-from stormpetrel.core.events import EnrichedPost, Incident, IncidentAction, PatchDescribed, SceneDescribed
-from stormpetrel.incidents.bursts import Burst, Counted, RegionTrack, burst_of
+from stormpetrel.core.events import (
+    EnrichedPost,
+    Incident,
+    IncidentAction,
+    PatchDescribed,
+    PhotosDescribed,
+    SceneDescribed,
+)
+from stormpetrel.incidents.bursts import Burst, Counted, burst_of
 from stormpetrel.incidents.confidence import Confidence, with_likelihood_ratio
 from stormpetrel.incidents.event_tags import EventTags
 from stormpetrel.incidents.false_alarms import FalseAlarms
-from stormpetrel.incidents.forgetting import drop_reports, gives_up
+from stormpetrel.incidents.forgetting import drop_post, gives_up
 from stormpetrel.incidents.lifecycle import Lifecycle
-from stormpetrel.incidents.rates import DailySeason, UsualRate
+from stormpetrel.incidents.rates import DailySeason
 from stormpetrel.incidents.reach import may_join, of_country
-from stormpetrel.incidents.reports import Report, Vote, report_of
+from stormpetrel.incidents.recycled_photos import SeenPhotos
+from stormpetrel.incidents.region_tracks import RegionTracks
+from stormpetrel.incidents.reports import Report, report_of
 from stormpetrel.incidents.restart import restored
 from stormpetrel.incidents.rules import DetectionRules
 from stormpetrel.incidents.storm_names import StormNames
@@ -31,7 +40,6 @@ from stormpetrel.incidents.tracked import TrackedIncident, incident_id
 from stormpetrel.incidents.waiting_posts import WaitingPosts
 from stormpetrel.incidents.watermark import event_time
 
-MOST_COUNTRY_KM = 800.0  # a country that is wider is no place of an incident: its posts wait for a narrower place
 DOMINANCE_WINDOW = timedelta(hours=24)
 MOST_LOUDER = 3.0  # times as many reports of another open incident: more says no more
 VERSION = "detector1"
@@ -55,12 +63,10 @@ class Detector:
         self._lifecycle = Lifecycle(self._rules, clock, f"{VERSION}-{confidence.version}")
         self._waiting = WaitingPosts()
         self._watermark: datetime | None = None
-        self._since: datetime | None = None
-        self._seasons: dict[str, DailySeason] = {}
-        self._tracks: dict[tuple[str, str], RegionTrack] = {}
+        self._regions = RegionTracks(self._rules)
         self._recent: dict[str, deque[tuple[datetime, str]]] = {}
         self._storm_names, self._event_tags, self._false_alarms = StormNames(), EventTags(), FalseAlarms()
-        self._taken = TakenPosts()
+        self._taken, self._photos = TakenPosts(), SeenPhotos()
         self.incidents: dict[str, TrackedIncident] = {}
         self.skipped: Counter[str] = Counter()
         self.failed: list[tuple[EnrichedPost, Exception]] = []
@@ -101,7 +107,10 @@ class Detector:
         """A post was deleted: nothing of it is held any more, and no incident shows it."""
         self._waiting.forget(post_id)
         self._taken.forget(post_id)
-        drop_reports(post_id, self._recent.values(), self._tracks.values())
+        self._regions.forget(post_id)
+        self._photos.forget(post_id)
+        for recent in self._recent.values():
+            drop_post(recent, post_id)
         reason = "a post that stood for it was deleted"
         return [
             self._lifecycle.tell(incident, "evidence", reason, self._watermark or incident.last_post_at)
@@ -119,6 +128,14 @@ class Detector:
             self._false_alarms.note(action.acted_at, incident.hazard, incident.core().region)
         return revisions
 
+    def take_photos(self, photos: PhotosDescribed) -> list[Incident]:
+        """What is known of a post's photos; one that was posted before tells of an earlier event."""
+        incident = self.incidents.get(self._taken.incident_of(photos.post_id) or "")
+        if not self._photos.take(photos) or incident is None or self._watermark is None:
+            return []
+        incident.seen_before |= self._photos.among([photos.post_id])
+        return self._revise(incident, self._watermark)
+
     def take_patch(self, patch: PatchDescribed) -> None:
         """A patch of a scene that is not whole yet."""
         self._lifecycle.radar.take_patch(patch)
@@ -134,7 +151,7 @@ class Detector:
         return at
 
     def _process(self, at: datetime, post: EnrichedPost) -> list[Incident]:
-        self._since = self._since or at
+        self._regions.listen_from(at)
         post_id = post.post.post_id
         if post_id in self._taken:
             self.skipped["repeated"] += 1
@@ -147,13 +164,15 @@ class Detector:
         revisions = self._pass_time(at)
         if report is None:
             return revisions
-        self._seasons.setdefault(report.hazard, DailySeason()).add(at)
+        self._regions.hear(report.hazard, at)
         self._hear(report)
         incident = self._incident_of(report)
         self._taken.note(post_id, incident.incident_id if incident else None)
         if incident is None:
-            return revisions + self._count(report)
+            burst = self._regions.count(report)
+            return revisions + (self._begin(*burst, at) if burst else [])
         if incident.take(report, self._rules.same_voice):
+            incident.seen_before |= self._photos.among([post_id])
             revisions += self._revise(incident, at)
         return revisions
 
@@ -194,58 +213,6 @@ class Detector:
             default=None,
         )
 
-    def _track(self, hazard: str, region: str, at: datetime) -> RegionTrack:
-        key = (hazard, region)
-        if key not in self._tracks:
-            self._tracks[key] = RegionTrack(UsualRate(self._since or at))
-        track = self._tracks[key]
-        track.forget_before(at - self._rules.longest_window)
-        return track
-
-    def _count(self, report: Report) -> list[Incident]:
-        """A report that belongs to no incident counts in its regions, which may be a burst now."""
-        votes: dict[str, Vote] = {vote.region: vote for vote in (*report.votes, *report.countries)}
-        changed = [
-            vote
-            for region, vote in votes.items()
-            if self._track(report.hazard, region, report.at).take(report, vote.weight, self._rules.same_voice)
-        ]
-        for vote in changed:
-            if (incident := self._burst(report, vote)) is not None:
-                return self._begin(*incident, report.at)
-        return []
-
-    def _burst(self, report: Report, vote: Vote) -> tuple[list[Counted], Burst] | None:
-        """The reports of a burst around a place that was just named; None where there is none."""
-        hazard, at = report.hazard, report.at
-        region = self._busiest_region(hazard, vote.country, at) if vote in report.countries else vote.region
-        if region is None:
-            if vote.radius_km > MOST_COUNTRY_KM:
-                return None
-            region = vote.country
-        tracks = [self._track(hazard, region, at)]
-        if region != vote.country and region == self._busiest_region(hazard, vote.country, at):
-            tracks.append(self._track(hazard, vote.country, at))
-        reports = sorted(
-            {each.post_id: each for track in tracks for each in track.counted}.values(), key=lambda c: c[:2]
-        )
-        usual = sum(track.usual.rate(at) for track in tracks)
-        moments = [each.at for each in reports]
-        burst = burst_of(moments, usual, self._seasons[hazard], at, self._rules.windows)
-        if burst.reports < self._rules.suspected_posts or burst.surprise < self._rules.suspected_surprise:
-            return None
-        return reports, burst
-
-    def _busiest_region(self, hazard: str, country: str, at: datetime) -> str | None:
-        """The region below a country that most reports name now."""
-        since = at - self._rules.longest_window
-        counts = {
-            region: count
-            for (name, region), track in self._tracks.items()
-            if name == hazard and region.startswith(f"{country}.") and (count := track.count_since(since))
-        }
-        return max(counts, key=lambda region: (counts[region], region), default=None)
-
     def _begin(self, reports: list[Counted], burst: Burst, at: datetime) -> list[Incident]:
         """A new incident of these reports; the one that they belong to, where it was closed not long ago."""
         first = reports[0].report
@@ -255,9 +222,8 @@ class Detector:
         for each in reports:
             incident.add(each)
         taken = {each.post_id for each in reports}
-        for (hazard, _), track in self._tracks.items():
-            if hazard == first.hazard:
-                track.counted = [each for each in track.counted if each.post_id not in taken]
+        incident.seen_before |= self._photos.among(taken)
+        self._regions.release(first.hazard, taken)
         earlier = self._lifecycle.goes_on(incident, self.incidents.values(), at)
         if earlier is not None:
             earlier.absorb(incident)

@@ -4,6 +4,8 @@ Goldstein, SIGIR 1998)."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
 
 import numpy as np
 
@@ -15,8 +17,11 @@ CANDIDATES = 200  # the newest reports that are looked at
 RELEVANCE_SHARE = 0.5  # of relevance against difference
 
 
-def representatives(reports: Sequence[Report], members: Mapping[str, int]) -> tuple[EvidencePost, ...]:
-    """At most eight posts, each the one that adds most; `members` counts the near-duplicates of a post."""
+def representatives(
+    reports: Sequence[Report], members: Mapping[str, int], seen_before: Mapping[str, datetime] = MappingProxyType({})
+) -> tuple[EvidencePost, ...]:
+    """At most eight posts, each the one that adds most; `members` counts the near-duplicates of a post, `seen_before`
+    says when its photo was posted before."""
     left = [report for report in reports[-CANDIDATES:] if report.vector is not None] or list(reports[-CANDIDATES:])
     chosen: list[Report] = []
     nearest = np.zeros(len(left))
@@ -40,6 +45,7 @@ def representatives(reports: Sequence[Report], members: Mapping[str, int]) -> tu
             relevance=round(report.probability, 4),
             members=1 + members.get(report.post_id, 0),
             has_photo=report.has_photo,
+            photo_seen_before=seen_before.get(report.post_id),
         )
         for report in chosen
     )

@@ -13,6 +13,7 @@ from stormpetrel.core.events import Incident, IncidentAction, IncidentChange, Sc
 from stormpetrel.incidents.bursts import Burst
 from stormpetrel.incidents.radar import Radar
 from stormpetrel.incidents.reach import is_placed, touch
+from stormpetrel.incidents.recycled_photos import recycled_words
 from stormpetrel.incidents.rules import DetectionRules
 from stormpetrel.incidents.split import split_off
 from stormpetrel.incidents.tracked import TrackedIncident
@@ -89,7 +90,11 @@ class Lifecycle:
             incident.state = "easing"
             return [self.tell(incident, "eased", f"{recent} reports in 12 h, {incident.peak} at the most", at)]
         if abs(incident.confidence() - incident.told_confidence) >= CONFIDENCE_STEP:
-            return [self.tell(incident, "confidence", "the reports have changed the confidence", at)]
+            reason = (
+                recycled_words(incident.seen_before, incident.first_post_at)
+                or "the reports have changed the confidence"
+            )
+            return [self.tell(incident, "confidence", reason, at)]
         return []
 
     def _open(self, incident: TrackedIncident, others: dict[str, TrackedIncident], at: datetime) -> list[Incident]:

@@ -30,6 +30,7 @@ def restored(incident: Incident) -> TrackedIncident:
     tracked.radar, tracked.next_pass = incident.radar, incident.next_pass
     tracked.merged_from, tracked.merged_into = incident.merged_from, incident.merged_into
     tracked.split_from, tracked.expected_rate = incident.split_from, incident.expected_rate
+    tracked.seen_before = {e.post_id: e.photo_seen_before for e in incident.evidence if e.photo_seen_before}
     tracked.false_alarm = incident.change == "action" and incident.state == "closed"
     tracked.regions = {area: incident.posts / (place + 1) for place, area in enumerate(incident.areas)}
     tracked.places = {(vote.longitude, vote.latitude): (float(incident.posts), vote) for vote in [_core(incident)]}

@@ -34,8 +34,10 @@ def split_off(incident: TrackedIncident, at: datetime) -> list[TrackedIncident]:
         part = TrackedIncident(name, incident.hazard, first.at, first.at)
         for each in reports:
             part.add(each)
+        post_ids = {each.post_id for each in reports}
+        part.seen_before = {each: at for each, at in incident.seen_before.items() if each in post_ids}
         part.state, part.split_from = "opened", incident.incident_id
         part.expected_rate = incident.expected_rate
-        incident.release({each.post_id for each in reports})
+        incident.release(post_ids)
         parts.append(part)
     return parts

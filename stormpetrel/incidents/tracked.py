@@ -24,6 +24,7 @@ from stormpetrel.incidents.bursts import Burst, Counted, is_new_voice
 from stormpetrel.incidents.confidence import Features, with_likelihood_ratio
 from stormpetrel.incidents.event_tags import own_tags
 from stormpetrel.incidents.evidence import representatives
+from stormpetrel.incidents.recycled_photos import likelihood_ratio, recycled
 from stormpetrel.incidents.reports import Report, Vote
 from stormpetrel.incidents.severity import severity_of
 from stormpetrel.incidents.whereabouts import centre_of, core_of
@@ -88,6 +89,7 @@ class TrackedIncident:
     reckoned_tags: frozenset[str] | None = None
     restored_until: datetime | None = None  # reports up to then were counted before the restart
     restored_reasons: tuple[SeverityReason, ...] = ()
+    seen_before: dict[str, datetime] = field(default_factory=dict)  # post -> its photo's first time
 
     @property
     def is_active(self) -> bool:
@@ -101,6 +103,11 @@ class TrackedIncident:
     def kind(self) -> str:
         """The commonest kind of its hazard among its reports."""
         return max(self.kinds, key=lambda kind: (self.kinds[kind], kind))
+
+    @property
+    def recycled_photos(self) -> int:
+        """How many of its posts show a photo of an earlier event."""
+        return len(recycled(self.seen_before, self.first_post_at))
 
     def take(self, report: Report, same_voice: float) -> bool:
         """Counts a report where its voice is new."""
@@ -149,6 +156,7 @@ class TrackedIncident:
             if each.post_id not in known:
                 self.add(each)
         self.members.update(other.members)
+        self.seen_before |= other.seen_before
         self.said_again += other.said_again
         self.merged_from = (*self.merged_from, *other.merged_from, other.incident_id)[-50:]
 
@@ -156,9 +164,9 @@ class TrackedIncident:
         """Gives up reports, and all that they counted for."""
         kept = [each for each in self.counted if each.post_id not in post_ids]
         self.counted, self.regions, self.places = [], {}, {}
-        self.posts = self.narrow = self.photos = self.unknown_authors = 0
+        self.seen_before = {post_id: at for post_id, at in self.seen_before.items() if post_id not in post_ids}
+        self.posts = self.narrow = self.photos = self.votes = self.unknown_authors = 0
         self.relevance = self.vote_weights = 0.0
-        self.votes = 0
         self.authors = set()
         for counter in (self.sources, self.languages, self.kinds, self.tags):
             counter.clear()
@@ -222,10 +230,9 @@ class TrackedIncident:
         )
 
     def confidence(self) -> float:
-        """The posts' confidence, and the radar's verdict on it."""
-        if self.radar is None:
-            return self.posts_confidence
-        return with_likelihood_ratio(self.posts_confidence, self.radar.likelihood_ratio)
+        """The posts' confidence, what their photos take from it, and the radar's verdict on it."""
+        ratio = likelihood_ratio(self.recycled_photos, self.photos) * (self.radar.likelihood_ratio if self.radar else 1)
+        return self.posts_confidence if ratio == 1 else with_likelihood_ratio(self.posts_confidence, ratio)
 
     def event(
         self, change: IncidentChange, reason: str, at: datetime, decided_at: datetime, detector_version: str
@@ -265,9 +272,10 @@ class TrackedIncident:
             sources=dict(self.sources),
             languages=dict(self.languages),
             photos=self.photos,
+            recycled_photos=self.recycled_photos,
             expected_rate=round(self.expected_rate, 5),
             observed_rate=round(self.count_between(at - timedelta(hours=RATE_H), at) / RATE_H, 4),
-            evidence=representatives([each.report for each in self.counted], self.members),
+            evidence=representatives([each.report for each in self.counted], self.members, self.seen_before),
             radar=self.radar,
             next_pass=self.next_pass,
             merged_from=self.merged_from,

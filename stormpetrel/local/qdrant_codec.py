@@ -91,6 +91,10 @@ def read_point(body: Json) -> Any:
     return edge.Point(body["id"], vectors, body.get("payload"))
 
 
+def read_vectors(body: Json) -> Any:
+    return edge.PointVectors(body["id"], {name: read_vector(value) for name, value in body["vector"].items()})
+
+
 def json_record(record: Any) -> Json:
     vector = record.vector
     if isinstance(vector, dict):

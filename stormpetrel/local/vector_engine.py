@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,14 @@ class Shard:
             check_point(point, self.configuration)
         self._write(edge.UpdateOperation.upsert_points([codec.read_point(point) for point in points]), len(points))
 
+    def set_vectors(self, points: list[Json]) -> None:
+        """These vectors of points that are there; all others, and the payloads, stay."""
+        for point in points:
+            check_point(point, self.configuration)
+        operation = edge.UpdateOperation.update_vectors([codec.read_vectors(point) for point in points])
+        # The engine moves points with a changed vector out of the graph: they count as fresh.
+        self._write(operation, len(points), [point["id"] for point in points])
+
     def delete(self, ids: list[Any]) -> None:
         self._write(edge.UpdateOperation.delete_points(ids), len(ids))
 
@@ -96,8 +104,13 @@ class Shard:
         # The engine moves points with a changed indexed field out of the graph: they count as fresh.
         self._write(operation, len(condition["must"][0]["has_id"]))
 
-    def _write(self, operation: Any, points: int) -> None:
+    def _write(self, operation: Any, points: int, must_exist: Sequence[Any] = ()) -> None:
         with self._writing:
+            # Before it is on the engine's log, where it would fail again whenever the log is read.
+            if must_exist:
+                there = {str(record.id) for record in self._current.shard.retrieve(list(must_exist), False, False)}
+                if missing := [each for each in must_exist if str(each) not in there]:
+                    raise BadRequest(f"No point with id {missing[0]}")
             self._current.shard.update(operation)
             if self._writes_since_copy is not None:
                 self._writes_since_copy.append(operation)

@@ -55,6 +55,12 @@ def _delete(shard: Shard, body: Json) -> Json:
     return COMPLETED
 
 
+def _set_vectors(shard: Shard, body: Json) -> Json:
+    require_fields(body, "points", "a change of vectors")
+    shard.set_vectors(body["points"])
+    return COMPLETED
+
+
 def _set_payload(shard: Shard, body: Json) -> Json:
     shard.set_payload(body)
     return COMPLETED
@@ -94,6 +100,7 @@ SHARD_ROUTES: tuple[tuple[str, str, Callable[[Shard, Json], Any]], ...] = (
     ("PATCH", "", _update),
     ("PUT", "/index", _index),
     ("PUT", "/points", _upsert),
+    ("PUT", "/points/vectors", _set_vectors),
     ("POST", "/points", Shard.retrieve),
     ("POST", "/points/delete", _delete),
     ("POST", "/points/payload", _set_payload),

@@ -19,6 +19,7 @@ from stormpetrel.core.topics import (
     PATCHES_DESCRIBED,
     POSTS_BACKFILL,
     POSTS_ENRICHED,
+    POSTS_PHOTOS,
     POSTS_RAW,
     PRODUCTS_ANNOUNCED,
     Topic,
@@ -124,18 +125,19 @@ POST_GROUPS = ("worker", "index")  # what posts go through
 
 
 def consumer_lags(kafka: Kafka) -> dict[str, int]:
-    """Records that are left to do: posts for the worker and the index, products for the scenes consumer, patches and
-    incidents for the index, posts, patches and actions for the detector, incidents for the notify consumer. Raises
-    StoreUnavailable."""
+    """Records that are left to do: posts for the worker, the photos consumer and the index, products for the scenes
+    consumer, patches and incidents for the index, posts, patches, photos and actions for the detector, incidents for
+    the notify consumer. Raises StoreUnavailable."""
     lags = {}
     for name, group, topics in (
         ("worker", "worker", (POSTS_RAW, POSTS_BACKFILL)),
-        ("index", "index", (POSTS_ENRICHED,)),
+        ("photos", "photos", (POSTS_ENRICHED,)),
+        ("index", "index", (POSTS_ENRICHED, POSTS_PHOTOS)),
         ("scenes", "scenes", (PRODUCTS_ANNOUNCED,)),
         ("patches", "index", (PATCHES_DESCRIBED,)),
         ("notify", "notify", (INCIDENTS,)),
         ("incidents", "index", (INCIDENTS,)),
-        ("detect", "detect", (POSTS_ENRICHED, PATCHES_DESCRIBED, INCIDENT_ACTIONS)),
+        ("detect", "detect", (POSTS_ENRICHED, POSTS_PHOTOS, PATCHES_DESCRIBED, INCIDENT_ACTIONS)),
     ):
         with closing(GroupOffsets(kafka, group)) as offsets:
             lags[name] = sum(map(offsets.lag, topics))

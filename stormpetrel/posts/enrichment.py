@@ -1,4 +1,4 @@
-"""From posts to enriched posts: a micro-batch gets languages, near-duplicates, vectors, terms, places and concepts.
+"""From posts to enriched posts: a micro-batch gets languages, near-duplicates, vectors, terms and places.
 
 Pure but for the state of the duplicate window and of the recent places; knows no broker. Posts are taken in the order
 of the log, so a batch that is cut differently gives the same results.
@@ -17,8 +17,7 @@ import structlog
 from numpy.typing import NDArray
 
 from stormpetrel.core.clock import now
-from stormpetrel.core.errors import BadPicture
-from stormpetrel.core.events import ConceptScore, EnrichedPost, EventRelevance, Post, Relevance, TermWeights, Vector
+from stormpetrel.core.events import EnrichedPost, EventRelevance, Post, Relevance, TermWeights, Vector
 from stormpetrel.posts.event_kinds import EventKinds
 from stormpetrel.posts.event_places import with_event_relevance
 from stormpetrel.posts.gloss.gloss import Glosser, glossed_words
@@ -30,8 +29,6 @@ from stormpetrel.posts.text.duplicates import DuplicateWindow, NearDuplicate
 from stormpetrel.posts.text.language import detect
 from stormpetrel.posts.text.lexical import document_terms
 from stormpetrel.posts.text.reposts import whole_words
-from stormpetrel.posts.vision.model import VisualModel
-from stormpetrel.posts.vision.pictures import Picture
 from stormpetrel.process.metrics import POSTS_LIMITED
 
 log = structlog.get_logger()
@@ -47,32 +44,6 @@ class Encoder(Protocol):
 
 # The relevance of a post by the trained models, from its id and its text vector.
 RelevanceScorer = Callable[[str, Vector], tuple[Relevance, ...]]
-# The first photo of each post: its pixels, the error that explains why they are missing, or None without a photo.
-Photos = Callable[[Sequence[Post]], Sequence[Picture | BadPicture | None]]
-
-
-@dataclass(frozen=True)
-class PhotoFeatures:
-    """Describes posts' photos: the visual model, and the source of the pixels."""
-
-    model: VisualModel
-    photos: Photos
-
-    def fields(self, picture: Picture | BadPicture) -> dict[str, object]:
-        """The fields of an enriched post that describe its photo; `photo_problem` where it cannot be described."""
-        if isinstance(picture, BadPicture):
-            return {"photo_problem": str(picture)}
-        try:
-            (features,) = self.model.extract([picture])
-        except Exception as error:
-            return {"photo_problem": f"the visual model failed: {error}"}
-        concepts = sorted(features.concepts.items(), key=lambda concept: (-concept[1], concept[0]))
-        return {
-            "visual_vector": Vector.of(features.vector, self.model.version),
-            "concepts": tuple(ConceptScore(name=name, score=score) for name, score in concepts),
-            "concept_model": self.model.concept_version,
-            "photo_relevance": features.relevance,
-        }
 
 
 @dataclass(frozen=True)
@@ -102,14 +73,13 @@ class Enricher:
         encoder: Encoder,
         geoparser: Geoparser,
         window: DuplicateWindow,
-        photo_features: PhotoFeatures | None = None,
         clock: Callable[[], datetime] = now,
         relevance_scorer: RelevanceScorer | None = None,
         glosser: Glosser | None = None,
         kinds: EventKinds | None = None,
     ) -> None:
         self._encoder, self._geoparser, self.window = encoder, geoparser, window
-        self._photo_features, self._clock, self._relevance_scorer = photo_features, clock, relevance_scorer
+        self._clock, self._relevance_scorer = clock, relevance_scorer
         self._glosser, self._kinds = glosser, kinds
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encode")
 
@@ -126,7 +96,6 @@ class Enricher:
             wait([encoding])  # the model is not for two batches at once
         self._add_text_vectors(results, encoding)
         self._enrich_orphans(posts, results)
-        self._add_photo_features(results)
         return results
 
     def remember(self, event: EnrichedPost) -> None:
@@ -247,16 +216,6 @@ class Enricher:
             return [() for _ in texts]
         english = [self._glosser.gloss(text).text if self._glosser else text for text in texts]
         return self._kinds.relevance(np.stack([vectors[text] for text in texts]), english)
-
-    def _add_photo_features(self, results: list[EnrichedPost | EnrichmentFailure]) -> None:
-        """Adds the features of the originals' photos. A post whose photo is missing goes on without them."""
-        originals = [(row, original) for row, original in _originals(results) if original.post.media]
-        if self._photo_features is None or not originals:
-            return
-        pictures = self._photo_features.photos([original.post for _, original in originals])
-        for (row, original), picture in zip(originals, pictures, strict=True):
-            if picture is not None:
-                results[row] = original.model_copy(update=self._photo_features.fields(picture))
 
 
 def _originals(results: Sequence[EnrichedPost | EnrichmentFailure]) -> list[tuple[int, EnrichedPost]]:

@@ -14,6 +14,13 @@ POSTS_MATCHED = Counter("stormpetrel_posts_matched_total", "Matches of posts wit
 MATCH_SECONDS = Histogram("stormpetrel_match_batch_seconds", "Time of one micro-batch against all saved searches")
 POSTS_INDEXED = Counter("stormpetrel_posts_indexed_total", "Posts written to both stores", ["outcome"])
 INDEX_SECONDS = Histogram("stormpetrel_index_batch_seconds", "Time of one bulk write to both stores")
+PHOTOS = Counter("stormpetrel_photos_total", "Photos through the photos consumer, each try counted", ["outcome"])
+PHOTO_SECONDS = Histogram(
+    "stormpetrel_photo_batch_seconds",
+    "Time of one batch of the photos consumer",
+    buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 20, 60, 300),
+)
+PHOTOS_WAITING = Gauge("stormpetrel_posts_awaiting_photos", "Posts whose photos this process will try again")
 LABELS_LEARNED = Counter("stormpetrel_labels_learned_total", "Annotations through the learn processor")
 MODELS_TO_JUDGE = Gauge(
     "stormpetrel_models_to_judge", "Newest models by which not all indexed items have been judged yet", ["kind"]

@@ -2,6 +2,7 @@
 
 from stormpetrel.projections.incidents import IncidentProjection
 from stormpetrel.projections.patches import PatchProjection, ProductProjection
+from stormpetrel.projections.photos import PhotoProjection
 from stormpetrel.projections.posts import PostProjection
 from stormpetrel.projections.predictions import PredictionProjection
 from stormpetrel.projections.projection import Projection
@@ -9,6 +10,7 @@ from stormpetrel.projections.projection import Projection
 __all__ = [
     "IncidentProjection",
     "PatchProjection",
+    "PhotoProjection",
     "PostProjection",
     "PredictionProjection",
     "ProductProjection",

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import structlog
+from collections.abc import Mapping, Sequence
 
 from stormpetrel.core.cells import RESOLUTIONS, cells
 from stormpetrel.core.clock import milliseconds, now_ms
 from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import MalformedRecord
-from stormpetrel.core.events import EnrichedEvent, EnrichedPost, Place, PostDeleted, TermWeights
+from stormpetrel.core.events import EnrichedEvent, EnrichedPost, Place, PostDeleted
 from stormpetrel.core.ids import model_id
-from stormpetrel.core.ports import Document, DocumentStore, Point, VectorWriter
-from stormpetrel.posts.vision.concepts import terms_of
+from stormpetrel.core.ports import Document, DocumentStore, NamedVectorWriter, Point
+from stormpetrel.posts.vision.pictures import is_data_url
 from stormpetrel.process.metrics import POSTS_INDEXED
+from stormpetrel.projections.freshness import note_freshness
+from stormpetrel.projections.photos import PostPhotos
 from stormpetrel.projections.projection import Projection
 
-log = structlog.get_logger()
 LABEL_FROM = 0.5  # probability from which on a model's label stands on a post
 
 
 def post_document(event: EnrichedPost) -> Document:
     """The post as MongoDB holds it: the event without its vectors, under the post's own id."""
-    kept_elsewhere = {"text_vector", "visual_vector", "terms", "post", "schema_version"}
-    fields = event.model_dump(mode="json", exclude=kept_elsewhere)
+    fields = event.model_dump(mode="json", exclude={"text_vector", "terms", "post", "schema_version"})
     post = event.post.model_dump(mode="json", exclude={"schema_version"})
-    vectors = {"text_model": event.text_vector, "visual_model": event.visual_vector}
-    models = {name: vector.model if vector else None for name, vector in vectors.items()}
-    return {"_id": event.post.post_id, **post, **fields, **models}
+    for media in post["media"]:
+        if is_data_url(media["url"]):
+            media["url"] = None  # the picture itself: it is kept under its hash
+    text_model = event.text_vector.model if event.text_vector else None
+    return {"_id": event.post.post_id, **post, **fields, "text_model": text_model}
 
 
 def located_places(event: EnrichedPost) -> list[Place]:
@@ -40,13 +40,9 @@ def _points(places: Sequence[Place]) -> list[dict[str, float]]:
     return [{"lon": place.longitude, "lat": place.latitude} for place in places]
 
 
-def concept_terms(event: EnrichedPost) -> TermWeights | None:
-    """The concepts of the post's photo as a sparse vector."""
-    return terms_of({concept.name: concept.score for concept in event.concepts})
-
-
 def post_point(event: EnrichedPost, indexed_at: int) -> Point:
-    """The post as the vector index holds it: its vectors, and what is filtered and ranked by.
+    """The post as the vector index holds it, without what its photos add: its vectors, and what is filtered and ranked
+    by.
 
     `indexed_at`, milliseconds since 1970, is when it is written: saved searches ask for what came since.
     """
@@ -71,76 +67,86 @@ def post_point(event: EnrichedPost, indexed_at: int) -> Point:
     }
     place_cells = [cells(place.longitude, place.latitude) for place in places]
     payload |= {f"cells_{resolution}": sorted({c[resolution] for c in place_cells}) for resolution in RESOLUTIONS}
-    dense = {"text": event.text_vector, "visual": event.visual_vector}
-    sparse = {"lexical": event.terms, "concepts": concept_terms(event)}
     return Point(
         event.post.post_id,
         payload,
-        dense={name: vector.values() for name, vector in dense.items() if vector is not None},
-        sparse={name: (terms.indices, terms.values) for name, terms in sparse.items() if terms is not None},
+        dense={"text": event.text_vector.values()} if event.text_vector else {},
+        sparse={"lexical": (event.terms.indices, event.terms.values)} if event.terms else {},
     )
 
 
+def has_photos(event: EnrichedPost) -> bool:
+    """Whether photos of the post may be described: those of a near-duplicate are not."""
+    return event.duplicate_of is None and any(media.kind == "photo" for media in event.post.media)
+
+
 class PostProjection(Projection):
-    """Writes posts to both stores; `text` and `visual` are the models whose vectors the index holds."""
+    """Writes posts to both stores; `text` is the model whose vectors the index holds, `photos` the collection of their
+    photos."""
 
     event_types = (EnrichedPost, PostDeleted)
     default = EnrichedPost
 
     def __init__(
-        self, documents: DocumentStore, vectors: VectorWriter, index: str, text: EmbeddingSpec, visual: EmbeddingSpec
+        self, documents: DocumentStore, vectors: NamedVectorWriter, index: str, text: EmbeddingSpec, photos: str
     ) -> None:
         self._documents, self._vectors, self._collection = documents, vectors, index
-        self._text, self._visual = text, visual
+        self._text, self._photos = text, PostPhotos(documents, vectors, index, photos)
 
     def checked(self, event: EnrichedEvent) -> EnrichedEvent:
-        if isinstance(event, PostDeleted):
-            return event
-        if event.text_vector and not self._text.matches(event.text_vector):
+        if isinstance(event, EnrichedPost) and event.text_vector and not self._text.matches(event.text_vector):
             raise MalformedRecord(
                 f"its vector is of {event.text_vector.model} ({event.text_vector.dimensions} values), this index "
                 f"of {self._text}; send the post through the enrich worker again"
             )
-        if event.visual_vector and not self._visual.matches(event.visual_vector):
-            # The post can still be found by all its other modalities.
-            log.warning("a photo's vector is of another model; left out", model=event.visual_vector.model)
-            return event.model_copy(update={"visual_vector": None})
         return event
 
     def write(self, events: Sequence[EnrichedEvent]) -> None:
         """A later event of a post takes the place of an earlier one."""
         newest = {event.post_id if isinstance(event, PostDeleted) else event.post.post_id: event for event in events}
         posts = [event for event in newest.values() if isinstance(event, EnrichedPost)]
-        deleted_ids = [post_id for post_id, event in newest.items() if isinstance(event, PostDeleted)]
+        deleted = {post_id: event for post_id, event in newest.items() if isinstance(event, PostDeleted)}
+        self._write(posts)
+        if deleted:
+            media = {event.post.post_id: bool(event.post.media) for event in events if isinstance(event, EnrichedPost)}
+            self._delete(deleted, media)
+        self._note_freshness(posts)
+        POSTS_INDEXED.labels("written").inc(len(posts))
+        POSTS_INDEXED.labels("deleted").inc(len(deleted))
+
+    def _write(self, posts: Sequence[EnrichedPost]) -> None:
+        with_photos = [event.post.post_id for event in posts if has_photos(event)]
+        self._photos.welcome(with_photos)
         # Documents first: what a query finds in the index must have its document.
         self._documents.upsert("posts", [post_document(event) for event in posts])
         indexed_at = now_ms()
         self._vectors.upsert(self._collection, [post_point(event, indexed_at) for event in posts])
-        if deleted_ids:
-            self._vectors.delete(self._collection, deleted_ids)
-            self._documents.delete("posts", deleted_ids)
-        self._note_freshness(posts)
-        POSTS_INDEXED.labels("written").inc(len(posts))
-        POSTS_INDEXED.labels("deleted").inc(len(deleted_ids))
+        self._photos.restore(with_photos)
+
+    def _delete(self, deleted: Mapping[str, PostDeleted], has_media: Mapping[str, bool]) -> None:
+        """`has_media` is of posts of the same batch, which were not written before they were deleted."""
+        ids = list(deleted)
+        stored = {post_id: bool(post.get("media")) for post_id, post in self._documents.get("posts", ids).items()}
+        # A post that is not known may be one whose photos are on their way.
+        without = {post_id for post_id, media in {**stored, **has_media}.items() if not media}
+        marked = [post_id for post_id in ids if post_id not in without]
+        self._photos.mark_deleted(marked, max(event.deleted_at for event in deleted.values()))
+        self._vectors.delete(self._collection, ids)
+        self._documents.delete("posts", ids)
+        self._photos.remove(marked)
 
     def _note_freshness(self, events: Sequence[EnrichedPost]) -> None:
-        """The newest moments that each modality has seen. Only ever moves on: a replay does not age it."""
+        """The newest moments that each modality has seen, but for those of photos."""
         by_modality = {
             "text": [event for event in events if event.text_vector],
             "lexical": [event for event in events if event.terms],
-            "visual": [event for event in events if event.visual_vector],
-            "concepts": [event for event in events if event.concepts],
             "space": [event for event in events if located_places(event)],
-            "time": list(events),
+            "time": events,
         }
-        stored = self._documents.get("freshness", list(by_modality))
-        changed: list[Document] = []
-        for modality, carriers in by_modality.items():
-            if carriers:
-                newest = {
-                    "event_time": max(milliseconds(event.post.created_at) for event in carriers),
-                    "ingested_at": max(milliseconds(event.post.ingested_at) for event in carriers),
-                }
-                before = stored.get(modality, newest)
-                changed.append({"_id": modality, **{name: max(newest[name], before[name]) for name in newest}})
-        self._documents.upsert("freshness", changed)
+        note_freshness(
+            self._documents,
+            {
+                modality: [(event.post.created_at, event.post.ingested_at) for event in carriers]
+                for modality, carriers in by_modality.items()
+            },
+        )

@@ -19,6 +19,7 @@ from stormpetrel.core.events import is_area
 from stormpetrel.core.ports import Document, DocumentReader, VectorReader
 from stormpetrel.fusion import RankList
 from stormpetrel.fusion.rank_list import Nearness
+from stormpetrel.search.documents import post_documents
 from stormpetrel.search.modalities import MODALITIES
 from stormpetrel.search.patch_lists import (
     FINEST,
@@ -104,7 +105,7 @@ class CrossSourceSearch:
     def _cells(self, query: Query, post_lists: Sequence[RankList], patches: PatchLists) -> CrossSourceResult:
         feedback = self._posts.feedback(query, [ranked for ranked in post_lists if len(ranked)])
         listed = [*post_lists, feedback] if feedback else post_lists
-        posts = self._documents.get("posts", sorted({item for ranked in listed for item in ranked.items}))
+        posts = post_documents(self._documents, sorted({item for ranked in listed for item in ranked.items}))
         cells = {post_id: post_cell(post) for post_id, post in posts.items()}
         cells |= {patch_id: patch_cell(document) for patch_id, document in patches.documents.items()}
         lists = [*post_lists, *patches.lists]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from stormpetrel.core.errors import NotFound
@@ -21,9 +22,18 @@ class CollectionNames(Protocol):
     def patches(self) -> str: ...
 
 
+def post_documents(documents: DocumentReader, post_ids: Sequence[str]) -> dict[str, Document]:
+    """The posts that are indexed, each with what is known of its photos. Raises StoreUnavailable."""
+    posts = documents.get("posts", post_ids)
+    with_media = [post_id for post_id, post in posts.items() if post.get("media")]
+    photos = documents.get("post_photos", with_media) if with_media else {}
+    return {post_id: {**photos.get(post_id, {}), **post} for post_id, post in posts.items()}
+
+
 def post_document(documents: DocumentReader, post_id: str) -> Document:
-    """Raises NotFound where no such post is indexed."""
-    return _document(documents, "posts", post_id, "ids look like x:1460, bsky:did:plc:abc/3k, file:7")
+    """The post with what is known of its photos. Raises NotFound where no such post is indexed."""
+    post = post_documents(documents, [post_id]).get(post_id)
+    return post or _document(documents, "posts", post_id, "ids look like x:1460, bsky:did:plc:abc/3k, file:7")
 
 
 def patch_document(documents: DocumentReader, patch_id: str) -> Document:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from stormpetrel.core.ports import Document, DocumentReader, VectorReader
 from stormpetrel.process.metrics import SEARCH_SECONDS
+from stormpetrel.search.documents import post_documents
 
 Counts = dict[str, int]
 
@@ -26,7 +27,7 @@ class PostReads:
     def start(self, ids: Sequence[str]) -> None:
         """Starts to read posts that are likely to be asked for."""
         self._ahead |= dict.fromkeys(ids)
-        self._started.append((self.threads.submit(self.documents.get, "posts", ids), self._counting(ids)))
+        self._started.append((self.threads.submit(post_documents, self.documents, ids), self._counting(ids)))
 
     def of(self, ids: Sequence[str]) -> tuple[dict[str, Document], Counts]:
         """The documents that exist among `ids`, and how many posts repeat each. Raises StoreUnavailable."""
@@ -35,7 +36,7 @@ class PostReads:
             counts: Counts = {}
             if missing := [post_id for post_id in ids if post_id not in self._ahead]:
                 counting = self._counting(missing)
-                documents |= self.documents.get("posts", missing)
+                documents |= post_documents(self.documents, missing)
                 counts |= counting.result()
             for reading, counting in self._started:
                 documents |= reading.result()

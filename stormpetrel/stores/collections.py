@@ -12,6 +12,7 @@ from typing import Any, Literal
 from qdrant_client import models
 
 from stormpetrel.core.cells import RESOLUTIONS
+from stormpetrel.posts.photos.perceptual_hash import BITS, PERCEPTUAL
 
 # The document collections that are read by other fields than `_id`, and pymongo's keys of each index for that. The
 # local server takes the index over two fields only where the first has one of its own.
@@ -113,6 +114,15 @@ def patches_collection(
         ("kind", "scene_id", "products", "sensors", "scale_level", "labels", *CELLS),
         ("event_time", "indexed_at", "described_at", "new_water"),
     )
+
+
+def photos_collection(prefix: str) -> VectorCollection:
+    """The collection of photos by their perceptual hashes: a point for each photo of each post.
+
+    >>> photos_collection("").name
+    'photos-phash-64'
+    """
+    return VectorCollection(_name(f"{prefix}photos", ("phash", BITS)), {PERCEPTUAL: BITS}, {}, (), ("event_time",), ())
 
 
 def _name(content: str, *made_with: tuple[str, int]) -> str:

@@ -4,55 +4,42 @@ from __future__ import annotations
 
 import math
 import ssl
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpcore
 import numpy as np
-import orjson
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from qdrant_client import QdrantClient, models
-from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
+from qdrant_client.http.exceptions import UnexpectedResponse
 
-from stormpetrel.core.errors import StoreRefused, StoreUnavailable, StormpetrelError
+from stormpetrel.core.errors import StoreRefused, StormpetrelError
 from stormpetrel.core.ids import point_id
 from stormpetrel.core.ports import Document, Filter, IndexQuery, Point, ScannedPage, Scored
 from stormpetrel.core.settings import Qdrant
 from stormpetrel.stores.collections import Compression, Placement, VectorCollection
 from stormpetrel.stores.qdrant_connection import QdrantConnection
-from stormpetrel.stores.qdrant_requests import ID, filter_condition, point_json, query_request, why_refused
+from stormpetrel.stores.qdrant_errors import store_errors
+from stormpetrel.stores.qdrant_requests import (
+    ID,
+    filter_condition,
+    point_json,
+    query_request,
+    vectors_json,
+    why_refused,
+)
 
 SCROLL_PAGE = 2000
 PAYLOAD_PAGE = 5000  # ids a request: some 200 KB
 SCAN_PAGE = 1000  # points with a vector each: some megabytes of JSON
 
-NO_ANSWER = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
-# 4xx answers that are not the fault of what was sent: the key, a collection that is not made yet, too many requests.
-WAIT_FOR = {401: "see qdrant.api_key", 403: "see qdrant.api_key", 404: "does the index consumer run?", 408: "", 429: ""}
 
-
-@contextmanager
-def _store_errors(action: str) -> Iterator[None]:
-    """Raises StoreRefused where the server does not take what it was given, StoreUnavailable where it does not answer
-    or cannot work: every 5xx is such a state, as a full disk is."""
-    try:
-        yield
-    except UnexpectedResponse as error:
-        raise _refusal(action, error.status_code or 0, error.content.decode(errors="replace")) from error
-    except (ValidationError, orjson.JSONEncodeError) as error:
-        raise StoreRefused(f"Qdrant: {action}: {error}") from error
-    except (ApiException, *NO_ANSWER, OSError, ValueError) as error:
-        raise StoreUnavailable(f"Qdrant: {action}: {error}") from error
-
-
-def _refusal(action: str, status: int, answer: str) -> StormpetrelError:
-    text = f"Qdrant: {action}: it answers {status}: {answer[:500]}"
-    if 400 <= status < 500 and status not in WAIT_FOR:
-        return StoreRefused(text)
-    return StoreUnavailable("; ".join([text, *filter(None, [WAIT_FOR.get(status)])]))
+def _check_storable(collection: str, points: Sequence[Point]) -> None:
+    """Raises StoreRefused with the ids of points that no vector index takes."""
+    reasons = {point.id: reason for point in points if (reason := why_refused(point))}
+    if reasons:
+        text = "; ".join(f"{each} has {reason}" for each, reason in list(reasons.items())[:5])
+        raise StoreRefused(f"Qdrant: writing to {collection}: {text}", list(reasons))
 
 
 class QdrantIndex:
@@ -100,7 +87,7 @@ class QdrantIndex:
         """Creates the collection and its payload indexes where they are missing, and sets its compression; safe to
         repeat, and by several processes at once."""
         quantisation = self._compression.quantisation()
-        with _store_errors(f"creating {collection.name}"):
+        with store_errors(f"creating {collection.name}"):
             if not self._client.collection_exists(collection.name):
                 self._create(collection)
             if self._configured(collection) != dict.fromkeys(collection.dense, quantisation):
@@ -141,7 +128,7 @@ class QdrantIndex:
 
     def drop(self, collection: str) -> None:
         """Removes a collection with all its points; one that does not exist is no error."""
-        with _store_errors(f"dropping {collection}"):
+        with store_errors(f"dropping {collection}"):
             self._client.delete_collection(collection)
 
     def _configured(self, collection: VectorCollection) -> dict[str, Any]:
@@ -153,38 +140,56 @@ class QdrantIndex:
 
     def settled(self, collection: str) -> bool:
         """Whether everything that was written is in the graph, as far as the server wants it to be."""
-        with _store_errors(f"describing {collection}"):
+        with store_errors(f"describing {collection}"):
             return self._client.get_collection(collection).status == models.CollectionStatus.GREEN
 
     def ping(self) -> None:
-        with _store_errors("listing collections"):
+        with store_errors("listing collections"):
             self._client.get_collections()
 
     def collections(self) -> list[str]:
         """The names of all collections."""
-        with _store_errors("listing collections"):
+        with store_errors("listing collections"):
             return sorted(collection.name for collection in self._client.get_collections().collections)
 
     def upsert(self, collection: str, points: Sequence[Point]) -> None:
         if not points:
             return
         latest = {point.id: point for point in points}
-        reasons = {each: reason for each, point in latest.items() if (reason := why_refused(point))}
-        if reasons:
-            text = "; ".join(f"{each} has {reason}" for each, reason in list(reasons.items())[:5])
-            raise StoreRefused(f"Qdrant: writing to {collection}: {text}", list(reasons))
-        with _store_errors(f"writing {len(latest)} points"):
+        _check_storable(collection, list(latest.values()))
+        with store_errors(f"writing {len(latest)} points"):
             body = {"points": [point_json(point) for point in latest.values()]}
             self._connection.call("PUT", f"/collections/{collection}/points?wait=true", body)
 
+    def set_vectors(self, collection: str, points: Sequence[Point]) -> None:
+        latest = {point.id: point for point in points}
+        _check_storable(collection, list(latest.values()))
+        known = self._known(collection, list(latest))
+        while known:
+            body = {"points": [vectors_json(latest[each]) for each in known]}
+            try:
+                with store_errors(f"writing vectors of {len(known)} points"):
+                    self._connection.call("PUT", f"/collections/{collection}/points/vectors?wait=true", body)
+                return
+            except StormpetrelError:
+                # One point that was deleted since makes the server refuse them all: the others are written again.
+                left = self._known(collection, known)
+                if len(left) == len(known):
+                    raise
+                known = left
+
+    def _known(self, collection: str, ids: Sequence[str]) -> list[str]:
+        """Those that have a point."""
+        return sorted(self.vectors(collection, ids, ()))
+
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         if ids:
-            with _store_errors("deleting points"):
+            with store_errors("deleting points"):
                 self._client.delete(collection, [point_id(entity_id) for entity_id in ids], wait=True)
 
     def set_payload(self, collection: str, ids: Sequence[str], fields: Document) -> None:
         for first in range(0, len(ids), PAYLOAD_PAGE):
-            with _store_errors("writing payloads"):
+            with store_errors("writing payloads"):
                 # By a filter: where ids are named alone, one that was deleted meanwhile fails the whole request.
                 points = [point_id(entity_id) for entity_id in ids[first : first + PAYLOAD_PAGE]]
                 body = {"payload": fields, "filter": {"must": [{"has_id": points}]}}
@@ -193,7 +198,7 @@ class QdrantIndex:
     def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
         if not queries:
             return []
-        with _store_errors("searching"):
+        with store_errors("searching"):
             searches = [query_request(query, self._compression) for query in queries]
             answers = self._connection.call(
                 "POST", f"/collections/{collection}/points/query/batch", {"searches": searches}
@@ -206,7 +211,7 @@ class QdrantIndex:
         if not ids:
             return {}
         body = {"ids": [point_id(entity_id) for entity_id in ids], "with_payload": [ID], "with_vector": list(names)}
-        with _store_errors("reading vectors"):
+        with store_errors("reading vectors"):
             points = self._connection.call("POST", f"/collections/{collection}/points", body)
         return {
             str(point["payload"][ID]): {
@@ -222,7 +227,7 @@ class QdrantIndex:
         request: dict[str, Any] = {"limit": SCAN_PAGE, "with_payload": list(payload), "with_vector": [vector]}
         request |= {"filter": condition} if condition else {}
         while True:
-            with _store_errors("reading vectors"):
+            with store_errors("reading vectors"):
                 page = self._connection.call("POST", f"/collections/{collection}/points/scroll", request)
             complete = [point for point in page["points"] if vector in (point.get("vector") or {})]
             values = np.asarray([point["vector"][vector] for point in complete], dtype=np.float32)
@@ -233,7 +238,7 @@ class QdrantIndex:
             request["offset"] = page["next_page_offset"]
 
     def count(self, collection: str, within: Filter | None = None) -> int:
-        with _store_errors("counting"):
+        with store_errors("counting"):
             return self._client.count(collection, count_filter=filter_condition(within), exact=True).count
 
     def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
@@ -241,7 +246,7 @@ class QdrantIndex:
             return {}
         any_value = filter_condition(Filter(any_of={field: values}))
         request = {"key": field, "filter": any_value, "limit": len(values), "exact": True}
-        with _store_errors(f"counting by {field}"):
+        with store_errors(f"counting by {field}"):
             facet = self._connection.call("POST", f"/collections/{collection}/facet", request)
         return {str(hit["value"]): hit["count"] for hit in facet["hits"]}
 
@@ -249,7 +254,7 @@ class QdrantIndex:
         offset: Any = None
         condition = filter_condition(within)
         while True:
-            with _store_errors("reading ids"):
+            with store_errors("reading ids"):
                 page, offset = self._client.scroll(collection, condition, SCROLL_PAGE, offset=offset, with_payload=[ID])
             yield from (str((point.payload or {})[ID]) for point in page)
             if offset is None:
@@ -258,7 +263,7 @@ class QdrantIndex:
     def payloads(self, collection: str) -> Iterable[Document]:
         offset: Any = None
         while True:
-            with _store_errors("reading payloads"):
+            with store_errors("reading payloads"):
                 page, offset = self._client.scroll(collection, None, SCROLL_PAGE, offset=offset, with_payload=True)
             yield from (point.payload or {} for point in page)
             if offset is None:

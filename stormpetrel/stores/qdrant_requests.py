@@ -51,11 +51,16 @@ def _sparse(vector: tuple[Sequence[int], Sequence[float]]) -> models.SparseVecto
 
 def point_json(point: Point) -> dict[str, Any]:
     """The point as Qdrant takes it. Its vectors stay arrays of numpy."""
+    return {**vectors_json(point), "payload": {ID: point.id, **point.payload}}
+
+
+def vectors_json(point: Point) -> dict[str, Any]:
+    """The point's vectors alone, as Qdrant takes them."""
     vectors: dict[str, Any] = {name: np.ascontiguousarray(values, np.float32) for name, values in point.dense.items()}
     vectors |= {
         name: {"indices": list(indices), "values": list(values)} for name, (indices, values) in point.sparse.items()
     }
-    return {"id": point_id(point.id), "vector": vectors, "payload": {ID: point.id, **point.payload}}
+    return {"id": point_id(point.id), "vector": vectors}
 
 
 def why_refused(point: Point) -> str | None:

@@ -20,7 +20,7 @@ from stormpetrel.core.settings import Settings
 from stormpetrel.stores import mongo, qdrant
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-OURS = ("topics", "worker", "index", "scenes", "detect", "notify", "api", "files", "catalogue", "x")
+OURS = ("topics", "worker", "index", "photos", "scenes", "detect", "notify", "api", "files", "catalogue", "x")
 SERVERS = ("kafka", "mongo", "qdrant")
 
 
@@ -75,6 +75,7 @@ def test_the_addresses_are_settings_and_the_probes_are_the_ports_that_we_serve(
         "scenes": settings.imagery.probe_port,
         "notify": settings.alerting.probe_port,
         "detect": settings.detection.probe_port,
+        "photos": settings.photos.probe_port,
         "catalogue": settings.catalogue.probe_port,
     }
     for name, port in ports.items():

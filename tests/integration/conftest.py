@@ -11,10 +11,12 @@ from tests.integration.running import RunningSystem
 @pytest.fixture(scope="session")
 def night_has_passed(system: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> RunningSystem:
     system.start_pipeline()
+    system.start_photos()
     stream = write_night(tmp_path_factory.mktemp("night"), size=600, seed=7)
     counts = system.replay(stream)
     assert counts == {"published": 600, "passed": 0, "dead": 1}
     system.wait_until_worked_through()
+    system.wait_until_photos_are_there()
     return system
 
 

@@ -99,6 +99,7 @@ class RunningSystem:
         port = free_port()
         variable = {
             "worker": "WORKER__PROBE_PORT",
+            "photos": "PHOTOS__PROBE_PORT",
             "index": "INDEX__PROBE_PORT",
             "serve": "API__PORT",
             "scenes": "IMAGERY__PROBE_PORT",
@@ -109,6 +110,7 @@ class RunningSystem:
         environment = {**SPARING, **os.environ, **self.addresses, f"STORMPETREL_{variable}": str(port)}
         environment |= {
             "STORMPETREL_LOCAL__DIRECTORY": str(self.directory),
+            "STORMPETREL_PHOTOS__STORE": str(self.directory / "photos"),
             "STORMPETREL_IMAGERY__DIRECTORY": str(self.directory / "imagery"),
             "STORMPETREL_DETECTION__DIRECTORY": str(self.directory / "detector"),
             "STORMPETREL_IMAGERY__S3_ENDPOINT": "http://127.0.0.1:9",
@@ -144,7 +146,14 @@ class RunningSystem:
 
     def start_pipeline(self) -> None:
         """Worker, index consumer and API, where they do not run yet."""
-        for name, arguments in (("index", ("consume", "index")), ("worker", ("worker",)), ("serve", ("serve",))):
+        self._start_missing(("index", "consume", "index"), ("worker", "worker"), ("serve", "serve"))
+
+    def start_photos(self) -> None:
+        """The photos consumer, where it does not run yet."""
+        self._start_missing(("photos", "consume", "photos"))
+
+    def _start_missing(self, *processes: tuple[str, ...]) -> None:
+        for name, *arguments in processes:
             running = self.ours.get(name)
             if running is None or running.poll() is not None:
                 self.start(name, *arguments)
@@ -219,6 +228,12 @@ class RunningSystem:
     def lag(self, name: str) -> int:
         """Records that a consumer group has not committed yet."""
         return consumer_lags(self.kafka)[name]
+
+    def wait_until_photos_are_there(self, seconds: float = 120) -> None:
+        """All photos that came are described, and stand in both stores."""
+        wait_until(
+            lambda: not any(lag for _ in range(2) for lag in self._lags("photos", "index")), seconds, "no photo is left"
+        )
 
     def wait_until_in_work(self, name: str, below: int, seconds: float = 60) -> int:
         """Returns as soon as a group has committed some of `below` records and not all; its lag at that moment."""

@@ -49,7 +49,7 @@ def projections() -> list[Projection[Any]]:
     documents, vectors = BsonDocuments(), JsonVectors()
     some = EmbeddingSpec("", 1)
     return [
-        PostProjection(documents, vectors, "posts", some, some),
+        PostProjection(documents, vectors, "posts", some, "photos"),
         PatchProjection(documents, vectors, "patches", {}),
         ProductProjection(documents),
         PredictionProjection(documents),

@@ -37,9 +37,18 @@ class MemoryIndex:
         self.ping()
         self.collections.setdefault(collection, {}).update({point.id: point for point in points})
 
+    def set_vectors(self, collection: str, points: Sequence[Point]) -> None:
+        self.ping()
+        there = self.collections.setdefault(collection, {})
+        for point in points:
+            if before := there.get(point.id):
+                there[point.id] = replace(
+                    before, dense={**before.dense, **point.dense}, sparse={**before.sparse, **point.sparse}
+                )
+
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         for entity_id in ids:
-            self.collections[collection].pop(entity_id, None)
+            self.collections.setdefault(collection, {}).pop(entity_id, None)
 
     def payloads(self, collection: str) -> Iterable[Document]:
         return [{"id": point.id, **point.payload} for point in self.collections.get(collection, {}).values()]
@@ -53,6 +62,7 @@ class MemoryIndex:
 
     def query(self, collection: str, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
         self.asked += queries
+        self.collections.setdefault(collection, {})
         return [self._answer(self._inside(collection, query.filter), query) for query in queries]
 
     def vectors(

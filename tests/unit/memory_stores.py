@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import bson
@@ -92,6 +93,12 @@ class MemoryVectors:
         if self.writes == self.crash_at:
             raise KeyboardInterrupt("killed between the two stores")
         self.points.update({point.id: point for point in points})
+
+    def set_vectors(self, collection: str, points: Sequence[Point]) -> None:
+        for point in points:
+            if there := self.points.get(point.id):
+                vectors = {"dense": {**there.dense, **point.dense}, "sparse": {**there.sparse, **point.sparse}}
+                self.points[point.id] = replace(there, **vectors)
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         for entity_id in ids:

@@ -46,7 +46,7 @@ class Index:
     def restart(self) -> None:
         self.consumer = MemoryConsumer(self.log, "index")
         self.consumer.subscribe([POSTS_ENRICHED.name])
-        projection = PostProjection(self.documents, self.vectors, "posts", MODEL, MODEL)
+        projection = PostProjection(self.documents, self.vectors, "posts", MODEL, "photos")
         work = IndexWork({POSTS_ENRICHED: projection})
         self.batches = BatchConsumer(self.consumer, MemoryProducer(self.log), "index", work, Readiness("the test"))
 

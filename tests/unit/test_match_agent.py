@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from stormpetrel.core.events import PostDeleted, PostMatched, SavedSearch, SavedSearchDeleted
+from stormpetrel.core.events import EnrichedPost, Media, PostDeleted, PostMatched, SavedSearch, SavedSearchDeleted
 from stormpetrel.core.ports import Point
-from stormpetrel.core.topics import POSTS_ENRICHED, POSTS_MATCHED
-from stormpetrel.log import OutgoingRecord, record_of_event
+from stormpetrel.core.topics import POSTS_ENRICHED, POSTS_MATCHED, POSTS_PHOTOS
+from stormpetrel.log import OutgoingRecord, Record, record_of_event
 from stormpetrel.log.memory import MemoryLog, MemoryTopicReader
 from stormpetrel.search.percolator import Match, Percolator
 from stormpetrel.search.percolator.compiled_search import saved_query
@@ -20,6 +20,7 @@ from streams.app import newest_posts
 from streams.match import MatchBatch
 from tests.memory_api import NIGHT, TextModel, post
 from tests.unit.faust_events import FaustEvent, process_batch, sender_to
+from tests.unit.photo_events import described, photo
 
 
 def saved(text: str, **fields: Any) -> SavedSearch:
@@ -117,3 +118,46 @@ def test_the_words_of_older_posts_are_counted_before_the_first_match(monkeypatch
     monkeypatch.setattr(percolator, "remember", remembered.extend)
     agent(percolator=percolator).warm(newest_posts(MemoryTopicReader(log_with(1, 2, 3)), 1000))
     assert [point.id for point in remembered] == ["x:1", "x:2", "x:3"]
+
+
+def with_photo(number: int) -> EnrichedPost:
+    event = post(number)
+    media = (Media(kind="photo", url="https://p.example/a"),)
+    return event.model_copy(update={"post": event.post.model_copy(update={"media": media})})
+
+
+def of_photos(query: Query, **request: Any) -> SavedSearch:
+    saved = saved_query(SearchRequest(**request), query, TextModel.version)
+    return SavedSearch(saved_search_id="saved-1", request=request, query=saved, created_at=NIGHT)
+
+
+def run_photos(log: MemoryLog, batch: MatchBatch) -> list[PostMatched]:
+    return [decode(each) for each in batch.match_photos(log.records(POSTS_PHOTOS.name))]
+
+
+def decode(record: OutgoingRecord) -> PostMatched:
+    event: PostMatched = Record(record.topic, 0, 0, record.key, record.value, record.headers).decode(PostMatched)
+    return event
+
+
+def test_a_saved_search_for_photos_meets_a_post_when_its_photos_are_described() -> None:
+    seen = photo().vector
+    assert seen is not None
+    search = of_photos(Query(visual=seen.values(), only=frozenset({"visual"})), vectors={"visual": [1.0, 1.0]})
+    batch, log = agent(search), MemoryLog(partitions=1)
+    log.append(record_of_event(POSTS_ENRICHED, "x:1", with_photo(1), trace="t1"))
+    for post_id in ("x:1", "x:2"):  # the second one's post is not remembered
+        log.append(record_of_event(POSTS_PHOTOS, post_id, described(post_id, photo()), trace="t1"))
+    assert run(log, batch) == []
+    (match,) = run_photos(log, batch)
+    assert (match.post_id, match.decided_by) == ("x:1", "score") and match.scores["visual"] == pytest.approx(1)
+    log.append(record_of_event(POSTS_ENRICHED, "x:1", PostDeleted(post_id="x:1", source="x", deleted_at=NIGHT)))
+    batch.match(log.records(POSTS_ENRICHED.name)[-1:])
+    assert run_photos(log, batch) == []
+
+
+def test_photos_say_nothing_to_searches_that_do_not_look_for_them() -> None:
+    batch, log = agent(saved("Flooded streets in Genova")), MemoryLog(partitions=1)
+    log.append(record_of_event(POSTS_ENRICHED, "x:1", with_photo(1)))
+    log.append(record_of_event(POSTS_PHOTOS, "x:1", described("x:1", photo())))
+    assert len(run(log, batch)) == 1 and run_photos(log, batch) == []

@@ -44,7 +44,7 @@ def test_documents_are_rebuilt_from_empty_as_they_were(index: Index) -> None:
     reported: list[tuple[str, int, int]] = []
     counts = rebuild(
         MemoryTopicReader(index.log),
-        {POSTS_ENRICHED: PostProjection(index.documents, NoVectors(), "posts", MODEL, MODEL)},
+        {POSTS_ENRICHED: PostProjection(index.documents, NoVectors(), "posts", MODEL, "photos")},
         lambda topic, read, total: reported.append((topic.name, read, total)),
     )
     assert index.documents.collections == before
@@ -55,7 +55,7 @@ def test_documents_are_rebuilt_from_empty_as_they_were(index: Index) -> None:
 def test_vectors_are_rebuilt_from_empty_and_documents_stay_untouched(index: Index) -> None:
     index.vectors.points.clear()
     documents = index.documents.collections.pop("posts")
-    projection = PostProjection(NoDocuments(), index.vectors, "posts", MODEL, MODEL)
+    projection = PostProjection(NoDocuments(), index.vectors, "posts", MODEL, "photos")
     rebuild(MemoryTopicReader(index.log), {POSTS_ENRICHED: projection}, lambda *_: None)
     assert set(index.vectors.points) == set(documents)
     assert index.documents.collections.get("posts") is None
@@ -70,7 +70,7 @@ def test_a_rebuild_goes_on_past_records_that_are_dead_letters(index: Index) -> N
 
     append(index.log, enriched("x:7", model="another model"))
     vectors = Picky()
-    projection = PostProjection(NoDocuments(), vectors, "posts", MODEL, MODEL)
+    projection = PostProjection(NoDocuments(), vectors, "posts", MODEL, "photos")
     counts = rebuild(MemoryTopicReader(index.log), {POSTS_ENRICHED: projection}, lambda *_: None)
     assert counts["posts.enriched"] == {"records": 8, "rejected": 2}
     assert set(vectors.points) == {"x:0", "x:1", "x:3"}
@@ -78,7 +78,7 @@ def test_a_rebuild_goes_on_past_records_that_are_dead_letters(index: Index) -> N
 
 def test_a_rebuild_ends_where_a_store_does_not_answer(index: Index) -> None:
     index.documents.available = False
-    projection = PostProjection(index.documents, NoVectors(), "posts", MODEL, MODEL)
+    projection = PostProjection(index.documents, NoVectors(), "posts", MODEL, "photos")
     with pytest.raises(StoreUnavailable):
         rebuild(MemoryTopicReader(index.log), {POSTS_ENRICHED: projection}, lambda *_: None)
 
@@ -110,7 +110,7 @@ def _verify(index: Index) -> Verification:
 
 
 def _repair(index: Index) -> Repair:
-    projection = PostProjection(index.documents, index.vectors, "posts", MODEL, MODEL)
+    projection = PostProjection(index.documents, index.vectors, "posts", MODEL, "photos")
     stores = index.documents, index.vectors
     reader = MemoryTopicReader(index.log)
     return repair(_verify(index), reader, projection, MemoryProducer(index.log), stores, "posts")
@@ -160,7 +160,7 @@ def test_what_only_a_store_holds_is_said_before_it_is_emptied(index: Index) -> N
 def test_topics_are_replayed_in_the_order_of_their_projections(index: Index) -> None:
     seen: list[Topic] = []
     projections = {
-        POSTS_ENRICHED: PostProjection(NoDocuments(), index.vectors, "posts", MODEL, MODEL),
+        POSTS_ENRICHED: PostProjection(NoDocuments(), index.vectors, "posts", MODEL, "photos"),
         PATCHES_DESCRIBED: PatchProjection(NoDocuments(), index.vectors, "patches", {}),
     }
     counts = rebuild(MemoryTopicReader(index.log), projections, lambda topic, *_: seen.append(topic))

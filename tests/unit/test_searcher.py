@@ -80,7 +80,7 @@ POSTS = [
 def searcher(small_gazetteer: Gazetteer) -> Iterator[Searcher]:
     documents, index = MemoryDocuments(), PostIndex(posts=[], patches=[])
     spec = EmbeddingSpec("m@1", 3)
-    PostProjection(documents, index, "posts", spec, spec).write(POSTS)  # type: ignore[arg-type]
+    PostProjection(documents, index, "posts", spec, "photos").write(POSTS)  # type: ignore[arg-type]
     encoder = QueryEncoder(MISSING, MISSING, ConceptList(()), {})
     names = SimpleNamespace(posts="posts", patches="patches")
     with ThreadPoolExecutor(2) as threads:

@@ -63,6 +63,24 @@ def test_a_vector_that_the_engine_breaks_on_is_refused_before_it_sees_it(
     _still_whole(client, tmp_path)
 
 
+def _set_vectors(client: TestClient, *vectors: tuple[str, Any]) -> Any:
+    points = [{"id": point_id, "vector": vector} for point_id, vector in vectors]
+    return client.put("/collections/posts/points/vectors", json={"points": points})
+
+
+def test_single_vectors_of_points_that_are_there_are_written(client: TestClient, tmp_path: Path) -> None:
+    """A request that names a point that is not there is refused before it is on the engine's log."""
+    terms, other = {"lexical": {"indices": [7], "values": [1.0]}}, str(uuid.UUID(int=2))
+    assert _set_vectors(client, (POINT["id"], terms)).status_code == 200
+    refused = _set_vectors(client, (POINT["id"], terms), (other, terms))
+    assert refused.status_code == 400 and "No point with id" in refused.json()["status"]["error"]
+    assert _set_vectors(client, (POINT["id"], BAD_VECTORS["dimensions"])).status_code == 400
+    body = {"ids": [POINT["id"], other], "with_vector": True, "with_payload": True}
+    (point,) = client.post("/collections/posts/points", json=body).json()["result"]
+    assert point["vector"].keys() == {"text", "lexical"} and point["payload"] == {"id": "x:1"}
+    _still_whole(client, tmp_path)
+
+
 def test_a_payload_that_the_engine_could_not_read_again_is_refused(client: TestClient, tmp_path: Path) -> None:
     nested: Any = json.loads("[" * 150 + "]" * 150)
     assert "[[" not in (reply := _upsert(client, {}, {"deep": nested})).text and reply.status_code == 400

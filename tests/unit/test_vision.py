@@ -12,15 +12,13 @@ from PIL import Image
 
 from consumers.sources.files import with_photos
 from stormpetrel.core.errors import BadPicture, ModelUnavailable, SetupError
-from stormpetrel.core.events import Media, Post
 from stormpetrel.core.settings import CONFIG_DIRECTORY
-from stormpetrel.demo.pictures import SCENES, data_url, picture
+from stormpetrel.demo.pictures import SCENES, picture
 from stormpetrel.posts.vision.clip import ClipModel
 from stormpetrel.posts.vision.concepts import Concept, read_concepts, terms_of
 from stormpetrel.posts.vision.descriptor import DIMENSIONS, Descriptor, colour_histogram, edge_histogram
 from stormpetrel.posts.vision.model import DescriptorModel
 from stormpetrel.posts.vision.pictures import from_base64, read_picture
-from streams.photos import PhotoReader
 
 CONCEPTS = CONFIG_DIRECTORY / "concepts.yaml"
 
@@ -138,30 +136,6 @@ def test_a_concept_that_no_list_has_gets_an_index_too() -> None:
 def test_a_missing_clip_model_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="model export"):
         ClipModel(tmp_path)
-
-
-def _post(*urls: str) -> Post:
-    media = [Media(kind="photo", url=url).model_dump() for url in urls]
-    fields = {"post_id": "file:1", "source": "file", "text": "", "media": media}
-    return Post.model_validate({**fields, "created_at": "2026-01-01T00:00:00Z", "ingested_at": "2026-01-01T00:00:00Z"})
-
-
-def test_photos_are_read_from_data_urls_and_from_configured_hosts_only() -> None:
-    reader = PhotoReader(hosts=["photos.invalid"], within_s=2)
-    inline, other_host, unencrypted, broken, none, unreachable, local = reader(
-        [
-            _post(data_url("flood", 1)),
-            _post("https://elsewhere.invalid/1.jpg"),
-            _post("http://photos.invalid/1.jpg"),
-            _post("data:image/png;base64,AAAA"),
-            _post(),
-            _post("https://photos.invalid/1.jpg"),
-            _post("file:///etc/hostname"),
-        ]
-    )
-    assert isinstance(inline, np.ndarray) and inline.shape == (96, 128, 3)
-    assert other_host is None and unencrypted is None and none is None and local is None
-    assert isinstance(broken, BadPicture) and isinstance(unreachable, BadPicture)
 
 
 def test_a_replayed_file_inlines_the_photos_beside_it_and_no_others(tmp_path: Path) -> None:

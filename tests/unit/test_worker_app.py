@@ -25,7 +25,7 @@ from stormpetrel.log.lag import GroupOffsets
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.process.probes import Readiness
-from streams.app import assemble, build_app, data_folder
+from streams.app import Works, assemble, build_app, data_folder
 from streams.enrich import EnrichBatch
 from streams.header_names import accept_any_header_name
 from tests.unit.odd_headers import send_with_odd_header_name
@@ -57,7 +57,7 @@ async def work_through(settings: Settings, folder: Path, readiness: Readiness) -
     accept_any_header_name()
     app = build_app(settings, data_folder(folder))
     enrich = EnrichBatch(SlowEnricher())  # type: ignore[arg-type]
-    lag = assemble(app, settings, enrich, give_nothing, give_nothing, readiness)
+    lag = assemble(app, settings, Works(enrich, give_nothing, give_nothing, give_nothing), readiness)
     offsets, looks, deadline = GroupOffsets(settings.kafka, "worker"), list[bool](), time.monotonic() + 60
     await app.start()
     while time.monotonic() < deadline:

@@ -69,9 +69,17 @@ from stormpetrel.core.events.notifications import (
     NotificationLogged,
     Reason,
 )
+from stormpetrel.core.events.photos import (
+    AwaitedPhoto,
+    ConceptScore,
+    EarlierPhoto,
+    Photo,
+    PhotoHash,
+    PhotosAwaited,
+    PhotosDescribed,
+)
 from stormpetrel.core.events.posts import (
     MAX_TEXT,
-    ConceptScore,
     EnrichedEvent,
     EnrichedPost,
     EventRelevance,

@@ -6,35 +6,61 @@ An event's Kafka headers carry `schema` (its name), `version` and `trace`.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
 from stormpetrel.core.errors import MalformedRecord, UnknownSchema
-from stormpetrel.core.events import access, alerting, detection, imagery, incidents, notifications, posts, privacy
+from stormpetrel.core.events import (
+    access,
+    alerting,
+    detection,
+    imagery,
+    incidents,
+    notifications,
+    photos,
+    posts,
+    privacy,
+)
 from stormpetrel.core.events import annotations as annotation_events
 from stormpetrel.core.events.values import Event
 
 EVENTS: Mapping[str, type[Event]] = {
     model.name(): model
-    for module in (posts, imagery, annotation_events, incidents, detection, alerting, notifications, access, privacy)
+    for module in (
+        posts,
+        photos,
+        imagery,
+        annotation_events,
+        incidents,
+        detection,
+        alerting,
+        notifications,
+        access,
+        privacy,
+    )
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, Event) and model is not Event
 }
+PHOTO_FIELDS = ("visual_vector", "concepts", "concept_model", "photo_relevance", "photo_problem")  # until version 9
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def _without_words(fields: dict[str, Any]) -> dict[str, Any]:
     reasons = fields.get("severity_reasons")
     if isinstance(reasons, list):
-        fields = {**fields, "severity_reasons": [_without(each, "words") for each in reasons]}
+        fields = {**fields, "severity_reasons": [_without(each, ("words",)) for each in reasons]}
     return {**fields, "schema_version": 2}
 
 
-def _without(value: Any, name: str) -> Any:
-    return {key: part for key, part in value.items() if key != name} if isinstance(value, dict) else value
+def _without_photos(fields: dict[str, Any]) -> dict[str, Any]:
+    return {**_without(fields, PHOTO_FIELDS), "schema_version": 10}
+
+
+def _without(value: Any, names: Collection[str]) -> Any:
+    return {name: part for name, part in value.items() if name not in names} if isinstance(value, dict) else value
 
 
 # (schema name, version it reads) -> a function that makes the next version out of it.
@@ -43,6 +69,7 @@ UPGRADES: dict[tuple[str, int], Upgrade] = {
     ("EnrichedPost", 6): lambda fields: {**fields, "schema_version": 7},  # 7 adds photo_relevance
     ("EnrichedPost", 7): lambda fields: {**fields, "schema_version": 8},  # 8 adds the role of places
     ("EnrichedPost", 8): lambda fields: {**fields, "schema_version": 9},  # 9 adds event_relevance
+    ("EnrichedPost", 9): _without_photos,  # from 10 on PhotosDescribed has them
     ("Incident", 1): _without_words,  # 2 leaves out the words of posts
     # 2 adds the query that the request became; a rank (`within`) decides of patches alone.
     ("SavedSearch", 1): lambda fields: {**fields, "schema_version": 2},

@@ -58,7 +58,8 @@ class SeverityReason(Frozen):
 
 
 class EvidencePost(Frozen):
-    """A representative post of an incident. `members` counts the near-duplicates it stands for, itself included."""
+    """A representative post of an incident. `members` counts the near-duplicates it stands for, itself included.
+    `photo_seen_before` is when nearly the same photo was posted before, the first time that is known."""
 
     post_id: Id
     posted_at: Moment
@@ -66,6 +67,7 @@ class EvidencePost(Frozen):
     relevance: Share
     members: Annotated[Count, Field(ge=1)] = 1
     has_photo: bool = False
+    photo_seen_before: Moment | None = None
 
 
 class RadarVerdict(Frozen):
@@ -101,7 +103,8 @@ class Incident(Event):
     affected area, `areas` its first divisions (`IT.14`), or H3 cells and countries where none is known, the heaviest
     first. Times are event time but for `decided_at`. `expected_rate` and `observed_rate` are posts an hour,
     each counted once per near-duplicate group and author, at the change. `confidence` is the calibrated probability
-    that it is real; `posts_confidence` is the same without the radar's part. `merged_into` names the incident that
+    that it is real; `posts_confidence` is the same without the parts of the radar and of recycled photos.
+    `recycled_photos` counts the posts with photos of an earlier event. `merged_into` names the incident that
     goes on in its place, `split_from` the one that it was a part of.
     """
 
@@ -135,6 +138,7 @@ class Incident(Event):
     sources: dict[Key, Count] = Field(default_factory=dict)
     languages: dict[Key, Count] = Field(default_factory=dict)
     photos: Count = 0
+    recycled_photos: Count = 0
     expected_rate: Annotated[float, Field(ge=0)]
     observed_rate: Annotated[float, Field(ge=0)]
     evidence: Several[EvidencePost] = ()

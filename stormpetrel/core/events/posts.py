@@ -143,13 +143,6 @@ def is_area(kind: str, radius_km: float | None) -> bool:
     return kind in ("country", "region") or (radius_km or 0) > AREA_RADIUS_KM
 
 
-class ConceptScore(Frozen):
-    """The score of a concept in a photo."""
-
-    name: Name
-    score: Annotated[float, Field(gt=0, le=1)]
-
-
 class Relevance(Frozen):
     """The prediction of a trained model for a post: a label's probability, and whether it is too uncertain to stand
     without a person's label."""
@@ -171,18 +164,16 @@ class EventRelevance(Frozen):
 
 
 class EnrichedPost(Event):
-    """A post with its text and photo features and its places (topic `posts.enriched`, key `post_id`).
+    """A post with its text features and its places (topic `posts.enriched`, key `post_id`).
 
     A near-duplicate names its original in `duplicate_of`; it is counted there and has no vectors. `relevance` has the
     predictions of the annotated collections' models at enrichment; `event_relevance` how probable it is that the post
-    is about an event of each kind. `visual_vector` and `concepts` describe the first
-    photo; `photo_relevance` is how probable it is that it shows a flood, where the visual model can tell;
-    `photo_problem` is the reason where a photo could not be described. `limits` says by what the search for places was
-    cut short: the post's length, the time, the number of places.
+    is about an event of each kind. `limits` says by what the search for places was cut short: the post's length, the
+    time, the number of places. What its photos show is in PhotosDescribed, which comes later.
     """
 
-    version: ClassVar[int] = 9
-    schema_version: int = 9
+    version: ClassVar[int] = 10
+    schema_version: int = 10
     post: Post
     clean_text: Annotated[str, Field(max_length=4 * MAX_TEXT)]  # NFC makes at most three characters of one
     language: Key
@@ -193,11 +184,6 @@ class EnrichedPost(Event):
     unresolved_names: Several[UnresolvedName] = ()
     text_vector: Vector | None = None
     terms: TermWeights | None = None
-    visual_vector: Vector | None = None
-    concepts: Several[ConceptScore] = ()
-    concept_model: Key | None = None
-    photo_relevance: Share | None = None
-    photo_problem: Note | None = None
     relevance: Several[Relevance] = ()
     event_relevance: Several[EventRelevance] = ()
     enriched_at: Moment

@@ -20,6 +20,7 @@ from stormpetrel.search.percolator.recent_ranks import RecentRank, RecentRanks
 from stormpetrel.search.percolator.search_block import Judgement, RelevanceOf, SearchBlock
 from stormpetrel.search.percolator.term_counts import TermCounts
 
+OF_PHOTOS = frozenset({"visual", "concepts"})  # modalities
 NEW_SEARCHES = 256  # are compiled apart from the others; then all are compiled together
 
 
@@ -67,13 +68,27 @@ class Percolator:
     def remember(self, points: Sequence[Point]) -> None:
         """Counts the words of posts that came before, and matches none."""
         for point in points:
-            self._weighted(point)
+            self._counted(point)
 
     def match(self, points: Sequence[Point]) -> list[Match]:
         """The matches of a batch, in the order of the posts. Near-duplicates match nothing: they count with their
         original. Points are as the index has them, but `indexed_at` is when they were enriched."""
+        originals = [self._counted(point) for point in points if point.payload.get("kind") != "near_duplicate"]
+        return [self._match(originals[judgement.row], judgement) for judgement in self._judgements(originals)]
+
+    def match_photos(self, points: Sequence[Point]) -> list[Match]:
+        """The matches of posts that came through before without their photos, by searches that these photos meet. A
+        match that the post had already comes again under its id."""
+        posts = [self._weighted(point) for point in points]
+        return [
+            self._match(posts[judgement.row], judgement)
+            for judgement in self._judgements(posts)
+            if not OF_PHOTOS.isdisjoint(judgement.scores)
+        ]
+
+    def _judgements(self, originals: Sequence[Point]) -> list[Judgement]:
+        """What all searches find relevant, in the order of the posts."""
         self._take_changes()
-        originals = [self._weighted(point) for point in points if point.payload.get("kind") != "near_duplicate"]
         if not originals:
             return []
         judgements = [
@@ -83,11 +98,7 @@ class Percolator:
             if self._searches.get(judgement.search.saved_search_id) is judgement.search
         ]
         judgements.sort(key=lambda judgement: (judgement.row, judgement.search.saved_search_id))
-        return [
-            self._match(originals[judgement.row], judgement)
-            for judgement in judgements
-            if originals[judgement.row].id != judgement.search.query.exclude
-        ]
+        return [each for each in judgements if originals[each.row].id != each.search.query.exclude]
 
     def _take_changes(self) -> None:
         with self._lock:
@@ -108,12 +119,17 @@ class Percolator:
             settled = self._blocks[:1]
             self._blocks = [*settled, SearchBlock(list(self._new.values()))] if self._new else settled
 
+    def _counted(self, point: Point) -> Point:
+        """As `_weighted`, itself counted."""
+        if indices := point.sparse.get("lexical", ((), ()))[0]:
+            self._counts.add(indices)
+        return self._weighted(point)
+
     def _weighted(self, point: Point) -> Point:
-        """The post with its words times their inverse document frequency, itself counted."""
+        """The post with its words times their inverse document frequency."""
         indices, values = point.sparse.get("lexical", ((), ()))
         if not indices:
             return point
-        self._counts.add(indices)
         weighted = (self._counts.idf(indices) * np.asarray(values, dtype=np.float64)).tolist()
         return replace(point, sparse={**point.sparse, "lexical": (indices, weighted)})
 

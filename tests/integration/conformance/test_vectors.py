@@ -152,6 +152,24 @@ def test_ids_are_those_that_a_filter_lets_through(index: QdrantIndex, collection
     assert len(list(index.ids(collection))) == 6
 
 
+def test_single_vectors_are_written_beside_the_others(index: QdrantIndex, collection: str) -> None:
+    """A point that is not there stays away, and does not keep the others from being written."""
+    index.upsert(collection, [_point("x:1", 1, 0, 0, 0, source="x"), _point("x:2", 0, 1, 0, 0, source="x")])
+    terms = {"lexical": ((7,), (1.0,))}
+    unknown = Point("x:9", {}, {"text": np.array([0, 0, 1, 0], dtype=np.float32)})
+    index.set_vectors(collection, [Point("x:1", {}, sparse=terms), unknown, _point("x:2", 0, 0, 0, 1)])
+    assert sorted(index.ids(collection)) == ["x:1", "x:2"]
+    assert sorted(index.ids(collection, Filter(any_of={"source": ["x"]}))) == ["x:1", "x:2"]
+    assert _ids(index, collection, NearestQuery("lexical", sparse=((7,), (1.0,)))) == ["x:1"]
+    vectors = index.vectors(collection, ["x:1", "x:2"], ["text"])
+    assert vectors["x:1"]["text"] == pytest.approx([1, 0, 0, 0]) and vectors["x:2"]["text"] == pytest.approx(
+        [0, 0, 0, 1]
+    )
+    with pytest.raises(StoreRefused):
+        index.set_vectors(collection, [_point("x:1", 1, 0)])
+    index.set_vectors(collection, [unknown])
+
+
 def test_a_deleted_point_is_found_by_nobody(index: QdrantIndex, collection: str) -> None:
     index.upsert(collection, [_point("x:1", 1, 0, 0, 0), _point("x:2", 1, 0, 0, 0)])
     index.delete(collection, ["x:1", "x:unknown"])
