@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from consumers.sources.gated_posts import Gate
+from consumers.sources.recent_events import RecentEvents
 from stormpetrel.core.clock import now
-from stormpetrel.core.errors import MalformedRecord
+from stormpetrel.core.errors import MalformedRecord, StoreUnavailable
+from stormpetrel.core.events import Post, PostEvent
 from stormpetrel.core.ports import EventProducer
 from stormpetrel.core.topics import POSTS_RAW, Topic
 from stormpetrel.posts.payloads import Skipped, read
@@ -15,13 +18,21 @@ from stormpetrel.process.metrics import POSTS_TAKEN
 
 
 class PostPublisher:
-    """`counts` says what became of the records: `published`, `passed` (no post in it) and `dead`. Posts leave here
-    without their authors' ids."""
+    """`counts` says what became of the records: `published`, `passed` (no post in it), `dead`, and with a `gate` or
+    `recent` events `dropped` and `repeated`. Posts leave here without their authors' ids."""
 
     def __init__(
-        self, producer: EventProducer, source: str, topic: Topic = POSTS_RAW, *, pseudonyms: Pseudonyms
+        self,
+        producer: EventProducer,
+        source: str,
+        topic: Topic = POSTS_RAW,
+        gate: Gate | None = None,
+        recent: RecentEvents | None = None,
+        *,
+        pseudonyms: Pseudonyms,
     ) -> None:
         self._producer, self._source, self._topic, self._pseudonyms = producer, source, topic, pseudonyms
+        self._gate, self._recent = gate, recent
         self.counts: Counter[str] = Counter()
 
     def take(self, raw: bytes, provenance: str) -> None:
@@ -32,15 +43,32 @@ class PostPublisher:
                 self._count("passed")
                 return
             for event in map(self._pseudonyms.of, events):
-                self._producer.publish(self._topic, event.post_id, event)
-                self._count("published")
+                self._count(self._publish(event))
         except MalformedRecord as error:
             self._producer.dead_letter(self._topic, raw, str(error), f"source {self._source}", provenance)
             self._count("dead")
 
+    def _publish(self, event: PostEvent) -> str:
+        if self._gate is not None and isinstance(event, Post) and not self._gate.lets_through(event):
+            return "dropped"
+        if self._recent is not None and self._recent.is_repeat(event):
+            return "repeated"
+        if self._gate is not None:
+            self._gate.publish(self._topic, event)
+        else:
+            self._producer.publish(self._topic, event.post_id, event)
+        return "published"
+
     def flush(self) -> None:
-        """Returns when the broker holds everything. Raises StoreUnavailable otherwise."""
-        self._producer.flush()
+        """Returns when the broker holds everything. Raises StoreUnavailable otherwise: then it is to be read again."""
+        try:
+            self._producer.flush()
+        except StoreUnavailable:
+            if self._recent is not None:
+                self._recent.forget_queued()
+            raise
+        if self._recent is not None:
+            self._recent.confirm()
 
     def _count(self, outcome: str) -> None:
         self.counts[outcome] += 1

@@ -17,6 +17,7 @@ from stormpetrel.core.incident_settings import Alerting, Detection
 from stormpetrel.core.photo_settings import Photos, VisualModel
 from stormpetrel.core.privacy_settings import Privacy, Retention
 from stormpetrel.core.security_settings import Access, KafkaSecurity, Section
+from stormpetrel.core.source_settings import Sources, X
 
 CONFIG_DIRECTORY = Path(__file__).resolve().parents[2] / "config"
 
@@ -135,12 +136,6 @@ class Api(Section):
     list_depth: int = Field(100, ge=10, le=1000)
 
 
-class X(Section):
-    bearer_token: SecretStr | None = None
-    stream_url: str = "https://api.x.com/2/tweets/search/stream"
-    probe_port: int = Field(6068, ge=0)
-
-
 class Places(Section):
     """How names of places are found and resolved. `gazetteer` is a folder with a dump of GeoNames, beside the installed
     one; `tagger` a spaCy pipeline of your own; `recent_h` how long the posts before speak for those after;
@@ -242,6 +237,7 @@ class Settings(BaseSettings):
     retention: Retention = Retention()
     api_key: SecretStr | None = None
     x: X = X()
+    sources: Sources = Sources()
     places: Places = Places()
     imagery: Imagery = Imagery()
     catalogue: Catalogue = Catalogue()

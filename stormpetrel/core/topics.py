@@ -88,6 +88,9 @@ NOTIFICATIONS = Topic("notifications", "group:receiver", 6, 365 * DAY_MS, (event
 INCIDENT_STEPS = Topic("incident.steps", "detector", 1, 7 * DAY_MS, (events.DetectionStep,))
 KEYS = Topic("keys", "key_id", 1, FOR_EVER, (events.ApiKeyAdded, events.ApiKeyRevoked), compacted=True)
 FORGOTTEN = Topic("forgotten", "digest", 1, FOR_EVER, (events.Forgotten,), compacted=True)
+SOURCE_POSITIONS = Topic("source.positions", "source", 1, FOR_EVER, (events.SourcePosition,), compacted=True)
+SOURCE_GAPS = Topic("source.gaps", "source", 1, 365 * DAY_MS, (events.SourceGap,))
+POSTS_DROPPED = Topic("posts.dropped", "post_id", 3, 3 * DAY_MS, (events.PostDropped,))
 AUDIT = Topic("audit", "actor", 3, 365 * DAY_MS, (events.Audited,))
 # What decides who is told of incidents, and what was told.
 ALERTING_TOPICS = (RULES, SILENCES, INCIDENT_ACTIONS, INCIDENTS, NOTIFICATIONS)
@@ -113,6 +116,9 @@ LIVE_TOPICS = (
     KEYS,
     FORGOTTEN,
     AUDIT,
+    SOURCE_POSITIONS,
+    SOURCE_GAPS,
+    POSTS_DROPPED,
 )
 
 

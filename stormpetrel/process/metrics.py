@@ -7,6 +7,17 @@ from collections.abc import Mapping
 from prometheus_client import Counter, Gauge, Histogram
 
 POSTS_TAKEN = Counter("stormpetrel_posts_taken_total", "Posts read from a source", ["source", "outcome"])
+POSTS_DROPPED = Counter(
+    "stormpetrel_posts_dropped_total", "Posts that the gate dropped, by network and reason", ["source", "reason"]
+)
+SOURCE_READ = Counter("stormpetrel_source_read_total", "Messages read from a live source", ["source"])
+SOURCE_BREAKS = Counter("stormpetrel_source_breaks_total", "Connections of a live source that ended", ["source"])
+SOURCE_GAPS = Counter(
+    "stormpetrel_source_gaps_total", "Times that a network had forgotten what was not read yet", ["source"]
+)
+SOURCE_POSITION_AGE = Gauge(
+    "stormpetrel_source_position_age_seconds", "How old the stored position of a live source is", ["source"]
+)
 POSTS_ENRICHED = Counter("stormpetrel_posts_enriched_total", "Posts through the enrich processor", ["outcome"])
 POSTS_LIMITED = Counter("stormpetrel_posts_limited_total", "Posts whose places were cut short", ["limit"])
 ENRICH_SECONDS = Histogram("stormpetrel_enrich_batch_seconds", "Time of one micro-batch of the enrich processor")

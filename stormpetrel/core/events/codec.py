@@ -23,6 +23,7 @@ from stormpetrel.core.events import (
     photos,
     posts,
     privacy,
+    sources,
 )
 from stormpetrel.core.events import annotations as annotation_events
 from stormpetrel.core.events.values import Event
@@ -40,6 +41,7 @@ EVENTS: Mapping[str, type[Event]] = {
         notifications,
         access,
         privacy,
+        sources,
     )
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, Event) and model is not Event

@@ -51,6 +51,11 @@ def read_tables(directory: Path, user_directory: Path | None = None) -> WordTabl
     return WordTables(words, concepts)
 
 
+def concept_groups(file: Path) -> dict[str, str]:
+    """Of each English concept the group that the list has it in: water, weather, damage. Raises SetupError."""
+    return dict(_rows(file))
+
+
 def _rows(file: Path) -> Iterator[tuple[str, str]]:
     """The rows of a table: the key of the word, and what stands beside it."""
     try:

@@ -10,7 +10,10 @@ MEDIA_KINDS = {"photo": "photo", "image": "photo", "video": "video", "animated_g
 
 
 def identifier(network: str, value: Any) -> str:
-    """A network's id with the network before it. Raises ValueError where it is empty."""
+    """A network's id with the network before it; some send it as a number, some as a text. Raises ValueError where it
+    is empty, or of a type that may have lost digits."""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise ValueError(f"the id {value!r} is neither a text nor an integer")
     if not str(value):
         raise ValueError("the id is empty")
     return f"{network}:{value}"

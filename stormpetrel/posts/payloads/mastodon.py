@@ -1,9 +1,13 @@
-"""Mastodon: streaming frames (`event`, `payload`) and plain statuses, whose content is HTML."""
+"""Mastodon: streaming frames (`event`, `payload`) and plain statuses, whose content is HTML.
+
+Ids are the server's own. A frame that names its `server` gives ids that hold for all of them: `mastodon:SERVER/ID`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import orjson
 
@@ -18,32 +22,38 @@ def recognises(record: Json) -> bool:
 
 def normalise(record: Json, ingested_at: datetime) -> Iterator[PostEvent]:
     """The status of an `update`, the deletion of a `delete`; nothing for other events (filters, announcements)."""
+    server = f"{record['server']}/" if record.get("server") else ""
     if "event" not in record:
-        yield _post(record, ingested_at)
+        yield _post(record, server, ingested_at)
     elif record["event"] in ("update", "status.update"):
         payload = record["payload"]
-        yield _post(orjson.loads(payload) if isinstance(payload, str) else payload, ingested_at)
+        yield _post(orjson.loads(payload) if isinstance(payload, str) else payload, server, ingested_at)
     elif record["event"] == "delete":
         # The streaming server's local id: a deletion names no other.
-        yield PostDeleted(post_id=identifier("mastodon", record["payload"]), source="mastodon", deleted_at=ingested_at)
+        post_id = _local_id(record["payload"], server)
+        yield PostDeleted(post_id=post_id, source="mastodon", deleted_at=ingested_at)
 
 
-def _post(status: Json, ingested_at: datetime) -> Post:
+def _local_id(value: Any, server: str) -> str:
+    return identifier("mastodon", f"{server}{identifier('', value)[1:]}")
+
+
+def _post(status: Json, server: str, ingested_at: datetime) -> Post:
     boosted = status.get("reblog")
     content = boosted or status
     warning = f"{content['spoiler_text']}\n" if content.get("spoiler_text") else ""
     account = status.get("account") or {}
     return Post(
-        post_id=identifier("mastodon", status["id"]),
+        post_id=_local_id(status["id"], server),
         source="mastodon",
         text=warning + from_html(content["content"]),
         created_at=moment(status["created_at"]),
         ingested_at=ingested_at,
-        author_id=f"mastodon:{account['id']}" if account.get("id") else None,
+        author_id=f"mastodon:{server}{account['id']}" if account.get("id") else None,
         declared_language=content.get("language"),
         media=tuple(_media(content)),
-        repost_of=identifier("mastodon", boosted["id"]) if boosted else None,
-        reply_to=identifier("mastodon", status["in_reply_to_id"]) if status.get("in_reply_to_id") else None,
+        repost_of=_local_id(boosted["id"], server) if boosted else None,
+        reply_to=_local_id(status["in_reply_to_id"], server) if status.get("in_reply_to_id") else None,
         url=status.get("url") or status.get("uri"),
     )
 

@@ -1,0 +1,69 @@
+"""Which live sources there are, what each one needs, and how it is opened from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from consumers.sources.live_source import LiveSource
+from stormpetrel.core.errors import SetupError
+from stormpetrel.core.settings import Settings
+
+LIVE = "live"  # the name for all that need no key
+
+
+@dataclass(frozen=True)
+class SourceKind:
+    """A network: what one gets from it, what it needs, and whether it has that by the settings."""
+
+    name: str
+    gets: str
+    needs: str
+    needs_key: bool
+    is_set_up: Callable[[Settings], bool]
+    open: Callable[[Settings], Sequence[LiveSource]]
+
+
+def _bluesky(settings: Settings) -> Sequence[LiveSource]:
+    from consumers.sources.bluesky import BlueskySource
+
+    return [BlueskySource(settings.sources.bluesky)]
+
+
+def _mastodon(settings: Settings) -> Sequence[LiveSource]:
+    from consumers.sources.mastodon import MastodonSource
+
+    return [MastodonSource(server, settings.sources.mastodon) for server in settings.sources.mastodon.servers]
+
+
+KINDS = (
+    SourceKind(
+        "bluesky",
+        "every public post and deletion, within seconds",
+        "no key",
+        False,
+        lambda settings: bool(settings.sources.bluesky.hosts),
+        _bluesky,
+    ),
+    SourceKind(
+        "mastodon",
+        "posts with your hashtags from several servers; with a token streamed, with deletions",
+        "no key; streams: a token of each server in sources.mastodon.tokens",
+        False,
+        lambda settings: bool(settings.sources.mastodon.servers),
+        _mastodon,
+    ),
+)
+
+
+def open_sources(settings: Settings, name: str) -> list[LiveSource]:
+    """The sources of a name, or with `live` all that need no key. Raises SetupError for an unknown one."""
+    if name == LIVE:
+        kinds = [kind for kind in KINDS if not kind.needs_key and kind.is_set_up(settings)]
+    else:
+        kinds = [kind for kind in KINDS if kind.name == name]
+    sources = [source for kind in kinds for source in kind.open(settings)]
+    if not sources:
+        known = ", ".join([LIVE, *(kind.name for kind in KINDS)])
+        raise SetupError(f"no live source is called {name!r}, or it is not set up; there are: {known}")
+    return sources

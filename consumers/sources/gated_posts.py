@@ -1,0 +1,55 @@
+"""The gate at the source: posts without a word for a crisis are dropped, counted, and sampled into `posts.dropped`.
+
+What is let through carries the header `gate`: the worker judges its relevance (`streams/enrich.py`). Posts of files, of
+X's rules and of a team's own carry none, and are never judged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from stormpetrel.bootstrap import LEXICON, open_glosser
+from stormpetrel.core.clock import now
+from stormpetrel.core.events import Post, PostDropped, PostEvent
+from stormpetrel.core.settings import Settings
+from stormpetrel.core.topics import POSTS_DROPPED, Topic
+from stormpetrel.log.producer import RecordProducer
+from stormpetrel.log.record import record_of_event
+from stormpetrel.posts.gate.sampling import is_sampled
+from stormpetrel.posts.gate.words import WordGate
+from stormpetrel.process.metrics import POSTS_DROPPED as DROPPED_COUNTED
+
+GATED = {"gate": b"words"}
+
+
+def open_words(settings: Settings) -> WordGate:
+    """The words of the lexicon's languages for a crisis, and a team's own."""
+    return WordGate(open_glosser(settings).lexicon, LEXICON, settings.sources.gate.words)
+
+
+class Gate:
+    """The words of one network's posts, and what becomes of those without one."""
+
+    def __init__(self, words: WordGate, producer: RecordProducer, sampled_share: float) -> None:
+        self._words, self._producer, self._sampled_share = words, producer, sampled_share
+
+    def lets_through(self, post: Post) -> bool:
+        """Whether the post has a word for a crisis; where not, it is counted, and one of the sample published."""
+        if self._words.lets_through(_readable(post), post.declared_language):
+            return True
+        DROPPED_COUNTED.labels(post.source, "no_word").inc()
+        if is_sampled(post.post_id, self._sampled_share):
+            event = PostDropped(post_id=post.post_id, post=post, reason="no_word", dropped_at=now())
+            self._producer.publish(POSTS_DROPPED, post.post_id, event)
+        return False
+
+    def publish(self, topic: Topic, event: PostEvent) -> None:
+        """Queues an event for the worker to judge."""
+        record = record_of_event(topic, event.post_id, event)
+        self._producer.send(replace(record, headers={**record.headers, **GATED}))
+
+
+def _readable(post: Post) -> str:
+    """The text, and what its pictures are said to show."""
+    described = [media.alt_text for media in post.media if media.alt_text]
+    return "\n".join([post.text, *described]) if described else post.text

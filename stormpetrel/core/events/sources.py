@@ -1,0 +1,49 @@
+"""How far the live sources have read, what a network had forgotten before it was read, and a sample of what was
+dropped."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stormpetrel.core.events.bounds import Key, Moment, Note, Share
+from stormpetrel.core.events.posts import Post
+from stormpetrel.core.events.values import Event
+
+
+class SourcePosition(Event):
+    """How far a source has been read (topic `source.positions`, key `source`): the broker holds everything before it.
+
+    `position` is in the network's own terms. `reached_at` is the network's time of it, where it has one.
+    """
+
+    source: Key
+    position: Annotated[str, Field(max_length=20_000)]
+    reached_at: Moment | None = None
+    stored_at: Moment
+
+
+class SourceGap(Event):
+    """What a network had forgotten before it was read (topic `source.gaps`, key `source`): posts between `since` and
+    `until` may be missing."""
+
+    source: Key
+    since: Moment | None = None
+    until: Moment | None = None
+    reason: Note
+    noticed_at: Moment
+
+
+DropReason = Literal["no_word", "not_relevant"]
+
+
+class PostDropped(Event):
+    """One of the posts that the gate dropped, of a sample, so that people can judge the gate (topic `posts.dropped`,
+    key `post_id`). `relevance` is the probability that was too low."""
+
+    post_id: Key
+    post: Post
+    reason: DropReason
+    relevance: Share | None = None
+    dropped_at: Moment
