@@ -65,6 +65,8 @@ class MastodonSource:
         self._arrived, self._broken = queue.Queue(10_000), None
         if self._headers:  # before the timelines are read: what comes meanwhile waits in the queue
             self._streams = [_Stream(self._client, timeline, self._arrived) for timeline in self._timelines]
+            for stream in self._streams:
+                stream.open_or_ended.wait(REQUEST_WITHIN_S)
         self._look()
 
     def read(self, timeout_s: float) -> Sequence[Message]:
@@ -198,7 +200,8 @@ class _Stream:
         self, client: httpx.Client, timeline: str, arrived: queue.Queue[tuple[str, ServerSentEvent] | Disconnected]
     ) -> None:
         self._client, self._timeline, self._arrived = client, timeline, arrived
-        self.stopped, self.heard_at = threading.Event(), time.monotonic()
+        self.stopped, self.open_or_ended = threading.Event(), threading.Event()
+        self.heard_at = time.monotonic()
         threading.Thread(target=self._run, name=f"stream {timeline}", daemon=True).start()
 
     def _run(self) -> None:
@@ -208,6 +211,7 @@ class _Stream:
         try:
             with self._client.stream("GET", path, params=query, timeout=httpx.Timeout(20.0, read=None)) as answer:
                 _check(answer, str(self._client.base_url))
+                self.open_or_ended.set()
                 for part in answer.iter_bytes():
                     self.heard_at = time.monotonic()
                     for event in parser.feed(part):
@@ -219,6 +223,8 @@ class _Stream:
             self._arrived.put(error)
         except Exception as error:  # also what a client raises that is closed under its stream
             self._arrived.put(Disconnected(f"the stream broke: {error}"))
+        finally:
+            self.open_or_ended.set()
 
 
 def _check(answer: httpx.Response, server: str) -> None:

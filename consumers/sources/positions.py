@@ -40,9 +40,7 @@ class Positions:
 
     def store(self, source: str, position: Position) -> None:
         """Writes a position. The broker must hold everything before it."""
-        event = SourcePosition(
-            source=source, position=position.value, reached_at=position.reached_at, stored_at=now()
-        )
+        event = SourcePosition(source=source, position=position.value, reached_at=position.reached_at, stored_at=now())
         self._producer.publish(SOURCE_POSITIONS, source, event)
 
     def note_gap(self, source: str, gap: Gap) -> None:

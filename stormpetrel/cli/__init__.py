@@ -32,6 +32,7 @@ def build_app() -> typer.Typer:
         processes,
         question_evaluations,
         search,
+        sources,
         stores,
         topics,
         training,
@@ -61,9 +62,10 @@ def build_app() -> typer.Typer:
         "incidents": _group("What is happening.", list=incidents.list_incidents, show=incidents.show),
         "sources": _group(
             "Bring posts and products in.",
-            run=processes.run_source,
-            replay=processes.replay_posts,
-            announce=processes.announce_products,
+            run=sources.run,
+            list=sources.list_sources,
+            replay=sources.replay,
+            announce=sources.announce,
         ),
         "topics": _group("The topics.", apply=topics.apply, list=topics.list_topics),
         "dead": _group(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from stormpetrel.cli.command import AsJson, load_settings, print_counts, print_result
+from stormpetrel.cli.command import AsJson, load_settings, print_result
 from stormpetrel.core.errors import SetupError
 
 
@@ -65,64 +65,6 @@ consume_photos = _process("consumers.photos", "Run the photos consumer: posts.en
 consume_notify = _process("consumers.notify", "Run the notify consumer: incidents to receivers of alerts.")
 consume_detect = _process("consumers.detect", "Run the detector: posts.enriched to incidents.")
 serve = _process("api.app", "Run the HTTP API.")
-
-
-def run_source(name: str = typer.Argument(help="x (posts); stac, odata, cdse, folder (Sentinel products).")) -> None:
-    """Run a live source until it is stopped."""
-    if name == "x":
-        from consumers.sources.x import run
-
-        run(load_settings())
-    elif name in ("stac", "odata", "cdse", "folder"):
-        from consumers.sources.catalogue import run as run_catalogue
-
-        run_catalogue(load_settings(), name)
-    else:
-        raise SetupError(
-            f"no live source is called {name!r}; there are: x, stac, odata, cdse, folder. Files of posts: "
-            "stormpetrel sources replay PATH; Sentinel products: stormpetrel sources announce PATH"
-        )
-
-
-def announce_products(
-    paths: list[Path] = typer.Argument(
-        exists=True, help="Sentinel products (SAFE folders, zips, GeoTIFFs), or JSON lines of catalogue notifications."
-    ),
-    root: Path | None = typer.Option(None, help="The folder that their x-local-path is relative to."),
-    as_json: AsJson = False,
-) -> None:
-    """Announce products, or those of a catalogue's notifications, on products.announced."""
-    from consumers.sources.product_files import announce
-    from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
-    from stormpetrel.log.producer import KafkaProducer
-
-    publisher = ProductPublisher(KafkaProducer(load_settings().kafka), "files")
-    for path in paths:
-        announce(path, publisher, root)
-    publisher.flush()
-    print_counts(publisher.counts, as_json)
-
-
-def replay_posts(
-    path: Path = typer.Argument(exists=True, help="A file, or a folder of JSON-lines files."),
-    speed: float | None = typer.Option(None, min=0.001, help="1: real time; 60: an hour a minute; none: flat out."),
-    backfill: bool = typer.Option(False, help="To posts.backfill: worked on only while no new post waits."),
-    as_json: AsJson = False,
-) -> None:
-    """Publish files of posts on posts.raw, or on posts.backfill."""
-    from consumers.sources.files import files_in, replay
-    from consumers.sources.post_publisher import PostPublisher
-    from stormpetrel.bootstrap import open_pseudonyms
-    from stormpetrel.cli.console import ERROR
-    from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_RAW
-    from stormpetrel.log.producer import KafkaProducer
-
-    topic = POSTS_BACKFILL if backfill else POSTS_RAW
-    settings = load_settings()
-    publisher = PostPublisher(KafkaProducer(settings.kafka), "files", topic, pseudonyms=open_pseudonyms(settings))
-    with ERROR.status("replaying") as status:
-        replay(files_in(path), publisher, speed, lambda count: status.update(f"replaying: {count} records"))
-    print_counts(publisher.counts, as_json)
 
 
 def serve_vectors(directory: Path = typer.Option(), port: int = typer.Option()) -> None:

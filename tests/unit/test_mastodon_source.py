@@ -29,10 +29,12 @@ def ids(server: MastodonServer, count: int) -> dict[str, int]:
     return {f"mastodon:{host}/{10_000 + number}": 1 for number in range(count)}
 
 
-def adding(server: MastodonServer, count: int, wait_s: float) -> threading.Thread:
-    """Adds statuses in the background."""
+def adding(log: MemoryLog, server: MastodonServer, count: int, wait_s: float) -> threading.Thread:
+    """Adds statuses in the background, once the source has begun."""
 
     def work() -> None:
+        while not published(log):
+            time.sleep(0.01)
         for number in range(len(server.statuses), count):
             server.statuses.append(status(number))
             time.sleep(wait_s)
@@ -46,7 +48,7 @@ def test_without_a_token_timelines_are_read_again_and_again_and_kills_lose_nothi
     log = MemoryLog()
     with running(MastodonServer()) as server:
         server.statuses, server.refusals = [status(number) for number in range(30)], [429, 503]
-        adder = adding(server, 500, 0.001)
+        adder = adding(log, server, 500, 0.001)
         run_until(log, lambda: source(server), lambda: len(published(log)) == 500, kills=3, between_kills=200)
         adder.join()
         assert published(log) == ids(server, 500)
@@ -58,7 +60,7 @@ def test_with_a_token_streams_break_stall_and_repeat_and_nothing_is_lost_or_doub
     with running(MastodonServer()) as server:
         server.token, server.breaks_every, server.stalls = TOKEN, 40, 1
         server.statuses = [status(0)]
-        adder = adding(server, 300, 0.002)
+        adder = adding(log, server, 300, 0.002)
         run_until(log, lambda: source(server, TOKEN), lambda: len(published(log)) == 300, kills=2, between_kills=150)
         adder.join()
         assert published(log) == ids(server, 300)

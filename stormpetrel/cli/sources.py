@@ -1,0 +1,106 @@
+"""`stormpetrel sources`: live sources of posts and products, and files of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from stormpetrel.cli.command import AsJson, load_settings, print_counts, print_json
+from stormpetrel.core.errors import SetupError
+
+PRODUCT_SOURCES = ("stac", "odata", "cdse", "folder")
+
+
+def run(
+    name: str = typer.Argument(
+        help="live (all that need no key), bluesky, mastodon, x (posts); stac, odata, cdse, folder (products)."
+    ),
+) -> None:
+    """Run live sources until they are stopped."""
+    from consumers.sources.catalogue_of_sources import KINDS, LIVE
+
+    known = [LIVE, *(kind.name for kind in KINDS)]
+    if name == "x":
+        from consumers.sources.x import run as run_x
+
+        run_x(load_settings())
+    elif name in PRODUCT_SOURCES:
+        from consumers.sources.catalogue import run as run_catalogue
+
+        run_catalogue(load_settings(), name)
+    elif name in known:
+        from consumers.sources.live import run as run_live
+
+        run_live(load_settings(), name)
+    else:
+        raise SetupError(
+            f"no live source is called {name!r}; there are: {', '.join([*known, 'x', *PRODUCT_SOURCES])}. Files of "
+            "posts: stormpetrel sources replay PATH; Sentinel products: stormpetrel sources announce PATH"
+        )
+
+
+def list_sources(as_json: AsJson = False) -> None:
+    """Which live sources of posts there are, what they give, what they need, and how far they have been read."""
+    from consumers.sources.catalogue_of_sources import KINDS
+    from consumers.sources.positions import Positions
+    from stormpetrel.cli.tables import print_table
+    from stormpetrel.core.errors import StoreUnavailable
+    from stormpetrel.log.memory import MemoryLog, MemoryProducer
+    from stormpetrel.log.topic_reader import KafkaTopicReader
+
+    settings = load_settings()
+    try:
+        stored = Positions(MemoryProducer(MemoryLog()), KafkaTopicReader(settings.kafka)).all()
+    except (StoreUnavailable, KeyError):
+        stored = {}  # the list is of use without a broker too
+    reached = {name: event.stored_at.isoformat() for name, (_, event) in sorted(stored.items())}
+    rows = {kind.name: {"gives": kind.gets, "needs": kind.needs, "set up": kind.is_set_up(settings)} for kind in KINDS}
+    if as_json:
+        print_json({"sources": rows, "read_until": reached})
+        return
+    print_table("live sources", "source", {"gives": "gives", "needs": "needs", "set up": "set up"}, rows)
+    for name, moment in reached.items():
+        typer.echo(f"{name}: read until {moment}")
+
+
+def announce(
+    paths: list[Path] = typer.Argument(
+        exists=True, help="Sentinel products (SAFE folders, zips, GeoTIFFs), or JSON lines of catalogue notifications."
+    ),
+    root: Path | None = typer.Option(None, help="The folder that their x-local-path is relative to."),
+    as_json: AsJson = False,
+) -> None:
+    """Announce products, or those of a catalogue's notifications, on products.announced."""
+    from consumers.sources.product_files import announce as announce_product
+    from stormpetrel.imagery.catalogue.product_publisher import ProductPublisher
+    from stormpetrel.log.producer import KafkaProducer
+
+    publisher = ProductPublisher(KafkaProducer(load_settings().kafka), "files")
+    for path in paths:
+        announce_product(path, publisher, root)
+    publisher.flush()
+    print_counts(publisher.counts, as_json)
+
+
+def replay(
+    path: Path = typer.Argument(exists=True, help="A file, or a folder of JSON-lines files."),
+    speed: float | None = typer.Option(None, min=0.001, help="1: real time; 60: an hour a minute; none: flat out."),
+    backfill: bool = typer.Option(False, help="To posts.backfill: worked on only while no new post waits."),
+    as_json: AsJson = False,
+) -> None:
+    """Publish files of posts on posts.raw, or on posts.backfill."""
+    from consumers.sources.files import files_in
+    from consumers.sources.files import replay as replay_files
+    from consumers.sources.post_publisher import PostPublisher
+    from stormpetrel.bootstrap import open_pseudonyms
+    from stormpetrel.cli.console import ERROR
+    from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_RAW
+    from stormpetrel.log.producer import KafkaProducer
+
+    topic = POSTS_BACKFILL if backfill else POSTS_RAW
+    settings = load_settings()
+    publisher = PostPublisher(KafkaProducer(settings.kafka), "files", topic, pseudonyms=open_pseudonyms(settings))
+    with ERROR.status("replaying") as status:
+        replay_files(files_in(path), publisher, speed, lambda count: status.update(f"replaying: {count} records"))
+    print_counts(publisher.counts, as_json)
