@@ -36,6 +36,12 @@ def _mastodon(settings: Settings) -> Sequence[LiveSource]:
     return [MastodonSource(server, settings.sources.mastodon) for server in settings.sources.mastodon.servers]
 
 
+def _feeds(settings: Settings) -> Sequence[LiveSource]:
+    from consumers.sources.feeds import FeedSource
+
+    return [FeedSource(address, settings.sources.feeds) for address in settings.sources.feeds.addresses]
+
+
 KINDS = (
     SourceKind(
         "bluesky",
@@ -52,6 +58,14 @@ KINDS = (
         False,
         lambda settings: bool(settings.sources.mastodon.servers),
         _mastodon,
+    ),
+    SourceKind(
+        "feeds",
+        "official signals of RSS, Atom and CAP feeds, GDACS first, on the topic signals",
+        "no key",
+        False,
+        lambda settings: bool(settings.sources.feeds.addresses),
+        _feeds,
     ),
 )
 

@@ -1,25 +1,16 @@
-"""The gate at the source: posts without a word for a crisis are dropped, counted, and sampled into `posts.dropped`.
-
-What is let through carries the header `gate`: the worker judges its relevance (`streams/enrich.py`). Posts of files, of
-X's rules and of a team's own carry none, and are never judged.
-"""
+"""The gate at the source: posts without a word for a crisis are dropped, counted, and sampled into `posts.dropped`."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from stormpetrel.bootstrap import LEXICON, open_glosser
 from stormpetrel.core.clock import now
-from stormpetrel.core.events import Post, PostDropped, PostEvent
+from stormpetrel.core.events import Post, PostDropped
+from stormpetrel.core.ports import EventProducer
 from stormpetrel.core.settings import Settings
-from stormpetrel.core.topics import POSTS_DROPPED, Topic
-from stormpetrel.log.producer import RecordProducer
-from stormpetrel.log.record import record_of_event
+from stormpetrel.core.topics import POSTS_DROPPED
 from stormpetrel.posts.gate.sampling import is_sampled
 from stormpetrel.posts.gate.words import WordGate
 from stormpetrel.process.metrics import POSTS_DROPPED as DROPPED_COUNTED
-
-GATED = {"gate": b"words"}
 
 
 def open_words(settings: Settings) -> WordGate:
@@ -30,7 +21,7 @@ def open_words(settings: Settings) -> WordGate:
 class Gate:
     """The words of one network's posts, and what becomes of those without one."""
 
-    def __init__(self, words: WordGate, producer: RecordProducer, sampled_share: float) -> None:
+    def __init__(self, words: WordGate, producer: EventProducer, sampled_share: float) -> None:
         self._words, self._producer, self._sampled_share = words, producer, sampled_share
 
     def lets_through(self, post: Post) -> bool:
@@ -42,11 +33,6 @@ class Gate:
             event = PostDropped(post_id=post.post_id, post=post, reason="no_word", dropped_at=now())
             self._producer.publish(POSTS_DROPPED, post.post_id, event)
         return False
-
-    def publish(self, topic: Topic, event: PostEvent) -> None:
-        """Queues an event for the worker to judge."""
-        record = record_of_event(topic, event.post_id, event)
-        self._producer.send(replace(record, headers={**record.headers, **GATED}))
 
 
 def _readable(post: Post) -> str:

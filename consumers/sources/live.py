@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import structlog
 
 from consumers.sources.catalogue_of_sources import open_sources
+from consumers.sources.feeds import FeedSource, SignalPublisher
 from consumers.sources.gated_posts import Gate, open_words
 from consumers.sources.live_source import LiveSource, Publisher
 from consumers.sources.positions import Positions
@@ -68,6 +69,8 @@ def source_runner(
     recent = RecentEvents(chosen.recent)
     gate = Gate(words, producer, chosen.gate.sampled_share) if words and network in chosen.gate.networks else None
     publisher: Publisher = PostPublisher(producer, network, gate=gate, recent=recent)
+    if isinstance(source, FeedSource):
+        publisher = SignalPublisher(producer, source.host)
     return SourceRunner(
         source,
         publisher,

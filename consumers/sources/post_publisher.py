@@ -53,10 +53,7 @@ class PostPublisher:
             return "dropped"
         if self._recent is not None and self._recent.is_repeat(event):
             return "repeated"
-        if self._gate is not None:
-            self._gate.publish(self._topic, event)
-        else:
-            self._producer.publish(self._topic, event.post_id, event)
+        self._producer.publish(self._topic, event.post_id, event)
         return "published"
 
     def flush(self) -> None:

@@ -14,7 +14,7 @@ PRODUCT_SOURCES = ("stac", "odata", "cdse", "folder")
 
 def run(
     name: str = typer.Argument(
-        help="live (all that need no key), bluesky, mastodon, x (posts); stac, odata, cdse, folder (products)."
+        help="live (all that need no key), bluesky, mastodon, x, feeds; of products: stac, odata, cdse, folder."
     ),
 ) -> None:
     """Run live sources until they are stopped."""

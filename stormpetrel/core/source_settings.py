@@ -14,14 +14,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class X(Section):
-    """X's filtered stream. `rules` are what the account's stream asks for, by their tags; none: they are left as they
-    stand. `backfill_minutes` needs a tier that has it; else the recent search fills a break of at most a week."""
-
     bearer_token: SecretStr | None = None
     stream_url: str = "https://api.x.com/2/tweets/search/stream"
-    rules: dict[str, str] = Field(default_factory=dict)
-    backfill_minutes: int = Field(0, ge=0, le=5)
-    compliance_url: str | None = None
     probe_port: int = Field(6068, ge=0)
 
 
@@ -63,13 +57,11 @@ class Feeds(Section):
 
 
 class Gate(Section):
-    """What of the `networks` is let through: posts with a word for a crisis, and of these what is relevant with at
-    least `least_relevance`. Of the dropped, `sampled_share` go to posts.dropped. `words` are your own, beside the
-    lexicon's."""
+    """What of the `networks` is let through: posts with a word for a crisis. Of the dropped, `sampled_share` go to
+    posts.dropped. `words` are your own, beside the lexicon's."""
 
     networks: tuple[Network, ...] = ("bluesky", "mastodon")
     words: tuple[str, ...] = ()
-    least_relevance: Share = 0.1
     sampled_share: Share = 0.01
 
 

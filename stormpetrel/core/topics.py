@@ -91,6 +91,7 @@ FORGOTTEN = Topic("forgotten", "digest", 1, FOR_EVER, (events.Forgotten,), compa
 SOURCE_POSITIONS = Topic("source.positions", "source", 1, FOR_EVER, (events.SourcePosition,), compacted=True)
 SOURCE_GAPS = Topic("source.gaps", "source", 1, 365 * DAY_MS, (events.SourceGap,))
 POSTS_DROPPED = Topic("posts.dropped", "post_id", 3, 3 * DAY_MS, (events.PostDropped,))
+SIGNALS = Topic("signals", "signal_id", 3, 365 * DAY_MS, (events.Signal,))
 AUDIT = Topic("audit", "actor", 3, 365 * DAY_MS, (events.Audited,))
 # What decides who is told of incidents, and what was told.
 ALERTING_TOPICS = (RULES, SILENCES, INCIDENT_ACTIONS, INCIDENTS, NOTIFICATIONS)
@@ -119,6 +120,7 @@ LIVE_TOPICS = (
     SOURCE_POSITIONS,
     SOURCE_GAPS,
     POSTS_DROPPED,
+    SIGNALS,
 )
 
 

@@ -104,5 +104,6 @@ from stormpetrel.core.events.posts import (
     is_area,
 )
 from stormpetrel.core.events.privacy import Forgotten, Subject
+from stormpetrel.core.events.signals import Signal, SignalLevel
 from stormpetrel.core.events.sources import DropReason, PostDropped, SourceGap, SourcePosition
 from stormpetrel.core.events.values import Event, Frozen, TermWeights, Vector

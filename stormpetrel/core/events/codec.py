@@ -23,6 +23,7 @@ from stormpetrel.core.events import (
     photos,
     posts,
     privacy,
+    signals,
     sources,
 )
 from stormpetrel.core.events import annotations as annotation_events
@@ -41,6 +42,7 @@ EVENTS: Mapping[str, type[Event]] = {
         notifications,
         access,
         privacy,
+        signals,
         sources,
     )
     for model in vars(module).values()

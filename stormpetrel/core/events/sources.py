@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stormpetrel.core.events.bounds import Key, Moment, Note, Share
+from stormpetrel.core.events.bounds import Key, Moment, Note
 from stormpetrel.core.events.posts import Post
 from stormpetrel.core.events.values import Event
 
@@ -35,15 +35,14 @@ class SourceGap(Event):
     noticed_at: Moment
 
 
-DropReason = Literal["no_word", "not_relevant"]
+DropReason = Literal["no_word"]
 
 
 class PostDropped(Event):
     """One of the posts that the gate dropped, of a sample, so that people can judge the gate (topic `posts.dropped`,
-    key `post_id`). `relevance` is the probability that was too low."""
+    key `post_id`)."""
 
     post_id: Key
     post: Post
     reason: DropReason
-    relevance: Share | None = None
     dropped_at: Moment
