@@ -5,7 +5,6 @@ A time without a zone is UTC. What a form lacks stays empty; what is no signal r
 
 from __future__ import annotations
 
-import calendar
 import hashlib
 from datetime import UTC, datetime
 from typing import Any
@@ -46,7 +45,7 @@ def signal_of_entry(feed: str, entry: dict[str, Any]) -> Signal:
         "countries": tuple(filter(None, [str(entry.get("gdacs_iso3") or "")])),
         "begins_at": _moment(entry.get("gdacs_fromdate")),
         "ends_at": _moment(entry.get("gdacs_todate")),
-        "published_at": _parsed(entry.get("updated_parsed") or entry.get("published_parsed")) or now(),
+        "published_at": _moment(entry.get("updated") or entry.get("published")) or now(),
         "ingested_at": now(),
         "url": entry.get("link") or None,
     }
@@ -128,14 +127,6 @@ def _moment(value: Any) -> datetime | None:
             continue
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return None
-
-
-def _parsed(parts: Any) -> datetime | None:
-    """feedparser's `struct_time`, which is UTC."""
-    try:
-        return datetime.fromtimestamp(calendar.timegm(parts), UTC) if parts else None
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 def _point(entry: dict[str, Any]) -> tuple[float, float] | None:
