@@ -195,7 +195,7 @@ class ApiResources:
         )
         prior, texts = relevance_prior(settings), self.encoder.text
         cache = EmbeddingCache(self.vectors)
-        self.forgetting = ForgettingResources(settings, log, (self.documents, self.vectors, self.collections))
+        self.forgetting = ForgettingResources(settings, log, stores, lambda: self.photos)
         self.models = LabelModels(self.annotations, cache, prior, scorer, self.producer, texts, self._patches_of_text)
 
     @property
@@ -230,7 +230,7 @@ class ApiResources:
     @cached_property
     def photos(self) -> PhotoStore:
         """Where photos of posts are kept. Raises SetupError."""
-        return PhotoObjects.at(self.settings.photos.store, self.settings.photos.s3_endpoint)
+        return PhotoObjects.of(self.settings.photos)
 
     @property
     def alerting(self) -> AlertingRegister:

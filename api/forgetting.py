@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from stormpetrel.bootstrap import open_pseudonyms
-from stormpetrel.core.ports import SearchableDocuments, SearchableVectors
+from stormpetrel.bootstrap import open_pseudonyms, photo_collection
+from stormpetrel.core.ports import PhotoStore, SearchableDocuments, SearchableVectors
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import all_topics
 from stormpetrel.forgetting import Forgetting, Stores, Wanted
@@ -25,16 +26,20 @@ class ForgettingResources:
         settings: Settings,
         log: tuple[TopicReader, RecordProducer],
         stores: tuple[SearchableDocuments, SearchableVectors, CollectionNames],
+        open_photos: Callable[[], PhotoStore],
     ) -> None:
         self._settings, (self._reader, self._producer) = settings, log
         self._documents, self._vectors, self._collections = stores
+        self._open_photos = open_photos
         self.pseudonyms = open_pseudonyms(settings)
 
     @property
     def forgetting(self) -> Forgetting:
-        """Raises ModelUnavailable or StoreUnavailable where the name of the posts' collection is not known."""
-        posts, patches = self._collections.posts, self._collections.patches
-        stores = Stores(self._documents, self._vectors, posts, [posts, patches])
+        """Raises ModelUnavailable or StoreUnavailable where the name of the posts' collection is not known, SetupError
+        where photos cannot be reached."""
+        posts, points = self._collections.posts, photo_collection(self._settings).name
+        collections = [posts, self._collections.patches, points]
+        stores = Stores(self._documents, self._vectors, self._open_photos(), posts, points, collections)
         delete = partial(delete_records, self._settings.kafka)
         return Forgetting(self._reader, self._producer, stores, self.pseudonyms, delete)
 

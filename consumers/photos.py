@@ -137,7 +137,7 @@ def run(settings: Settings) -> None:
     readiness = Readiness("the broker")
     serve_probes(settings.photos.probe_port, readiness, settings.probe_host)
     photos = settings.photos
-    store = PhotoObjects.at(photos.store, photos.s3_endpoint)
+    store = PhotoObjects.of(photos)
     describer = PhotoDescriber(
         _visual_model(settings), EarlierPhotos(open_index(settings), photo_collection(settings).name)
     )

@@ -12,18 +12,19 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from stormpetrel.bootstrap import post_collection
+from stormpetrel.bootstrap import photo_collection, post_collection
 from stormpetrel.core.clock import milliseconds, now
 from stormpetrel.core.errors import StoreUnavailable
-from stormpetrel.core.ports import DocumentWriter, Filter, OrderQuery, VectorReader, VectorWriter
+from stormpetrel.core.ports import DocumentStore, DocumentWriter, Filter, OrderQuery, VectorReader, VectorWriter
 from stormpetrel.core.privacy_settings import Retention
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import FORGOTTEN, POSTS_ENRICHED, all_topics
-from stormpetrel.forgetting.proof import close_files
+from stormpetrel.forgetting import KeptPhotos, close_files
 from stormpetrel.log.admin import topic_as_set
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.process.metrics import POSTS_INDEXED
+from stormpetrel.stores.photo_objects import PhotoObjects
 from stormpetrel.stores.qdrant import QdrantIndex
 
 log = structlog.get_logger()
@@ -32,7 +33,7 @@ TURN = (POSTS_ENRICHED.name, 0)
 
 
 class PostRetention:
-    """Deletes from both stores what came in more than `posts_days` ago."""
+    """Deletes from both stores what came in more than `posts_days` ago, with its photos."""
 
     def __init__(
         self,
@@ -41,9 +42,10 @@ class PostRetention:
         reader: VectorReader,
         writer: VectorWriter,
         collection: str,
+        photos: KeptPhotos,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        self._settings, self._documents, self._clock = settings, documents, clock
+        self._settings, self._documents, self._photos, self._clock = settings, documents, photos, clock
         self._reader, self._writer, self._collection = reader, writer, collection
 
     def sweep(self) -> int:
@@ -54,7 +56,8 @@ class PostRetention:
         over = OrderQuery("ingested_at", "asc", filter=Filter(ranges={"ingested_at": (None, until)}), limit=PAGE)
         count = 0
         while ids := [str(hit.payload["id"]) for hit in self._reader.query(self._collection, [over])[0]]:
-            # Documents first, as everywhere: what a query finds must have one, and the next sweep finds what is left.
+            # The point is the last: by it the next sweep finds what is left.
+            self._photos.expire(ids)
             self._documents.delete("posts", ids)
             self._writer.delete(self._collection, ids)
             count += len(ids)
@@ -95,12 +98,15 @@ class RetentionThread:
 
 def start_retention(
     settings: Settings,
-    documents: DocumentWriter,
+    documents: DocumentStore,
     vectors: QdrantIndex,
     assigned: Callable[[], Sequence[tuple[str, int]]],
 ) -> None:
-    """Sweeps until the process ends; `assigned` are the partitions that it has now."""
-    retention = PostRetention(settings.retention, documents, vectors, vectors, post_collection(settings).name)
+    """Sweeps until the process ends; `assigned` are the partitions that it has now. Raises SetupError where photos
+    cannot be reached."""
+    posts, pictures = post_collection(settings).name, PhotoObjects.of(settings.photos)
+    photos = KeptPhotos(documents, vectors, pictures, posts, photo_collection(settings).name)
+    retention = PostRetention(settings.retention, documents, vectors, vectors, posts, photos)
     reader, producer = KafkaTopicReader(settings.kafka), KafkaProducer(settings.kafka)
     topics = [topic_as_set(settings.kafka, topic) for topic in all_topics()]
 

@@ -17,6 +17,7 @@ from consumers.sources.positions import Positions
 from consumers.sources.post_publisher import PostPublisher
 from consumers.sources.recent_events import RecentEvents, newest_events
 from consumers.sources.source_runner import SourceRunner
+from stormpetrel.bootstrap import open_pseudonyms
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import POSTS_RAW
 from stormpetrel.log.producer import KafkaProducer
@@ -68,7 +69,8 @@ def source_runner(
     network, chosen = network_of(source), settings.sources
     recent = RecentEvents(chosen.recent)
     gate = Gate(words, producer, chosen.gate.sampled_share) if words and network in chosen.gate.networks else None
-    publisher: Publisher = PostPublisher(producer, network, gate=gate, recent=recent)
+    pseudonyms = open_pseudonyms(settings)
+    publisher: Publisher = PostPublisher(producer, network, gate=gate, recent=recent, pseudonyms=pseudonyms)
     if isinstance(source, FeedSource):
         publisher = SignalPublisher(producer, source.host)
     return SourceRunner(

@@ -80,15 +80,18 @@ def _left(proof: Proof) -> list[str]:
 def _forgetting(settings: Settings, pseudonyms: Pseudonyms) -> Forgetting:
     from functools import partial
 
-    from stormpetrel.bootstrap import open_index, post_collection
+    from stormpetrel.bootstrap import open_index, photo_collection, post_collection
     from stormpetrel.forgetting import Forgetting, Stores
     from stormpetrel.log.deletion import delete_records
     from stormpetrel.log.producer import KafkaProducer
     from stormpetrel.log.topic_reader import KafkaTopicReader
     from stormpetrel.stores.mongo import MongoStore
+    from stormpetrel.stores.photo_objects import PhotoObjects
 
     kafka, index = settings.kafka, open_index(settings)
-    stores = Stores(MongoStore.of(settings.mongo), index, post_collection(settings).name, index.collections())
+    documents, photos = MongoStore.of(settings.mongo), PhotoObjects.of(settings.photos)
+    posts, points = post_collection(settings).name, photo_collection(settings).name
+    stores = Stores(documents, index, photos, posts, points, index.collections())
     return Forgetting(KafkaTopicReader(kafka), KafkaProducer(kafka), stores, pseudonyms, partial(delete_records, kafka))
 
 

@@ -18,7 +18,13 @@ class Photos(Section):
     without TLS; `data:` URLs need none. `within_s` is how long one may take, `give_up_after_h` how long one that does
     not come is tried again. `store` is a folder, or s3://bucket/prefix at `s3_endpoint`."""
 
-    hosts: tuple[str, ...] = ("pbs.twimg.com", "cdn.bsky.app")
+    hosts: tuple[str, ...] = (
+        "pbs.twimg.com",
+        "cdn.bsky.app",
+        "*.mastodon.social",
+        "*.mastodon.online",
+        "*.mstdn.social",
+    )
     private_hosts: tuple[str, ...] = ()
     within_s: float = Field(5.0, gt=0, le=60)
     most_per_post: int = Field(10, ge=1, le=100)

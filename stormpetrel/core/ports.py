@@ -198,7 +198,7 @@ class PayloadScanner(Protocol):
         """The payload of every point, in no order. Raises StoreUnavailable."""
 
 
-class SearchableVectors(VectorWriter, PayloadWriter, PayloadScanner, Protocol):
+class SearchableVectors(NamedVectorWriter, PayloadWriter, PayloadScanner, Protocol):
     """Points that are deleted, rewritten and looked through."""
 
 
@@ -213,6 +213,9 @@ class PhotoStore(Protocol):
 
     def get(self, photo_hash: str, size: PhotoSize) -> bytes | None:
         """The JPEG; None where no post has such a photo."""
+
+    def hashes_of(self, post_id: str) -> list[str]:
+        """The hashes of a post's photos."""
 
     def forget(self, post_id: str) -> list[str]:
         """Removes a post's photos, but for those that another post has too: the hashes of what the post had."""

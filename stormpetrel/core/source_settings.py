@@ -77,4 +77,4 @@ class Sources(Section):
     commit_every_s: float = Field(0.5, gt=0, le=60)
     longest_wait_s: float = Field(60.0, gt=0, le=3600)
     recent: int = Field(50_000, ge=1000, le=5_000_000)
-    probe_port: int = Field(6073, ge=0)
+    probe_port: int = Field(6074, ge=0)

@@ -4,6 +4,8 @@ when. docs/personal_data.md says what happens to each topic and store."""
 # mypy: implicit-reexport
 # ruff: noqa: F401
 
-from stormpetrel.forgetting.forget import Forgetting, Outcome, Stores, fingerprint
+from stormpetrel.forgetting.forget import Forgetting, Outcome, fingerprint
+from stormpetrel.forgetting.photos import KeptPhotos
 from stormpetrel.forgetting.proof import Proof, Trace, close_files
+from stormpetrel.forgetting.stores import Stores
 from stormpetrel.forgetting.wanted import Wanted, wanted

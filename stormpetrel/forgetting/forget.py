@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -24,40 +24,24 @@ from stormpetrel.core.events import (
     SavedSearchDeleted,
     Source,
 )
-from stormpetrel.core.ports import Document, SearchableDocuments, SearchableVectors
-from stormpetrel.core.topics import (
-    ANNOTATIONS,
-    FORGOTTEN,
-    LIVE_TOPICS,
-    POSTS_BACKFILL,
-    POSTS_ENRICHED,
-    POSTS_RAW,
-    SAVED_SEARCHES,
-    Topic,
-)
+from stormpetrel.core.ports import Document
+from stormpetrel.core.topics import ANNOTATIONS, FORGOTTEN, LIVE_TOPICS, POSTS_RAW, SAVED_SEARCHES, Topic
 from stormpetrel.forgetting.incidents import scrub_documents, scrub_incidents
+from stormpetrel.forgetting.photos import KeptPhotos, without_earlier_posts
 from stormpetrel.forgetting.predictions import scrub_predictions
-from stormpetrel.forgetting.proof import Proof, prove
+from stormpetrel.forgetting.proof import POST_TOPICS, Proof, prove
+from stormpetrel.forgetting.stores import Stores
 from stormpetrel.forgetting.wanted import Wanted
 from stormpetrel.log import Record, TopicReader
 from stormpetrel.log.producer import RecordProducer
 from stormpetrel.log.record import OutgoingRecord
 from stormpetrel.log.topic_reader import Offsets
 from stormpetrel.posts.pseudonyms import Pseudonyms
+from stormpetrel.projections.photos import PHOTO_DOCUMENTS
 
-POST_TOPICS = (POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED)
 SOURCES: dict[str, Source] = {"bsky": "bluesky", "mastodon": "mastodon", "x": "x"}
 INCIDENT_COLLECTIONS = ("incidents", "incident_revisions")
 REFERENCES = ("duplicate_of", "repost_of", "reply_to")
-
-
-class Stores(NamedTuple):
-    """Both stores. `posts` is the index's collection of posts, `collections` are all that it has."""
-
-    documents: SearchableDocuments
-    vectors: SearchableVectors
-    posts: str
-    collections: Sequence[str]
 
 
 @dataclass
@@ -135,8 +119,7 @@ class Forgetting:
 
         Raises StoreUnavailable.
         """
-        documents, vectors, _, collections = self._stores
-        return prove(looked_for, topics, self._reader, documents, vectors, collections, files)
+        return prove(looked_for, topics, self._reader, self._stores, files)
 
     def _refuse(self, subject: Any, names: Iterable[str]) -> None:
         for name in sorted(names):
@@ -184,26 +167,32 @@ class Forgetting:
         return gone
 
     def _forget_in_stores(self, looked_for: Wanted, outcome: Outcome) -> None:
-        documents, vectors, posts, _ = self._stores
+        documents, vectors, photos, posts, photo_points, _ = self._stores
         ids = sorted(looked_for.post_ids)
         vectors.delete(posts, ids)
+        outcome.counts["photos"] = KeptPhotos(documents, vectors, photos, posts, photo_points).forget(ids)
         for name in documents.collection_names():
             found = [each for each in documents.scan(name) if _holds(looked_for, each)]
             if name in INCIDENT_COLLECTIONS:
                 documents.upsert(name, scrub_documents(looked_for, found))
+            elif name in PHOTO_DOCUMENTS:
+                others = [without_earlier_posts(each, looked_for.post_ids, self._stand_in) for each in found]
+                documents.upsert(name, others)
             elif name == "posts":
-                gone = [each["_id"] for each in found if each["_id"] in looked_for.post_ids]
-                documents.delete(name, gone)
-                others = [each for each in found if each["_id"] not in looked_for.post_ids]
-                documents.upsert(name, [self._without_references(looked_for, each) for each in others])
-                for each in others:
-                    if each.get("duplicate_of") in looked_for.post_ids:
-                        vectors.set_payload(
-                            posts, [each["_id"]], {"duplicate_of": self._stand_in(each["duplicate_of"])}
-                        )
+                self._forget_post_documents(looked_for, found)
             elif name == "predictions":
                 documents.delete(name, [each["_id"] for each in found])
             outcome.counts[f"documents {name}"] = len(found)
+
+    def _forget_post_documents(self, looked_for: Wanted, found: Sequence[Document]) -> None:
+        documents, vectors = self._stores.documents, self._stores.vectors
+        documents.delete("posts", [each["_id"] for each in found if each["_id"] in looked_for.post_ids])
+        others = [each for each in found if each["_id"] not in looked_for.post_ids]
+        documents.upsert("posts", [self._without_references(looked_for, each) for each in others])
+        for each in others:
+            if each.get("duplicate_of") in looked_for.post_ids:
+                stand_in = {"duplicate_of": self._stand_in(each["duplicate_of"])}
+                vectors.set_payload(self._stores.posts, [each["_id"]], stand_in)
 
     def _without_references(self, looked_for: Wanted, document: Document) -> Document:
         """A post of somebody else, with a stand-in for what it repeats or answers."""

@@ -12,22 +12,22 @@ from typing import Any, TypeVar
 import orjson
 
 from stormpetrel.core.clock import milliseconds, moment_of
-from stormpetrel.core.ports import DocumentScanner, PayloadScanner
-from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW, Topic
+from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_DROPPED, POSTS_ENRICHED, POSTS_RAW, Topic
+from stormpetrel.forgetting.stores import Stores
 from stormpetrel.forgetting.wanted import Wanted
 from stormpetrel.log import Record, TopicReader
 from stormpetrel.log.producer import RecordProducer
 from stormpetrel.log.record import OutgoingRecord
 
 Item = TypeVar("Item")
-POST_TOPICS = (POSTS_RAW.name, POSTS_BACKFILL.name, POSTS_ENRICHED.name)
+POST_TOPICS = (POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_DROPPED)  # those with texts of posts
 LOOKED_AT_EVERY = timedelta(minutes=5)  # how often a broker looks for what is over, unless it was set up otherwise
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What is left in one place: how many records, documents, points or files; with a text of a post, or its id alone.
-    `until` is when the last is gone at the latest; None: it stays until something is done."""
+    """What is left in one place: how many records, documents, points, photos or files, and whether a text of a post is
+    in it. `until` is when the last is gone at the latest; None: it stays until something is done."""
 
     place: str
     count: int
@@ -68,37 +68,39 @@ class Proof:
 
 
 def prove(
-    looked_for: Wanted,
-    topics: Sequence[Topic],
-    reader: TopicReader,
-    documents: DocumentScanner,
-    vectors: PayloadScanner,
-    collections: Iterable[str],
-    files: Iterable[Path] = (),
+    looked_for: Wanted, topics: Sequence[Topic], reader: TopicReader, stores: Stores, files: Iterable[Path] = ()
 ) -> Proof:
-    """Reads everything. `topics` are as they are set up, `collections` those of the index, `files` snapshots.
+    """Reads everything. `topics` are as they are set up, `files` are snapshots.
 
     Raises StoreUnavailable.
     """
     search = _Search(looked_for)
     for topic in topics:
-        found, newest = [], dict[bytes | None, Record]()
-        for record in search.counted(f"topic {topic.name}", reader.read(topic)):
-            if topic.compacted:
-                newest[record.key] = record
-            if search.holds(_bytes(record), is_post=topic.name in POST_TOPICS, is_unread=not topic.events):
-                found.append(record)
-        ends = [_ends(topic, record, newest.get(record.key)) for record in found]
-        until = None if None in ends else max(filter(None, ends), default=None)
-        search.note(f"topic {topic.name}", [_bytes(record) for record in found], until)
+        _search_topic(search, topic, reader)
+    documents, vectors = stores.documents, stores.vectors
     stored = [(f"documents {name}", name == "posts", documents.scan(name)) for name in documents.collection_names()]
-    stored += [(f"index {name}", False, vectors.payloads(name)) for name in collections]
+    stored += [(f"index {name}", False, vectors.payloads(name)) for name in stores.collections]
     for place, is_post, items in stored:
         rows = (orjson.dumps(item, default=str) for item in search.counted(place, items))
         search.note(place, [raw for raw in rows if search.holds(raw, is_post)], None)
+    photos = [each for post_id in looked_for.post_ids for each in stores.photos.hashes_of(post_id)]
+    search.note("photos", [photo_hash.encode() for photo_hash in photos], None)
     for file in files:
         search.note(f"file {file.name}", [raw for raw in [file.read_bytes()] if search.holds(raw)], None)
     return Proof(tuple(search.traces), dict(search.searched), search.copies)
+
+
+def _search_topic(search: _Search, topic: Topic, reader: TopicReader) -> None:
+    found, newest = [], dict[bytes | None, Record]()
+    is_post = topic.name in {each.name for each in POST_TOPICS}
+    for record in search.counted(f"topic {topic.name}", reader.read(topic)):
+        if topic.compacted:
+            newest[record.key] = record
+        if search.holds(_bytes(record), is_post, is_unread=not topic.events):
+            found.append(record)
+    ends = [_ends(topic, record, newest.get(record.key)) for record in found]
+    until = None if None in ends else max(filter(None, ends), default=None)
+    search.note(f"topic {topic.name}", [_bytes(record) for record in found], until)
 
 
 class _Search:

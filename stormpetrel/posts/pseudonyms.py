@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import os
 import re
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,6 +23,7 @@ SEALED = "sealed:"
 NONCE = 12  # bytes, as AES-GCM wants it
 # Of the networks that are read, Bluesky's ids hold the author's: a DID, or a handle. Names have neither sign in them.
 AUTHOR_IN_ID = re.compile(r"^bsky:([^/]*[:.][^/]*)/(.+)$")
+PARTS_OF_ADDRESS = re.compile(r"[/?&=#]")
 LONGEST_ADDRESS = 8_000  # characters
 
 
@@ -87,7 +88,7 @@ class Pseudonyms:
 
     def _media(self, media: Media, author: str | None) -> Media:
         """An address that names the author is sealed: whoever has the key can fetch it, and nobody else can read it."""
-        if self._links or media.url is None or author is None or not _names(media.url, author.partition(":")[2]):
+        if self._links or media.url is None or author is None or not _names(media.url, author):
             return media
         if len(media.url) > LONGEST_ADDRESS:
             return media.model_copy(update={"url": None})
@@ -106,10 +107,8 @@ def _with_network(post: Post, author: str) -> str:
 
 
 def _names(url: str, author: str) -> bool:
-    """Whether an author's id is a part of an address's path."""
+    """Whether an address holds an author's id, as the network has it or without its server, plain or escaped."""
     if url.startswith("data:"):
         return False
-    try:
-        return author in urlsplit(url).path.split("/")
-    except ValueError:
-        return True  # what cannot be read is not shown
+    network_id = author.partition(":")[2]
+    return not {network_id, network_id.rpartition("/")[2]}.isdisjoint(PARTS_OF_ADDRESS.split(unquote(url)))

@@ -15,6 +15,7 @@ import structlog
 from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.events import Photo, PhotosDescribed
+from stormpetrel.core.ids import point_id
 from stormpetrel.core.ports import Document, DocumentStore, NamedVectorWriter, Point
 from stormpetrel.posts.photos.description import concepts_of, joined, relevance_of, vector_of
 from stormpetrel.posts.photos.perceptual_hash import PERCEPTUAL, hash_vector
@@ -25,6 +26,7 @@ from stormpetrel.projections.projection import Projection
 log = structlog.get_logger()
 SHOWN, EVENTS, DELETED = "post_photos", "photos_described", "deleted_posts"  # collections of documents
 PHOTO_DOCUMENTS = (SHOWN, EVENTS, DELETED)
+MARKED_AT = "marked_at"  # when a deleted post was marked: longer than a photo is tried again, no mark is needed
 HIDDEN = {"vector", "concepts", "address"}  # of a photo; the concepts of all photos stand beside them
 MOST_POSITIONS = 100  # photos of a post that are read, at the most
 
@@ -93,8 +95,9 @@ class PostPhotos:
         self._documents.upsert(SHOWN, [photos_document(event) for event in known])
         self._vectors.upsert(self._photos, [point for event in known for point in hash_points(event)])
         # After all that: a deletion that has left no mark by now finds these entries, and takes them away.
-        deleted = self._documents.get(DELETED, list(newest))
-        self.remove(list(deleted))
+        marks = self._documents.get(DELETED, [point_id(post_id) for post_id in newest])
+        deleted = [post_id for post_id in newest if point_id(post_id) in marks]
+        self.remove(deleted)
         left = [event for event in known if event.post_id not in deleted]
         self._complete(left)
         return left
@@ -104,14 +107,19 @@ class PostPhotos:
         stored = self._documents.get(EVENTS, post_ids) if post_ids else {}
         self._complete([event for post_id in post_ids if (event := _event_of(stored.get(post_id)))])
 
-    def mark_deleted(self, post_ids: Sequence[str], deleted_at: datetime) -> None:
-        """Photos of these posts that come from now on are turned away."""
-        self._documents.upsert(DELETED, [{"_id": each, "deleted_at": milliseconds(deleted_at)} for each in post_ids])
+    def known(self, post_ids: Sequence[str]) -> list[str]:
+        """Those of these posts of whose photos something is known."""
+        return list(self._documents.get(EVENTS, post_ids))
+
+    def mark_deleted(self, post_ids: Sequence[str], marked_at: datetime) -> None:
+        """Photos of these posts that come from now on are turned away. A mark does not name its post."""
+        marks = [{"_id": point_id(post_id), MARKED_AT: marked_at.isoformat()} for post_id in post_ids]
+        self._documents.upsert(DELETED, marks)
 
     def welcome(self, post_ids: Sequence[str]) -> None:
         """These posts are there, whatever was deleted under their ids before."""
         if post_ids:
-            self._documents.delete(DELETED, post_ids)
+            self._documents.delete(DELETED, [point_id(post_id) for post_id in post_ids])
 
     def remove(self, post_ids: Sequence[str]) -> None:
         """Takes away all that is known of these posts' photos."""

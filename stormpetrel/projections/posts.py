@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from stormpetrel.core.cells import RESOLUTIONS, cells
-from stormpetrel.core.clock import milliseconds, now_ms
+from stormpetrel.core.clock import milliseconds, now, now_ms
 from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import EnrichedEvent, EnrichedPost, Place, PostDeleted
@@ -130,7 +130,7 @@ class PostProjection(Projection):
         # A post that is not known may be one whose photos are on their way.
         without = {post_id for post_id, media in {**stored, **has_media}.items() if not media}
         marked = [post_id for post_id in ids if post_id not in without]
-        self._photos.mark_deleted(marked, max(event.deleted_at for event in deleted.values()))
+        self._photos.mark_deleted(marked, now())
         self._vectors.delete(self._collection, ids)
         self._documents.delete("posts", ids)
         self._photos.remove(marked)

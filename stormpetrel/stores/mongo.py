@@ -22,7 +22,9 @@ from stormpetrel.stores.collections import DOCUMENT_INDEXES
 from stormpetrel.stores.storable import why_unstorable
 
 KEPT_SINCE = "kept_since"
-EXPIRES_BY = {"posts": "ingested_at"}  # field of the time that a collection's documents came in
+# Field of the time that a collection's documents came in.
+EXPIRES_BY = {"posts": "ingested_at", "deleted_posts": "marked_at"}
+MARKS_KEPT_DAYS = 7.0  # longer than `photos.give_up_after_h` can be: no photo of a deleted post comes after that
 LARGEST_BATCH = 500  # statements a command: more than this and some servers hang
 # What a server answers when the fault is its own state, and not what it was given: it is asked again.
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
@@ -132,8 +134,9 @@ class MongoStore:
 
     def migrate(self, posts_kept_days: float | None = None) -> None:
         """Makes the indexes of what is read by other fields than `_id`, and has the server delete posts that came in so
-        many days ago (none: never); safe to repeat, and by several at once."""
+        many days ago (none: never), and old marks of deleted posts; safe to repeat, and by several at once."""
         self._expire("posts", posts_kept_days)
+        self._expire("deleted_posts", MARKS_KEPT_DAYS)
         for collection, indexes in DOCUMENT_INDEXES.items():
             with _store_errors(f"indexing {collection}"):
                 for keys in indexes:

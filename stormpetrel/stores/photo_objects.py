@@ -23,6 +23,7 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 
 from stormpetrel.core.errors import SetupError, StoreUnavailable
 from stormpetrel.core.ids import point_id
+from stormpetrel.core.photo_settings import Photos
 from stormpetrel.core.ports import PhotoSize
 
 RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
@@ -43,8 +44,10 @@ class PhotoObjects:
         self._store = store
 
     @classmethod
-    def at(cls, address: str, s3_endpoint: str | None) -> PhotoObjects:
-        """In a folder, or at `s3://bucket/prefix` with the keys of the environment. Raises SetupError."""
+    def of(cls, settings: Photos) -> PhotoObjects:
+        """In the folder of `photos.store`, or at `s3://bucket/prefix` with the keys of the environment. Raises
+        SetupError."""
+        address, s3_endpoint = settings.store, settings.s3_endpoint
         try:
             if not address.startswith("s3://"):
                 folder = Path(address).resolve()
@@ -78,10 +81,13 @@ class PhotoObjects:
             except (MissingObject, FileNotFoundError):
                 return None
 
+    def hashes_of(self, post_id: str) -> list[str]:
+        with _store_errors("listing"):
+            return self._names(f"of_post/{point_id(post_id)}/")
+
     def forget(self, post_id: str) -> list[str]:
-        post = point_id(post_id)
+        post, hashes = point_id(post_id), self.hashes_of(post_id)
         with _store_errors("deleting"):
-            hashes = self._names(f"of_post/{post}/")
             for photo_hash in hashes:
                 self._delete(f"of_picture/{photo_hash}/{post}")
                 if not self._names(f"of_picture/{photo_hash}/"):

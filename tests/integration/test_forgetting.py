@@ -15,12 +15,15 @@ import pytest
 
 from stormpetrel.core.clock import now
 from stormpetrel.core.events import EvidencePost, Incident, SeverityReason
+from stormpetrel.core.photo_settings import Photos
 from stormpetrel.core.settings import Kafka, TopicSettings
 from stormpetrel.core.topics import INCIDENTS, LIVE_TOPICS, POSTS_MATCHED, POSTS_RAW, Topic, all_topics
 from stormpetrel.forgetting import Forgetting, Proof, Stores, Wanted, close_files, wanted
 from stormpetrel.log.admin import apply_topics, topic_as_set
 from stormpetrel.log.deletion import delete_records
 from stormpetrel.posts.pseudonyms import Pseudonyms
+from stormpetrel.stores.collections import photos_collection
+from stormpetrel.stores.photo_objects import PhotoObjects
 from tests.integration.annotating import annotate
 from tests.integration.running import COLLECTION, RunningSystem, wait_until
 
@@ -132,7 +135,8 @@ def short(kafka: Kafka) -> Kafka:
 
 def proof(system: RunningSystem, looked_for: Wanted, kafka: Kafka) -> Proof:
     index = system.index
-    stores = Stores(system.documents, index, COLLECTION, index.collections())
+    photos, points = PhotoObjects.of(Photos(store=str(system.directory / "photos"))), photos_collection("").name
+    stores = Stores(system.documents, index, photos, COLLECTION, points, index.collections())
     forgetting = Forgetting(system.reader, system.producer(), stores, NAMES, partial(delete_records, kafka))
     return forgetting.prove(looked_for, [topic_as_set(kafka, topic) for topic in all_topics()])
 

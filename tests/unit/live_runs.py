@@ -16,6 +16,9 @@ from consumers.sources.source_runner import SourceRunner
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.topics import POSTS_RAW, SOURCE_POSITIONS
 from stormpetrel.log.memory import MemoryLog, MemoryProducer, MemoryTopicReader
+from stormpetrel.posts.pseudonyms import Pseudonyms
+
+NAMES = Pseudonyms(bytes(32))
 
 
 class Killed(BaseException):
@@ -93,7 +96,7 @@ def _runner(log: MemoryLog, producer: MemoryProducer, source: LiveSource, stoppi
     reader, recent = MemoryTopicReader(log), RecentEvents(50_000)
     return SourceRunner(
         source,
-        PostPublisher(producer, source.name, recent=recent),
+        PostPublisher(producer, source.name, recent=recent, pseudonyms=NAMES),
         Positions(producer, reader),
         stopping,
         commit_every_s=0.05,

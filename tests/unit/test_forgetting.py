@@ -9,17 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from obstore.store import MemoryStore
 
 from stormpetrel.core.errors import BadQuery
 from stormpetrel.core.events import (
     Annotation,
     AnnotationForgotten,
+    EarlierPhoto,
     EnrichedPost,
     EvidencePost,
     Incident,
     ItemsLabelled,
     Post,
     PostDeleted,
+    PostDropped,
     PostMatched,
     SavedSearch,
     SavedSearchDeleted,
@@ -32,8 +35,10 @@ from stormpetrel.core.topics import (
     FORGOTTEN,
     INCIDENTS,
     ITEMS_LABELLED,
+    POSTS_DROPPED,
     POSTS_ENRICHED,
     POSTS_MATCHED,
+    POSTS_PHOTOS,
     POSTS_RAW,
     SAVED_SEARCHES,
     Topic,
@@ -46,16 +51,20 @@ from stormpetrel.log.topic_reader import Offsets
 from stormpetrel.posts.forgotten import ForgottenRegister
 from stormpetrel.posts.pseudonyms import Pseudonyms
 from stormpetrel.projections.incidents import incident_document, revision_document
+from stormpetrel.projections.photos import PostPhotos
 from stormpetrel.projections.posts import post_document, post_point
 from stormpetrel.projections.predictions import PredictionProjection
+from stormpetrel.stores.photo_objects import PhotoObjects
 from tests.unit.memory_index import MemoryIndex
 from tests.unit.memory_stores import PagedDocuments
+from tests.unit.photo_events import described, photo
 
 AT = datetime(2025, 11, 4, 20, tzinfo=UTC)
 NAMES = Pseudonyms(bytes(32))
 DID = "did:plc:z72i7hdynmk6r22z27h6tvur"
 ADA = NAMES.author(f"bsky:{DID}")
 WORDS = "The water stands in the cellar of via Canevari, we are on the roof"
+DROPPED = "Nothing but tea and the noise of the street down here"
 MINE, SECOND, REPOST, OTHERS = f"{ADA}/3k", f"{ADA}/4k", "x:77", "x:1460"
 
 
@@ -64,8 +73,10 @@ class System:
 
     def __init__(self) -> None:
         self.log, self.documents, self.index = MemoryLog(), PagedDocuments(), MemoryIndex()
+        self.index.collections["photos"] = {}
+        self.photos = PhotoObjects(MemoryStore())
         self.reader, self.producer = MemoryTopicReader(self.log), MemoryProducer(self.log)
-        stores = Stores(self.documents, self.index, "posts", ["posts"])
+        stores = Stores(self.documents, self.index, self.photos, "posts", "photos", ["posts", "photos"])
         self.forgetting = Forgetting(
             self.reader, self.producer, stores, NAMES, self.delete, wait_s=0, sleep=lambda _: None
         )
@@ -90,6 +101,13 @@ class System:
         self.publish(POSTS_ENRICHED, post_id, enriched)
         self.documents.upsert("posts", [post_document(enriched)])
         self.index.upsert("posts", [post_point(enriched, 0)])
+
+    def photo(self, post_id: str, name: str, earlier: str | None = None) -> None:
+        seen = EarlierPhoto(post_id=earlier, posted_at=AT, bits=2) if earlier else None
+        event = described(post_id, photo(url=name).model_copy(update={"seen_before": seen}))
+        self.photos.put(post_id, name, b"a picture", b"a small picture")
+        self.publish(POSTS_PHOTOS, post_id, event)
+        PostPhotos(self.documents, self.index, "posts", "photos").write([event])
 
     def compacted(self, topic: Topic) -> list[Record]:
         """What the broker has left once it has cleaned the topic."""
@@ -157,6 +175,14 @@ def system() -> Iterator[System]:
     system.post(SECOND, ADA, "Still on the roof, nobody comes")
     system.post(OTHERS, "x:grace", "A quiet evening in Bologna", reply_to=MINE)
     system.post(REPOST, "x:bob", f"RT {WORDS}", repost_of=MINE, duplicate_of=MINE)
+    system.photo(MINE, "mine")
+    system.photo(OTHERS, "theirs", earlier=MINE)
+    dropped = Post(post_id=f"{ADA}/5k", source="bluesky", text=DROPPED, created_at=AT, ingested_at=AT, author_id=ADA)
+    system.publish(
+        POSTS_DROPPED,
+        dropped.post_id,
+        PostDropped(post_id=dropped.post_id, post=dropped, reason="no_word", dropped_at=AT),
+    )
     system.post("x:78", "x:eve", "The roof, the roof is wet, via Canevari is under water", duplicate_of=MINE)
     for number, item_id in enumerate((MINE, OTHERS)):
         event = annotation(item_id, number)
@@ -205,9 +231,34 @@ def by_author() -> Wanted:
 
 def test_an_author_leaves_both_stores_with_all_posts_and_reposts(system: System) -> None:
     outcome = system.forgetting.forget(by_author())
-    assert outcome.posts == 3, "two posts and a repost"
+    assert outcome.posts == 4, "two posts, a repost, and one of the sample of dropped posts"
     assert set(system.documents.collections["posts"]) == {OTHERS, "x:78"} == set(system.index.collections["posts"])
     assert [each["item_id"] for each in system.documents.collections["predictions"].values()] == [OTHERS]
+
+
+def test_photos_leave_with_all_that_is_known_of_them(system: System) -> None:
+    before = system.prove(wanted(NAMES, [MINE]))
+    places = {"photos", "index photos", "documents post_photos", "documents photos_described"}
+    assert {trace.place for trace in before.stays} >= places
+    outcome = system.forgetting.forget(by_author())
+    assert outcome.counts["photos"] == 1 and system.photos.get("mine", "full") is None
+    assert set(system.index.collections["photos"]) == {f"{OTHERS}#0"} and system.photos.get("theirs", "thumbnail")
+    assert not places & {trace.place for trace in system.prove(by_author()).traces}
+
+
+def test_photos_that_come_after_it_are_turned_away_and_the_mark_names_no_post(system: System) -> None:
+    system.forgetting.forget(by_author())
+    PostPhotos(system.documents, system.index, "posts", "photos").write([described(MINE, photo())])
+    assert set(system.documents.collections["post_photos"]) == {OTHERS}
+    assert system.prove(by_author()).stays == ()
+
+
+def test_another_persons_photo_names_the_earlier_post_no_more(system: System) -> None:
+    system.forgetting.forget(by_author())
+    for name in ("post_photos", "photos_described"):
+        (document,) = system.documents.collections[name].values()
+        earlier = document["photos"][0]["seen_before"]
+        assert earlier["post_id"] == f"forgotten:{NAMES.digest(MINE)}" and earlier["posted_at"].startswith("2025-11-04")
 
 
 def test_posts_of_other_people_stay_and_name_it_no_more(system: System) -> None:
@@ -222,7 +273,7 @@ def test_a_deletion_goes_through_the_log_behind_whatever_is_still_under_way(syst
     system.forgetting.forget(by_author())
     last = {record.key: record for record in system.reader.read(POSTS_RAW)}
     deleted = {key for key, record in last.items() if record.header("schema") == PostDeleted.name()}
-    assert deleted == {MINE.encode(), SECOND.encode(), REPOST.encode()}
+    assert deleted == {MINE.encode(), SECOND.encode(), REPOST.encode(), f"{ADA}/5k".encode()}
 
 
 def test_an_annotation_is_replaced_under_its_own_key_with_its_vectors(system: System) -> None:
@@ -264,13 +315,14 @@ def test_what_is_left_is_told_with_its_end_and_then_nothing_is(system: System) -
     proof = system.prove(looked_for)
     assert proof.stays == () and not proof.is_clean
     ends = {trace.place: trace.until for trace in proof.traces}
-    assert ends.keys() >= {"topic posts.raw", "topic posts.enriched", "topic posts.matched", "topic annotations"}
+    topics = {"posts.raw", "posts.enriched", "posts.photos", "posts.dropped", "posts.matched", "annotations"}
+    assert ends.keys() >= {f"topic {name}" for name in topics}
     assert all(place.startswith("topic ") for place in ends), "the stores hold nothing any more"
     days = {place: (until - datetime.now(UTC)).days for place, until in ends.items() if until}
-    assert days["topic posts.raw"] == 7 and days["topic posts.enriched"] == 33
+    assert days["topic posts.raw"] == 7 and days["topic posts.enriched"] == 33 and days["topic posts.dropped"] == 3
     system.clean()
     assert system.prove(looked_for).is_clean
-    assert sum(1 for _ in system.reader.read(FORGOTTEN)) == 5, "the list of what must not come back stays"
+    assert sum(1 for _ in system.reader.read(FORGOTTEN)) == 6, "the list of what must not come back stays"
 
 
 def test_it_can_be_done_again(system: System) -> None:

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from stormpetrel.core.errors import SetupError
+from stormpetrel.core.photo_settings import Photos
 from stormpetrel.stores.photo_objects import PhotoObjects
 
 WRITER = """
 import hashlib, sys
+from stormpetrel.core.photo_settings import Photos
 from stormpetrel.stores.photo_objects import PhotoObjects
-store = PhotoObjects.at(sys.argv[1], None)
+store = PhotoObjects.of(Photos(store=sys.argv[1]))
 print("ready", flush=True)
 for n in range(400):
     body = str(n % 40).encode() * 20_000
@@ -41,7 +43,7 @@ def test_no_kill_leaves_a_photo_twice_or_half(tmp_path: Path) -> None:
         writer.stdout.close()
     done = subprocess.run([sys.executable, "-c", WRITER, str(tmp_path)], check=True, capture_output=True)
     assert done.returncode == 0
-    store = PhotoObjects.at(str(tmp_path), None)
+    store = PhotoObjects.of(Photos(store=str(tmp_path)))
     for body in BODIES:
         assert store.get(hashlib.sha256(body).hexdigest(), "full") == body
         assert store.get(hashlib.sha256(body).hexdigest(), "thumbnail") == body[:500]
@@ -54,4 +56,4 @@ def test_no_kill_leaves_a_photo_twice_or_half(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SetupError, match=r"photos\.store"):
-        PhotoObjects.at(str(tmp_path / "file" / "photos"), None)
+        PhotoObjects.of(Photos(store=str(tmp_path / "file" / "photos")))

@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from stormpetrel.core.embedding_spec import EmbeddingSpec
+from stormpetrel.core.photo_settings import Photos
 from stormpetrel.projections import PhotoProjection, PostProjection
 from stormpetrel.stores.photo_objects import PhotoObjects
 from tests.memory_api import MemoryApi
@@ -21,7 +22,7 @@ def test_a_posts_photos_are_in_its_document_and_served_by_their_hash(tmp_path: P
     photos = PhotoProjection(*stores, "posts", "photos", EmbeddingSpec("seen", 2))  # type: ignore[arg-type]
     photos.write([described("x:501", photo(longitude=8.9, latitude=44.4), missing(1, awaited=False))])
     photo_hash = f"{0:064x}"
-    PhotoObjects.at(str(tmp_path / "photos"), None).put("x:501", photo_hash, b"a jpeg", b"a small jpeg")
+    PhotoObjects.of(Photos(store=str(tmp_path / "photos"))).put("x:501", photo_hash, b"a jpeg", b"a small jpeg")
     with TestClient(memory.app()) as client:
         document = client.get("/v1/posts/x:501").json()
         first, second = document["photos"]

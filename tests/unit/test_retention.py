@@ -6,31 +6,40 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from obstore.store import MemoryStore
 
 from consumers.retention import PAGE, PostRetention, RetentionThread
 from stormpetrel.core.errors import StoreUnavailable
+from stormpetrel.core.photo_settings import Photos
 from stormpetrel.core.ports import Point
 from stormpetrel.core.privacy_settings import Retention
 from stormpetrel.core.settings import Kafka, TopicSettings
 from stormpetrel.core.topics import ANNOTATIONS, DAY_MS, INCIDENT_ACTIONS, POSTS_RAW
+from stormpetrel.forgetting import KeptPhotos
 from stormpetrel.log.admin import topic_as_set
+from stormpetrel.projections.photos import DELETED, MARKED_AT, PostPhotos
+from stormpetrel.stores.mongo import EXPIRES_BY, MARKS_KEPT_DAYS
+from stormpetrel.stores.photo_objects import PhotoObjects
 from tests.unit.memory_index import MemoryIndex
 from tests.unit.memory_stores import MemoryDocuments
+from tests.unit.photo_events import described, photo
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Stores:
     def __init__(self, ages_days: list[float]) -> None:
-        self.documents, self.index = MemoryDocuments(), MemoryIndex()
+        self.documents, self.index = MemoryDocuments(), MemoryIndex(posts=(), photos=())
+        self.pictures = PhotoObjects(MemoryStore())
         for number, age in enumerate(ages_days):
             came_in = round((NOW - timedelta(days=age)).timestamp() * 1000)
             self.index.upsert("posts", [Point(f"x:{number}", {"id": f"x:{number}", "ingested_at": came_in})])
             self.documents.upsert("posts", [{"_id": f"x:{number}"}])
 
     def retention(self, days: float | None) -> PostRetention:
+        photos = KeptPhotos(self.documents, self.index, self.pictures, "posts", "photos")
         return PostRetention(
-            Retention(posts_days=days), self.documents, self.index, self.index, "posts", clock=lambda: NOW
+            Retention(posts_days=days), self.documents, self.index, self.index, "posts", photos, clock=lambda: NOW
         )
 
     @property
@@ -44,6 +53,17 @@ def test_what_came_in_too_long_ago_leaves_both_stores() -> None:
     assert stores.retention(7).sweep() == 2
     assert stores.left == {"x:0", "x:1"}
     assert stores.retention(7).sweep() == 0
+
+
+def test_photos_leave_with_their_posts() -> None:
+    stores = Stores([0, 400])
+    for post_id in ("x:0", "x:1"):
+        stores.pictures.put(post_id, f"photo of {post_id}", b"a picture", b"a small picture")
+        PostPhotos(stores.documents, stores.index, "posts", "photos").write([described(post_id, photo())])
+    assert stores.retention(7).sweep() == 1
+    assert stores.pictures.get("photo of x:1", "full") is None and stores.pictures.get("photo of x:0", "full")
+    assert set(stores.index.collections["photos"]) == {"x:0#0"}
+    assert {*stores.documents.collections["post_photos"], *stores.documents.collections["photos_described"]} == {"x:0"}
 
 
 def test_without_a_time_everything_stays() -> None:
@@ -76,6 +96,12 @@ def _raising(error: Exception) -> Any:
         raise error
 
     return fails
+
+
+def test_marks_of_deleted_posts_stay_longer_than_photos_are_awaited() -> None:
+    assert EXPIRES_BY[DELETED] == MARKED_AT
+    longest_h = Photos.model_fields["give_up_after_h"].metadata[-1].le
+    assert longest_h < MARKS_KEPT_DAYS * 24
 
 
 def test_a_topics_records_are_over_within_a_tenth_more_than_its_retention() -> None:
