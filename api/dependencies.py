@@ -24,7 +24,6 @@ from stormpetrel.bootstrap import (
     open_gazetteer,
     open_geoparser,
     open_index,
-    open_pseudonyms,
     open_query_encoder,
     picture_folder,
     vector_dimensions,
@@ -65,6 +64,7 @@ from stormpetrel.search.request import SearchRequest
 from stormpetrel.search.saved_search_feed import SavedSearchFeeds
 from stormpetrel.search.saved_search_register import SavedSearchRegister
 from stormpetrel.search.searcher import Searcher
+from stormpetrel.stores.author_key import open_pseudonyms
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.photo_objects import PhotoObjects
 
@@ -162,13 +162,7 @@ class ApiResources:
         )
         self.saved_search_view = TopicView(reader, SAVED_SEARCHES, saved_searches.apply, self.producer).start()
         self.forgotten = ForgottenRegister(open_pseudonyms(settings))
-        matches.forget_posts(self.forgotten.has_post)
-
-        def forget(event: Forgotten) -> None:
-            self.forgotten.apply(event)
-            matches.forget_posts(self.forgotten.has_post)
-
-        self.forgotten_view = TopicView(reader, FORGOTTEN, forget, self.producer).start()
+        self.forgotten_view = TopicView(reader, FORGOTTEN, partial(self._forget, matches), self.producer).start()
         self.match_view = TopicView(reader, POSTS_MATCHED, matches.apply, self.producer, MATCHES_READ).start()
         journal = AnnotationJournal(
             label_catalogue(), self._write_annotations, lambda: self.annotation_view.wait_until_caught_up()
@@ -189,14 +183,16 @@ class ApiResources:
         self.imagery = Imagery(catalogue, self.producer)
         self.incidents = IncidentListing(self.documents, names)
         dimensions_of = partial(vector_dimensions, settings)
-        is_forgotten = self.forgotten.has_post
-        self.annotations = Annotations(
-            journal, self.documents, self.vectors, self._index_of, dimensions_of, is_forgotten
-        )
+        stored, is_forgotten = (self.documents, self.vectors), self.forgotten.has_post
+        self.annotations = Annotations(journal, *stored, self._index_of, dimensions_of, is_forgotten)
         prior, texts = relevance_prior(settings), self.encoder.text
         cache = EmbeddingCache(self.vectors)
         self.forgetting = ForgettingResources(settings, log, stores, lambda: self.photos)
         self.models = LabelModels(self.annotations, cache, prior, scorer, self.producer, texts, self._patches_of_text)
+
+    def _forget(self, matches: RecentMatches, event: Forgotten) -> None:
+        self.forgotten.apply(event)
+        matches.forget_posts(self.forgotten.has_post)
 
     @property
     def views(self) -> dict[str, TopicView]:

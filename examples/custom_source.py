@@ -16,11 +16,11 @@ import sys
 from collections.abc import Iterable
 
 from consumers.sources.post_publisher import PostPublisher
-from stormpetrel.bootstrap import open_pseudonyms
 from stormpetrel.core.settings import Kafka, Settings
 from stormpetrel.core.topics import POSTS_RAW
 from stormpetrel.log.memory import MemoryLog, MemoryProducer
 from stormpetrel.log.producer import KafkaProducer
+from stormpetrel.stores.author_key import open_pseudonyms
 
 
 def plain_record(line: bytes) -> bytes:

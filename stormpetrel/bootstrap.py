@@ -44,7 +44,6 @@ from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.places.geoparser.recent_places import RecentPlaces
 from stormpetrel.posts.places.tagger.pipeline import load_tagger
 from stormpetrel.posts.places.tagger.recogniser import PlaceRecogniser
-from stormpetrel.posts.pseudonyms import Pseudonyms
 from stormpetrel.posts.text.encoder import TextEncoder, read_manifest
 from stormpetrel.posts.vision.clip import ClipModel, read_clip_manifest
 from stormpetrel.posts.vision.concepts import ConceptList, read_concepts
@@ -62,7 +61,6 @@ from stormpetrel.projections import (
     Projection,
 )
 from stormpetrel.search.query_encoder import QueryEncoder
-from stormpetrel.stores.author_key import author_key, decoded
 from stormpetrel.stores.collections import VectorCollection, patches_collection, photos_collection, posts_collection
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
@@ -120,16 +118,6 @@ def open_visual_model(settings: Settings) -> VisualModel:
     clip = ClipModel(directory, settings.visual_model.threads, settings.inference.runtime)
     model_in_use("visual", clip.version, clip.runtime)
     return clip
-
-
-def open_pseudonyms(settings: Settings) -> Pseudonyms:
-    """What names authors; its key is made where there is none yet. Raises SetupError where the key cannot be used."""
-    privacy = settings.privacy
-    if privacy.author_key is not None:
-        key = decoded(privacy.author_key.get_secret_value(), "privacy.author_key")
-    else:
-        key = author_key(privacy.key_file or settings.local.directory / "author.key")
-    return Pseudonyms(key, privacy.links)
 
 
 def open_index(settings: Settings) -> QdrantIndex:

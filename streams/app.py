@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from stormpetrel.bootstrap import open_gazetteer, open_geoparser, open_glosser, open_pseudonyms, open_text_encoder
+from stormpetrel.bootstrap import open_gazetteer, open_geoparser, open_glosser, open_text_encoder
 from stormpetrel.core.errors import SetupError, StormpetrelError
 from stormpetrel.core.events import EnrichedPost
 from stormpetrel.core.settings import Settings
@@ -42,6 +42,7 @@ from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 from stormpetrel.search.percolator import Percolator
 from stormpetrel.search.place_names import PlaceNames
+from stormpetrel.stores.author_key import open_pseudonyms
 from streams.batch_agent import Work, attach, sender
 from streams.ending import end_within
 from streams.enrich import EnrichBatch

@@ -17,7 +17,6 @@ from consumers.sources.positions import Positions
 from consumers.sources.post_publisher import PostPublisher
 from consumers.sources.recent_events import RecentEvents, newest_events
 from consumers.sources.source_runner import SourceRunner
-from stormpetrel.bootstrap import open_pseudonyms
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import POSTS_RAW
 from stormpetrel.log.producer import KafkaProducer
@@ -25,6 +24,7 @@ from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.posts.gate.words import WordGate
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
+from stormpetrel.stores.author_key import open_pseudonyms
 
 log = structlog.get_logger()
 PATIENCE_S = 60.0  # for a round of a source's loop

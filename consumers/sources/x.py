@@ -12,12 +12,12 @@ from tweepy.asynchronous import AsyncStreamingClient
 from tweepy.asynchronous.streaming import AsyncBaseStream
 
 from consumers.sources.post_publisher import PostPublisher
-from stormpetrel.bootstrap import open_pseudonyms
 from stormpetrel.core.errors import SetupError
 from stormpetrel.core.settings import Settings
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
+from stormpetrel.stores.author_key import open_pseudonyms
 
 log = structlog.get_logger()
 # X leaves these out unless they are requested; the normaliser reads all of them.

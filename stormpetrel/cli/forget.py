@@ -27,9 +27,9 @@ def forget(
     as_json: AsJson = False,
 ) -> None:
     """Forget posts, or authors with all their posts; then search every store and topic for what is left."""
-    from stormpetrel.bootstrap import open_pseudonyms
     from stormpetrel.cli.console import ERROR
     from stormpetrel.forgetting import fingerprint, wanted
+    from stormpetrel.stores.author_key import open_pseudonyms
 
     if not (authors or posts):
         raise SetupError("name who or what is to be forgotten: --author x:9, or --post x:1460")

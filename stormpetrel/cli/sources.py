@@ -93,10 +93,10 @@ def replay(
     from consumers.sources.files import files_in
     from consumers.sources.files import replay as replay_files
     from consumers.sources.post_publisher import PostPublisher
-    from stormpetrel.bootstrap import open_pseudonyms
     from stormpetrel.cli.console import ERROR
     from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_RAW
     from stormpetrel.log.producer import KafkaProducer
+    from stormpetrel.stores.author_key import open_pseudonyms
 
     topic = POSTS_BACKFILL if backfill else POSTS_RAW
     settings = load_settings()

@@ -80,8 +80,8 @@ def purge_dead(
 def _dead_letter_queue(topic: str) -> DeadLetterQueue:
     from functools import partial
 
-    from stormpetrel.bootstrap import open_pseudonyms
     from stormpetrel.dead_letter_queue import DeadLetterQueue, topic_named
+    from stormpetrel.stores.author_key import open_pseudonyms
 
     try:
         topic_named(topic)

@@ -8,10 +8,21 @@ import tempfile
 from pathlib import Path
 
 from stormpetrel.core.errors import SetupError
-from stormpetrel.posts.pseudonyms import new_key
+from stormpetrel.core.settings import Settings
+from stormpetrel.posts.pseudonyms import Pseudonyms, new_key
 
 LEAST_BYTES = 16
 LOST = "restore it from a backup; a new key gives every author a new name (see docs/personal_data.md)"
+
+
+def open_pseudonyms(settings: Settings) -> Pseudonyms:
+    """What names authors; its key is made where there is none yet. Raises SetupError where the key cannot be used."""
+    privacy = settings.privacy
+    if privacy.author_key is not None:
+        key = decoded(privacy.author_key.get_secret_value(), "privacy.author_key")
+    else:
+        key = author_key(privacy.key_file or settings.local.directory / "author.key")
+    return Pseudonyms(key, privacy.links)
 
 
 def author_key(file: Path) -> bytes:

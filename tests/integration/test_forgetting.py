@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from stormpetrel.core.clock import now
-from stormpetrel.core.events import EvidencePost, Incident, SeverityReason
 from stormpetrel.core.photo_settings import Photos
 from stormpetrel.core.settings import Kafka, TopicSettings
 from stormpetrel.core.topics import INCIDENTS, LIVE_TOPICS, POSTS_MATCHED, POSTS_RAW, Topic, all_topics
@@ -26,6 +25,7 @@ from stormpetrel.stores.collections import photos_collection
 from stormpetrel.stores.photo_objects import PhotoObjects
 from tests.integration.annotating import annotate
 from tests.integration.running import COLLECTION, RunningSystem, wait_until
+from tests.unit.closed_incident import closed_incident
 
 pytestmark = pytest.mark.integration
 KEY = bytes(range(32))
@@ -67,37 +67,6 @@ def records() -> list[dict[str, Any]]:
     ]
 
 
-def incident() -> Incident:
-    evidence = [EvidencePost(post_id=each, posted_at=AT, language="en", relevance=0.9) for each in (MINE, OTHERS)]
-    return Incident(
-        incident_id="inc-20251104-0123456789",
-        revision=4,
-        kind="flood",
-        state="closed",
-        change="closed",
-        reason="no report for 72 h",
-        confidence=0.9,
-        posts_confidence=0.9,
-        severity="severe",
-        severity_reasons=(SeverityReason(rule="trapped", severity="severe", post_id=MINE),),
-        place="Genova",
-        longitude=8.9,
-        latitude=44.4,
-        cells=("841f9b1ffffffff",),
-        first_post_at=AT,
-        last_post_at=AT,
-        changed_at=AT,
-        closed_at=AT,
-        decided_at=AT,
-        posts=9,
-        authors=7,
-        expected_rate=0.1,
-        observed_rate=2,
-        evidence=tuple(evidence),
-        detector_version="d1",
-    )
-
-
 @pytest.fixture(scope="module")
 def told(system: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> RunningSystem:
     """The system with a saved search and its match, posts, a dead letter, annotations and an incident."""
@@ -109,9 +78,10 @@ def told(system: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> Run
     system.wait_until_worked_through()
     annotate(system, [(MINE, "positive"), (OTHERS, "negative")], "flood")
     producer = system.producer()
-    producer.publish(INCIDENTS, incident().incident_id, incident())
+    incident = closed_incident([MINE, OTHERS])
+    producer.publish(INCIDENTS, incident.incident_id, incident)
     producer.flush()
-    wait_until(lambda: bool(system.documents.get("incidents", [incident().incident_id])), 30, "the incident is stored")
+    wait_until(lambda: bool(system.documents.get("incidents", [incident.incident_id])), 30, "the incident is stored")
     wait_until(lambda: traces(system, [POSTS_MATCHED]) > 0, 30, "the saved search has matched")
     return system
 
@@ -157,7 +127,7 @@ def test_a_forgotten_author_is_in_no_search_at_once_and_on_no_topic_in_the_end(t
 
     assert MINE not in {hit["post"]["post_id"] for hit in told.search(text=WORDS)["hits"]}
     assert told.api("GET", f"/v1/posts/{MINE}").status_code == 404
-    shown = told.api("GET", f"/v1/incidents/{incident().incident_id}").text
+    shown = told.api("GET", f"/v1/incidents/{closed_incident([MINE]).incident_id}").text
     assert MINE not in shown and OTHERS in shown
     annotations = told.api("GET", "/v1/annotations", params={"collection": "posts/annotation-test"}).text
     assert MINE not in annotations

@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-from stormpetrel.bootstrap import open_pseudonyms
 from stormpetrel.core.errors import MalformedRecord, SetupError
 from stormpetrel.core.events import Post, encode
 from stormpetrel.core.settings import Settings
 from stormpetrel.posts.payloads import Skipped, read
 from stormpetrel.posts.pseudonyms import Pseudonyms
-from stormpetrel.stores.author_key import author_key
+from stormpetrel.stores.author_key import author_key, open_pseudonyms
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DID, OTHER = "did:plc:z72i7hdynmk6r22z27h6tvur", "did:plc:ragtjsm2j2vknwkz3zp4oxrd"
