@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,13 +56,20 @@ class TextModel:
         return self.encode([text])[0]
 
 
+AUTHOR_KEY = base64.b64encode(bytes(32)).decode()
+
+
 class MemoryApi:
     """`log`, `documents` and `index` can be made unavailable; `resources` is there once the application has started."""
 
     def __init__(self, log: MemoryLog | None = None, **settings: Any) -> None:
         self.log, self.documents, self.index = log or MemoryLog(), PagedDocuments(), MemoryIndex()
         self.producer, self.reader = MemoryProducer(self.log), MemoryTopicReader(self.log)
-        self.settings = Settings(catalogue={"secret": "push"}, **settings)
+        kept = {
+            "privacy": {"author_key": AUTHOR_KEY},
+            "photos": {"store": str(Path(tempfile.gettempdir()) / "stormpetrel-photos")},
+        }
+        self.settings = Settings(**{"catalogue": {"secret": "push"}, **kept, **settings})
         self.resources: ApiResources
         self._fill()
 
