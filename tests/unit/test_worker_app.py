@@ -17,6 +17,7 @@ from stormpetrel.core.topics import (
     POSTS_BACKFILL,
     POSTS_ENRICHED,
     POSTS_MATCHED,
+    POSTS_PHOTOS,
     POSTS_RAW,
     Topic,
 )
@@ -32,7 +33,7 @@ from tests.unit.odd_headers import send_with_odd_header_name
 from tests.unit.test_kafka_clients import kafka  # noqa: F401 - a fixture
 from tests.unit.test_stream_agents import AT, TinyEnricher
 
-TOPICS = (POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_MATCHED, ANNOTATIONS, MODELS_UPDATED)
+TOPICS = (POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_PHOTOS, POSTS_MATCHED, ANNOTATIONS, MODELS_UPDATED)
 
 
 class SlowEnricher(TinyEnricher):
