@@ -15,11 +15,11 @@ import json
 import sys
 from collections.abc import Iterable
 
-from consumers.sources.post_publisher import PostPublisher
 from stormpetrel.core.settings import Kafka, Settings
 from stormpetrel.core.topics import POSTS_RAW
 from stormpetrel.log.memory import MemoryLog, MemoryProducer
 from stormpetrel.log.producer import KafkaProducer
+from stormpetrel.posts.post_publisher import PostPublisher
 from stormpetrel.stores.author_key import open_pseudonyms
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from consumers.sources.live_source import LiveSource
 from stormpetrel.core.errors import SetupError
 from stormpetrel.core.settings import Settings
 
+Opening = Callable[[], LiveSource]  # makes a source anew, as after a start
 LIVE = "live"  # the name for all that need no key
 
 
@@ -21,25 +23,36 @@ class SourceKind:
     needs: str
     needs_key: bool
     is_set_up: Callable[[Settings], bool]
-    open: Callable[[Settings], Sequence[LiveSource]]
+    openings: Callable[[Settings], Sequence[Opening]]
 
 
-def _bluesky(settings: Settings) -> Sequence[LiveSource]:
+def _bluesky(settings: Settings) -> Sequence[Opening]:
     from consumers.sources.bluesky import BlueskySource
 
-    return [BlueskySource(settings.sources.bluesky)]
+    return [partial(BlueskySource, settings.sources.bluesky)]
 
 
-def _mastodon(settings: Settings) -> Sequence[LiveSource]:
+def _mastodon(settings: Settings) -> Sequence[Opening]:
     from consumers.sources.mastodon import MastodonSource
 
-    return [MastodonSource(server, settings.sources.mastodon) for server in settings.sources.mastodon.servers]
+    return [partial(MastodonSource, server, settings.sources.mastodon) for server in settings.sources.mastodon.servers]
 
 
-def _feeds(settings: Settings) -> Sequence[LiveSource]:
+def _x(settings: Settings) -> Sequence[Opening]:
+    from consumers.sources.x import XSource
+    from consumers.sources.x_compliance import PARTITIONS, XComplianceSource
+
+    partitions = PARTITIONS if settings.x.compliance else ()
+    return [
+        partial(XSource, settings.x),
+        *(partial(XComplianceSource, settings.x, partition) for partition in partitions),
+    ]
+
+
+def _feeds(settings: Settings) -> Sequence[Opening]:
     from consumers.sources.feeds import FeedSource
 
-    return [FeedSource(address, settings.sources.feeds) for address in settings.sources.feeds.addresses]
+    return [partial(FeedSource, address, settings.sources.feeds) for address in settings.sources.feeds.addresses]
 
 
 KINDS = (
@@ -67,17 +80,25 @@ KINDS = (
         lambda settings: bool(settings.sources.feeds.addresses),
         _feeds,
     ),
+    SourceKind(
+        "x",
+        "posts that match the rules of your account's filtered stream",
+        "a bearer token of a paid tier in x.bearer_token",
+        True,
+        lambda settings: settings.x.bearer_token is not None,
+        _x,
+    ),
 )
 
 
-def open_sources(settings: Settings, name: str) -> list[LiveSource]:
-    """The sources of a name, or with `live` all that need no key. Raises SetupError for an unknown one."""
+def openings(settings: Settings, name: str) -> list[Opening]:
+    """What makes the sources of a name, or with `live` all that need no key. Raises SetupError for an unknown one."""
     if name == LIVE:
         kinds = [kind for kind in KINDS if not kind.needs_key and kind.is_set_up(settings)]
     else:
         kinds = [kind for kind in KINDS if kind.name == name]
-    sources = [source for kind in kinds for source in kind.open(settings)]
-    if not sources:
+    found = [opening for kind in kinds for opening in kind.openings(settings)]
+    if not found:
         known = ", ".join([LIVE, *(kind.name for kind in KINDS)])
         raise SetupError(f"no live source is called {name!r}, or it is not set up; there are: {known}")
-    return sources
+    return found

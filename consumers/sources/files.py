@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from consumers.sources.post_publisher import PostPublisher
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import BadPicture, MalformedRecord, SetupError
 from stormpetrel.core.events import PostDeleted
 from stormpetrel.posts.payloads import Skipped, read
 from stormpetrel.posts.photos.photo_file import data_url_of
+from stormpetrel.posts.post_publisher import PostPublisher
 
 SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 

@@ -6,15 +6,16 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
-from consumers.sources.catalogue_of_sources import open_sources
+from consumers.sources.catalogue_of_sources import Opening, openings
 from consumers.sources.feeds import FeedSource, SignalPublisher
 from consumers.sources.gated_posts import Gate, open_words
-from consumers.sources.live_source import LiveSource, Publisher
+from consumers.sources.kept_source import KeptSource
+from consumers.sources.live_source import Publisher
 from consumers.sources.positions import Positions
-from consumers.sources.post_publisher import PostPublisher
 from consumers.sources.recent_events import RecentEvents, newest_events
 from consumers.sources.source_runner import SourceRunner
 from stormpetrel.core.settings import Settings
@@ -22,6 +23,7 @@ from stormpetrel.core.topics import POSTS_RAW
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.posts.gate.words import WordGate
+from stormpetrel.posts.post_publisher import PostPublisher
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 from stormpetrel.stores.author_key import open_pseudonyms
@@ -33,40 +35,37 @@ STOP_WITHIN_S = 70.0  # the producer's own patience, and a little
 
 def run(settings: Settings, name: str, probe_port: int | None = None) -> None:
     """Runs the sources of this name. Raises SetupError where one lacks what it needs."""
-    sources = open_sources(settings, name)
+    makes = openings(settings, name)
+    networks = {network_of(opened().name) for opened in makes}
     set_up_log(f"source {name}")
     readiness = Readiness("the first connection")
     serve_probes(settings.sources.probe_port if probe_port is None else probe_port, readiness, settings.probe_host)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    gated = set(settings.sources.gate.networks)
-    words = open_words(settings) if any(network_of(source) in gated for source in sources) else None
-    runners = [source_runner(settings, source, words, stopping) for source in sources]
-    threads = [threading.Thread(target=runner.run, name=runner.source.name) for runner in runners]
-    for thread in threads:
-        thread.start()
+    words = open_words(settings) if networks.intersection(settings.sources.gate.networks) else None
+    kept = [KeptSource(partial(source_runner, settings, make, words, stopping), stopping) for make in makes]
+    for source in kept:
+        source.start()
     while not stopping.wait(0.5):
-        _watch(readiness, runners)
-        if not all(thread.is_alive() for thread in threads):
-            log.error("a source ended by a fault of ours; all are stopped, so that they are started again")
-            stopping.set()
-    for thread in threads:
-        thread.join(STOP_WITHIN_S)
+        _watch(readiness, kept)
+    for source in kept:
+        source.join(STOP_WITHIN_S)
 
 
-def network_of(source: LiveSource) -> str:
+def network_of(name: str) -> str:
     """The network of a source, by its name: `mastodon/SERVER` is of `mastodon`."""
-    return source.name.partition("/")[0]
+    return name.partition("/")[0]
 
 
 def source_runner(
-    settings: Settings, source: LiveSource, words: WordGate | None, stopping: threading.Event
+    settings: Settings, opening: Opening, words: WordGate | None, stopping: threading.Event
 ) -> SourceRunner:
     """A source with what takes its messages to the log: a producer of its own, whose flush waits for nobody else."""
     producer = KafkaProducer(settings.kafka)
     reader = KafkaTopicReader(settings.kafka)
-    network, chosen = network_of(source), settings.sources
+    source = opening()
+    network, chosen = network_of(source.name), settings.sources
     recent = RecentEvents(chosen.recent)
     gate = Gate(words, producer, chosen.gate.sampled_share) if words and network in chosen.gate.networks else None
     pseudonyms = open_pseudonyms(settings)
@@ -84,12 +83,12 @@ def source_runner(
     )
 
 
-def _watch(readiness: Readiness, runners: Sequence[SourceRunner]) -> None:
+def _watch(readiness: Readiness, kept: Sequence[KeptSource]) -> None:
     """Ready while one source reads; alive while the loops of all go round."""
-    oldest = min(runner.looked_at for runner in runners)
+    oldest = min(source.looked_at for source in kept)
     if time.monotonic() - oldest < PATIENCE_S:
         readiness.beat(PATIENCE_S)
-    if any(runner.connected for runner in runners):
+    if any(source.connected for source in kept):
         readiness.ready()
     else:
-        readiness.waits_for("; ".join(f"{runner.source.name}: {runner.state}" for runner in runners))
+        readiness.waits_for("; ".join(f"{source.name}: {source.state}" for source in kept))

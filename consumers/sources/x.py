@@ -1,109 +1,149 @@
-"""X's API v2 filtered stream, live. tweepy handles keep-alives, reconnects and rate limits; posts are handled here."""
+"""X's API v2 filtered stream: posts that match the account's rules, with authors, photos and places.
+
+The position is an id, since X's ids hold the time: of the newest post, or of the moment up to which the stream was
+heard. What was missed between two connections is asked for by the stream's own back-fill or by X's search.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
-from typing import Any
+from collections.abc import Sequence
+from datetime import timedelta
+from math import ceil
 
-import structlog
-from tweepy.asynchronous import AsyncStreamingClient
-from tweepy.asynchronous.streaming import AsyncBaseStream
+import orjson
 
-from consumers.sources.post_publisher import PostPublisher
+from consumers.sources.live_source import Disconnected, Gap, Message, Position
+from consumers.sources.x_backfill import XBackfill
+from consumers.sources.x_connection import KEEP_ALIVE, XConnection, XWaits
+from consumers.sources.x_rules import AccountRules
+from consumers.sources.x_time import first_id_at, moment_of
+from stormpetrel.core.clock import now
 from stormpetrel.core.errors import SetupError
-from stormpetrel.core.settings import Settings
-from stormpetrel.log.producer import KafkaProducer
-from stormpetrel.process.probes import Readiness, serve_probes
-from stormpetrel.process.process_log import set_up_log
-from stormpetrel.stores.author_key import open_pseudonyms
+from stormpetrel.core.source_settings import X
 
-log = structlog.get_logger()
 # X leaves these out unless they are requested; the normaliser reads all of them.
 FIELDS = {
     "expansions": "author_id,geo.place_id,attachments.media_keys,referenced_tweets.id",
-    "tweet_fields": "created_at,lang,geo,referenced_tweets,attachments,note_tweet",
-    "user_fields": "location",
-    "place_fields": "full_name,geo,country_code,place_type",
-    "media_fields": "url,preview_image_url,type,alt_text",
+    "tweet.fields": "created_at,lang,geo,referenced_tweets,attachments,note_tweet",
+    "user.fields": "location",
+    "place.fields": "full_name,geo,country_code,place_type",
+    "media.fields": "url,preview_image_url,type,alt_text",
 }
-REFUSALS = {401: "the bearer token is refused", 403: "the access tier has no filtered stream", 429: "too many tries"}
-FLUSH_EVERY_S = 1.0
+SEARCH_FIELDS = {name.replace(".", "_"): value for name, value in FIELDS.items()}  # by tweepy's names
+MOST_AT_ONCE = 500
+LATE = timedelta(seconds=30)  # X hands a post on so much after it was made, at the most
+STREAMS_REACH = timedelta(minutes=5)  # of the stream's own back-fill
 
 
-class XStream(AsyncStreamingClient):
-    """The filtered stream; each line goes to the publisher as the raw bytes that came."""
-
-    def __init__(self, url: str, bearer_token: str, publisher: PostPublisher, readiness: Readiness) -> None:
-        super().__init__(bearer_token)
-        self._url, self._publisher, self._readiness = url, publisher, readiness
-        self.failure: Exception | None = None
-        self.received = 0
-
-    async def _connect(self, method: str, endpoint: str, **arguments: Any) -> None:
-        # tweepy's address is fixed; this one is a setting, so that a test can stream from this machine.
-        headers = {"Authorization": f"Bearer {self.bearer_token}"}
-        await AsyncBaseStream._connect(self, method, self._url, headers=headers, **arguments)
-
-    async def on_connect(self) -> None:
-        self._readiness.ready()
-        log.info("connected to X")
-
-    async def on_data(self, raw_data: bytes) -> None:
-        self.received += 1
-        self._readiness.beat()
-        self._publisher.take(raw_data, f"x:filtered_stream:{self.received}")
-
-    async def on_keep_alive(self) -> None:
-        self._readiness.beat()
-
-    async def on_closed(self, resp: Any) -> None:
-        log.warning("X closed the stream; connecting again")
-
-    async def on_connection_error(self) -> None:
-        self._readiness.waits_for("X: the connection broke")
-
-    async def on_request_error(self, status_code: int) -> None:
-        self._readiness.waits_for(f"X answers {status_code}: {REFUSALS.get(status_code, 'see its documentation')}")
-        log.warning("X refuses the stream; waiting before the next try", status=status_code)
-
-    async def on_exception(self, exception: Exception) -> None:
-        self.failure = exception
-
-
-async def stream(client: XStream, publisher: PostPublisher) -> None:
-    """Streams until cancelled; what came is on Kafka within a second, and on the way out."""
-    task = client.filter(**FIELDS)
-    loop = asyncio.get_running_loop()
-    try:
-        while not task.done():
-            await asyncio.wait([task], timeout=FLUSH_EVERY_S)
-            await loop.run_in_executor(None, publisher.flush)
-    finally:
-        client.disconnect()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        await loop.run_in_executor(None, publisher.flush)
-    if client.failure is not None:
-        raise client.failure
-
-
-def run(settings: Settings) -> None:
-    """Runs the source until SIGTERM or SIGINT. Raises SetupError where there is no bearer token."""
-    if not settings.x.bearer_token:
+def bearer_token(settings: X) -> str:
+    """Raises SetupError where there is none."""
+    if not settings.bearer_token:
         raise SetupError("the X stream needs a bearer token of a paid tier: set STORMPETREL_X__BEARER_TOKEN")
-    set_up_log("source x")
-    readiness = Readiness("the connection to X")
-    serve_probes(settings.x.probe_port, readiness, settings.probe_host)
-    publisher = PostPublisher(KafkaProducer(settings.kafka), "x", pseudonyms=open_pseudonyms(settings))
-    client = XStream(settings.x.stream_url, settings.x.bearer_token.get_secret_value(), publisher, readiness)
+    return settings.bearer_token.get_secret_value()
 
-    async def until_signal() -> None:
-        streaming = asyncio.ensure_future(stream(client, publisher))
-        for name in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(name, streaming.cancel)
-        with contextlib.suppress(asyncio.CancelledError):
-            await streaming
 
-    asyncio.run(until_signal())
+class XSource:
+    """A LiveSource of the filtered stream. Before its first connection the account's rules are brought into step."""
+
+    name = "x"
+
+    def __init__(self, settings: X, waits: XWaits | None = None) -> None:
+        self._settings, self._token = settings, bearer_token(settings)
+        self.silence_s = settings.silence_s
+        self._waits, self._rules = waits or XWaits(), AccountRules(settings, self._token)
+        self._in_step = False
+        self._connection: XConnection | None = None
+        self._backfill: XBackfill | None = None
+        self._broken: Disconnected | None = None
+        self._reached_id = 0  # what the stream has brought
+        self._position_id = 0  # what the position may say: not before the back-fill is done
+        self._gaps: list[Gap] = []
+
+    def connect(self, position: str | None) -> None:
+        if not self._in_step:
+            self._rules.apply()
+            self._in_step = True
+        self._reached_id = self._position_id = int(position) if position else 0
+        self._backfill = None
+        minutes = self._minutes_missed() if position else None
+        connection = XConnection(self._settings.api_url, self._token, self._waits)
+        connection.open("search", FIELDS | ({"backfill_minutes": str(minutes)} if minutes else {}))
+        self._connection = connection
+        if position and minutes is None:
+            self._ask_for_missed()
+
+    def _minutes_missed(self) -> int | None:
+        """How much the stream itself is asked for; None where it does not give it."""
+        away = now() - moment_of(self._position_id) + LATE
+        is_within = self._settings.backfill == "stream" and away <= STREAMS_REACH
+        return max(1, ceil(away / timedelta(minutes=1))) if is_within else None
+
+    def _ask_for_missed(self) -> None:
+        """Has what the stream does not give come by search, or says that it is missing."""
+        since = moment_of(self._position_id)
+        if self._settings.backfill == "none":
+            self._gaps.append(Gap(since, now(), "x.backfill is none: what came meanwhile was not asked for"))
+            return
+        rules = self._rules.standing()
+        self._backfill = XBackfill(self._settings.api_url, self._token, rules, first_id_at(since - LATE), SEARCH_FIELDS)
+
+    def read(self, timeout_s: float) -> Sequence[Message]:
+        if self._broken is not None:
+            raise self._broken
+        if self._connection is None:
+            raise Disconnected("not connected")
+        messages = self._backfilled()
+        for line in self._connection.waiting(0.0 if messages else timeout_s, MOST_AT_ONCE):
+            if isinstance(line, Disconnected):
+                self._broken = line
+                break
+            messages += self._taken(line)
+        if not messages and self._broken is not None:
+            raise self._broken  # what came before the break was returned first: the position counts it
+        if self._backfill is None:
+            self._position_id = self._reached_id
+        return messages
+
+    def _backfilled(self) -> list[Message]:
+        if self._backfill is None:
+            return []
+        messages = self._backfill.next_page()
+        self._gaps += self._backfill.gaps
+        self._backfill.gaps.clear()
+        if self._backfill.is_done:
+            self._backfill = None
+        return messages
+
+    def _taken(self, line: bytes) -> list[Message]:
+        if line == KEEP_ALIVE:  # everything before it has been heard
+            self._reached_id = max(self._reached_id, first_id_at(now() - LATE))
+            return []
+        self._reached_id = max(self._reached_id, _post_id(line))
+        return [Message(line, "x/filtered_stream")]
+
+    @property
+    def position(self) -> Position | None:
+        return Position(str(self._position_id), moment_of(self._position_id)) if self._position_id else None
+
+    @property
+    def heard_at(self) -> float:
+        return self._connection.heard_at if self._connection else 0.0
+
+    def gap(self) -> Gap | None:
+        return self._gaps.pop(0) if self._gaps else None
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        self._broken = self._backfill = None
+        if connection is not None:
+            connection.leave()
+
+
+def _post_id(line: bytes) -> int:
+    """The number of the post's id; 0 where it has none of X's, which the publisher finds too."""
+    try:
+        identifier = int(orjson.loads(line)["data"]["id"])
+    except (ValueError, TypeError, KeyError, IndexError):
+        return 0
+    # An id of the future would skip what comes until then.
+    return identifier if 0 < identifier < first_id_at(now() + LATE) else 0

@@ -64,6 +64,7 @@ def build_app() -> typer.Typer:
             "Bring posts and products in.",
             run=sources.run,
             list=sources.list_sources,
+            rules=sources.rules,
             replay=sources.replay,
             announce=sources.announce,
         ),

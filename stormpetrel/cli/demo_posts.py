@@ -12,7 +12,6 @@ import httpx
 from rich.progress import Progress
 
 from consumers.sources.files import files_in, replay
-from consumers.sources.post_publisher import PostPublisher
 from stormpetrel.cli.console import ERROR, say
 from stormpetrel.cli.results import print_posts, print_response
 from stormpetrel.cli.system import wait_until_processed
@@ -20,6 +19,7 @@ from stormpetrel.core.settings import Settings
 from stormpetrel.demo.story import Story
 from stormpetrel.log.admin import POST_GROUPS
 from stormpetrel.log.producer import KafkaProducer
+from stormpetrel.posts.post_publisher import PostPublisher
 from stormpetrel.stores.author_key import open_pseudonyms
 
 STALL_PATIENCE_S = 120.0

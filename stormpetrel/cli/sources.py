@@ -21,23 +21,42 @@ def run(
     from consumers.sources.catalogue_of_sources import KINDS, LIVE
 
     known = [LIVE, *(kind.name for kind in KINDS)]
-    if name == "x":
-        from consumers.sources.x import run as run_x
-
-        run_x(load_settings())
-    elif name in PRODUCT_SOURCES:
+    if name in PRODUCT_SOURCES:
         from consumers.sources.catalogue import run as run_catalogue
 
         run_catalogue(load_settings(), name)
     elif name in known:
         from consumers.sources.live import run as run_live
 
-        run_live(load_settings(), name)
+        settings = load_settings()
+        run_live(settings, name, settings.x.probe_port if name == "x" else None)
     else:
         raise SetupError(
-            f"no live source is called {name!r}; there are: {', '.join([*known, 'x', *PRODUCT_SOURCES])}. Files of "
-            "posts: stormpetrel sources replay PATH; Sentinel products: stormpetrel sources announce PATH"
+            f"no live source is called {name!r}; there are: {', '.join([*known, *PRODUCT_SOURCES])}. Files of posts: "
+            "stormpetrel sources replay PATH; Sentinel products: stormpetrel sources announce PATH"
         )
+
+
+def rules(
+    dry_run: bool = typer.Option(False, "--dry-run", help="Only print what would change."), as_json: AsJson = False
+) -> None:
+    """Bring the rules of X's filtered stream into step with x.rules."""
+    from consumers.sources.x import bearer_token
+    from consumers.sources.x_rules import AccountRules
+    from stormpetrel.cli.tables import print_table
+
+    settings = load_settings()
+    if not settings.x.rules:
+        raise SetupError("x.rules is empty, so the rules of the account stay as they are: give rules by their tags")
+    account = AccountRules(settings.x, bearer_token(settings.x))
+    changes = account.changes() if dry_run else account.apply()
+    wording = {"adds": changes.add, "deletes": changes.delete, "keeps": changes.keep}
+    if as_json:
+        print_json({what: [{"tag": rule.tag, "value": rule.value} for rule in each] for what, each in wording.items()})
+        return
+    named = [(f"{what} {rule.tag} {rule.rule_id}".rstrip(), rule) for what, each in wording.items() for rule in each]
+    rows = {name: {"rule": rule.value} for name, rule in named}
+    print_table("rules of X that would change" if dry_run else "rules of X", "rule", {"rule": "matches"}, rows)
 
 
 def list_sources(as_json: AsJson = False) -> None:
@@ -92,10 +111,10 @@ def replay(
     """Publish files of posts on posts.raw, or on posts.backfill."""
     from consumers.sources.files import files_in
     from consumers.sources.files import replay as replay_files
-    from consumers.sources.post_publisher import PostPublisher
     from stormpetrel.cli.console import ERROR
     from stormpetrel.core.topics import POSTS_BACKFILL, POSTS_RAW
     from stormpetrel.log.producer import KafkaProducer
+    from stormpetrel.posts.post_publisher import PostPublisher
     from stormpetrel.stores.author_key import open_pseudonyms
 
     topic = POSTS_BACKFILL if backfill else POSTS_RAW

@@ -10,12 +10,22 @@ from pydantic import Field, SecretStr
 from stormpetrel.core.security_settings import Section
 
 Network = Literal["bluesky", "mastodon", "x"]
+RuleTag = Annotated[str, Field(min_length=1, max_length=200)]
+RuleValue = Annotated[str, Field(min_length=1, max_length=4096)]  # X takes 1,024 characters, of some accounts more
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class X(Section):
+    """X's filtered stream. `rules`, by their tags, are brought onto the account; without any, the account's stay.
+    `backfill` is how what a break missed is asked for: X's search, the stream itself (Enterprise access), or not at
+    all. With `compliance` the streams of deletions are read too (Enterprise access)."""
+
     bearer_token: SecretStr | None = None
-    stream_url: str = "https://api.x.com/2/tweets/search/stream"
+    api_url: str = "https://api.x.com"
+    rules: dict[RuleTag, RuleValue] = Field(default_factory=dict, max_length=1000)
+    backfill: Literal["search", "stream", "none"] = "search"
+    compliance: bool = False
+    silence_s: float = Field(30.0, gt=0)
     probe_port: int = Field(6068, ge=0)
 
 

@@ -12,6 +12,7 @@ POSTS_DROPPED = Counter(
 )
 SOURCE_READ = Counter("stormpetrel_source_read_total", "Messages read from a live source", ["source"])
 SOURCE_BREAKS = Counter("stormpetrel_source_breaks_total", "Connections of a live source that ended", ["source"])
+SOURCE_RESTARTS = Counter("stormpetrel_source_restarts_total", "Live sources that ended by a fault of ours", ["source"])
 SOURCE_GAPS = Counter(
     "stormpetrel_source_gaps_total", "Times that a network had forgotten what was not read yet", ["source"]
 )

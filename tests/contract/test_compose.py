@@ -20,7 +20,7 @@ from stormpetrel.core.settings import Settings
 from stormpetrel.stores import mongo, qdrant
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-OURS = ("topics", "worker", "index", "photos", "scenes", "detect", "notify", "api", "files", "catalogue", "x")
+OURS = ("topics", "worker", "index", "photos", "scenes", "detect", "notify", "api", "live", "files", "catalogue", "x")
 SERVERS = ("kafka", "mongo", "qdrant")
 
 
@@ -72,6 +72,7 @@ def test_the_addresses_are_settings_and_the_probes_are_the_ports_that_we_serve(
         "index": settings.index.probe_port,
         "api": settings.api.port,
         "x": settings.x.probe_port,
+        "live": settings.sources.probe_port,
         "scenes": settings.imagery.probe_port,
         "notify": settings.alerting.probe_port,
         "detect": settings.detection.probe_port,

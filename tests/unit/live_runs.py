@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 from consumers.sources.live_source import LiveSource
 from consumers.sources.positions import Positions
-from consumers.sources.post_publisher import PostPublisher
 from consumers.sources.recent_events import RecentEvents, newest_events
 from consumers.sources.source_runner import SourceRunner
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.topics import POSTS_RAW, SOURCE_POSITIONS
 from stormpetrel.log.memory import MemoryLog, MemoryProducer, MemoryTopicReader
+from stormpetrel.posts.post_publisher import PostPublisher
 from stormpetrel.posts.pseudonyms import Pseudonyms
 
 NAMES = Pseudonyms(bytes(32))

@@ -9,7 +9,7 @@ import pytest
 
 from consumers.photo_reader import PhotoReader, WantedPhoto
 from consumers.sources.gated_posts import Gate
-from consumers.sources.post_publisher import PostPublisher
+from stormpetrel.posts.post_publisher import PostPublisher
 from consumers.sources.recent_events import RecentEvents, newest_events
 from stormpetrel.connections import Download
 from stormpetrel.core.errors import DownloadFailed

@@ -14,10 +14,13 @@ from pydantic import ValidationError
 
 from stormpetrel.core.errors import MalformedRecord
 from stormpetrel.core.events import PostEvent
-from stormpetrel.posts.payloads import bluesky, mastodon, plain, x
+from stormpetrel.posts.payloads import bluesky, mastodon, plain, x, x_compliance
 
-FORMATS: tuple[Any, ...] = (x, bluesky, mastodon, plain)
-EXPECTED = "an X API v2 object, a Bluesky Jetstream event, a Mastodon status or frame, or {id, text, created_at}"
+FORMATS: tuple[Any, ...] = (x_compliance, x, bluesky, mastodon, plain)
+EXPECTED = (
+    "an X API v2 object or compliance event, a Bluesky Jetstream event, a Mastodon status or frame, or "
+    "{id, text, created_at}"
+)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ letter."""
 from __future__ import annotations
 
 from collections import Counter
+from typing import Protocol
 
-from consumers.sources.gated_posts import Gate
-from consumers.sources.recent_events import RecentEvents
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import MalformedRecord, StoreUnavailable
 from stormpetrel.core.events import Post, PostEvent
@@ -15,6 +14,26 @@ from stormpetrel.core.topics import POSTS_RAW, Topic
 from stormpetrel.posts.payloads import Skipped, read
 from stormpetrel.posts.pseudonyms import Pseudonyms
 from stormpetrel.process.metrics import POSTS_TAKEN
+
+
+class Gate(Protocol):
+    """What decides which posts are of use."""
+
+    def lets_through(self, post: Post) -> bool:
+        """Whether the post is published; where not, the gate says so where that is told."""
+
+
+class Recent(Protocol):
+    """The events that were published last."""
+
+    def is_repeat(self, event: PostEvent) -> bool:
+        """Whether the event was seen before; if not, it counts as queued from now on."""
+
+    def confirm(self) -> None:
+        """The broker holds what is queued."""
+
+    def forget_queued(self) -> None:
+        """What is queued may not have come to the broker."""
 
 
 class PostPublisher:
@@ -27,7 +46,7 @@ class PostPublisher:
         source: str,
         topic: Topic = POSTS_RAW,
         gate: Gate | None = None,
-        recent: RecentEvents | None = None,
+        recent: Recent | None = None,
         *,
         pseudonyms: Pseudonyms,
     ) -> None:
@@ -42,13 +61,17 @@ class PostPublisher:
             if isinstance(events, Skipped):
                 self._count("passed")
                 return
-            for event in map(self._pseudonyms.of, events):
-                self._count(self._publish(event))
+            for event in events:
+                self.publish(event)
         except MalformedRecord as error:
             self._producer.dead_letter(self._topic, raw, str(error), f"source {self._source}", provenance)
             self._count("dead")
 
-    def _publish(self, event: PostEvent) -> str:
+    def publish(self, event: PostEvent) -> None:
+        """Queues one event under its author's name. Raises RecordTooLarge."""
+        self._count(self._outcome(self._pseudonyms.of(event)))
+
+    def _outcome(self, event: PostEvent) -> str:
         if self._gate is not None and isinstance(event, Post) and not self._gate.lets_through(event):
             return "dropped"
         if self._recent is not None and self._recent.is_repeat(event):
