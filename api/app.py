@@ -33,6 +33,7 @@ from api.routes import (
     search,
     session,
     stac,
+    team_reports,
 )
 from api.routes import annotations as annotation_routes
 from api.security import Gate
@@ -83,6 +84,7 @@ def create_app(open_resources: Callable[[], ApiResources], cors_origins: Sequenc
         session,
         dead_letters,
         forgetting,
+        team_reports,
     ):
         app.include_router(routes.router, responses=documented(*EVERYWHERE))
     app.include_router(probes.router)

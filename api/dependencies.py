@@ -52,6 +52,7 @@ from stormpetrel.log.deletion import delete_records
 from stormpetrel.log.producer import KafkaProducer, RecordProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader, TopicReader
 from stormpetrel.posts.forgotten import ForgottenRegister
+from stormpetrel.posts.post_publisher import PostPublisher
 from stormpetrel.search.documents import CollectionNames
 from stormpetrel.search.imagery import ImageryCatalogue
 from stormpetrel.search.incident_listing import IncidentListing
@@ -161,7 +162,9 @@ class ApiResources:
             on_delete=matches.forget,
         )
         self.saved_search_view = TopicView(reader, SAVED_SEARCHES, saved_searches.apply, self.producer).start()
-        self.forgotten = ForgottenRegister(open_pseudonyms(settings))
+        pseudonyms = open_pseudonyms(settings)
+        self.publisher = PostPublisher(self.producer, "team", pseudonyms=pseudonyms)
+        self.forgotten = ForgottenRegister(pseudonyms)
         self.forgotten_view = TopicView(reader, FORGOTTEN, partial(self._forget, matches), self.producer).start()
         self.match_view = TopicView(reader, POSTS_MATCHED, matches.apply, self.producer, MATCHES_READ).start()
         journal = AnnotationJournal(
@@ -169,8 +172,8 @@ class ApiResources:
         )
         self.annotation_view = TopicView(reader, ANNOTATIONS, journal.apply, self.producer).start()
         self.alerting_resources = AlertingResources(settings.alerting, reader, self.producer)
-        delete, pseudonyms = partial(delete_records, settings.kafka), partial(open_pseudonyms, settings)
-        self.dead_letters = DeadLetterQueue(reader, self.producer, delete, pseudonyms)
+        delete = partial(delete_records, settings.kafka)
+        self.dead_letters = DeadLetterQueue(reader, self.producer, delete, partial(open_pseudonyms, settings))
         scorer = Scorer()
         self.model_view = TopicView(reader, MODELS_UPDATED, scorer.take, self.producer).start()
         views = (self.vectors, self.documents, self.collections)
@@ -265,4 +268,5 @@ PhotosDependency = Annotated[PhotoStore, _resource("photos")]  # photos of posts
 DeadLettersDependency = Annotated[DeadLetterQueue, _resource("dead_letters")]  # what could not be processed
 ForgettingDependency = Annotated[ForgettingResources, _resource("forgetting")]  # people's right to be forgotten
 ModelsDependency = Annotated[LabelModels, _resource("models")]  # rounds, validation, predictions and maps of labels
+PublisherDependency = Annotated[PostPublisher, _resource("publisher")]  # a team's own reports go through it to the log
 AlertingDependency = Annotated[AlertingRegister, _resource("alerting")]  # rules, silences, actions and alerts

@@ -82,6 +82,18 @@ def _fault(error: Any) -> Fault:
             return Fault(field=field, problem=problem, remedy=f"Its form is {error['ctx']['pattern']}")
         case "json_invalid":
             return Fault(field="body", problem=f"it is not JSON: {message}", remedy="Send a JSON object")
+        case "string_type":
+            return Fault(field=field, problem="it is no text", remedy=f"Send a JSON string; {SHOWS_THE_FORM}")
+        case "string_too_long":
+            most = error["ctx"]["max_length"]
+            return Fault(field=field, problem=f"it has more than {most:,} characters", remedy="Send a shorter one")
+        case "too_long" | "too_short" as kind:
+            bound = error["ctx"]["max_length" if kind == "too_long" else "min_length"]
+            problem = f"it has {'more' if kind == 'too_long' else 'fewer'} than {bound:,} entries"
+            remedy = "Send several requests" if kind == "too_long" else "Add at least so many"
+            return Fault(field=field, problem=problem, remedy=remedy)
+        case kind if kind.startswith("datetime"):
+            return Fault(field=field, problem="it is no moment", remedy="Give ISO 8601, such as 2025-11-04T20:00:00Z")
     problem, _, remedy = message.partition("; ")
     return Fault(field=field, problem=problem, remedy=remedy or f"{message}; {SHOWS_THE_FORM}")
 

@@ -39,8 +39,9 @@ RULES: tuple[Rule, ...] = (
     # Whoever is on duty silences and acts; rules are the operator's.
     Rule(POST | DELETE, "/v1/alerting/silences", "annotate"),
     Rule(POST, "/v1/incidents", "annotate"),
-    # What comes in from catalogues.
+    # What comes in from catalogues, and a team's own reports.
     Rule(POST, "/v1/notifications/", "ingest"),
+    Rule(POST, "/v1/posts", "ingest"),
     # An import brings annotations in other people's names.
     Rule(POST, "/v1/exchange/", "operate"),
     Rule(READING, "/metrics", "read"),

@@ -28,6 +28,7 @@ SCOPE_OF_WRITES = {
     "delete /v1/alerting/silences/{silence_id}": "annotate",
     "post /v1/incidents/{incident_id}/actions": "annotate",
     "post /v1/notifications/cdse": "ingest",
+    "post /v1/posts": "ingest",
     "post /v1/exchange/{form}": "operate",
 }
 QUESTIONS = {"/v1/search", "/v1/feedback", "/v1/feedback/descend", "/v1/structured-query", "/v1/validation"}

@@ -22,7 +22,7 @@ from stormpetrel.core.source_settings import X
 from stormpetrel.core.topics import POSTS_RAW, SOURCE_GAPS
 from stormpetrel.log.memory import MemoryLog
 from tests.source_servers.x import TOKEN, XServer, asked_for, running
-from tests.unit.live_runs import published, run_until
+from tests.unit.live_runs import NAMES, published, run_until
 
 STREAM, SEARCH = "/2/tweets/search/stream", "/2/tweets/search/recent"
 
@@ -85,7 +85,7 @@ def test_authors_photos_and_places_come_along() -> None:
         run_until(log, lambda: source(server), lambda: len(published(log)) == 1)
         adder.join()
     event = log.records(POSTS_RAW.name)[0].decode(Post)
-    assert (event.author_id, event.author_place, event.rule_tags) == ("x:0", "Genova", ("floods",))
+    assert (event.author_id, event.author_place, event.rule_tags) == (NAMES.author("x:0"), "Genova", ("floods",))
     assert event.native_place is not None and event.native_place.name == "Genova"
     assert event.media[0].url == "https://pbs.example.invalid/1.jpg"
     (query,) = asked_for(server, STREAM)

@@ -24,7 +24,7 @@ from stormpetrel.core.events.bounds import (
 )
 from stormpetrel.core.events.values import Event, Frozen, TermWeights, Vector
 
-Source = Literal["x", "bluesky", "mastodon", "file"]
+Source = Literal["x", "bluesky", "mastodon", "team", "file"]
 MAX_TEXT = 20_000  # characters; the longest form of any network is shorter
 PostId = Annotated[Key, Field(min_length=3, pattern="^[a-z]+:[^\\x00-\\x1f\\x7f]+$")]
 
