@@ -16,6 +16,7 @@ from benchmarks import (
     fusion,
     labels,
     listeners,
+    live_sources,
     main_path,
     notification,
     patches,
@@ -25,7 +26,7 @@ from benchmarks import (
     stream_learners,
 )
 
-ALONE = ("pair", "stream_learners")  # run only by name: they take longer than all others
+ALONE = ("pair", "stream_learners", "live_sources")  # run only by name: they take longer than all others
 
 
 def main() -> None:
@@ -40,6 +41,7 @@ def main() -> None:
         "search": lambda: search_latency.run(options.data, options.posts),
         "saved_searches": lambda: saved_searches.run(options.data),
         "listeners": lambda: listeners.run(options.data, options.posts),
+        "live_sources": lambda: live_sources.run(options.data),
         "annotation": lambda: annotation.run(),
         "stream_learners": lambda: stream_learners.run(options.data),
         "labels": lambda: labels.run(options.posts),

@@ -31,7 +31,7 @@ class EventParser:
     def feed(self, part: bytes) -> list[ServerSentEvent]:
         """The events that are whole now. Raises ValueError where one is larger than any network's."""
         *lines, self._rest = (self._rest + part).split(b"\n")
-        if len(self._rest) > LARGEST_EVENT:
+        if len(self._rest) + sum(map(len, self._data)) > LARGEST_EVENT:
             raise ValueError(f"an event is larger than {LARGEST_EVENT:,} bytes")
         events: list[ServerSentEvent] = []
         for line in lines:

@@ -11,15 +11,15 @@ from typing import Any
 import httpx
 from rich.progress import Progress
 
-from consumers.sources.files import files_in, replay
+from consumers.sources.files import files_in, lines
 from stormpetrel.cli.console import ERROR, say
+from stormpetrel.cli.demo_live import live_night
 from stormpetrel.cli.results import print_posts, print_response
 from stormpetrel.cli.system import wait_until_processed
 from stormpetrel.core.settings import Settings
 from stormpetrel.demo.story import Story
 from stormpetrel.log.admin import POST_GROUPS
 from stormpetrel.log.producer import KafkaProducer
-from stormpetrel.posts.post_publisher import PostPublisher
 from stormpetrel.stores.author_key import open_pseudonyms
 
 STALL_PATIENCE_S = 120.0
@@ -28,11 +28,12 @@ NAMED_PLACES = 5
 
 
 def replay_and_wait(stream: Path, settings: Settings) -> None:
-    """Replays as fast as it goes, and returns when every record is in both stores."""
-    publisher = PostPublisher(KafkaProducer(settings.local_kafka), "demo", pseudonyms=open_pseudonyms(settings))
+    """Plays the records as fast as it goes, and returns when every one is in both stores."""
+    producers = KafkaProducer(settings.local_kafka), KafkaProducer(settings.local_kafka)
     started = time.monotonic()
-    replay(files_in(stream), publisher, speed=None)
-    total = publisher.counts["published"]
+    with live_night(*producers, open_pseudonyms(settings)) as night:
+        night.play(lines(files_in(stream)))
+    total = night.counts["published"]
     with Progress(console=ERROR, transient=True) as progress:
         bar = progress.add_task("posts through the system", total=max(1, 3 * total))
 
@@ -41,7 +42,9 @@ def replay_and_wait(stream: Path, settings: Settings) -> None:
 
         wait_until_processed(settings, (*POST_GROUPS, "photos"), STALL_PATIENCE_S, show)
     seconds = time.monotonic() - started
-    say(f"{total} posts went through in {seconds:.1f} s; {publisher.counts['dead']} broken records are dead letters")
+    say(f"{total} posts went through in {seconds:.1f} s; {night.counts['dead']} broken records are dead letters")
+    if night.streamed:
+        say(f"{night.streamed} of them came over a WebSocket from a Jetstream server on this machine, as Bluesky's do")
 
 
 def search_posts(client: httpx.Client, story: Story) -> None:

@@ -28,15 +28,16 @@ def status(number: int, **more: Any) -> dict[str, Any]:
 
 
 class MastodonServer:
-    """`statuses` stand on every hashtag's timeline. A stream sends those from `streamed_from` on as they are added, and
-    breaks in the middle of a line after each `breaks_every` events, where that is set."""
+    """`statuses` stand on every hashtag's timeline. A stream sends those that are added while it is open. It breaks in
+    the middle of a line after each `breaks_every` events, where that is set, and once at each status of `breaks_at`."""
 
     def __init__(self) -> None:
         self.statuses: list[dict[str, Any]] = []
         self.deleted: list[str] = []
         self.token: str | None = None
         self.refusals: list[int] = []
-        self.breaks_every = 0
+        self.breaks_every, self.breaks = 0, 0
+        self.breaks_at: set[int] = set()
         self.stalls = 0
         self.closing = threading.Event()
         self.asked: list[str] = []
@@ -61,7 +62,8 @@ class MastodonServer:
             while sent < len(self.statuses):
                 event = f"event: update\ndata: {json.dumps(self.statuses[sent])}\n\n".encode()
                 count += 1
-                if self.breaks_every and count % self.breaks_every == 0:
+                if self._breaks_here(sent) or (self.breaks_every and count % self.breaks_every == 0):
+                    self.breaks += 1
                     yield event[: len(event) // 2]
                     return
                 yield event
@@ -75,6 +77,13 @@ class MastodonServer:
                 yield b":thump\n"
                 last = time.monotonic()
             time.sleep(0.005)
+
+    def _breaks_here(self, number: int) -> bool:
+        """Once at each place, or at the next status where it was passed while nobody listened."""
+        passed = {place for place in self.breaks_at if place <= number}
+        if passed:
+            self.breaks_at.discard(min(passed))
+        return bool(passed)
 
 
 @contextmanager

@@ -1,0 +1,90 @@
+"""The demo's night as it would come in: Bluesky's posts through a Jetstream server and the real client, the rest from
+the file, in step."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from consumers.sources.bluesky import BlueskySource
+from consumers.sources.files import Line
+from consumers.sources.positions import Positions
+from consumers.sources.source_runner import SourceRunner
+from stormpetrel.core.errors import StormpetrelError
+from stormpetrel.core.source_settings import Bluesky
+from stormpetrel.local.jetstream import LocalJetstream
+from stormpetrel.log.memory import MemoryLog, MemoryProducer, MemoryTopicReader
+from stormpetrel.log.producer import RecordProducer
+from stormpetrel.posts.post_publisher import PostPublisher
+
+STEP = 50  # records: so far the file may be ahead of the stream, and no further
+STEP_WITHIN_S = 60.0
+
+
+class LiveNight:
+    """Plays records in their order. `streamed` came through the client, all others by `publisher`."""
+
+    def __init__(self, publisher: PostPublisher, streamer: PostPublisher, jetstream: LocalJetstream) -> None:
+        self._publisher, self._streamer, self._jetstream = publisher, streamer, jetstream
+        self.streamed = 0
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What became of the records of both."""
+        return self._publisher.counts + self._streamer.counts
+
+    def play(self, records: Iterable[Line]) -> None:
+        """Raises StormpetrelError where the client does not follow."""
+        for number, line in enumerate(records, start=1):
+            event = _commit(line.raw)
+            if event is None:
+                self._publisher.take(line.raw, line.provenance)
+            else:
+                self._jetstream.add(event)
+                self.streamed += 1
+            if number % STEP == 0:
+                self._in_step()
+        self._in_step()
+
+    def _in_step(self) -> None:
+        self._publisher.flush()
+        deadline = time.monotonic() + STEP_WITHIN_S
+        while sum(self._streamer.counts.values()) < self.streamed:
+            if time.monotonic() > deadline:
+                raise StormpetrelError("the Jetstream client does not read what the demo's server sends")
+            time.sleep(0.01)
+
+
+@contextmanager
+def live_night(producer: RecordProducer, streaming: RecordProducer) -> Iterator[LiveNight]:
+    """A night on these producers, one for each thread. When it ends the log holds all of both."""
+    stopping, streamer = threading.Event(), PostPublisher(streaming, "bluesky")
+    with LocalJetstream().served() as jetstream:
+        source = BlueskySource(Bluesky(hosts=(jetstream.url,), silence_s=600))
+        # Each demo begins anew: where it was left is of no use to the next one, and the live source has its own.
+        memory = MemoryLog()
+        positions = Positions(MemoryProducer(memory), MemoryTopicReader(memory))
+        runner = SourceRunner(source, streamer, positions, stopping)
+        thread = threading.Thread(target=runner.run, name="demo's Jetstream client")
+        thread.start()
+        try:
+            yield LiveNight(PostPublisher(producer, "demo"), streamer, jetstream)
+        finally:
+            stopping.set()
+            thread.join()
+
+
+def _commit(line: bytes) -> dict[str, Any] | None:
+    """The record, where it is one that a Jetstream sends."""
+    if not line.startswith(b'{"did"'):
+        return None
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and event.get("kind") == "commit" else None
