@@ -34,6 +34,7 @@ from stormpetrel.log.producer import RecordProducer
 from stormpetrel.log.record import OutgoingRecord
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.posts.post_publisher import PostPublisher
+from stormpetrel.posts.pseudonyms import Pseudonyms
 from tests.chaos.source_kills import own_broker
 from tests.source_servers.jetstream import Jetstream, commit, running
 
@@ -64,6 +65,7 @@ def throughput(texts: Sequence[str], directory: Path) -> dict[str, Any]:
                 "STORMPETREL_SOURCES__BLUESKY__HOSTS": json.dumps([server.stdout.readline().strip()]),
                 "STORMPETREL_SOURCES__BLUESKY__SILENCE_S": "600",
                 "STORMPETREL_SOURCES__PROBE_PORT": "0",
+                "STORMPETREL_PRIVACY__KEY_FILE": str(directory / "author.key"),
             }
             reader = KafkaTopicReader(kafka)
             stack.start(Part("bluesky", this_python("sources", "run", "bluesky"), lambda: True, environment))
@@ -105,7 +107,8 @@ def memory(texts: Sequence[str], posts: int = MILLION) -> dict[str, Any]:
     producer, stopping = _Forgetful(), threading.Event()
     recent = RecentEvents(settings.sources.recent)
     gate = Gate(open_words(settings), producer, settings.sources.gate.sampled_share)
-    publisher = PostPublisher(producer, "bluesky", gate=gate, recent=recent)
+    names = Pseudonyms(bytes(32))
+    publisher = PostPublisher(producer, "bluesky", gate=gate, recent=recent, pseudonyms=names)
     generated = _Generated(texts, posts, stopping)
     runner = SourceRunner(generated, publisher, Positions(producer, MemoryTopicReader(MemoryLog())), stopping)
     started = time.process_time()

@@ -22,7 +22,6 @@ from consumers.sources.server_sent_events import EventParser, ServerSentEvent
 from stormpetrel.core.source_settings import Mastodon
 
 PAGE = 40  # statuses; servers give no more at a time
-MOST_PAGES = 50  # of one timeline after a break
 MOST_AT_ONCE = 500
 REQUEST_WITHIN_S = 20.0
 PUBLIC = ""  # the timeline of all posts, among those of hashtags
@@ -52,10 +51,10 @@ class MastodonSource:
         self._arrived: queue.Queue[tuple[str, ServerSentEvent] | Disconnected] = queue.Queue(10_000)
         self._client: httpx.Client | None = None
         self._pending: deque[_Read] = deque()
+        self._behind: deque[str] = deque()  # timelines that have more than was read of them
         self._newest: dict[str, str] = {}
         self._seen: deque[str] = deque(maxlen=5_000)
         self._broken: Disconnected | None = None
-        self._gap: Gap | None = None
         self._heard_at = time.monotonic()
         self._look_at = 0.0
 
@@ -72,7 +71,9 @@ class MastodonSource:
     def read(self, timeout_s: float) -> Sequence[Message]:
         if self._broken is not None:
             raise self._broken
-        if self._pending:
+        if self._behind and not self._pending:
+            self._read_page()
+        if self._pending or self._behind:
             return [message for message in self._returned(MOST_AT_ONCE) if message is not None]
         if not self._headers:
             return self._poll(timeout_s)
@@ -89,9 +90,11 @@ class MastodonSource:
         return []
 
     def _look(self) -> None:
-        """Reads all timelines since the newest status of each, the oldest first."""
+        """Begins to read all timelines since the newest status of each."""
         self._look_at = time.monotonic() + self._settings.every_s
-        self._pending.extend(read for timeline in self._timelines for read in self._since_newest(timeline))
+        self._behind.extend(self._timelines)
+        if self._behind:
+            self._read_page()
 
     def _returned(self, most: int) -> Iterator[Message | None]:
         """Only what is returned counts in the position."""
@@ -100,21 +103,18 @@ class MastodonSource:
             self._newest[timeline] = newest
             yield message
 
-    def _since_newest(self, timeline: str) -> list[_Read]:
-        reads: list[_Read] = []
+    def _read_page(self) -> None:
+        """Reads a page of the first timeline that is behind, the oldest status first. What is streamed waits until all
+        have caught up, however long that takes: otherwise the position would pass over what lies between."""
+        timeline = self._behind[0]
         newest = self._newest.get(timeline)
-        for _ in range(MOST_PAGES):
-            page = self._page(timeline, {"limit": PAGE, **({"min_id": newest} if newest else {})})
-            statuses = sorted((status for status in page if _id(status)), key=lambda status: _order(_id(status)))
-            for status in statuses:
-                message = self._status("update", status, orjson.dumps(status).decode())
-                reads.append(_Read(timeline, _id(status), message))
-            if newest is None or len(page) < PAGE or not statuses:
-                return reads
-            newest = _id(statuses[-1])
-        reason = f"{timeline or 'the public timeline'} had more than {MOST_PAGES * PAGE} new posts"
-        self._gap = Gap(None, None, reason)
-        return reads
+        page = self._page(timeline, {"limit": PAGE, **({"min_id": newest} if newest else {})})
+        statuses = sorted((status for status in page if _id(status)), key=lambda status: _order(_id(status)))
+        for status in statuses:
+            message = self._status("update", status, orjson.dumps(status).decode())
+            self._pending.append(_Read(timeline, _id(status), message))
+        if newest is None or len(page) < PAGE or not statuses:
+            self._behind.popleft()
 
     def _page(self, timeline: str, query: dict[str, Any]) -> list[Any]:
         path = f"/api/v1/timelines/tag/{timeline}" if timeline else "/api/v1/timelines/public"
@@ -179,14 +179,14 @@ class MastodonSource:
         return self._heard_at
 
     def gap(self) -> Gap | None:
-        gap, self._gap = self._gap, None
-        return gap
+        return None  # timelines are read from where they were left, whatever came since
 
     def close(self) -> None:
         for stream in self._streams:
             stream.stopped.set()
         self._streams = []
         self._pending.clear()
+        self._behind.clear()
         if self._client is not None:
             self._client.close()
             self._client = None

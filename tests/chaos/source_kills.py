@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from stormpetrel.local.broker import broker_command
 from stormpetrel.local.stack import Part, Stack, free_port, this_python
 from stormpetrel.log.admin import apply_topics, broker_answers
 from stormpetrel.log.topic_reader import KafkaTopicReader
+from stormpetrel.posts.pseudonyms import Pseudonyms
 from tests.source_servers.jetstream import FIRST_US, Jetstream, commit, post_id
 from tests.source_servers.jetstream import running as jetstream_running
 from tests.source_servers.mastodon import MastodonServer, status
@@ -40,6 +42,8 @@ from tests.source_servers.mastodon import running as mastodon_running
 CACHE = Path(os.environ.get("STORMPETREL_CACHE", Path(__file__).resolve().parents[2] / ".stormpetrel" / "cache"))
 APART_US = 20_000  # between two posts: a connection that goes back ten seconds reads 500 of them again
 TOKEN = "a-token-of-the-test"
+KEY = bytes(range(32))  # of authors' names
+AUTHOR_KEY, NAMES = b64encode(KEY).decode(), Pseudonyms(KEY)
 BREAKS = ("drop", "half")
 
 
@@ -94,7 +98,7 @@ class Networks:
     def expected(self) -> set[str]:
         """The ids that must stand on the log, once each."""
         host = self.mastodon.url.removeprefix("http://")
-        ids = {post_id(number) for number in range(self._half)}
+        ids = {NAMES.post_id(post_id(number)) for number in range(self._half)}
         return ids | {f"mastodon:{host}/{10_000 + number}" for number in range(self._half)}
 
     def environment(self, kafka: Kafka) -> dict[str, str]:
@@ -109,6 +113,7 @@ class Networks:
             "STORMPETREL_SOURCES__FEEDS__ADDRESSES": "[]",
             "STORMPETREL_SOURCES__LONGEST_WAIT_S": "1",
             "STORMPETREL_SOURCES__PROBE_PORT": "0",
+            "STORMPETREL_PRIVACY__AUTHOR_KEY": AUTHOR_KEY,
         }
 
     @contextmanager

@@ -40,6 +40,6 @@ def test_a_source_of_ones_own_publishes_what_it_can_read_and_dead_letters_the_re
     assert "1 published, 1 dead" in output
 
 
-@pytest.mark.parametrize("name", ["client.py", "follow_saved_search.py"])
+@pytest.mark.parametrize("name", ["client.py", "follow_saved_search.py", "send_report.py"])
 def test_the_clients_take_the_address_of_the_api(name: str) -> None:
     assert "--api" in run(name, "--help")

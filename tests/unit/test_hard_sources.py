@@ -18,10 +18,10 @@ from stormpetrel.core.source_settings import Mastodon
 from stormpetrel.core.topics import POSTS_RAW
 from stormpetrel.log.memory import MemoryLog, MemoryProducer
 from stormpetrel.posts.post_publisher import PostPublisher
-from tests.source_servers.jetstream import Jetstream, commit, running
+from tests.source_servers.jetstream import FIRST_US, Jetstream, commit, running
 from tests.source_servers.mastodon import MastodonServer, status
 from tests.source_servers.mastodon import running as mastodon_running
-from tests.unit.live_runs import published, run_until
+from tests.unit.live_runs import NAMES, published, run_until
 from tests.unit.test_bluesky_source import source as bluesky_source
 
 MOMENT = datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)
@@ -30,7 +30,7 @@ MOMENT = datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)
 def taken(*records: dict[str, Any]) -> tuple[list[Post | PostDeleted], list[str]]:
     """What becomes of records: the events on the log, and the reasons of the dead letters."""
     log = MemoryLog(partitions=1)
-    publisher = PostPublisher(MemoryProducer(log), "test")
+    publisher = PostPublisher(MemoryProducer(log), "test", pseudonyms=NAMES)
     for record in records:
         publisher.take(orjson.dumps(record), "test/1")
     publisher.flush()
@@ -106,7 +106,8 @@ def test_a_stream_of_data_lines_without_an_end_does_not_fill_the_memory() -> Non
 
 def test_a_host_that_closes_each_connection_after_a_few_frames_loses_nothing() -> None:
     count, log, frames = 300, MemoryLog(), iter(range(10**6))
-    close_often = Jetstream([commit(n) for n in range(count)], lambda: "drop" if next(frames) % 60 == 59 else None)
+    events = [commit(n) | {"time_us": FIRST_US + 100_000 * n} for n in range(count)]  # two seconds back are 20 posts
+    close_often = Jetstream(events, lambda: "drop" if next(frames) % 60 == 59 else None)
     with running(close_often) as jetstream:
         run_until(log, lambda: bluesky_source(jetstream), lambda: len(published(log)) == count)
     assert jetstream.disconnects >= 4

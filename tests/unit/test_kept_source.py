@@ -55,7 +55,9 @@ def kept(log: MemoryLog, stopping: threading.Event, make: Callable[[], Counting]
     def runner() -> SourceRunner:
         producer = MemoryProducer(log)
         positions = Positions(producer, MemoryTopicReader(log))
-        return SourceRunner(make(), PostPublisher(producer, "file", pseudonyms=NAMES), positions, stopping, commit_every_s=0.01)
+        return SourceRunner(
+            make(), PostPublisher(producer, "file", pseudonyms=NAMES), positions, stopping, commit_every_s=0.01
+        )
 
     return KeptSource(runner, stopping, longest_wait_s=0.05)
 

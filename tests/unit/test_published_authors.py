@@ -9,13 +9,13 @@ import pytest
 
 from consumers.photo_reader import PhotoReader, WantedPhoto
 from consumers.sources.gated_posts import Gate
-from stormpetrel.posts.post_publisher import PostPublisher
 from consumers.sources.recent_events import RecentEvents, newest_events
 from stormpetrel.connections import Download
 from stormpetrel.core.errors import DownloadFailed
 from stormpetrel.core.events import AwaitedPhoto, Post, PostDropped
 from stormpetrel.core.topics import POSTS_DROPPED, POSTS_RAW
 from stormpetrel.log.memory import MemoryLog, MemoryProducer, MemoryTopicReader
+from stormpetrel.posts.post_publisher import PostPublisher
 from stormpetrel.posts.pseudonyms import Pseudonyms
 from tests.source_servers.jetstream import commit
 from tests.source_servers.mastodon import status

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from consumers.sources.live_source import Refused
 from consumers.sources.x import XSource
@@ -16,6 +17,7 @@ from consumers.sources.x_compliance import XComplianceSource
 from consumers.sources.x_connection import XWaits, until_reset_s
 from consumers.sources.x_rules import AccountRules, Rule, changes_between
 from consumers.sources.x_time import first_id_at, moment_of
+from stormpetrel.cli import build_app
 from stormpetrel.core.errors import SetupError
 from stormpetrel.core.events import Post, PostDeleted, SourceGap
 from stormpetrel.core.source_settings import X
@@ -141,6 +143,23 @@ def test_the_accounts_rules_become_those_of_the_settings() -> None:
         assert {rule["tag"]: rule["value"] for rule in server.rules} == wanted
         assert not account.apply().add
         assert len(server.changes) == 2
+
+
+def test_a_dry_run_of_the_command_prints_what_would_change_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = XServer(rules=[{"id": "1", "value": "storm", "tag": "storms"}])
+    monkeypatch.setenv("STORMPETREL_X__BEARER_TOKEN", TOKEN)
+    with running(server):
+        monkeypatch.setenv("STORMPETREL_X__API_URL", server.url)
+        without_rules = CliRunner().invoke(build_app(), ["sources", "rules"])
+        assert "x.rules is empty" in str(without_rules.exception or without_rules.output)
+        monkeypatch.setenv("STORMPETREL_X__RULES", '{"floods": "flood"}')
+        shown = CliRunner().invoke(build_app(), ["sources", "rules", "--dry-run", "--json"])
+    assert json.loads(shown.stdout) == {
+        "adds": [{"tag": "floods", "value": "flood"}],
+        "deletes": [{"tag": "storms", "value": "storm"}],
+        "keeps": [],
+    }
+    assert not server.changes
 
 
 def test_without_rules_in_the_settings_the_accounts_stay() -> None:
