@@ -22,7 +22,7 @@ def with_id(report: Post, own_id: str | None) -> Post:
     >>> with_id(report, "17").post_id
     'team:17'
     >>> with_id(report, None).post_id
-    'team:078a6e0816a2a624f2ebc8bf'
+    'team:bebde26f5e54029341906975'
     """
     if own_id is not None:
         return report.model_copy(update={"post_id": f"{NETWORK}:{own_id.removeprefix(f'{NETWORK}:')}"})
