@@ -52,10 +52,10 @@ def run(data: Path | None) -> dict[str, Any]:
         return {"texts": source, "throughput": throughput(texts, Path(name)), "memory": memory(texts)}
 
 
-def throughput(texts: Sequence[str], directory: Path) -> dict[str, Any]:
-    """A process of its own reads `STREAMED` posts, from a server in another."""
+def throughput(texts: Sequence[str], directory: Path, streamed: int = STREAMED) -> dict[str, Any]:
+    """A process of its own reads so many posts, from a server in another."""
     (directory / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
-    command = [sys.executable, "-m", "benchmarks.live_sources", str(directory / "texts.json")]
+    command = [sys.executable, "-m", "benchmarks.live_sources", str(directory / "texts.json"), str(streamed)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
     assert server.stdout is not None and server.stdin is not None
     try:
@@ -71,7 +71,7 @@ def throughput(texts: Sequence[str], directory: Path) -> dict[str, Any]:
             stack.start(Part("bluesky", this_python("sources", "run", "bluesky"), lambda: True, environment))
             process = psutil.Process(stack.processes["bluesky"].pid)
             started = _until_at_least(reader, 0, process)  # the first position: models and words are loaded
-            ended = _until_at_least(reader, STREAMED - 1, process)
+            ended = _until_at_least(reader, streamed - 1, process)
             kept = sum(reader.end_offsets(POSTS_RAW).values())
     finally:
         server.stdin.close()
@@ -82,7 +82,7 @@ def throughput(texts: Sequence[str], directory: Path) -> dict[str, Any]:
         "processor_s": round(processor_s, 2),
         "posts_per_s_of_one_core": round(posts / processor_s),
         "wall_s": round(ended[2] - started[2], 1),
-        "kept_share": round(kept / STREAMED, 3),
+        "kept_share": round(kept / streamed, 3),
     }
 
 
@@ -185,13 +185,13 @@ class _Generated:
         return
 
 
-def _serve(texts: Sequence[str]) -> None:
-    """A Jetstream of `STREAMED` posts, until standard input ends."""
-    events = [commit(number, texts[number % len(texts)]) for number in range(STREAMED)]
+def _serve(texts: Sequence[str], count: int) -> None:
+    """A Jetstream of so many posts, until standard input ends."""
+    events = [commit(number, texts[number % len(texts)]) for number in range(count)]
     with running(Jetstream(events)) as jetstream:
         print(jetstream.url, flush=True)
         sys.stdin.read()
 
 
 if __name__ == "__main__":
-    _serve(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    _serve(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), int(sys.argv[2]))
