@@ -33,6 +33,12 @@ def _plain(value: str) -> str:
     return value
 
 
+def _some_id(value: str) -> str:
+    if not value.removeprefix(f"{NETWORK}:").strip():
+        raise ValueError("the id is empty; give one, or leave it out")
+    return _plain(value)
+
+
 def _said(text: str) -> str:
     if not text.strip():
         raise ValueError("the text is empty; say what is reported")
@@ -45,7 +51,7 @@ def _of_the_web(address: str) -> str:
     return address
 
 
-OwnId = Annotated[Words, Field(min_length=1, max_length=LONGEST_ID), AfterValidator(_plain)]
+OwnId = Annotated[Words, Field(min_length=1, max_length=LONGEST_ID), AfterValidator(_some_id)]
 ReportText = Annotated[Words, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(_said)]
 Address = Annotated[
     Words, Field(max_length=LONGEST_ADDRESS, json_schema_extra={"format": "uri"}), AfterValidator(_of_the_web)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +11,11 @@ import structlog
 import tweepy
 
 from consumers.sources.live_source import Disconnected, Refused
-from consumers.sources.x_connection import REFUSALS, sent_on
+from consumers.sources.x_connection import REFUSALS, sent_on, until_reset_s
 from stormpetrel.core.source_settings import X
 
 log = structlog.get_logger()
+LIMITED_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class AccountRules:
             self._check_each(error.response.json())
             raise Refused(f"X does not take the rules of x.rules: {error}") from error
         except tweepy.TooManyRequests as error:
-            raise Disconnected("X answers 429 to a question about rules", 60.0) from error
+            wait_s = until_reset_s(error.response.headers, time.time()) or LIMITED_S
+            raise Disconnected("X answers 429 to a question about rules", wait_s) from error
         except (tweepy.TweepyException, OSError, ValueError) as error:
             raise Disconnected(f"X does not answer a question about rules: {error}") from error

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Protocol
 
+import structlog
+
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import MalformedRecord, StoreUnavailable
 from stormpetrel.core.events import Post, PostEvent
@@ -14,6 +16,8 @@ from stormpetrel.core.topics import POSTS_RAW, Topic
 from stormpetrel.posts.payloads import Skipped, read
 from stormpetrel.posts.pseudonyms import Pseudonyms
 from stormpetrel.process.metrics import POSTS_TAKEN
+
+log = structlog.get_logger()
 
 
 class Gate(Protocol):
@@ -64,8 +68,16 @@ class PostPublisher:
             for event in events:
                 self.publish(event)
         except MalformedRecord as error:
-            self._producer.dead_letter(self._topic, raw, str(error), f"source {self._source}", provenance)
-            self._count("dead")
+            self._give_up(raw, str(error), provenance)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # a source would read the record again after each start, and end each time
+            log.exception("a record met a fault of ours", source=self._source, provenance=provenance)
+            self._give_up(raw, f"a fault of ours: {type(error).__name__}: {error}", provenance)
+
+    def _give_up(self, raw: bytes, reason: str, provenance: str) -> None:
+        self._producer.dead_letter(self._topic, raw, reason, f"source {self._source}", provenance)
+        self._count("dead")
 
     def publish(self, event: PostEvent) -> None:
         """Queues one event under its author's name. Raises RecordTooLarge."""

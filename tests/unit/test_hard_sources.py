@@ -90,6 +90,20 @@ def test_a_deletion_finds_its_post_whatever_type_its_id_has() -> None:
     assert {event.post_id for event in events} == {"mastodon:social.example/10000"}
 
 
+def test_a_record_that_meets_a_fault_of_ours_is_a_dead_letter_and_the_next_one_is_read() -> None:
+    class Faulty:
+        def lets_through(self, post: Post) -> bool:
+            return bool(1 // (len(post.text) - 5))
+
+    log = MemoryLog(partitions=1)
+    publisher = PostPublisher(MemoryProducer(log), "test", gate=Faulty(), pseudonyms=NAMES)
+    for text in ("flood", "the flood"):
+        publisher.take(orjson.dumps(x_post(text=text)), "test/1")
+    publisher.flush()
+    (letter,) = log.records(POSTS_RAW.dead().name)
+    assert "ZeroDivisionError" in str(letter.header("reason"))
+
+
 def test_a_stream_without_a_line_end_does_not_fill_the_memory() -> None:
     parser = EventParser()
     with pytest.raises(ValueError, match="larger than"):

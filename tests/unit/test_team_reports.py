@@ -92,6 +92,7 @@ def test_a_report_of_ten_thousand_links_is_taken(api: SecuredApi, key: str) -> N
         ({"photos": ["file:///etc/passwd"]}, "posts.1.photos.0", "https"),
         ({"id": "a\nb"}, "posts.1.id", "one line"),
         ({"id": 17}, "posts.1.id", "no text"),
+        ({"id": "team:"}, "posts.1.id", "empty"),
         ({"language": "klingon"}, "posts.1.language", "language"),
         ({"source": "x"}, "posts.1.source", "no field"),
     ],
