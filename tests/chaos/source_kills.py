@@ -36,7 +36,7 @@ from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.posts.pseudonyms import Pseudonyms
 from tests.source_servers.jetstream import FIRST_US, Jetstream, commit, post_id
 from tests.source_servers.jetstream import running as jetstream_running
-from tests.source_servers.mastodon import MastodonServer, status
+from tests.source_servers.mastodon import FIRST_ID, MastodonServer, status
 from tests.source_servers.mastodon import running as mastodon_running
 
 CACHE = Path(os.environ.get("STORMPETREL_CACHE", Path(__file__).resolve().parents[2] / ".stormpetrel" / "cache"))
@@ -99,7 +99,7 @@ class Networks:
         """The ids that must stand on the log, once each."""
         host = self.mastodon.url.removeprefix("http://")
         ids = {NAMES.post_id(post_id(number)) for number in range(self._half)}
-        return ids | {f"mastodon:{host}/{10_000 + number}" for number in range(self._half)}
+        return ids | {f"mastodon:{host}/{FIRST_ID + number}" for number in range(self._half)}
 
     def environment(self, kafka: Kafka) -> dict[str, str]:
         """The settings of the process that reads them."""

@@ -11,12 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+FIRST_ID = 10_000
+
 
 def status(number: int, **more: Any) -> dict[str, Any]:
     """A status as the server sends it."""
     account = {"id": str(number % 7), "acct": "someone"}
     return {
-        "id": str(10_000 + number),
+        "id": str(FIRST_ID + number),
         "created_at": "2026-09-21T14:13:20.000Z",
         "content": f"<p>The flood has reached street {number}</p>",
         "uri": f"https://social.example/statuses/{number}",
@@ -62,7 +64,7 @@ class MastodonServer:
             while sent < len(self.statuses):
                 event = f"event: update\ndata: {json.dumps(self.statuses[sent])}\n\n".encode()
                 count += 1
-                if self._breaks_here(sent) or (self.breaks_every and count % self.breaks_every == 0):
+                if self.breaks_here(sent) or (self.breaks_every and count % self.breaks_every == 0):
                     self.breaks += 1
                     yield event[: len(event) // 2]
                     return
@@ -78,7 +80,7 @@ class MastodonServer:
                 last = time.monotonic()
             time.sleep(0.005)
 
-    def _breaks_here(self, number: int) -> bool:
+    def breaks_here(self, number: int) -> bool:
         """Once at each place, or at the next status where it was passed while nobody listened."""
         passed = {place for place in self.breaks_at if place <= number}
         if passed:
@@ -108,15 +110,20 @@ def running(mastodon: MastodonServer) -> Iterator[MastodonServer]:
             elif is_stream:
                 self._stream()
             else:
-                self._answer(200, mastodon.timeline(parse_qs(address.query)))
+                page = mastodon.timeline(parse_qs(address.query))
+                is_broken = bool(mastodon.breaks_at and page) and mastodon.breaks_here(int(page[0]["id"]) - FIRST_ID)
+                self._answer(200, page, is_broken)
 
-        def _answer(self, code: int, value: Any) -> None:
+        def _answer(self, code: int, value: Any, is_broken: bool = False) -> None:
+            """With `is_broken` the connection breaks in the middle of the body."""
             body = json.dumps(value).encode()
             self.send_response(code)
             self.send_header("Content-Length", str(len(body)))
             self.send_header("Retry-After", "0")
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) // 2] if is_broken else body)
+            self.close_connection = is_broken
+            mastodon.breaks += is_broken
 
         def _stream(self) -> None:
             self.send_response(200)
