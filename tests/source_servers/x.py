@@ -84,10 +84,10 @@ class XServer:
         """The id that the post has with us."""
         return f"x:{number_of(number, self.started)}"
 
-    def stream(self, events: list[dict[str, Any]], query: dict[str, list[str]]) -> Iterator[bytes]:
-        """Lines, and keep-alives while there is none."""
+    def stream(self, events: list[dict[str, Any]], sent: int) -> Iterator[bytes]:
+        """Lines from there on, and keep-alives while there is none."""
         scene = self.scenes.pop(0) if self.scenes else ""
-        sent, came, heard = (0 if "backfill_minutes" in query else len(events)), 0, time.monotonic()
+        came, heard = 0, time.monotonic()
         while not self.closing.is_set():
             while sent < len(events):
                 line = json.dumps(events[sent]).encode() + b"\r\n"
@@ -185,12 +185,13 @@ def running(x: XServer) -> Iterator[XServer]:
             self.wfile.write(body)
 
         def _stream(self, events: list[dict[str, Any]], query: dict[str, list[str]]) -> None:
+            start = 0 if "backfill_minutes" in query else len(events)  # whoever sees the stream open may add to it
             x.open_streams += 1
             try:
                 self.send_response(200)
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
-                for part in x.stream(events, query):
+                for part in x.stream(events, start):
                     self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
                 self.wfile.flush()
             except OSError:
