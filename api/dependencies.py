@@ -19,11 +19,9 @@ from api.match_history import MatchesOnLog
 from stormpetrel.access.access import Access
 from stormpetrel.alerting.register import AlertingRegister
 from stormpetrel.bootstrap import (
-    IndexCollections,
     label_catalogue,
     open_gazetteer,
     open_geoparser,
-    open_index,
     open_query_encoder,
     picture_folder,
     vector_dimensions,
@@ -65,6 +63,7 @@ from stormpetrel.search.request import SearchRequest
 from stormpetrel.search.saved_search_feed import SavedSearchFeeds
 from stormpetrel.search.saved_search_register import SavedSearchRegister
 from stormpetrel.search.searcher import Searcher
+from stormpetrel.store_bootstrap import IndexCollections, open_index
 from stormpetrel.stores.author_key import open_pseudonyms
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.photo_objects import PhotoObjects

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from stormpetrel.bootstrap import photo_collection
 from stormpetrel.core.ports import PhotoStore, SearchableDocuments, SearchableVectors
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import all_topics
@@ -16,6 +15,7 @@ from stormpetrel.log.admin import topic_as_set
 from stormpetrel.log.deletion import delete_records
 from stormpetrel.log.producer import RecordProducer
 from stormpetrel.search.documents import CollectionNames
+from stormpetrel.store_bootstrap import photo_collection
 from stormpetrel.stores.author_key import open_pseudonyms
 
 

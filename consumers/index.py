@@ -13,7 +13,6 @@ import structlog
 
 from consumers.labels import start_judging
 from consumers.retention import start_retention
-from stormpetrel.bootstrap import index_projections, migrate_stores, open_index
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import POSTS_ENRICHED, Topic
 from stormpetrel.log import BatchConsumer, Record, Rejected
@@ -25,6 +24,7 @@ from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 from stormpetrel.projections import Projection
 from stormpetrel.replay import project
+from stormpetrel.store_bootstrap import index_projections, migrate_stores, open_index
 from stormpetrel.stores.mongo import MongoStore
 
 log = structlog.get_logger()

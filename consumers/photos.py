@@ -14,7 +14,7 @@ import structlog
 
 from consumers.awaited_photos import AwaitedPhotos
 from consumers.photo_reader import PhotoReader, WantedPhoto
-from stormpetrel.bootstrap import open_index, open_visual_model, photo_collection
+from stormpetrel.bootstrap import open_visual_model
 from stormpetrel.connections import AllowedHosts, BoundedGet
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import ModelUnavailable, StormpetrelError
@@ -35,6 +35,7 @@ from stormpetrel.process.metrics import PHOTO_SECONDS
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 from stormpetrel.projections.posts import has_photos
+from stormpetrel.store_bootstrap import open_index, photo_collection
 from stormpetrel.stores.author_key import open_pseudonyms
 from stormpetrel.stores.photo_objects import PhotoObjects
 

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from stormpetrel.bootstrap import photo_collection, post_collection
 from stormpetrel.core.clock import milliseconds, now
 from stormpetrel.core.errors import StoreUnavailable
 from stormpetrel.core.ports import DocumentStore, DocumentWriter, Filter, OrderQuery, VectorReader, VectorWriter
@@ -24,6 +23,7 @@ from stormpetrel.log.admin import topic_as_set
 from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.process.metrics import POSTS_INDEXED
+from stormpetrel.store_bootstrap import photo_collection, post_collection
 from stormpetrel.stores.photo_objects import PhotoObjects
 from stormpetrel.stores.qdrant import QdrantIndex
 

@@ -10,13 +10,14 @@ from stormpetrel.bootstrap import PATCH_DESCRIPTORS, patch_embeddings, post_embe
 from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.core.ids import Collection, ItemKind
-from stormpetrel.core.ports import DocumentStore, DocumentWriter, VectorWriter
+from stormpetrel.core.ports import DocumentStore, DocumentWriter, NamedVectorWriter
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import (
     INCIDENTS,
     ITEMS_LABELLED,
     PATCHES_DESCRIBED,
     POSTS_ENRICHED,
+    POSTS_PHOTOS,
     PRODUCTS_ANNOUNCED,
     Topic,
 )
@@ -29,12 +30,13 @@ from stormpetrel.learning.training.trainer import TRAINING_VECTOR
 from stormpetrel.projections import (
     IncidentProjection,
     PatchProjection,
+    PhotoProjection,
     PostProjection,
     PredictionProjection,
     ProductProjection,
     Projection,
 )
-from stormpetrel.stores.collections import VectorCollection, patches_collection, posts_collection
+from stormpetrel.stores.collections import VectorCollection, patches_collection, photos_collection, posts_collection
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
 
@@ -50,6 +52,11 @@ def post_collection(settings: Settings) -> VectorCollection:
     return posts_collection(settings.qdrant.collection_prefix, text, (settings.visual_model.name, visual.dimensions))
 
 
+def photo_collection(settings: Settings) -> VectorCollection:
+    """The collection of photos by their perceptual hashes."""
+    return photos_collection(settings.qdrant.collection_prefix)
+
+
 def patch_collection(settings: Settings) -> VectorCollection:
     """The patches' collection of what describes them. Raises ModelUnavailable as `patch_embeddings` does."""
     specs = patch_embeddings(settings)
@@ -58,16 +65,21 @@ def patch_collection(settings: Settings) -> VectorCollection:
 
 def migrate_stores(settings: Settings, documents: MongoStore, vectors: QdrantIndex) -> None:
     """Makes the collections and indexes that are missing in both stores; safe to repeat, and by several at once."""
-    documents.migrate()
+    documents.migrate(settings.retention.posts_days)
     vectors.migrate(post_collection(settings))
     vectors.migrate(patch_collection(settings))
+    vectors.migrate(photo_collection(settings))
 
 
-def index_projections(settings: Settings, documents: DocumentStore, vectors: VectorWriter) -> dict[Topic, Projection]:
+def index_projections(
+    settings: Settings, documents: DocumentStore, vectors: NamedVectorWriter
+) -> dict[Topic, Projection]:
     """What becomes of each topic in the stores. Raises ModelUnavailable where a configured model is missing."""
     posts, patches = post_collection(settings).name, patch_collection(settings).name
+    photos, (text, visual) = photo_collection(settings).name, post_embeddings(settings)
     return {
-        POSTS_ENRICHED: PostProjection(documents, vectors, posts, *post_embeddings(settings)),
+        POSTS_ENRICHED: PostProjection(documents, vectors, posts, text, photos),
+        POSTS_PHOTOS: PhotoProjection(documents, vectors, posts, photos, visual),
         ITEMS_LABELLED: PredictionProjection(documents),
         PRODUCTS_ANNOUNCED: ProductProjection(documents),
         PATCHES_DESCRIBED: PatchProjection(documents, vectors, patches, patch_embeddings(settings)),

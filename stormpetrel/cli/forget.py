@@ -80,11 +80,11 @@ def _left(proof: Proof) -> list[str]:
 def _forgetting(settings: Settings, pseudonyms: Pseudonyms) -> Forgetting:
     from functools import partial
 
-    from stormpetrel.bootstrap import open_index, photo_collection, post_collection
     from stormpetrel.forgetting import Forgetting, Stores
     from stormpetrel.log.deletion import delete_records
     from stormpetrel.log.producer import KafkaProducer
     from stormpetrel.log.topic_reader import KafkaTopicReader
+    from stormpetrel.store_bootstrap import open_index, photo_collection, post_collection
     from stormpetrel.stores.mongo import MongoStore
     from stormpetrel.stores.photo_objects import PhotoObjects
 

@@ -25,13 +25,13 @@ def rebuild(
     as_json: AsJson = False,
 ) -> None:
     """Write one store again from the log, while the index consumer is stopped."""
-    from stormpetrel.bootstrap import index_projections, migrate_stores, open_index
     from stormpetrel.cli.console import ERROR
     from stormpetrel.learning.inference.judging import JUDGED
     from stormpetrel.log.admin import group_members
     from stormpetrel.log.topic_reader import KafkaTopicReader
     from stormpetrel.replay import NoDocuments, NoVectors
     from stormpetrel.replay import rebuild as replay
+    from stormpetrel.store_bootstrap import index_projections, migrate_stores, open_index
     from stormpetrel.stores.mongo import MongoStore
 
     settings = load_settings()
@@ -62,8 +62,8 @@ def rebuild(
 def _empty(
     store: str, settings: Settings, reader: TopicReader, documents: MongoStore, vectors: QdrantIndex, accept_loss: bool
 ) -> None:
-    from stormpetrel.bootstrap import patch_collection, photo_collection, post_collection
     from stormpetrel.replay import PROJECTED, only_in_store
+    from stormpetrel.store_bootstrap import patch_collection, photo_collection, post_collection
 
     if not accept_loss and (lost := only_in_store(reader, documents)):
         raise SetupError(
