@@ -12,14 +12,16 @@ from stormpetrel.core.errors import BadQuery
 from stormpetrel.forgetting import wanted
 
 router = APIRouter(prefix="/v1", tags=["operation"])
-NetworkId = Annotated[str, Field(min_length=3, max_length=512)]
+# An id of a network, with the network before it; `Wanted` says the same.
+NetworkId = Annotated[str, Field(min_length=3, max_length=512, pattern=r"^[^\s:][^:]*:(\S|\S.*\S)$")]
+SOMEBODY = {"anyOf": [{"required": [name], "properties": {name: {"minItems": 1}}} for name in ("authors", "posts")]}
 
 
 class ForgetRequest(BaseModel):
     """Who and what is to be forgotten, by ids as the networks have them (`bsky:did:plc:…`, `x:9`) or as they are kept.
     With `prove` nothing is forgotten: it is searched for what is left."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=SOMEBODY)
     authors: Annotated[list[NetworkId], Field(max_length=100)] = []
     posts: Annotated[list[NetworkId], Field(max_length=1000)] = []
     prove: bool = False

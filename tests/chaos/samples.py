@@ -15,9 +15,11 @@ from stormpetrel.core.events import (
     Annotation,
     ApiKeyAdded,
     Audited,
+    AwaitedPhoto,
     DetectionStep,
     EnrichedPost,
     Event,
+    Forgotten,
     Incident,
     IncidentAction,
     ItemsLabelled,
@@ -26,18 +28,26 @@ from stormpetrel.core.events import (
     Mute,
     NotificationLogged,
     PatchDescribed,
+    Photo,
+    PhotosAwaited,
+    PhotosDescribed,
     Post,
+    PostDropped,
     PostMatched,
     ProductAnnounced,
     Route,
     SavedSearch,
+    Signal,
     Silence,
+    SourceGap,
+    SourcePosition,
     TermWeights,
     Vector,
 )
 from stormpetrel.core.topics import (
     ANNOTATIONS,
     AUDIT,
+    FORGOTTEN,
     INCIDENT_ACTIONS,
     INCIDENT_STEPS,
     INCIDENTS,
@@ -46,18 +56,24 @@ from stormpetrel.core.topics import (
     MODELS_UPDATED,
     NOTIFICATIONS,
     PATCHES_DESCRIBED,
+    PHOTOS_AWAITED,
     POSTS_BACKFILL,
+    POSTS_DROPPED,
     POSTS_ENRICHED,
     POSTS_MATCHED,
+    POSTS_PHOTOS,
     POSTS_RAW,
     PRODUCTS_ANNOUNCED,
     RULES,
     SAVED_SEARCHES,
+    SIGNALS,
     SILENCES,
+    SOURCE_GAPS,
+    SOURCE_POSITIONS,
     Topic,
 )
 
-KEYED_BY_ANOTHER_NAME = (ITEMS_LABELLED, KEYS, INCIDENT_STEPS, SILENCES, NOTIFICATIONS)
+KEYED_BY_ANOTHER_NAME = (ITEMS_LABELLED, KEYS, INCIDENT_STEPS, SILENCES, NOTIFICATIONS, FORGOTTEN)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Fields = dict[str, Any]
 
@@ -108,6 +124,19 @@ ENRICHED = EnrichedPost(
     terms=TermWeights(indices=(3, 7), values=(0.5, 1.0)),
     enriched_at=NOW,
 )
+PHOTOS = PhotosDescribed(
+    post_id="file:sample",
+    posted_at=NOW,
+    ingested_at=now(),
+    photos=(Photo(position=0, address="0" * 32, problem="the server does not answer", awaited=True),),
+    described_at=NOW,
+)
+AWAITED = PhotosAwaited(described=PHOTOS, awaited=(AwaitedPhoto(position=0, url="https://photos.example/1.jpg"),))
+DROPPED = PostDropped(post_id="file:sample", post=POST, reason="no_word", dropped_at=NOW)
+POSITION = SourcePosition(source="sample", position="1", stored_at=NOW)
+GAP = SourceGap(source="sample", reason="the network keeps a day", noticed_at=NOW)
+SIGNAL = Signal(signal_id="feeds:sample", feed="chaos", title="Flood", published_at=NOW, ingested_at=NOW)
+FORGET = Forgotten(subject="post", digest="0" * 32, forgotten_at=NOW)
 PRODUCT = ProductAnnounced(
     product_name="S1A_sample",
     platform="sentinel-1",
@@ -245,6 +274,12 @@ SAMPLES = (
     Sample(POSTS_RAW, POST, ("post_id",), ("created_at",), text_path=("text",)),
     Sample(POSTS_BACKFILL, POST, ("post_id",), ("created_at",), text_path=("text",)),
     Sample(POSTS_ENRICHED, ENRICHED, ("post", "post_id"), ("enriched_at",), ("text_vector",), ("clean_text",)),
+    Sample(POSTS_PHOTOS, PHOTOS, ("post_id",), ("posted_at",)),
+    Sample(PHOTOS_AWAITED, AWAITED, ("described", "post_id"), ("described", "posted_at")),
+    Sample(POSTS_DROPPED, DROPPED, ("post_id",), ("dropped_at",)),
+    Sample(SOURCE_POSITIONS, POSITION, ("source",), ("stored_at",)),
+    Sample(SOURCE_GAPS, GAP, ("source",), ("noticed_at",)),
+    Sample(SIGNALS, SIGNAL, ("signal_id",), ("published_at",)),
     Sample(SAVED_SEARCHES, SEARCH, ("saved_search_id",), ("created_at",)),
     Sample(POSTS_MATCHED, MATCHED, ("match_id",), ("matched_at",)),
     Sample(PRODUCTS_ANNOUNCED, PRODUCT, ("product_name",), ("sensed_from",)),
@@ -258,6 +293,7 @@ SAMPLES = (
     Sample(RULES, RULE, ("rule_id",), ("changed_at",)),
     Sample(SILENCES, SILENCE, ("reason",), ("created_at",)),
     Sample(NOTIFICATIONS, NOTIFICATION, ("group",), ("logged_at",)),
+    Sample(FORGOTTEN, FORGET, ("subject",), ("forgotten_at",)),
     Sample(KEYS, KEY, ("key_id",), ("added_at",)),
     Sample(AUDIT, AUDITED, ("actor",), ("at",)),
 )

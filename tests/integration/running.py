@@ -26,6 +26,8 @@ from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.posts.gloss.build import gloss_version
 from stormpetrel.posts.gloss.tables import read_tables
+from stormpetrel.posts.pseudonyms import Pseudonyms
+from stormpetrel.stores.author_key import open_pseudonyms
 from stormpetrel.stores.collections import posts_collection
 from stormpetrel.stores.mongo import MongoStore
 from stormpetrel.stores.qdrant import QdrantIndex
@@ -49,7 +51,8 @@ class RunningSystem:
     def __init__(self, directory: Path, cache: Path) -> None:
         ports = {name: free_port() for name in ("kafka_port", "kafka_controller_port", "mongo_port", "qdrant_port")}
         self.settings = Settings(cache=cache, local={"directory": directory, **ports})  # type: ignore[arg-type]
-        self.addresses = local_addresses(self.settings)
+        # Whatever names authors, a command or a process, finds the same key there.
+        self.addresses = local_addresses(self.settings) | {"STORMPETREL_LOCAL__DIRECTORY": str(directory)}
         self.kafka = self.settings.local_kafka
         self.reader = KafkaTopicReader(self.kafka)
         self.directory = directory
@@ -94,6 +97,10 @@ class RunningSystem:
     def index(self) -> QdrantIndex:
         return QdrantIndex(self.addresses["STORMPETREL_QDRANT__URL"])
 
+    @property
+    def pseudonyms(self) -> Pseudonyms:
+        return open_pseudonyms(self.settings)
+
     def start(self, name: str, *arguments: str, wait: bool = True, **variables: str) -> subprocess.Popen[bytes]:
         """Starts a process of ours, by default until it is ready; `variables` are set in its environment."""
         port = free_port()
@@ -109,7 +116,6 @@ class RunningSystem:
         }[name.split("-")[0]]
         environment = {**SPARING, **os.environ, **self.addresses, f"STORMPETREL_{variable}": str(port)}
         environment |= {
-            "STORMPETREL_LOCAL__DIRECTORY": str(self.directory),
             "STORMPETREL_PHOTOS__STORE": str(self.directory / "photos"),
             "STORMPETREL_IMAGERY__DIRECTORY": str(self.directory / "imagery"),
             "STORMPETREL_DETECTION__DIRECTORY": str(self.directory / "detector"),

@@ -100,7 +100,7 @@ def test_frozen_processes_join_their_groups_again_and_lose_nothing(night: Runnin
 
 
 def test_two_members_share_the_partitions_of_every_topic(system: RunningSystem) -> None:
-    topics = {"posts.enriched": 12, "items.labelled": 6, "products.announced": 6, "patches.described": 12}
+    topics = {"posts.enriched": 12, "incidents": 6, "products.announced": 6, "patches.described": 12}
     members = [KafkaConsumer(system.kafka, "sharing") for _ in range(2)]
     for member in members:
         member.subscribe(list(topics), lambda: None)

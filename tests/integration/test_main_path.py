@@ -24,7 +24,7 @@ def test_every_post_is_in_both_stores_once(night: RunningSystem) -> None:
 
 
 def test_a_text_finds_the_flood_and_not_the_noise(night: RunningSystem) -> None:
-    truth = {written.post_id: written for written in flood_night(600, 7)}
+    truth = {night.pseudonyms.post_id(written.post_id): written for written in flood_night(600, 7)}
     answer = night.search(text="flooded streets, people trapped by water", limit=20)
     right = [truth[hit["post_id"]].flood for hit in answer["hits"]]
     assert len(right) == 20
@@ -60,9 +60,11 @@ def test_a_repeat_is_counted_and_not_embedded(night: RunningSystem) -> None:
 
 def test_most_repeats_of_the_night_are_recognised(night: RunningSystem) -> None:
     truth = [written for written in flood_night(600, 7) if written.repeats]
-    wanted = [entity for written in truth for entity in (written.post_id, str(written.repeats))]
-    documents = night.documents.get("posts", wanted)
-    group = {entity: document["duplicate_of"] or entity for entity, document in documents.items()}
+    kept = {
+        entity: night.pseudonyms.post_id(entity) for each in truth for entity in (each.post_id, str(each.repeats))
+    }
+    documents = night.documents.get("posts", [*kept.values()])
+    group = {entity: documents[post_id]["duplicate_of"] or post_id for entity, post_id in kept.items()}
     # Played flat out, a repeat may overtake its original on another partition: then the original is the copy.
     together = sum(group[written.post_id] == group[str(written.repeats)] for written in truth)
     assert together >= 0.95 * len(truth)

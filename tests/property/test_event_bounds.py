@@ -90,7 +90,8 @@ def values_of(schema: Json, definitions: Json) -> st.SearchStrategy[Any]:
         case "array":
             if "prefixItems" in schema:
                 return st.tuples(*(values_of(item, definitions) for item in schema["prefixItems"])).map(list)
-            return st.lists(values_of(schema["items"], definitions), min_size=schema.get("minItems", 0), max_size=3)
+            least = schema.get("minItems", 0)
+            return st.lists(values_of(schema["items"], definitions), min_size=least, max_size=max(3, least))
         case "string":
             return strings_of(schema)
         case "integer":

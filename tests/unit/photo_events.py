@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from stormpetrel.core.clock import now
 from stormpetrel.core.events import (
     ConceptScore,
     EarlierPhoto,
@@ -21,13 +22,14 @@ from stormpetrel.core.events import (
 from stormpetrel.posts.photos.description import address_of
 
 AT = datetime(2025, 11, 4, 20, 0, tzinfo=UTC)
+CAME_IN = now()  # what came in long ago is kept no more
 MODEL = "seen@1"
 
 
 def post_with(post_id: str, *urls: str, at: datetime = AT, **fields: Any) -> EnrichedPost:
     media = tuple(Media(kind="photo", url=url) for url in urls)
     return EnrichedPost(
-        post=Post(post_id=post_id, source="x", text="water", created_at=at, ingested_at=at, media=media),
+        post=Post(post_id=post_id, source="x", text="water", created_at=at, ingested_at=CAME_IN, media=media),
         clean_text="water",
         language="en",
         language_confidence=1,

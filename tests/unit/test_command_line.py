@@ -106,7 +106,7 @@ def test_topics_are_listed_as_json() -> None:
         (("search", "flood", "--near", "8.93"), 2, "--near takes longitude,latitude"),
         (("dead", "list", "posts"), 2, "there are: posts.raw, posts.backfill, posts.enriched"),
         (("sources", "run", "x"), 2, "STORMPETREL_X__BEARER_TOKEN"),
-        (("sources", "run", "usenet"), 2, "no live source is called 'usenet'; there are: x, stac"),
+        (("sources", "run", "usenet"), 2, "no live source is called 'usenet'; there are: live, bluesky, mastodon"),
         (("sources", "replay", "/nowhere"), 2, "does not exist"),
         (("nonsense",), 2, "No such command"),
     ],
