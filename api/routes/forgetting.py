@@ -12,8 +12,12 @@ from stormpetrel.core.errors import BadQuery
 from stormpetrel.forgetting import wanted
 
 router = APIRouter(prefix="/v1", tags=["operation"])
+CONTROLS = r"\x00-\x1f\x7f"
+NO_SPACE = rf"[^\s{CONTROLS}]"
 # An id of a network, with the network before it; `Wanted` says the same.
-NetworkId = Annotated[str, Field(min_length=3, max_length=512, pattern=r"^[^\s:][^:]*:(\S|\S.*\S)$")]
+NetworkId = Annotated[
+    str, Field(min_length=3, max_length=512, pattern=f"^[a-z]+:{NO_SPACE}([^{CONTROLS}]*{NO_SPACE})?$")
+]
 SOMEBODY = {"anyOf": [{"required": [name], "properties": {name: {"minItems": 1}}} for name in ("authors", "posts")]}
 
 

@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from shapely import Polygon
 from shapely.validation import explain_validity
 
@@ -51,8 +51,15 @@ def _degrees(most: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-Longitude = Annotated[float, _degrees(180), Field(json_schema_extra={"minimum": -180, "maximum": 180})]
-Latitude = Annotated[float, _degrees(90), Field(json_schema_extra={"minimum": -90, "maximum": 90})]
+def _not_a_truth_value(degrees: object) -> object:
+    if isinstance(degrees, bool):
+        raise ValueError("true and false are no degrees; give a number")
+    return degrees
+
+
+NUMBER = BeforeValidator(_not_a_truth_value)
+Longitude = Annotated[float, NUMBER, _degrees(180), Field(json_schema_extra={"minimum": -180, "maximum": 180})]
+Latitude = Annotated[float, NUMBER, _degrees(90), Field(json_schema_extra={"minimum": -90, "maximum": 90})]
 Words = Annotated[str, AfterValidator(_valid_unicode)]
 Corner = tuple[Longitude, Latitude]
 # West may lie east of east: the box then crosses the 180th meridian.

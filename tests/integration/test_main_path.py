@@ -60,9 +60,7 @@ def test_a_repeat_is_counted_and_not_embedded(night: RunningSystem) -> None:
 
 def test_most_repeats_of_the_night_are_recognised(night: RunningSystem) -> None:
     truth = [written for written in flood_night(600, 7) if written.repeats]
-    kept = {
-        entity: night.pseudonyms.post_id(entity) for each in truth for entity in (each.post_id, str(each.repeats))
-    }
+    kept = {entity: night.pseudonyms.post_id(entity) for each in truth for entity in (each.post_id, str(each.repeats))}
     documents = night.documents.get("posts", [*kept.values()])
     group = {entity: documents[post_id]["duplicate_of"] or post_id for entity, post_id in kept.items()}
     # Played flat out, a repeat may overtake its original on another partition: then the original is the copy.
