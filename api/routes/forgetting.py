@@ -18,7 +18,9 @@ NO_SPACE = rf"[^\s{CONTROLS}]"
 NetworkId = Annotated[
     str, Field(min_length=3, max_length=512, pattern=f"^[a-z]+:{NO_SPACE}([^{CONTROLS}]*{NO_SPACE})?$")
 ]
-SOMEBODY = {"anyOf": [{"required": [name], "properties": {name: {"minItems": 1}}} for name in ("authors", "posts")]}
+SOMEBODY: dict[str, Any] = {
+    "anyOf": [{"required": [name], "properties": {name: {"minItems": 1}}} for name in ("authors", "posts")]
+}
 
 
 class ForgetRequest(BaseModel):
