@@ -25,7 +25,6 @@ from stormpetrel.core.topics import (
     POSTS_PHOTOS,
     POSTS_RAW,
     SAVED_SEARCHES,
-    Topic,
 )
 from stormpetrel.learned_files import query_relevance, relevance_prior
 from stormpetrel.learning.inference.scorer import Scorer
@@ -47,6 +46,7 @@ from streams.batch_agent import Work, attach, sender
 from streams.ending import end_within
 from streams.enrich import EnrichBatch
 from streams.header_names import accept_any_header_name
+from streams.holding_consumer import hold_back, read_without
 from streams.match import MatchBatch
 from streams.train import TrainBatch
 
@@ -182,16 +182,17 @@ def assemble(app: Any, settings: Settings, works: Works, readiness: Readiness) -
     topics = [POSTS_RAW, POSTS_BACKFILL, ANNOTATIONS, POSTS_ENRICHED, POSTS_PHOTOS]
     offsets = GroupOffsets(settings.kafka, "worker")
     lag = LagMonitor(offsets, topics, lambda: app.consumer.assignment(), readiness, patience_s)
+    read_without(app, lag.held_back)
 
     async def beat() -> None:
         if readiness.waiting_for is None:
             readiness.beat()
-            hold_back(app.consumer, POSTS_BACKFILL, lag, worker.batch)
+            hold_back(POSTS_BACKFILL, lag, worker.batch)
 
     async def become_ready(*_: Any, **__: Any) -> None:
         readiness.ready()
         # Before the first posts are delivered: until the lag is known, old posts wait.
-        hold_back(app.consumer, POSTS_BACKFILL, lag, worker.batch)
+        hold_back(POSTS_BACKFILL, lag, worker.batch)
         lag.start()
 
     async def wait_for_partitions(*_: Any, **__: Any) -> None:
@@ -216,21 +217,3 @@ def data_folder(directory: Path) -> Path:
             f"the worker cannot make {folder}: {error}; set local.directory to a folder of yours"
         ) from error
     return folder
-
-
-def hold_back(consumer: Any, topic: Topic, lag: LagMonitor, most_waiting: int) -> None:
-    """Reads no more of this member's partitions of a topic while more new posts wait than that, or while it is not
-    known. What was fetched of them already is worked on.
-    """
-    held = lag.group_lags.get(POSTS_RAW.name, most_waiting + 1) > most_waiting
-    places = {place for place in consumer.assignment() if place.topic == topic.name}
-    # As a full buffer does it. Faust's `pause_partitions` drops the rest of a batch that is being delivered: the
-    # client's position is past it, so nobody would read it until the next rebalance.
-    for place in places:
-        if held:
-            consumer.on_buffer_full(place)  # each time: a rebalance, or a buffer that has emptied, takes it back
-        elif topic.name in lag.held_back:
-            consumer.on_buffer_drop(place)
-    if held != (topic.name in lag.held_back):
-        (lag.held_back.add if held else lag.held_back.discard)(topic.name)
-        log.info("a topic is held back" if held else "a topic is read", topic=topic.name)

@@ -140,11 +140,17 @@ class LagMonitor:
         self.group_lags: dict[str, int] = {}  # of the whole group, by topic
         self.held_back: set[str] = set()
         self._thread = threading.Thread(target=self._run, daemon=True, name="lag")
+        self._stopped = threading.Event()
 
     def start(self) -> None:
         """Once; to call it again changes nothing."""
         if self._thread.ident is None:
             self._thread.start()
+
+    def stop(self) -> None:
+        """Once it has started: no further look, and no end of the process. Waits for a look that is under way."""
+        self._stopped.set()
+        self._thread.join()
 
     def look(self) -> None:
         """One look. Raises StoreUnavailable."""
@@ -182,7 +188,7 @@ class LagMonitor:
             self._end()
 
     def _run(self) -> None:
-        while True:
+        while not self._stopped.is_set():
             try:
                 try:
                     self.look()
@@ -192,7 +198,7 @@ class LagMonitor:
                 log.warning("the lag is not known", error=str(error))
             except Exception:
                 log.exception("the lag is not known")
-            time.sleep(LOOK_EVERY_S)
+            self._stopped.wait(LOOK_EVERY_S)
 
 
 def _lag(remaining: Mapping[Place, Remaining]) -> int:

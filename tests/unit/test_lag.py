@@ -1,17 +1,14 @@
-"""Lag, stalls and held-back topics, without a broker."""
+"""Lag and stalls, without a broker."""
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import cast
 
 import httpx
 import pytest
-from faust.transport.consumer import Consumer
-from faust.transport.utils import DefaultSchedulingStrategy
 
 from stormpetrel.core.errors import SetupError
 from stormpetrel.core.events import EnrichedPost, Post
@@ -24,7 +21,7 @@ from stormpetrel.log.memory import MemoryLog, MemoryTopicReader
 from stormpetrel.posts.enrichment import Enricher
 from stormpetrel.process.metrics import LAG
 from stormpetrel.process.probes import Readiness, serve_probes
-from streams.app import data_folder, hold_back, newest_posts, warm_window
+from streams.app import data_folder, newest_posts, warm_window
 
 
 def remaining(topic: str, *spans: tuple[int, int]) -> dict[Place, Remaining]:
@@ -190,84 +187,6 @@ def test_markers_of_transactions_are_lag_for_ever_and_no_stall() -> None:
     offsets.by_topic[POSTS_RAW.name] = remaining(POSTS_RAW.name, (9, 11))
     lag.look()
     assert readiness.stalled is not None, "a record came behind the markers, and is not done"
-
-
-class FaustPlace(NamedTuple):
-    topic: str
-    partition: int
-
-
-class FaustConsumer:
-    def __init__(self) -> None:
-        self.paused: set[Any] = set()
-        self.places = {FaustPlace(topic.name, n) for topic in (POSTS_RAW, POSTS_BACKFILL) for n in range(2)}
-
-    def assignment(self) -> set[Any]:
-        return self.places
-
-    def on_buffer_full(self, place: Any) -> None:
-        self.paused.add(place)
-
-    def on_buffer_drop(self, place: Any) -> None:
-        self.paused.discard(place)
-
-
-def test_old_posts_are_read_only_while_few_new_ones_wait() -> None:
-    consumer, lag = FaustConsumer(), monitor(Offsets(), Readiness("the test"))
-
-    def paused() -> set[str]:
-        hold_back(consumer, POSTS_BACKFILL, lag, 64)
-        return {place.topic for place in consumer.paused}
-
-    assert paused() == {POSTS_BACKFILL.name}, "before the lag is known"
-    lag.group_lags[POSTS_RAW.name] = 3
-    assert paused() == set() and lag.held_back == set()
-    lag.group_lags[POSTS_RAW.name] = 65
-    assert paused() == {POSTS_BACKFILL.name} and lag.held_back == {POSTS_BACKFILL.name}
-    consumer.paused.clear()  # as a rebalance does
-    assert paused() == {POSTS_BACKFILL.name}
-
-
-class DeliveringConsumer(FaustConsumer):
-    """What Faust's consumer knows while it delivers a batch that it has fetched; its own methods work on this."""
-
-    on_buffer_full, on_buffer_drop = Consumer.on_buffer_full, Consumer.on_buffer_drop
-    pause_partitions = Consumer.pause_partitions
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.app = SimpleNamespace(
-            in_recovery=False, consumer_generation_id=1, monitor=SimpleNamespace(track_tp_end_offset=lambda *_: None)
-        )
-        self.active, self._buffered_partitions, self._paused_partitions = set(self.places), set(), set()
-        self.should_stop, self.flow_active, self.scheduler = False, True, DefaultSchedulingStrategy()
-
-    def _get_active_partitions(self) -> set[Any]:
-        return self.active
-
-    async def _wait_next_records(self, timeout: float) -> Any:
-        return {place: [f"{place.topic} {n}" for n in range(3)] for place in self.places}, self.active
-
-    def highwater(self, place: Any) -> int:
-        return 3
-
-    def _to_message(self, place: Any, record: Any) -> Any:
-        return record
-
-
-def test_what_was_fetched_of_a_topic_that_is_held_back_is_still_delivered() -> None:
-    """Before: it was dropped, and its partition stood still until the next rebalance."""
-    consumer, lag = DeliveringConsumer(), monitor(Offsets(), Readiness("the test"))
-
-    async def deliver() -> int:
-        delivered = 0
-        async for _ in Consumer.getmany(cast(Any, consumer), timeout=0):
-            delivered += 1
-            hold_back(consumer, POSTS_BACKFILL, lag, 64)
-        return delivered
-
-    assert asyncio.run(deliver()) == 12
-    assert {place.topic for place in consumer.active} == {POSTS_RAW.name}
 
 
 def test_topics_are_made_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,8 @@ async def work_through(settings: Settings, folder: Path, readiness: Readiness) -
         if not any(left):
             break
     await app.stop()
+    lag.stop()
+    offsets.close()
     return looks
 
 
@@ -82,15 +84,14 @@ def test_poison_and_old_posts_hold_nobody_up(kafka: Kafka, tmp_path: Path) -> No
     send_with_odd_header_name(kafka.bootstrap, POSTS_RAW.name, "x:odd", b"{}", "Post")
     producer.send(OutgoingRecord(POSTS_RAW.name, None, b"", {}))
     write(producer, POSTS_RAW, "later", 20)
-    readiness = Readiness("its partitions")
-    looks = asyncio.run(work_through(Settings(kafka=kafka), tmp_path, readiness))
+    settings, readiness = Settings(kafka=kafka), Readiness("its partitions")
+    looks = asyncio.run(work_through(settings, tmp_path, readiness))
     reader = KafkaTopicReader(kafka)
     enriched = [record for record in reader.read(POSTS_ENRICHED) if record.key != b"first"]
     assert len(enriched) == len({record.key for record in enriched}) == 720
     assert {letter.record.key for letter in read_dead_letters(reader, POSTS_RAW)} == {b"first", b"x:odd", None}
     assert any(looks), "old posts were held back; that all are enriched says that they were read in the end"
     in_order = [record.key or b"" for record in sorted(enriched, key=lambda record: record.timestamp_ms)]
-    last_new = max(place for place, key in enumerate(in_order) if b"old" not in key)
-    # What a poll and the buffer hold comes before they are held back for the first time.
-    assert sum(b"old" in key for key in in_order[:last_new]) < 250
+    # None was read before they were held back. Once a batch of new ones is left they may be let go, sooner or later.
+    assert not [key for key in in_order[: 220 - settings.worker.batch] if b"old" in key]
     assert readiness.waiting_for is None and readiness.stalled is None
