@@ -27,8 +27,8 @@ from stormpetrel.posts.gloss.gloss import Glosser
 from stormpetrel.posts.text.clean import clean
 from stormpetrel.search.filter_request import FilterRequest, Language
 from stormpetrel.search.place_names import PlaceNames
+from stormpetrel.search.plain_query import plain_query
 from stormpetrel.search.query import Query
-from stormpetrel.search.query_builder import plain_query
 from stormpetrel.search.relevance import Relevance
 from stormpetrel.search.request import Request, SearchRequest, Text, Words
 from stormpetrel.search.search import Learned, PostSearch

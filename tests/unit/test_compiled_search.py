@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from stormpetrel.core.errors import BadQuery
 from stormpetrel.core.events import SavedSearch, TermWeights, decode
 from stormpetrel.core.ports import Filter
-from stormpetrel.search import Area, Query
 from stormpetrel.search.percolator import CompiledSearch
 from stormpetrel.search.percolator.compiled_search import MIN_RELEVANCE, saved_query, searched_modalities
+from stormpetrel.search.query import Area, Query
 from stormpetrel.search.request import SearchRequest
 from tests.memory_api import TextModel
 

@@ -14,11 +14,12 @@ from stormpetrel.core.cells import cells
 from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.ports import Filter, OrderQuery, Point
 from stormpetrel.fusion import METHODS, RankList
-from stormpetrel.search import Area, PostSearch, Query
 from stormpetrel.search.answer import patch_hit
 from stormpetrel.search.cross_source import CrossSourceSearch, PatchQuery, by_cell, cell_at
 from stormpetrel.search.patch_lists import patch_filter
+from stormpetrel.search.query import Area, Query
 from stormpetrel.search.saved_cross_source import SavedCrossSourceMatcher
+from stormpetrel.search.search import PostSearch
 from tests.unit.memory_index import MemoryIndex
 from tests.unit.memory_stores import MemoryDocuments
 

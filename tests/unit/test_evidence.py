@@ -14,10 +14,10 @@ from stormpetrel.core.cells import distance_km
 from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.ports import Filter, Point
 from stormpetrel.fusion import METHODS, LearnedTensor, RankList, fuse
-from stormpetrel.search import Area, PostSearch, Query
 from stormpetrel.search.modalities import active_modalities
+from stormpetrel.search.query import Area, Query
 from stormpetrel.search.relevance import NO_TEXT, Relevance
-from stormpetrel.search.search import Learned
+from stormpetrel.search.search import Learned, PostSearch
 from tests.unit.memory_index import MemoryIndex
 
 AT = datetime(2025, 11, 4, 20, tzinfo=UTC)

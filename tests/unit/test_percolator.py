@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.events import TermWeights
 from stormpetrel.core.ports import Filter, Point
-from stormpetrel.search import Area, PostSearch, Query
 from stormpetrel.search.percolator import CompiledSearch, Match, Percolator
 from stormpetrel.search.percolator.compiled_search import searched_modalities
 from stormpetrel.search.percolator.search_block import RelevanceOf
 from stormpetrel.search.percolator.term_counts import TermCounts
+from stormpetrel.search.query import Area, Query
+from stormpetrel.search.search import PostSearch
 from tests.unit.memory_index import MemoryIndex
 
 AT = datetime(2025, 11, 4, 20, tzinfo=UTC)

@@ -17,10 +17,11 @@ from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.vision.concepts import ConceptList
 from stormpetrel.posts.vision.model import DescriptorModel
-from stormpetrel.search import Area, SearchRequest
 from stormpetrel.search.place_names import PlaceNames
+from stormpetrel.search.query import Area
 from stormpetrel.search.query_builder import QueryBuilder
 from stormpetrel.search.query_encoder import QueryEncoder
+from stormpetrel.search.request import SearchRequest
 
 AT = datetime(2025, 11, 4, 18, tzinfo=UTC)
 POST = {

@@ -8,8 +8,7 @@ import pytest
 
 from stormpetrel.core.errors import BadQuery, NotFound
 from stormpetrel.core.events import SavedQuery, SavedSearch, SavedSearchDeleted
-from stormpetrel.search import SearchRequest
-from stormpetrel.search.request import SavedSearchRequest
+from stormpetrel.search.request import SavedSearchRequest, SearchRequest
 from stormpetrel.search.saved_search_register import SavedSearchEvent, SavedSearchRegister
 
 

@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from stormpetrel.core.errors import BadQuery
 from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
-from stormpetrel.search import Area, SearchRequest
 from stormpetrel.search.limits import area_of, filter_of
 from stormpetrel.search.place_names import OtherPlace, PlaceNames, _told_apart
 from stormpetrel.search.place_request import PlaceRequest
+from stormpetrel.search.query import Area
+from stormpetrel.search.request import SearchRequest
 
 POINT = {"longitude": 8.9, "latitude": 44.4}
 

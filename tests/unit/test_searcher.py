@@ -17,7 +17,6 @@ from stormpetrel.posts.places.gazetteer.gazetteer import Gazetteer
 from stormpetrel.posts.text.lexical import document_terms
 from stormpetrel.posts.vision.concepts import ConceptList
 from stormpetrel.projections import PostProjection
-from stormpetrel.search import SearchRequest
 from stormpetrel.search.filter_request import FilterRequest
 from stormpetrel.search.label_filters import check_labels
 from stormpetrel.search.limits import filter_of
@@ -25,6 +24,7 @@ from stormpetrel.search.listing_request import ListingRequest
 from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.search.read_ahead import PostReads
+from stormpetrel.search.request import SearchRequest
 from stormpetrel.search.search import Learned
 from stormpetrel.search.searcher import Searcher
 from tests.unit.memory_index import MemoryIndex

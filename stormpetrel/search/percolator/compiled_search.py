@@ -17,8 +17,8 @@ from stormpetrel.core.ports import Filter
 from stormpetrel.posts.text.clean import clean
 from stormpetrel.search.modalities import active_modalities
 from stormpetrel.search.place_names import PlaceNames
+from stormpetrel.search.plain_query import plain_query
 from stormpetrel.search.query import Area, Query
-from stormpetrel.search.query_builder import plain_query
 from stormpetrel.search.relevance import MIN_RELEVANCE
 from stormpetrel.search.request import SearchRequest
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from stormpetrel.core.events import TermWeights
 from stormpetrel.core.ports import Point
@@ -50,21 +49,24 @@ class SparseEvidence:
     """The terms of the searches that have some. A post is found where it shares one of them."""
 
     def __init__(self, terms: Sequence[TermWeights | None]) -> None:
-        self._column = {term: column for column, term in enumerate(sorted({t for w in terms if w for t in w.indices}))}
-        rows = [row for row, weights in enumerate(terms) if weights for _ in weights.indices]
-        columns = [self._column[term] for weights in terms if weights for term in weights.indices]
-        values = [value for weights in terms if weights for value in weights.values]
-        shape = (len(terms), len(self._column))
-        self._weights = csr_matrix((np.array(values, dtype=np.float64), (rows, columns)), shape=shape)
+        self._count = len(terms)
+        rows: dict[int, list[int]] = defaultdict(list)
+        values: dict[int, list[float]] = defaultdict(list)
+        for row, weights in enumerate(terms):
+            for term, value in zip(weights.indices, weights.values, strict=True) if weights else ():
+                rows[term].append(row)
+                values[term].append(value)
+        # By term: the searches that have it, and their weights of it.
+        self._postings = {term: (np.array(rows[term]), np.array(values[term], dtype=np.float64)) for term in rows}
 
     def scores(self, points: Sequence[Point], name: str) -> Scores:
         """The dot products."""
-        weights = np.zeros((len(self._column), len(points)))
+        products = np.zeros((len(points), self._count))
         for n, point in enumerate(points):
-            there = [pair for pair in zip(*point.sparse.get(name, ((), ())), strict=True) if pair[0] in self._column]
-            if there:
-                weights[[self._column[term] for term, _ in there], n] = [value for _, value in there]
-        products = np.asarray(self._weights @ weights).T
+            for term, weight in zip(*point.sparse.get(name, ((), ())), strict=True):
+                if term in self._postings:
+                    rows, values = self._postings[term]
+                    products[n, rows] += weight * values
         return np.where(products > 0, products, np.nan)
 
 
