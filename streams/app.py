@@ -160,6 +160,7 @@ def run(settings: Settings) -> None:
     app = build_app(settings, data_folder(settings.local.directory))
     train = TrainBatch(reader, relevance_prior(settings))
     assemble(app, settings, Works(EnrichBatch(enricher, forgotten.refuses), train, match, match.photos), readiness)
+    app.task(train.load_learners_later)
     # The first post after a start meets the models and the saved searches that stood before it.
     models.wait_until_caught_up()
     searches.wait_until_caught_up()

@@ -25,6 +25,7 @@ from stormpetrel.process.metrics import LABELS_LEARNED
 
 log = structlog.get_logger()
 STAGE = "train"
+LEARNERS_AFTER_S = 20.0  # an annotation that comes before loads them itself
 LARGEST_VALUE = 1e6  # of a vector: the square of a larger one's norm leaves float32
 
 
@@ -36,6 +37,11 @@ class TrainBatch:
         self._trainer: Trainer | None = None
         self._dimensions: dict[tuple[str, str], int] = {}  # of a collection's vectors, by model
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="train")
+
+    async def load_learners_later(self) -> None:
+        """Loads the libraries of learners when the posts that waited for this process are likely done: they cost as
+        much processor time as the rest of its start."""
+        await asyncio.sleep(LEARNERS_AFTER_S)
         self._thread.submit(load_learners)
 
     async def __call__(self, records: Sequence[Record]) -> list[OutgoingRecord]:

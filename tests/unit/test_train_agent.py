@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -152,3 +154,13 @@ def test_a_forgotten_annotation_teaches_nothing_and_the_model_is_that_of_the_oth
     assert (live.model_version, live.weights) == (compacted.model_version, compacted.weights)
     annotate(log, [3])  # an import brings it again
     assert models(trainer.train(log.records(ANNOTATIONS.name)[-1:])) == []
+
+
+def test_the_libraries_of_learners_are_loaded_after_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = threading.Event()
+    monkeypatch.setattr("streams.train.load_learners", loaded.set)
+    monkeypatch.setattr("streams.train.LEARNERS_AFTER_S", 0.0)
+    trainer = TrainBatch(MemoryTopicReader(MemoryLog(partitions=1)), None)
+    assert trainer.train([]) == [] and not loaded.is_set()
+    asyncio.run(trainer.load_learners_later())
+    assert loaded.wait(60)
