@@ -71,7 +71,8 @@ def child_environment(variables: Mapping[str, str]) -> dict[str, str]:
     """What a process of ours runs with, on top of `variables`. Where these forbid Python to keep bytecode beside the
     sources, it is kept in the Python environment's own folder: to compile all imports anew is half of a start."""
     environment = {**SPARING, **variables}
-    if environment.pop("PYTHONDONTWRITEBYTECODE", ""):
+    if environment.get("PYTHONDONTWRITEBYTECODE") and os.access(BYTECODE.parent, os.W_OK):
+        del environment["PYTHONDONTWRITEBYTECODE"]
         environment.setdefault("PYTHONPYCACHEPREFIX", str(BYTECODE))
     return environment
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from stormpetrel.local.servers import documents_folder
 from stormpetrel.local.stack import BYTECODE, child_environment, this_python
 
@@ -31,6 +33,13 @@ def test_processes_keep_their_bytecode_where_it_may_not_lie_beside_the_sources()
     assert "PYTHONPYCACHEPREFIX" not in allowed and allowed["HOME"] == "/home/ada"
     chosen = child_environment({"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": "/elsewhere"})
     assert chosen["PYTHONPYCACHEPREFIX"] == "/elsewhere"
+
+
+def test_bytecode_stays_where_it_is_when_nothing_may_be_written_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stormpetrel.local.stack.BYTECODE", Path("/nowhere/bytecode"))
+    variables = {"PYTHONDONTWRITEBYTECODE": "1"}
+    assert child_environment(variables).items() >= variables.items()
+    assert "PYTHONPYCACHEPREFIX" not in child_environment(variables)
 
 
 def test_a_process_that_is_started_again_compiles_nothing_anew(tmp_path: Path) -> None:
