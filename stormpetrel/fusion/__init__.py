@@ -12,7 +12,7 @@ from stormpetrel.core.errors import BadQuery
 from stormpetrel.fusion.baselines import borda, comb_mnz, graph, rrf, sequential, weighted_scores
 from stormpetrel.fusion.learned_tensor import LEARNED_TENSOR, LearnedTensor, RankingWeights
 from stormpetrel.fusion.rank_list import FusedItem, RankList
-from stormpetrel.fusion.tensor import MERGES, POSITIONS, fuse_explained, tensor_fuse
+from stormpetrel.fusion.tensor import MERGES, POSITIONS, fuse_explained, plain_order, tensor_fuse
 
 Fusion = Callable[[Sequence[RankList], Mapping[str, float] | None], list[FusedItem]]
 METHODS: dict[str, Fusion] = {
@@ -51,5 +51,6 @@ __all__ = [
     "RankList",
     "RankingWeights",
     "fuse",
+    "plain_order",
     "tensor_fuse",
 ]

@@ -56,7 +56,7 @@ class RankList:
 
     def merged(self, newer: RankList) -> RankList:
         """Both lists in one; an item in both has its newer score."""
-        scores = dict(zip(self.items, self.scores, strict=True)) | dict(zip(newer.items, newer.scores, strict=True))
+        scores = {**self.score_of, **newer.score_of}
         return RankList.of(self.modality, scores.items(), {**self.nearness, **newer.nearness}, newer.resolution)
 
     @cached_property
@@ -71,7 +71,12 @@ class RankList:
         last = {step: rank for rank, step in enumerate(steps, start=1)}
         return {item: last[step] for item, step in zip(self.items, steps, strict=True)}
 
-    @property
+    @cached_property
+    def score_of(self) -> Mapping[str, float]:
+        """Item -> score."""
+        return dict(zip(self.items, self.scores, strict=True))
+
+    @cached_property
     def tells_apart(self) -> bool:
         """Whether it ranks any item above another."""
         return len(set(self.ranks.values())) > 1

@@ -86,6 +86,12 @@ def fuse_explained(
     ]
 
 
+def plain_order(lists: Sequence[RankList], weights: Mapping[str, float] | None = None) -> list[str]:
+    """The ids in the order of `fuse_explained` with merge `min`, without what explains it. Raises as that does."""
+    _, surfaces = surfaces_of(lists, weights)
+    return [surfaces.ids[row] for row in surfaces.order("min")]
+
+
 def surfaces_of(
     lists: Sequence[RankList], weights: Mapping[str, float] | None = None
 ) -> tuple[list[RankList], Surfaces]:

@@ -238,9 +238,7 @@ def _picture(patch: Document) -> str:
 def _explanation(item: FusedItem, rank: int, lists: Sequence[RankList]) -> dict[str, Any]:
     """The fields that explain a rank. Lists that are not shown (that of feedback) give no rank."""
     ranks = {
-        ranked.modality: ModalityRank(
-            rank=ranked.ranks[item.id], score=round(ranked.scores[ranked.items.index(item.id)], 6)
-        )
+        ranked.modality: ModalityRank(rank=ranked.ranks[item.id], score=round(ranked.score_of[item.id], 6))
         for ranked in lists
         if ranked.modality in item.ranks
     }

@@ -137,11 +137,13 @@ def judging_all(lists: Sequence[RankList], query: Query) -> list[RankList]:
 
     Without this the list of a busy night would hold a hundred posts of one minute, and tell nothing apart.
     """
+    if not any(ranked.modality in SCORES for ranked in lists):
+        return list(lists)
     known, items = nearness_of(lists), {item for ranked in lists for item in ranked.items}
     extended: list[RankList] = []
     for ranked in lists:
         if score_of := SCORES.get(ranked.modality):
-            scores = dict(zip(ranked.items, ranked.scores, strict=True))
+            scores = dict(ranked.score_of)
             for item in (items - scores.keys()) & known.keys():
                 seconds, km = known[item]
                 score = score_of(seconds, km)

@@ -3,6 +3,7 @@ only: it stands here as the error that says why, and is raised where the model i
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ RULE_VERSIONS = {
     "labelled": f"predictions-of-{WATER_MODEL}@1",
 }
 
+REMEMBERED = 256  # vectors of texts: a team that keeps a page open asks the same again and again
 Model = TypeVar("Model")
 
 
@@ -60,6 +62,8 @@ class QueryEncoder:
     # One query at a time in each model: it uses all its threads for one.
     _text_lock: threading.Lock = field(default_factory=threading.Lock)
     _visual_lock: threading.Lock = field(default_factory=threading.Lock)
+    # By a fingerprint: nobody's words stay in memory.
+    _remembered: dict[bytes, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
     def understands_photos(self) -> bool:
@@ -71,11 +75,18 @@ class QueryEncoder:
         return not isinstance(self.text_model, ModelUnavailable)
 
     def text(self, text: str, language: str | None = None) -> NDArray[np.float32]:
-        """The unit vector of a text, shape (dimensions,), of a stated language or the one that it seems to be in.
-        Raises ModelUnavailable."""
+        """The unit vector of a text, shape (dimensions,), of a stated language or the one that it seems to be in;
+        nothing may write to it. Raises ModelUnavailable."""
         model = _available(self.text_model)
         with SEARCH_SECONDS.labels("encode").time(), self._text_lock:
-            vector: NDArray[np.float32] = model.encode_in(text, language) if language else model.encode([text])[0]
+            asked = _fingerprint(text, language)
+            vector = self._remembered.pop(asked, None)
+            if vector is None:
+                vector = model.encode_in(text, language) if language else model.encode([text])[0]
+                vector.flags.writeable = False
+            self._remembered[asked] = vector  # the last of them; the first is forgotten
+            if len(self._remembered) > REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
             return vector
 
     def readings(self, text: str, language: str | None = None) -> dict[str, str]:
@@ -130,6 +141,10 @@ class QueryEncoder:
         if name in DESCRIPTORS:
             raise ModelUnavailable("no Earth-observation model is there: set imagery.earth_model to the folder of one")
         return _available(self.text_model).dimensions if name == "text" else _available(self.visual_model).dimensions
+
+
+def _fingerprint(text: str, language: str | None) -> bytes:
+    return hashlib.blake2b(f"{language}:{text}".encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def _available(model: Model | ModelUnavailable) -> Model:

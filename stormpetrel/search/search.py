@@ -9,7 +9,7 @@ import numpy as np
 
 from stormpetrel.core.errors import BadQuery
 from stormpetrel.core.ports import IndexQuery, NearestQuery, Scored, VectorReader
-from stormpetrel.fusion import LEARNED_TENSOR, FusedItem, LearnedTensor, RankList, fuse
+from stormpetrel.fusion import LEARNED_TENSOR, FusedItem, LearnedTensor, RankList, fuse, plain_order
 from stormpetrel.fusion.learned_tensor import FEEDBACK, FEEDBACK_FROM
 from stormpetrel.search.modalities import MODALITIES, SPARSE, Modality, active_modalities
 from stormpetrel.search.nearness import Space, judging_all, nearness
@@ -122,12 +122,15 @@ class PostSearch:
 
     def lists(self, query: Query) -> list[RankList]:
         """One list for each modality that the query has a part for; empty where it has no hits."""
+        return judging_all(self.lists_alone(query), query)
+
+    def lists_alone(self, query: Query) -> list[RankList]:
+        """The same, and no list judges what another one holds."""
         # One hit more than the depth: a post that is its own best hit is taken out.
         planned = [(modality, modality.index_queries(query, query.depth + 1)) for modality in active_modalities(query)]
         # One batch: one round trip, and one state of the index for all modalities.
         responses = iter(self._ask([part for _, parts in planned for part in parts]))
-        lists = [self._list(modality, [next(responses) for _ in parts], query) for modality, parts in planned if parts]
-        return judging_all(lists, query)
+        return [self._list(modality, [next(responses) for _ in parts], query) for modality, parts in planned if parts]
 
     def _ask(self, queries: Sequence[IndexQuery]) -> list[list[Scored]]:
         return self._index.query(self._collection, queries)
@@ -160,7 +163,7 @@ class PostSearch:
         text = query.text if query.only is None or "text" in query.only else None
         if self.method(query) != LEARNED_TENSOR or text is None or not query.weights.get("text", 1.0):
             return None
-        order = [item.id for item in fuse(_counting(query, lists), PLAIN_TENSOR, query.weights)]
+        order = plain_order(_counting(query, lists), query.weights)
         if not order:
             return None
         best = order[:FEEDBACK_FROM]
@@ -197,7 +200,9 @@ def with_a_say(lists: Sequence[RankList], depth: int) -> list[RankList]:
     """
 
     def informs(ranked: RankList) -> bool:
+        if ranked.tells_apart:
+            return True
         lacks = any(item not in ranked.ranks for other in lists for item in other.items)
-        return ranked.tells_apart or (lacks and (ranked.modality in SPARSE or len(ranked) < depth))
+        return lacks and (ranked.modality in SPARSE or len(ranked) < depth)
 
     return [ranked for ranked in lists if informs(ranked)] or list(lists)

@@ -11,7 +11,7 @@ from typing import Any
 from stormpetrel.core.ports import Document, DocumentReader, Filter, OrderQuery
 from stormpetrel.fusion import FusedItem, RankList
 from stormpetrel.posts.text.clean import clean
-from stormpetrel.posts.text.lexical import met_words
+from stormpetrel.posts.text.lexical import Question
 from stormpetrel.process.metrics import SEARCH_SECONDS
 from stormpetrel.search.answer import (
     Hit,
@@ -141,14 +141,18 @@ class Searcher:
             if item.id in documents
         ]
 
-    def _with_met(self, hit: Hit, request: SearchRequest) -> Hit:
-        """The hit with the words in which it meets the request's text across languages, where the words found it."""
+    def _with_met(self, hits: list[Hit], request: SearchRequest) -> list[Hit]:
+        """The hits with the words in which they meet the request's text across languages, where words found them."""
         glosser = self.encoder.glosser
-        if not request.text or glosser is None or hit.post is None or "lexical" not in hit.ranks:
-            return hit
-        question, text = clean(request.text) or request.text, str(hit.post["clean_text"])
-        words = met_words(question, glosser.gloss(question, request.lang).words, text, glosser.gloss(text).words)
-        return hit.model_copy(update={"met": list(words)}) if words else hit
+        if not request.text or glosser is None:
+            return hits
+        cleaned = clean(request.text) or request.text
+        question = Question(cleaned, glosser.gloss(cleaned, request.lang).words)
+        for hit in hits:
+            if hit.post is not None and "lexical" in hit.ranks:
+                text = str(hit.post["clean_text"])
+                hit.met = list(question.met_in(text, glosser.gloss(text).words))
+        return hits
 
     def _listed(self, request: ListingRequest | SearchRequest) -> ListedPage:
         area, near = area_of(request.where, self.names) if request.where else (None, None)
@@ -201,13 +205,11 @@ class Searcher:
             self._recent.add(fingerprint, cursor.as_of_ms, result)
         items = result.items[cursor.offset : cursor.offset + request.limit]
         end = cursor.offset + len(items)
+        hits = self.hits(items, result.lists, cursor.offset + 1, result.relevance, reads)
         return self._page(
             request,
             result,
-            hits=[
-                self._with_met(hit, request)
-                for hit in self.hits(items, result.lists, cursor.offset + 1, result.relevance, reads)
-            ],
+            hits=self._with_met(hits, request),
             next_cursor=replace(cursor, offset=end).encode() if end < len(result.items) and items else None,
             as_of=freshness_of(as_of),
         )
@@ -221,7 +223,7 @@ class Searcher:
 
         def plain_lists() -> list[RankList]:
             freshness.result()
-            return self.posts.lists(plain.query)
+            return self.posts.lists_alone(plain.query)
 
         early = None if request.post_id or plain.query.is_empty else self.threads.submit(plain_lists)
         built = self.builder.build(request, plain)
@@ -229,7 +231,7 @@ class Searcher:
         with SEARCH_SECONDS.labels("lists and fusion").time():
             active = frozenset(modality.name for modality in active_modalities(built.query))
             rest = replace(built.query, only=active - WITHOUT_A_MODEL) if early else built.query
-            lists = judging_all(self.posts.lists(rest) + (early.result() if early else []), built.query)
+            lists = judging_all(self.posts.lists_alone(rest) + (early.result() if early else []), built.query)
             fused = self.posts.ranked(built.query, lists, lambda ids: reads.start(ids[: request.limit + AHEAD]))
             return replace(fused, unavailable=built.unavailable, near=built.near)
 

@@ -52,10 +52,10 @@ class Compression:
             return models.BinaryQuantization(binary=models.BinaryQuantizationConfig(always_ram=True))
         return None
 
-    def search_params(self) -> models.SearchParams:
-        """How a dense query is to be searched."""
-        compressed = models.QuantizationSearchParams(rescore=self.rescore, oversampling=self.oversampling)
-        return models.SearchParams(hnsw_ef=self.ef, quantization=None if self.kind == "none" else compressed)
+    def search_params(self) -> dict[str, Any]:
+        """How a dense query is to be searched, as Qdrant's query interface takes it."""
+        compressed = {"quantization": {"rescore": self.rescore, "oversampling": self.oversampling}}
+        return {"hnsw_ef": self.ef} | ({} if self.kind == "none" else compressed)
 
 
 @dataclass(frozen=True)

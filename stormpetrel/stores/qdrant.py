@@ -238,8 +238,9 @@ class QdrantIndex:
             request["offset"] = page["next_page_offset"]
 
     def count(self, collection: str, within: Filter | None = None) -> int:
+        request: Document = {"exact": True, "filter": filter_condition(within)}
         with store_errors("counting"):
-            return self._client.count(collection, count_filter=filter_condition(within), exact=True).count
+            return int(self._connection.call("POST", f"/collections/{collection}/points/count", request)["count"])
 
     def count_by(self, collection: str, field: str, values: Sequence[str]) -> dict[str, int]:
         if not values:
@@ -251,14 +252,15 @@ class QdrantIndex:
         return {str(hit["value"]): hit["count"] for hit in facet["hits"]}
 
     def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
-        offset: Any = None
         condition = filter_condition(within)
+        request: Document = {"limit": SCROLL_PAGE, "with_payload": [ID]} | ({"filter": condition} if condition else {})
         while True:
             with store_errors("reading ids"):
-                page, offset = self._client.scroll(collection, condition, SCROLL_PAGE, offset=offset, with_payload=[ID])
-            yield from (str((point.payload or {})[ID]) for point in page)
-            if offset is None:
+                page = self._connection.call("POST", f"/collections/{collection}/points/scroll", request)
+            yield from (str(point["payload"][ID]) for point in page["points"])
+            if page["next_page_offset"] is None:
                 return
+            request["offset"] = page["next_page_offset"]
 
     def payloads(self, collection: str) -> Iterable[Document]:
         offset: Any = None

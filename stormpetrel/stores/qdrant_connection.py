@@ -15,8 +15,6 @@ import httpx
 import orjson
 from qdrant_client.http.exceptions import UnexpectedResponse
 
-from stormpetrel.stores.qdrant_requests import json_value
-
 OK = 200
 IDLE_S = 4.0  # a connection is kept so long: some servers close theirs after 5
 
@@ -32,7 +30,7 @@ class QdrantConnection:
     def call(self, method: str, path: str, body: dict[str, Any]) -> Any:
         """The `result` of the server's answer. Raises UnexpectedResponse where its status is not 200, JSONEncodeError
         where the body is no JSON, an error of httpcore where the server does not answer in time."""
-        content = orjson.dumps(body, default=json_value, option=orjson.OPT_SERIALIZE_NUMPY)
+        content = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
         reply = self._pool.request(
             method,
             self._url + path,

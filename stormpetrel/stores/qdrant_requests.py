@@ -6,47 +6,44 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from qdrant_client import models
 
 from stormpetrel.core.ids import point_id
 from stormpetrel.core.ports import Filter, IndexQuery, OrderQuery, Point
 from stormpetrel.stores.collections import Compression
 from stormpetrel.stores.storable import why_unstorable
 
-EXACT = models.SearchParams(exact=True, quantization=models.QuantizationSearchParams(ignore=True))
+Json = dict[str, Any]
+EXACT: Json = {"exact": True, "quantization": {"ignore": True}}
 ID = "id"  # the payload field that holds the entity's own id
 
 
-def _point(lon: float, lat: float) -> models.GeoPoint:
-    return models.GeoPoint(lon=lon, lat=lat)
+def _point(lon: float, lat: float) -> Json:
+    return {"lon": lon, "lat": lat}
 
 
-def _among(values_by_key: Mapping[str, Sequence[str]]) -> list[Any]:
-    matches = {key: models.MatchAny(any=list(values)) for key, values in values_by_key.items()}
-    return [models.FieldCondition(key=key, match=match) for key, match in matches.items()]
+def _among(values_by_key: Mapping[str, Sequence[str]]) -> list[Json]:
+    return [{"key": key, "match": {"any": list(values)}} for key, values in values_by_key.items()]
 
 
-def filter_condition(filter: Filter | None) -> models.Filter | None:
+def filter_condition(filter: Filter | None) -> Json | None:
+    """The filter as Qdrant takes it; None where it lets everything through."""
     if filter is None:
         return None
     must = _among(filter.any_of)
     for key, (low, high) in filter.ranges.items():
-        must.append(models.FieldCondition(key=key, range=models.Range(gte=low, lte=high)))
+        ends = {"gte": low, "lte": high}
+        must.append({"key": key, "range": {name: end for name, end in ends.items() if end is not None}})
     for west, south, east, north in filter.boxes:
-        box = models.GeoBoundingBox(top_left=_point(west, north), bottom_right=_point(east, south))
-        must.append(models.FieldCondition(key=filter.place_field, geo_bounding_box=box))
+        box = {"top_left": _point(west, north), "bottom_right": _point(east, south)}
+        must.append({"key": filter.place_field, "geo_bounding_box": box})
     if filter.polygon:
-        ring = models.GeoLineString(points=[_point(lon, lat) for lon, lat in filter.polygon])
-        must.append(models.FieldCondition(key=filter.place_field, geo_polygon=models.GeoPolygon(exterior=ring)))
+        ring = {"points": [_point(lon, lat) for lon, lat in filter.polygon]}
+        must.append({"key": filter.place_field, "geo_polygon": {"exterior": ring}})
     for lon, lat, km in filter.circles:
-        circle = models.GeoRadius(center=_point(lon, lat), radius=km * 1000)
-        must.append(models.FieldCondition(key=filter.place_field, geo_radius=circle))
+        circle = {"center": _point(lon, lat), "radius": km * 1000}
+        must.append({"key": filter.place_field, "geo_radius": circle})
     must_not = _among(filter.none_of)
-    return models.Filter(must=must, must_not=must_not) if must or must_not else None
-
-
-def _sparse(vector: tuple[Sequence[int], Sequence[float]]) -> models.SparseVector:
-    return models.SparseVector(indices=list(vector[0]), values=list(vector[1]))
+    return {"must": must, "must_not": must_not} if must or must_not else None
 
 
 def point_json(point: Point) -> dict[str, Any]:
@@ -80,22 +77,20 @@ def why_refused(point: Point) -> str | None:
     return why_unstorable(point.payload)
 
 
-def json_value(part: models.QueryRequest | models.Filter) -> Any:
-    return part.model_dump(mode="json", exclude_none=True)
-
-
-def query_request(query: IndexQuery, compression: Compression) -> models.QueryRequest:
-    """A ranked list as Qdrant's query interface asks for it."""
-    parts: dict[str, Any]
+def query_request(query: IndexQuery, compression: Compression) -> Json:
+    """A ranked list as Qdrant's query interface asks for it. A dense vector stays an array of numpy."""
+    request: Json = {"limit": query.limit, "with_payload": list(query.payload)}
+    if condition := filter_condition(query.filter):
+        request["filter"] = condition
     if isinstance(query, OrderQuery):
-        direction = models.Direction(query.direction)
-        order = models.OrderBy(key=query.key, direction=direction, start_from=query.start)
-        parts = {"query": models.OrderByQuery(order_by=order)}
-    elif query.dense is not None:
-        nearest = models.NearestQuery(nearest=query.dense.tolist())
-        params = compression.search_params() if query.at_least is None else EXACT
-        parts = {"query": nearest, "using": query.using, "params": params, "score_threshold": query.at_least}
-    else:
-        parts = {"query": models.NearestQuery(nearest=_sparse(query.sparse or ((), ()))), "using": query.using}
-    condition, payload = filter_condition(query.filter), list(query.payload)
-    return models.QueryRequest(**parts, filter=condition, limit=query.limit, with_payload=payload)
+        order = {"key": query.key, "direction": query.direction}
+        order |= {} if query.start is None else {"start_from": query.start}
+        return {**request, "query": {"order_by": order}}
+    request["using"] = query.using
+    if query.dense is None:
+        indices, values = query.sparse or ((), ())
+        return {**request, "query": {"nearest": {"indices": list(indices), "values": list(values)}}}
+    request |= {"params": compression.search_params()}
+    if query.at_least is not None:
+        request |= {"params": EXACT, "score_threshold": query.at_least}
+    return {**request, "query": {"nearest": np.ascontiguousarray(query.dense, np.float32)}}

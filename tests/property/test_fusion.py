@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stormpetrel.core.errors import BadQuery
-from stormpetrel.fusion import MERGES, METHODS, POSITIONS, RankList, fuse, tensor_fuse
+from stormpetrel.fusion import MERGES, METHODS, POSITIONS, RankList, fuse, plain_order, tensor_fuse
 
 items = st.sampled_from("abcdefgh")
 id_list = st.lists(items, unique=True, max_size=6)
@@ -182,6 +182,12 @@ def test_every_item_has_its_true_ranks_and_its_best_pair(id_lists: list[list[str
             assert sum(item.ranks[name] for name in item.best_pair) == item.position
         else:
             assert len(item.ranks) == 1
+
+
+@given(several, st.lists(st.sampled_from([0.0, 0.5, 1.0, 3.0]), min_size=4, max_size=4))
+def test_the_plain_order_is_that_of_the_plain_tensor(id_lists: list[list[str]], values: list[float]) -> None:
+    lists, weights = as_lists(id_lists), {f"m{n}": weight for n, weight in enumerate(values)}
+    assert plain_order(lists, weights) == [item.id for item in fuse(lists, weights=weights)]
 
 
 @given(st.lists(st.tuples(items, st.floats(-10, 10))))

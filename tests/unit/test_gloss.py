@@ -10,7 +10,7 @@ from stormpetrel.core.errors import SetupError
 from stormpetrel.posts.gloss.build import gloss_version
 from stormpetrel.posts.gloss.gloss import Glosser, stemming_languages
 from stormpetrel.posts.gloss.tables import read_tables
-from stormpetrel.posts.text.lexical import document_terms, query_terms
+from stormpetrel.posts.text.lexical import Question, document_terms, query_terms
 from tests.word_list import write_tables
 
 
@@ -134,3 +134,19 @@ def test_a_text_is_glossed_once_for_all_who_ask_for_its_gloss(glosser: Glosser) 
     assert glosser.gloss(text, None) is gloss  # for its words
     assert glosser.gloss(text, "") is gloss
     assert glosser.gloss(text, "en") is not gloss
+
+
+@pytest.mark.parametrize(
+    ("question", "glosses", "text", "text_glosses", "met"),
+    [
+        ("strade allagate", ["street", "flooded"], "Flooded streets in Genoa", [], ("street", "flooded")),
+        ("flooded streets", [], "strade allagate", ["street", "flooded"], ("street", "flooded")),
+        ("strade allagate", ["street", "flooded"], "calles secas", ["street", "dry"], ("street",)),
+        ("flooded streets", [], "Flooded streets in Genoa", [], ()),
+        ("della e", ["of", "the", "and"], "strade allagate", ["street", "flooded"], ()),
+    ],
+)
+def test_a_question_and_a_post_meet_where_one_of_them_is_glossed(
+    question: str, glosses: list[str], text: str, text_glosses: list[str], met: tuple[str, ...]
+) -> None:
+    assert Question(question, glosses).met_in(text, text_glosses) == met

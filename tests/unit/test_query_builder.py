@@ -20,7 +20,7 @@ from stormpetrel.posts.vision.model import DescriptorModel
 from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.query import Area
 from stormpetrel.search.query_builder import QueryBuilder
-from stormpetrel.search.query_encoder import QueryEncoder
+from stormpetrel.search.query_encoder import REMEMBERED, QueryEncoder
 from stormpetrel.search.request import SearchRequest
 
 AT = datetime(2025, 11, 4, 18, tzinfo=UTC)
@@ -157,3 +157,22 @@ def test_a_stated_language_reaches_the_text_model_and_the_stems() -> None:
     assert built.query.text is not None and built.query.terms is not None
     guessed = builder(TextModel()).build(SearchRequest(text="strade allagate", lang="en"))
     assert guessed.query.terms is not None and guessed.query.terms != built.query.terms
+
+
+def test_a_text_that_is_asked_again_is_encoded_once_and_its_vector_cannot_be_written_to() -> None:
+    calls: list[str] = []
+
+    class Counting(TextModel):
+        def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            calls.extend(texts)
+            return super().encode(texts)
+
+    encoder = QueryEncoder(Counting(), MISSING, ConceptList(()), {})
+    first = encoder.text("alluvione")
+    assert encoder.text("alluvione") is first and calls == ["alluvione"] and not first.flags.writeable
+    encoder.text("alluvione", "it")
+    for number in range(REMEMBERED):
+        encoder.text(str(number))
+    assert len(calls) == 2 + REMEMBERED
+    encoder.text("alluvione")
+    assert calls[-1] == "alluvione", "the oldest is forgotten"

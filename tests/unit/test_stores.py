@@ -16,7 +16,7 @@ from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure, Writ
 
 from stormpetrel.core.errors import StoreRefused, StoreUnavailable, StormpetrelError
 from stormpetrel.core.ids import point_id
-from stormpetrel.core.ports import Filter, NearestQuery, Point
+from stormpetrel.core.ports import Filter, NearestQuery, OrderQuery, Point
 from stormpetrel.core.settings import Mongo, Qdrant
 from stormpetrel.stores.collections import VectorCollection
 from stormpetrel.stores.mongo import MongoStore, _store_errors
@@ -99,6 +99,53 @@ def test_payloads_are_changed_by_a_filter_of_ids_and_a_least_score_is_searched_e
     (search,) = query["searches"]
     assert search["score_threshold"] == -0.25
     assert search["params"]["exact"] and search["params"]["quantization"] == {"ignore": True}
+
+
+def test_a_query_is_sent_as_the_server_reads_it(recorder: Recorder) -> None:
+    index = QdrantIndex.of(Qdrant(url=recorder.url))
+    within = Filter(
+        any_of={"language": ["it"]},
+        none_of={"kind": ["near_duplicate"]},
+        ranges={"event_time": (1.0, None)},
+        boxes=[(8.0, 44.0, 9.0, 45.0)],
+        polygon=[(8.0, 44.0), (9.0, 44.0), (9.0, 45.0), (8.0, 44.0)],
+        circles=[(8.9, 44.4, 2.5)],
+        place_field="towns",
+    )
+    recorder.result = [{"points": []}] * 3  # type: ignore[assignment]
+    vector = np.array([0.1, -1.0], np.float32)
+    words = NearestQuery("lexical", sparse=((1, 2), (1.0, 0.5)), limit=7)
+    index.query("c", [NearestQuery("text", vector, filter=within), words, OrderQuery("event_time", "asc", 5, within)])
+    corners = [{"lon": lon, "lat": lat} for lon, lat in within.polygon or ()]
+    box = {"top_left": {"lon": 8.0, "lat": 45.0}, "bottom_right": {"lon": 9.0, "lat": 44.0}}
+    condition = {
+        "must": [
+            {"key": "language", "match": {"any": ["it"]}},
+            {"key": "event_time", "range": {"gte": 1.0}},
+            {"key": "towns", "geo_bounding_box": box},
+            {"key": "towns", "geo_polygon": {"exterior": {"points": corners}}},
+            {"key": "towns", "geo_radius": {"center": {"lon": 8.9, "lat": 44.4}, "radius": 2500.0}},
+        ],
+        "must_not": [{"key": "kind", "match": {"any": ["near_duplicate"]}}],
+    }
+    order = {"key": "event_time", "direction": "asc", "start_from": 5}
+    assert recorder.requests[0][3]["searches"] == [
+        {
+            "query": {"nearest": [0.1, -1.0]},
+            "using": "text",
+            "params": {"hnsw_ef": 128},
+            "filter": condition,
+            "limit": 100,
+            "with_payload": ["id"],
+        },
+        {
+            "query": {"nearest": {"indices": [1, 2], "values": [1.0, 0.5]}},
+            "using": "lexical",
+            "limit": 7,
+            "with_payload": ["id"],
+        },
+        {"query": {"order_by": order}, "filter": condition, "limit": 100, "with_payload": ["id"]},
+    ]
 
 
 @pytest.mark.parametrize("status", [400, 409, 413, 422])

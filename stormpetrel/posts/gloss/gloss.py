@@ -46,12 +46,13 @@ class Gloss:
 
 
 class Glosser:
-    """Glosses texts by a word list; a pure function of the text. Any thread may call it. The newest glosses are
-    remembered."""
+    """Glosses texts by a word list; a pure function of the text. Any thread may call it. The newest glosses and
+    guesses of languages are remembered."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon, self.version = lexicon, lexicon.version
         self._remembered = lru_cache(REMEMBERED)(self._read)
+        self._weighed = lru_cache(REMEMBERED)(self._weigh)
 
     def gloss(self, text: str, stated: str | None = None) -> Gloss:
         """The text in English words, read as of the `stated` language, or of those that it seems to be in. Takes time
@@ -76,8 +77,11 @@ class Glosser:
 
     def languages(self, text: str, most: int = 3) -> list[tuple[str, float]]:
         """The languages that a short text may be in with their probability, the likeliest first."""
+        return list(self._weighed(text)[:most])
+
+    def _weigh(self, text: str) -> tuple[tuple[str, float], ...]:
         words = [match["word"] for match in TOKEN.finditer(text) if match["word"]]
-        return list(weigh_languages(words, dict(ranked_languages(text)), self.lexicon).items())[:most]
+        return tuple(weigh_languages(words, dict(ranked_languages(text)), self.lexicon).items())
 
     def language(self, text: str, declared: str | None = None) -> tuple[str, float]:
         """The language of a text and its probability, as `detect` tells them; where that is not clear, by the words

@@ -11,7 +11,8 @@ import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 from stormpetrel.core.events import TermWeights
@@ -91,23 +92,39 @@ def query_terms(text: str, languages: Sequence[str], glosses: Sequence[str] = ()
     return TermWeights(indices=tuple(indices), values=tuple(weights[index] for index in indices)) if indices else None
 
 
-def met_words(
-    question: str, question_glosses: Sequence[str], text: str, text_glosses: Sequence[str]
-) -> tuple[str, ...]:
-    """The English words in which a question and a post meet, where one of them stands for a word in another language.
+@dataclass(frozen=True)
+class Question:
+    """A question's text with its glosses, as posts are compared with it. Both it and each post are English texts or
+    have glosses."""
 
-    Both are English texts or have glosses.
+    text: str
+    glosses: Sequence[str]
 
-    >>> met_words("strade allagate", ["street", "flooded"], "Flooded streets in Genoa", [])
-    ('street', 'flooded')
-    """
-    words = question_glosses or text_glosses
-    if not words:
-        return ()
-    question_stems = set(gloss_stems(question_glosses) or stems(question, "en"))
-    shared_stems = question_stems & set(gloss_stems(text_glosses) or stems(text, "en"))
-    word_of_stem = {stem: word for word in reversed(words) for stem in gloss_stems([word])}
-    return tuple(dict.fromkeys(word for stem, word in reversed(word_of_stem.items()) if stem in shared_stems))
+    @cached_property
+    def _stems(self) -> frozenset[str]:
+        return frozenset(gloss_stems(self.glosses) or stems(self.text, "en"))
+
+    @cached_property
+    def _word_of_stem(self) -> dict[str, str]:
+        return _word_of_stem(self.glosses)
+
+    def met_in(self, text: str, glosses: Sequence[str]) -> tuple[str, ...]:
+        """The English words in which the question and a post meet, where one of them stands for a word in another
+        language.
+
+        >>> Question("strade allagate", ["street", "flooded"]).met_in("Flooded streets in Genoa", [])
+        ('street', 'flooded')
+        """
+        if not self.glosses and not glosses:
+            return ()
+        shared_stems = self._stems & set(gloss_stems(glosses) or stems(text, "en"))
+        word_of_stem = self._word_of_stem if self.glosses else _word_of_stem(glosses)
+        return tuple(dict.fromkeys(word for stem, word in reversed(word_of_stem.items()) if stem in shared_stems))
+
+
+def _word_of_stem(words: Sequence[str]) -> dict[str, str]:
+    """The first word of each stem, the last stem first."""
+    return {stem: word for word in reversed(words) for stem in gloss_stems([word])}
 
 
 def gloss_stems(glosses: Sequence[str]) -> list[str]:
