@@ -110,16 +110,16 @@ class LearnedTensor:
         if not surfaces.ids:
             return []
         added = surfaces.reciprocal_ranks(self.k, self.factors(present, surfaces).tolist())
-        scores, deciding = surfaces.sums(added), added.argmax(axis=0).tolist()
+        sums, deciding = surfaces.sums(added), added.argmax(axis=0).tolist()
         names = [ranked.modality for ranked in present]
         by_surface = [tuple(names[column] for column in columns) for columns in surfaces.columns]
-        order = np.lexsort((surfaces.place, -scores)).tolist()
-        ranks = surfaces.ranks.tolist()
+        order = np.lexsort((surfaces.place, -sums)).tolist()
+        ranks, scores = surfaces.ranks.tolist(), sums.tolist()
         return [
             FusedItem(
                 surfaces.ids[row],
                 {name: rank for name, rank in zip(names, ranks[row], strict=True) if rank},
-                score=float(scores[row]),
+                score=scores[row],
                 decided_by=by_surface[deciding[row]],
             )
             for row in order

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +17,6 @@ from stormpetrel.search.place_names import NamedPlace
 from stormpetrel.search.query import Query
 from stormpetrel.search.relevance import NO_TEXT, NO_WEIGHTS, Relevance
 
-FirstPass = Callable[[Sequence[str]], None]
 PLAIN_TENSOR = "tensor_min"  # in place of the learned one, where nothing was learned for the text model
 
 PLAIN_NOTE = (
@@ -66,13 +65,9 @@ class PostSearch:
         """Raises StoreUnavailable where the index does not answer, BadQuery where there is no such fusion."""
         return self.ranked(query, self.lists(query))
 
-    def ranked(self, query: Query, lists: Sequence[RankList], first_pass: FirstPass = lambda ids: None) -> SearchResult:
-        """The lists of posts fused, with feedback and relevance; raises as `run` does.
-
-        `first_pass` gets the order of the plain tensor before the list of feedback is searched: most of the first hits
-        will be among its first.
-        """
-        feedback = self.feedback(query, [ranked for ranked in lists if len(ranked)], first_pass)
+    def ranked(self, query: Query, lists: Sequence[RankList]) -> SearchResult:
+        """The lists of posts fused, with feedback and relevance; raises as `run` does."""
+        feedback = self.feedback(query, [ranked for ranked in lists if len(ranked)])
         return self.fused(query, lists, feedback, self.relevance(query, [*lists, *([feedback] if feedback else ())]))
 
     def fused(
@@ -154,21 +149,17 @@ class PostSearch:
             return fuse(weighted, method, query.weights)
         return learned([*weighted, *([feedback] if feedback else ())], query.weights)
 
-    def feedback(
-        self, query: Query, lists: Sequence[RankList], first_pass: FirstPass = lambda ids: None
-    ) -> RankList | None:
+    def feedback(self, query: Query, lists: Sequence[RankList]) -> RankList | None:
         """The text list of the query moved to the mean of its best hits by the plain tensor (Rocchio 1971, both of
         equal weight). None for the other fusions, where the query or these hits have no text vector, and where text is
         not to be searched or has no weight. Where text has a least score, only posts of its list may be in this one."""
         text = query.text if query.only is None or "text" in query.only else None
         if self.method(query) != LEARNED_TENSOR or text is None or not query.weights.get("text", 1.0):
             return None
-        order = plain_order(_counting(query, lists), query.weights)
-        if not order:
+        best = plain_order(_counting(query, lists), query.weights)[:FEEDBACK_FROM]
+        if not best:
             return None
-        best = order[:FEEDBACK_FROM]
         vectors_of = self._index.vectors(self._collection, best, ["text"])
-        first_pass(order)  # reads beside the second search, the longest wait
         vectors = [vectors["text"] for vectors in vectors_of.values() if "text" in vectors]
         if not vectors:
             return None

@@ -25,7 +25,7 @@ from stormpetrel.search.answer import (
     summaries,
 )
 from stormpetrel.search.cross_source import CrossSourceSearch
-from stormpetrel.search.documents import CollectionNames, post_document, shown
+from stormpetrel.search.documents import CollectionNames, post_document, post_documents, shown
 from stormpetrel.search.label_filters import check_labels
 from stormpetrel.search.limits import area_of, filter_of
 from stormpetrel.search.listing import ListedIndex, ListedPost, PostListing
@@ -36,12 +36,9 @@ from stormpetrel.search.paging import Cursor, RecentSearches, decoded, encoded, 
 from stormpetrel.search.place_names import NamedPlace, PlaceNames
 from stormpetrel.search.query_builder import QueryBuilder
 from stormpetrel.search.query_encoder import QueryEncoder
-from stormpetrel.search.read_ahead import PostReads
 from stormpetrel.search.relevance import NO_QUERY, doubt_of
 from stormpetrel.search.request import SearchRequest
 from stormpetrel.search.search import PLAIN_NOTE, Learned, PostSearch, SearchResult
-
-AHEAD = 40  # posts behind those of a page that are read while the list of feedback is searched: some of them move up
 
 
 @dataclass(frozen=True)
@@ -130,10 +127,9 @@ class Searcher:
         lists: Sequence[RankList],
         first_rank: int,
         relevance: Mapping[str, float] | None = None,
-        reads: PostReads | None = None,
     ) -> list[Hit]:
         """Fused posts with their documents and duplicate counts, ranked from `first_rank` on."""
-        documents, counts = (reads or self._reads()).of([item.id for item in items])
+        documents, counts = self.documents_and_counts([item.id for item in items])
         return [
             post_hit(item, rank, lists, documents[item.id], counts.get(item.id, 0), (relevance or {}).get(item.id))
             for rank, item in enumerate(items, start=first_rank)
@@ -185,27 +181,25 @@ class Searcher:
         page = self._page(request, result, hits=hits, next_cursor=listed.next_cursor, as_of=freshness_of(freshness))
         return page.model_copy(update={"total": listed.total, "near": listed.near, "fusion": "newest first"})
 
-    def _reads(self) -> PostReads:
-        return PostReads(self.documents, self.index, self.collections.posts, self.threads)
-
     def documents_and_counts(self, ids: Sequence[str]) -> tuple[dict[str, Document], dict[str, int]]:
         """The documents of the posts that are indexed, and how many posts repeat each, where some do."""
-        return self._reads().of(ids)
+        with SEARCH_SECONDS.labels("documents").time():
+            counting = self.threads.submit(self.index.count_by, self.collections.posts, "duplicate_of", ids)
+            return post_documents(self.documents, ids), counting.result()
 
     def _post_answer(self, request: SearchRequest) -> SearchAnswer:
         freshness = self.threads.submit(self.documents.get, "freshness", list(MODALITIES))
         fingerprint = fingerprint_of(request)
         page = Cursor.decode(request.cursor, fingerprint) if request.cursor else None
         recent = self._recent.get(fingerprint, page.as_of_ms) if page else None
-        reads = self._reads()
-        result = recent or self._search(request, freshness, page.as_of_ms if page else None, reads)
+        result = recent or self._search(request, freshness, page.as_of_ms if page else None)
         as_of = freshness.result()
         cursor = page or Cursor(fingerprint, int(as_of.get("time", {}).get("ingested_at", 0)), 0)
         if recent is None:
             self._recent.add(fingerprint, cursor.as_of_ms, result)
         items = result.items[cursor.offset : cursor.offset + request.limit]
         end = cursor.offset + len(items)
-        hits = self.hits(items, result.lists, cursor.offset + 1, result.relevance, reads)
+        hits = self.hits(items, result.lists, cursor.offset + 1, result.relevance)
         return self._page(
             request,
             result,
@@ -215,7 +209,7 @@ class Searcher:
         )
 
     def _search(
-        self, request: SearchRequest, freshness: Future[dict[str, Document]], until_ms: int | None, reads: PostReads
+        self, request: SearchRequest, freshness: Future[dict[str, Document]], until_ms: int | None
     ) -> SearchResult:
         """Searches the modalities that need no model while the models are at work. None is searched before the
         freshness is read, so that an answer's lists hold everything up to its `as_of`."""
@@ -232,7 +226,7 @@ class Searcher:
             active = frozenset(modality.name for modality in active_modalities(built.query))
             rest = replace(built.query, only=active - WITHOUT_A_MODEL) if early else built.query
             lists = judging_all(self.posts.lists_alone(rest) + (early.result() if early else []), built.query)
-            fused = self.posts.ranked(built.query, lists, lambda ids: reads.start(ids[: request.limit + AHEAD]))
+            fused = self.posts.ranked(built.query, lists)
             return replace(fused, unavailable=built.unavailable, near=built.near)
 
     def _cross_source_answer(self, request: SearchRequest) -> SearchAnswer:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 
-import httpcore
 import orjson
 from pydantic import ValidationError
 from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from stormpetrel.core.errors import StoreRefused, StoreUnavailable, StormpetrelError
 
-NO_ANSWER = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
 # 4xx answers that are not the fault of what was sent: the key, a collection that is not made yet, too many requests.
 WAIT_FOR = {401: "see qdrant.api_key", 403: "see qdrant.api_key", 404: "does the index consumer run?", 408: "", 429: ""}
 
@@ -27,7 +26,7 @@ def store_errors(action: str) -> Iterator[None]:
         raise _refusal(action, error.status_code or 0, error.content.decode(errors="replace")) from error
     except (ValidationError, orjson.JSONEncodeError) as error:
         raise StoreRefused(f"Qdrant: {action}: {error}") from error
-    except (ApiException, *NO_ANSWER, OSError, ValueError) as error:
+    except (ApiException, HTTPException, OSError, ValueError) as error:
         raise StoreUnavailable(f"Qdrant: {action}: {error}") from error
 
 

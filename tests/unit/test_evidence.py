@@ -168,14 +168,11 @@ def test_the_learned_tensor_moves_the_query_to_its_best_hits_and_knows_their_rel
     # Not among the first hits of the query itself, but like the best of them.
     points += [post("like them", 0, 9, (0.28, 0.96)), post("unlike them", 0, 9, (0.29, -0.95))]
     relevance = Relevance("m@1", np.array([-2.0, 6.0, 0, 0, 0, 0, 0, 0, 0]))
-    read: list[str] = []
     search = PostSearch(MemoryIndex(posts=points), "posts", Learned(LearnedTensor.equal(), relevance))
-    query = Query(text=TEXT, words=1)
-    result = search.ranked(query, search.lists(query), read.extend)
+    result = search.run(Query(text=TEXT, words=1))
     assert [item.id for item in result.items].index("like them") < [item.id for item in result.items].index(
         "unlike them"
     )
-    assert set(read) == {point.id for point in points}, "the first pass is told before feedback is searched"
     assert result.fusion == "tensor_learned" and all(item.decided_by for item in result.items)
     assert result.relevance["flood 0"] > 0.9 > 0.5 > result.relevance["unlike them"] and result.relevance_note is None
     sure = search.run(Query(text=TEXT, words=1, min_relevance=0.9))

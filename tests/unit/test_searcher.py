@@ -23,7 +23,6 @@ from stormpetrel.search.limits import filter_of
 from stormpetrel.search.listing_request import ListingRequest
 from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.query_encoder import QueryEncoder
-from stormpetrel.search.read_ahead import PostReads
 from stormpetrel.search.request import SearchRequest
 from stormpetrel.search.search import Learned
 from stormpetrel.search.searcher import Searcher
@@ -182,17 +181,3 @@ def test_without_a_text_model_the_plain_tensor_serves_and_relevance_is_unknown(s
 
 def test_earlier_names_of_fusions_get_the_learned_tensor() -> None:
     assert SearchRequest(text="water", fusion="adaptive_feedback").fusion == "tensor_learned"
-
-
-def test_what_was_read_ahead_is_not_read_again(searcher: Searcher) -> None:
-    counted: list[list[str]] = []
-
-    class Counting:
-        def get(self, collection: str, ids: list[str]) -> dict[str, Any]:
-            counted.append(list(ids))
-            return searcher.documents.get(collection, ids)
-
-    reads = PostReads(Counting(), searcher.index, "posts", searcher.threads)  # type: ignore[arg-type]
-    reads.start(["x:1", "x:2"])
-    documents, _ = reads.of(["x:1", "x:3"])
-    assert {"x:1", "x:3"} <= documents.keys() and sorted(counted) == [["x:1", "x:2"], ["x:3"]]

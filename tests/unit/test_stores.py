@@ -21,6 +21,7 @@ from stormpetrel.core.settings import Mongo, Qdrant
 from stormpetrel.stores.collections import VectorCollection
 from stormpetrel.stores.mongo import MongoStore, _store_errors
 from stormpetrel.stores.qdrant import QdrantIndex
+from stormpetrel.stores.qdrant_connection import _is_readable
 from stormpetrel.stores.storable import why_unstorable
 
 NOBODY = "mongodb://127.0.0.1:9"
@@ -34,6 +35,8 @@ class Recorder(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.status, self.result, self.delay_s = 200, {}, 0.0
         self.requests: list[tuple[str, str, dict[str, str], Any]] = []
+        self.ports: list[int] = []
+        self.closes = False  # without a word: the client finds out
 
     @property
     def url(self) -> str:
@@ -47,6 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         request = (self.command, self.path, dict(self.headers), json.loads(body) if body else None)
         self.server.requests.append(request)
+        self.server.ports.append(self.client_address[1])
         time.sleep(self.server.delay_s)
         ok = self.server.status == 200
         answer = {"result": self.server.result, "status": "ok" if ok else {"error": "as told"}, "time": 0}
@@ -56,6 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+        self.close_connection = self.close_connection or self.server.closes
 
     do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = _answer
 
@@ -87,6 +92,27 @@ def test_every_request_asks_for_an_uncompressed_answer_with_the_key(recorder: Re
         assert headers["Accept-Encoding"] == "identity", f"{method} {path}"
         assert headers["api-key"] == "s3cret", f"{method} {path}"
     assert "s3cret" not in repr(Qdrant(api_key="s3cret"))  # type: ignore[arg-type]
+
+
+def test_a_connection_is_used_again_while_it_is_young_and_open(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Handler, "protocol_version", "HTTP/1.1")
+    index, recorder.result = QdrantIndex(recorder.url), {"count": 3}
+    assert [index.count("c") for _ in range(3)] == [3, 3, 3]
+    assert len(set(recorder.ports)) == 1
+    recorder.closes = True
+    index.count("c")
+    while not _is_readable(index._connection._idle[-1][0]):
+        time.sleep(0.01)
+    index.count("c")
+    assert len(set(recorder.ports)) == 2, "one that the server closed is not used again"
+    recorder.closes = False
+    monkeypatch.setattr("stormpetrel.stores.qdrant_connection.IDLE_S", 0.0)
+    index.count("c")
+    index.count("c")
+    assert len(set(recorder.ports)) == 4
+    index.close()
 
 
 def test_payloads_are_changed_by_a_filter_of_ids_and_a_least_score_is_searched_exactly(recorder: Recorder) -> None:

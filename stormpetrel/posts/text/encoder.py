@@ -18,6 +18,7 @@ MAX_BATCH_TOKENS = 1024  # with padding: the model's memory grows with them
 # OpenVINO compiles the model for each shape of its input (30 ms, 2 MiB that stay), so there are few of them: texts are
 # padded to a length that has few bits, and batches to one of these sizes, and no larger than the setting says.
 BATCH_SIZES = (1, 4, 8, 16, 32, 64)
+ALONE_LENGTH = 32  # to which a text alone is padded, as a query is: another shape than the last takes longer than these
 CALL_TOKENS = 64  # what a call of the model costs beside its tokens, in tokens
 
 
@@ -95,7 +96,11 @@ class TextEncoder:
         """The same of texts that the model can read as they stand."""
         vectors = np.empty((len(readable), self.dimensions), dtype=np.float32)
         tokens: list[list[int]] = [encoding.ids for encoding in self._tokenizer.encode_batch(readable)]
-        for batch in length_batches([len(ids) for ids in tokens], self.batch_size):
+        batches = list(length_batches([len(ids) for ids in tokens], self.batch_size))
+        if len(readable) == 1:
+            least = min(ALONE_LENGTH, self.manifest.max_length)
+            batches = [batch._replace(length=max(batch.length, least)) for batch in batches]
+        for batch in batches:
             columns = self._columns([tokens[row] for row in batch.rows], batch)
             vectors[batch.rows] = self._graph.run(columns)[: len(batch.rows)]
         return vectors
