@@ -106,14 +106,26 @@ class Spatiotemporal:
     resolution: float = EQUAL_KM / KILOMETRES_A_DAY
 
     def index_queries(self, query: Query, limit: int) -> list[IndexQuery]:
-        area, within = query.area, originals(query.filter)
-        if area is None:
-            return []
+        # A circle that is not cut has all that is in the smaller ones.
         return [
-            index_query
-            for radius_km in CIRCLES_KM
-            for index_query in _around(query, area.within(within, radius_km), limit)
+            index_query for radius_km in CIRCLES_KM[-2:] for index_query in self._in_circle(query, radius_km, limit)
         ]
+
+    def nearest(self, query: Query, limit: int, answers: Sequence[Sequence[Scored]], ask: Ask) -> list[Scored]:
+        """The hits of all circles, before and after the moment, given the answers to `index_queries`: the smaller
+        circles are searched where the smallest of these is cut."""
+        inner = [
+            index_query
+            for radius_km in CIRCLES_KM[:-2]
+            for hits, index_query in zip(answers, self._in_circle(query, radius_km, limit), strict=False)
+            if len(hits) >= limit
+        ]
+        return [hit for hits in [*answers, *(ask(inner) if inner else [])] for hit in hits]
+
+    def _in_circle(self, query: Query, radius_km: float, limit: int) -> list[IndexQuery]:
+        if query.area is None:
+            return []
+        return _around(query, query.area.within(originals(query.filter), radius_km), limit)
 
     def scores(self, hits: Sequence[Scored], query: Query) -> ScoredIds:
         if query.area is None or query.at is None:

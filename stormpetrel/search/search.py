@@ -12,7 +12,7 @@ from stormpetrel.core.ports import IndexQuery, NearestQuery, Scored, VectorReade
 from stormpetrel.fusion import LEARNED_TENSOR, FusedItem, LearnedTensor, RankList, fuse, plain_order
 from stormpetrel.fusion.learned_tensor import FEEDBACK, FEEDBACK_FROM
 from stormpetrel.search.modalities import MODALITIES, SPARSE, Modality, active_modalities
-from stormpetrel.search.nearness import Space, judging_all, nearness
+from stormpetrel.search.nearness import Space, Spatiotemporal, judging_all, nearness
 from stormpetrel.search.place_names import NamedPlace
 from stormpetrel.search.query import Query
 from stormpetrel.search.relevance import NO_TEXT, NO_WEIGHTS, Relevance
@@ -132,7 +132,7 @@ class PostSearch:
 
     def _list(self, modality: Modality, answers: Sequence[Sequence[Scored]], query: Query) -> RankList:
         hits = [hit for answer in answers for hit in answer]
-        if isinstance(modality, Space):
+        if isinstance(modality, Space | Spatiotemporal):
             hits = modality.nearest(query, query.depth + 1, answers, self._ask)
         threshold = query.score_threshold.get(modality.name, -np.inf)
         scores = modality.scores(hits, query)

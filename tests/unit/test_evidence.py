@@ -15,6 +15,7 @@ from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.ports import Filter, Point
 from stormpetrel.fusion import METHODS, LearnedTensor, RankList, fuse
 from stormpetrel.search.modalities import active_modalities
+from stormpetrel.search.nearness import CIRCLES_KM, Spatiotemporal, nearness
 from stormpetrel.search.query import Area, Query
 from stormpetrel.search.relevance import NO_TEXT, Relevance
 from stormpetrel.search.search import Learned, PostSearch
@@ -86,6 +87,18 @@ def test_place_and_time_are_one_list_where_both_are_evidence() -> None:
 )
 def test_a_place_with_an_end_is_a_filter_and_ranks_only_where_it_is_named(query: Query, names: set[str]) -> None:
     assert {modality.name for modality in active_modalities(query) if modality.index_queries(query, 5)} == names
+
+
+@given(st.lists(st.tuples(st.floats(0, 320), st.integers(-90, 90)), max_size=60), st.integers(1, 6))
+def test_smaller_circles_are_left_out_only_where_they_add_nothing(places: list[tuple[float, int]], depth: int) -> None:
+    index = MemoryIndex(posts=[post(f"x:{n:02d}", km, minutes) for n, (km, minutes) in enumerate(places)])
+    query, joined = Query(area=Area(*GENOA), at=AT, depth=depth), Spatiotemporal()
+    (ranked,) = PostSearch(index, "posts").lists(query)
+    circles = [part for km in CIRCLES_KM for part in joined._in_circle(query, km, depth + 1)]
+    hits = [hit for answer in index.query("posts", circles) for hit in answer]
+    scores = joined.scores(hits, query)
+    whole = RankList.of(joined.name, scores, nearness(hits, query), joined.resolution).head(depth)
+    assert (ranked.items, ranked.scores) == (whole.items, whole.scores)
 
 
 def test_an_area_leaves_out_whatever_lies_outside() -> None:
