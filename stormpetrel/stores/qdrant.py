@@ -253,7 +253,8 @@ class QdrantIndex:
 
     def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
         condition = filter_condition(within)
-        request: Document = {"limit": SCROLL_PAGE, "with_payload": [ID]} | ({"filter": condition} if condition else {})
+        request: Document = {"limit": SCROLL_PAGE, "with_payload": [ID]}
+        request |= {"filter": condition} if condition else {}
         while True:
             with store_errors("reading ids"):
                 page = self._connection.call("POST", f"/collections/{collection}/points/scroll", request)

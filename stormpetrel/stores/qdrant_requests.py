@@ -83,7 +83,7 @@ def query_request(query: IndexQuery, compression: Compression) -> Json:
     if condition := filter_condition(query.filter):
         request["filter"] = condition
     if isinstance(query, OrderQuery):
-        order = {"key": query.key, "direction": query.direction}
+        order: Json = {"key": query.key, "direction": query.direction}
         order |= {} if query.start is None else {"start_from": query.start}
         return {**request, "query": {"order_by": order}}
     request["using"] = query.using
