@@ -20,6 +20,7 @@ from stormpetrel.imagery.patches.earth_model import read_earth_manifest
 from stormpetrel.learned_files import opened_or_error
 from stormpetrel.learning.annotations.label_catalogue import Catalogue, read_catalogue
 from stormpetrel.models.model_store import model_directory
+from stormpetrel.posts.gate.word_facts import WordReader
 from stormpetrel.posts.gloss.build import ensure_lexicon, gloss_version
 from stormpetrel.posts.gloss.gloss import Glosser
 from stormpetrel.posts.gloss.lexicon import Lexicon
@@ -76,6 +77,13 @@ def open_glosser(settings: Settings) -> Glosser:
     """What glosses texts, by the word lists of the project and of the user; made first, in a process of its own, where
     their forms are not there yet. Raises SetupError where a table is at fault."""
     return _glosser(settings.cache, settings.lexicon.directory)
+
+
+def open_word_reader(settings: Settings, *, own_words: bool = True) -> WordReader:
+    """What reads the words of posts for the gates of live sources; with the team's own words, unless these are not
+    asked for."""
+    words = settings.sources.gate.words if own_words else ()
+    return WordReader(open_glosser(settings).lexicon, LEXICON, words)
 
 
 @cache

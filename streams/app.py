@@ -11,7 +11,13 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from stormpetrel.bootstrap import open_gazetteer, open_geoparser, open_glosser, open_text_encoder
+from stormpetrel.bootstrap import (
+    open_gazetteer,
+    open_geoparser,
+    open_glosser,
+    open_text_encoder,
+    open_word_reader,
+)
 from stormpetrel.core.errors import SetupError, StormpetrelError
 from stormpetrel.core.events import EnrichedPost
 from stormpetrel.core.settings import Settings
@@ -20,13 +26,14 @@ from stormpetrel.core.topics import (
     FORGOTTEN,
     MODELS_UPDATED,
     POSTS_BACKFILL,
+    POSTS_DROPPED,
     POSTS_ENRICHED,
     POSTS_MATCHED,
     POSTS_PHOTOS,
     POSTS_RAW,
     SAVED_SEARCHES,
 )
-from stormpetrel.learned_files import query_relevance, relevance_prior
+from stormpetrel.learned_files import opened_or_error, query_relevance, relevance_prior
 from stormpetrel.learning.inference.scorer import Scorer
 from stormpetrel.log import TopicReader, TopicView
 from stormpetrel.log.connection import faust_brokers, faust_credentials
@@ -36,6 +43,8 @@ from stormpetrel.log.topic_reader import KafkaTopicReader
 from stormpetrel.posts.enrichment import Enricher
 from stormpetrel.posts.event_kinds import kinds_for
 from stormpetrel.posts.forgotten import ForgottenRegister
+from stormpetrel.posts.gate.model import GATE_FILE, REMEDY, GateModel
+from stormpetrel.posts.gate.relevance import RelevanceGate
 from stormpetrel.posts.text.duplicates import DuplicateWindow
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
@@ -128,6 +137,21 @@ def warm_window(enricher: Enricher, posts: Sequence[EnrichedPost]) -> int:
     return len(enricher.window)
 
 
+def _relevance_gate(settings: Settings) -> RelevanceGate | None:
+    """What drops posts of live sources that are about no crisis; None where the settings say so, and where it was
+    learned with another text model than the configured one, or is not there."""
+    if not settings.sources.gate.relevance:
+        return None
+    reader, consequence = open_word_reader(settings), "posts of live sources pass by their words alone"
+    model = opened_or_error(lambda: GateModel.load(GATE_FILE, reader.names), consequence)
+    if not isinstance(model, GateModel):
+        return None
+    if model.text_model != settings.text_model.name:
+        log.warning(consequence, reason=f"the gate was learned with {model.text_model}. {REMEDY}")
+        return None
+    return RelevanceGate(reader, model.meaning)
+
+
 def run(settings: Settings) -> None:
     """Runs the worker until SIGTERM or SIGINT; offsets of finished batches are committed on the way out."""
     import mode
@@ -144,7 +168,15 @@ def run(settings: Settings) -> None:
     window = DuplicateWindow(worker.duplicate_window, worker.duplicate_similarity)
     glosser = open_glosser(settings)
     kinds = kinds_for(encoder.version)
-    enricher = Enricher(encoder, geoparser, window, relevance_scorer=scorer.score, glosser=glosser, kinds=kinds)
+    enricher = Enricher(
+        encoder,
+        geoparser,
+        window,
+        relevance_scorer=scorer.score,
+        glosser=glosser,
+        kinds=kinds,
+        gate=_relevance_gate(settings),
+    )
     forgotten = ForgottenRegister(open_pseudonyms(settings))
     forgotten_view = TopicView(reader, FORGOTTEN, forgotten.apply).start()
     forgotten_view.wait_until_caught_up()
@@ -159,7 +191,8 @@ def run(settings: Settings) -> None:
     accept_any_header_name()
     app = build_app(settings, data_folder(settings.local.directory))
     train = TrainBatch(reader, relevance_prior(settings))
-    assemble(app, settings, Works(EnrichBatch(enricher, forgotten.refuses), train, match, match.photos), readiness)
+    enrich = EnrichBatch(enricher, forgotten.refuses, settings.sources.gate.sampled_share)
+    assemble(app, settings, Works(enrich, train, match, match.photos), readiness)
     app.task(train.load_learners_later)
     # The first post after a start meets the models and the saved searches that stood before it.
     models.wait_until_caught_up()
@@ -172,7 +205,10 @@ def run(settings: Settings) -> None:
 def assemble(app: Any, settings: Settings, works: Works, readiness: Readiness) -> LagMonitor:
     """Adds the agents, and what watches over them, to the app."""
     worker, patience_s = settings.worker, settings.kafka.stalled_after_s
-    sent = (POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_PHOTOS, POSTS_MATCHED, ANNOTATIONS, MODELS_UPDATED)
+    sent = (
+        *(POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_DROPPED, POSTS_PHOTOS, POSTS_MATCHED),
+        *(ANNOTATIONS, MODELS_UPDATED),
+    )
     send = sender(app, sent)
     enrich, train, match, match_photos = works
     attach(app, "enrich", POSTS_RAW, enrich, send, worker.batch, worker.batch_within_s)

@@ -13,10 +13,13 @@ import structlog
 
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import RecordTooLarge, StormpetrelError
-from stormpetrel.core.events import EnrichedPost, Post, PostDeleted
-from stormpetrel.core.topics import POSTS_ENRICHED
+from stormpetrel.core.events import EnrichedPost, Post, PostDeleted, PostDropped
+from stormpetrel.core.topics import POSTS_DROPPED, POSTS_ENRICHED
 from stormpetrel.log import OutgoingRecord, Record, dead_letter_of, record_of_event
-from stormpetrel.posts.enrichment import Enricher, EnrichmentFailure
+from stormpetrel.log.record import GATE
+from stormpetrel.posts.enrichment import Enriched, Enricher, EnrichmentFailure
+from stormpetrel.posts.gate.relevance import Irrelevant
+from stormpetrel.posts.gate.sampling import is_sampled
 from stormpetrel.process import metrics
 
 log = structlog.get_logger()
@@ -24,11 +27,13 @@ STAGE = "enrich"
 
 
 class EnrichBatch:
-    """One micro-batch: decodes, enriches, and gives a result for every record, good or dead. A post that `refuses` says
-    was forgotten leaves as its own deletion."""
+    """One micro-batch: decodes, enriches, and gives a result for every record: good, dropped or dead. Of the dropped,
+    `sampled_share` keep their text. A post that `refuses` says was forgotten leaves as its own deletion."""
 
-    def __init__(self, enricher: Enricher, refuses: Callable[[Post], bool] = lambda _: False) -> None:
-        self._enricher, self._refuses = enricher, refuses
+    def __init__(
+        self, enricher: Enricher, refuses: Callable[[Post], bool] = lambda _: False, sampled_share: float = 0.0
+    ) -> None:
+        self._enricher, self._refuses, self._sampled_share = enricher, refuses, sampled_share
         # The model is not for two threads at once, and the event loop must stay free for Kafka's heartbeats.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="enrich")
 
@@ -36,10 +41,16 @@ class EnrichBatch:
         with metrics.ENRICH_SECONDS.time():
             decoded = [self._decode(record) for record in records]
             posts = [event for event in decoded if isinstance(event, Post)]
-            enriched = iter(await asyncio.get_running_loop().run_in_executor(self._thread, self._enrich, posts))
+            gated = frozenset(
+                event.post_id
+                for record, event in zip(records, decoded, strict=True)
+                if isinstance(event, Post) and record.header(GATE)
+            )
+            loop = asyncio.get_running_loop()
+            enriched = iter(await loop.run_in_executor(self._thread, self._enrich, posts, gated))
             results = [next(enriched) if isinstance(event, Post) else event for event in decoded]
             metrics.LAST_PROGRESS.set_to_current_time()
-            return [_outgoing(record, result) for record, result in zip(records, results, strict=True)]
+            return [self._outgoing(record, result) for record, result in zip(records, results, strict=True)]
 
     def _decode(self, record: Record) -> Post | PostDeleted | EnrichmentFailure:
         try:
@@ -57,17 +68,36 @@ class EnrichBatch:
             self._enricher.window.forget(event.post_id)
         return event
 
-    def _enrich(self, posts: Sequence[Post]) -> list[EnrichedPost | EnrichmentFailure]:
+    def _enrich(self, posts: Sequence[Post], gated: frozenset[str]) -> list[Enriched]:
         """A fault that the enricher did not expect is the fault of one post: the batch is halved until it is found."""
         try:
-            return self._enricher.enrich(posts)
+            return self._enricher.enrich(posts, gated)
         except Exception as error:
             log.exception("a fault of ours, or of a post", first=posts[0].post_id)
             if len(posts) == 1:
                 self._enricher.window.forget(posts[0].post_id)
                 return [EnrichmentFailure(f"{type(error).__name__}: {error}")]
         middle = len(posts) // 2
-        return self._enrich(posts[:middle]) + self._enrich(posts[middle:])
+        return self._enrich(posts[:middle], gated) + self._enrich(posts[middle:], gated)
+
+    def _outgoing(self, record: Record, result: Enriched | PostDeleted) -> OutgoingRecord:
+        if isinstance(result, Irrelevant):
+            return _dropped(record, result, is_sampled(result.post.post_id, self._sampled_share))
+        return _outgoing(record, result)
+
+
+def _dropped(record: Record, result: Irrelevant, with_text: bool) -> OutgoingRecord:
+    """Every dropped post is on the log, so that none that is missing from the stores is missing without a reason."""
+    metrics.POSTS_DROPPED.labels(result.post.source, "irrelevant").inc()
+    metrics.POSTS_ENRICHED.labels("dropped").inc()
+    event = PostDropped(
+        post_id=result.post.post_id,
+        post=result.post if with_text else None,
+        reason="irrelevant",
+        score=result.score,
+        dropped_at=now(),
+    )
+    return record_of_event(POSTS_DROPPED, event.post_id, event, record.header("trace"))
 
 
 def _outgoing(record: Record, result: EnrichedPost | PostDeleted | EnrichmentFailure) -> OutgoingRecord:

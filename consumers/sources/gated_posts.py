@@ -1,31 +1,37 @@
-"""The gate at the source: posts without a word for a crisis are dropped, counted, and sampled into `posts.dropped`."""
+"""The gate at the source: posts whose words surely are about no crisis are dropped, counted, and sampled into
+`posts.dropped`."""
 
 from __future__ import annotations
 
-from stormpetrel.bootstrap import LEXICON, open_glosser
+from stormpetrel.bootstrap import open_word_reader
 from stormpetrel.core.clock import now
 from stormpetrel.core.events import Post, PostDropped
 from stormpetrel.core.ports import EventProducer
 from stormpetrel.core.settings import Settings
 from stormpetrel.core.topics import POSTS_DROPPED
+from stormpetrel.posts.gate.model import GATE_FILE, GateModel
 from stormpetrel.posts.gate.sampling import is_sampled
 from stormpetrel.posts.gate.words import WordGate
 from stormpetrel.process.metrics import POSTS_DROPPED as DROPPED_COUNTED
 
+BY_WORDS = "words"  # the header of what it let through: the worker judges its relevance
+
 
 def open_words(settings: Settings) -> WordGate:
-    """The words of the lexicon's languages for a crisis, and a team's own."""
-    return WordGate(open_glosser(settings).lexicon, LEXICON, settings.sources.gate.words)
+    """What was learned of the words of the lexicon's languages, and a team's own. Raises ModelUnavailable."""
+    reader = open_word_reader(settings)
+    learned = GateModel.load(GATE_FILE, reader.names).words
+    return WordGate(reader, learned, settings.sources.gate.unread_languages)
 
 
 class Gate:
-    """The words of one network's posts, and what becomes of those without one."""
+    """The gate by words for one network's posts, and what becomes of those that it drops."""
 
     def __init__(self, words: WordGate, producer: EventProducer, sampled_share: float) -> None:
         self._words, self._producer, self._sampled_share = words, producer, sampled_share
 
     def lets_through(self, post: Post) -> bool:
-        """Whether the post has a word for a crisis; where not, it is counted, and one of the sample published."""
+        """Whether the post may be about a crisis; where not, it is counted, and one of the sample published."""
         if self._words.lets_through(_readable(post), post.declared_language):
             return True
         DROPPED_COUNTED.labels(post.source, "no_word").inc()

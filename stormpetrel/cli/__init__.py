@@ -22,6 +22,7 @@ def build_app() -> typer.Typer:
         demo,
         evaluations,
         forget,
+        gate_evaluations,
         incident_evaluations,
         incidents,
         keys,
@@ -95,6 +96,7 @@ def build_app() -> typer.Typer:
             places=evaluations.places,
             annotation=evaluations.annotation,
             alerts=incident_evaluations.alerts,
+            gate=gate_evaluations.gate,
         ),
         "train": _group(
             "Learn from labelled real data.",
@@ -104,6 +106,7 @@ def build_app() -> typer.Typer:
             resolver=training.train_resolver,
             kinds=incident_evaluations.train_kinds,
             incidents=incident_evaluations.train_incidents,
+            gate=gate_evaluations.train_gate,
         ),
         "generate": _group("Write generated data whose truth is known.", scene=training.generate_scene),
     }

@@ -224,8 +224,8 @@ class PhotoStore(Protocol):
 class EventProducer(Protocol):
     """Writes events to the log. What is published is safe only after `flush`."""
 
-    def publish(self, topic: Topic, key: str, event: Event, trace: str | None = None) -> None:
-        """Queues an event; waits only where the queue is full."""
+    def publish(self, topic: Topic, key: str, event: Event, trace: str | None = None, gate: str | None = None) -> None:
+        """Queues an event; waits only where the queue is full. `gate` names the gate that let it through, if any."""
 
     def dead_letter(self, topic: Topic, raw: bytes, reason: str, stage: str, provenance: str) -> None:
         """Queues the raw bytes of what is no event of `topic`, with the reason, for the topic's dead letters.

@@ -67,11 +67,15 @@ class Feeds(Section):
 
 
 class Gate(Section):
-    """What of the `networks` is let through: posts with a word for a crisis. Of the dropped, `sampled_share` go to
-    posts.dropped. `words` are your own, beside the lexicon's."""
+    """What of the `networks` is let through: posts that may be about a crisis by their words and, in the worker, by
+    their meaning (unless `relevance` is false). A post with one of your `words` always passes. Posts in languages
+    without a word list pass where `unread_languages`. Of the dropped, `sampled_share` go to posts.dropped with their
+    text."""
 
     networks: tuple[Network, ...] = ("bluesky", "mastodon")
     words: tuple[str, ...] = ()
+    relevance: bool = True
+    unread_languages: bool = True
     sampled_share: Share = 0.01
 
 

@@ -90,7 +90,7 @@ KEYS = Topic("keys", "key_id", 1, FOR_EVER, (events.ApiKeyAdded, events.ApiKeyRe
 FORGOTTEN = Topic("forgotten", "digest", 1, FOR_EVER, (events.Forgotten,), compacted=True)
 SOURCE_POSITIONS = Topic("source.positions", "source", 1, FOR_EVER, (events.SourcePosition,), compacted=True)
 SOURCE_GAPS = Topic("source.gaps", "source", 1, 365 * DAY_MS, (events.SourceGap,))
-POSTS_DROPPED = Topic("posts.dropped", "post_id", 3, 3 * DAY_MS, (events.PostDropped,))
+POSTS_DROPPED = Topic("posts.dropped", "post_id", 3, 7 * DAY_MS, (events.PostDropped,))
 SIGNALS = Topic("signals", "signal_id", 3, 365 * DAY_MS, (events.Signal,))
 AUDIT = Topic("audit", "actor", 3, 365 * DAY_MS, (events.Audited,))
 # What decides who is told of incidents, and what was told.

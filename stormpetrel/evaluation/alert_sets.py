@@ -31,10 +31,10 @@ def labelled_files(data: Path) -> list[Path]:
 
 def _files(folder: Path) -> list[Path]:
     of_parts = (sorted((folder / part).glob("*.jsonl")) for part in PARTS)
-    return [file for file in next(filter(None, of_parts), []) if _is_labelled(file)]
+    return [file for file in next(filter(None, of_parts), []) if is_labelled_file(file)]
 
 
-def _is_labelled(file: Path) -> bool:
+def is_labelled_file(file: Path) -> bool:
     """Whether the first record is a post with a label."""
     with file.open(encoding="utf-8", errors="replace") as lines:
         first = next(json_records([next(lines, "")]), {})

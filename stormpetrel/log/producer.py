@@ -23,8 +23,8 @@ DELIVERY_TIMEOUT_S = 60.0
 class RecordProducer(ABC):
     """What writes to the log: Kafka's producer, or the one of the log in memory. An EventProducer of `core.ports`."""
 
-    def publish(self, topic: Topic, key: str, event: Event, trace: str | None = None) -> None:
-        self.send(record_of_event(topic, key, event, trace))
+    def publish(self, topic: Topic, key: str, event: Event, trace: str | None = None, gate: str | None = None) -> None:
+        self.send(record_of_event(topic, key, event, trace, gate))
 
     def dead_letter(self, topic: Topic, raw: bytes, reason: str, stage: str, provenance: str) -> None:
         self.send(dead_letter_of(Record(topic.name, -1, -1, None, raw), reason, stage, provenance))

@@ -18,6 +18,7 @@ log = structlog.get_logger()
 # through C raises that error; the fast calls of the interpreter do not look at it, and reading the list kills
 # the process.
 _headers_of = methodcaller("headers")
+GATE = "gate"  # header of a post that a live source's gate let through; it says by what
 UNREADABLE = "unreadable"  # header of a record that stands for one that cannot be unpacked; it says why
 LARGEST_RECORD = 900_000  # bytes; a broker takes 1 MiB with all that it adds, unless it was set up otherwise
 
@@ -108,6 +109,12 @@ class OutgoingRecord:
         return self
 
 
-def record_of_event(topic: Topic, key: str, event: Event, trace: str | None = None) -> OutgoingRecord:
-    """An event as it is written to a topic; `trace` is a new one where none is given."""
-    return OutgoingRecord(topic.name, key.encode(), encode(event), dict(headers_of(event, trace)))
+def record_of_event(
+    topic: Topic, key: str, event: Event, trace: str | None = None, gate: str | None = None
+) -> OutgoingRecord:
+    """An event as it is written to a topic; `trace` is a new one where none is given. `gate` names the gate that let it
+    through, if one did."""
+    headers = dict(headers_of(event, trace))
+    if gate is not None:
+        headers[GATE] = gate.encode()
+    return OutgoingRecord(topic.name, key.encode(), encode(event), headers)

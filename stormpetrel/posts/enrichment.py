@@ -6,7 +6,7 @@ of the log, so a batch that is cut differently gives the same results.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +20,7 @@ from stormpetrel.core.clock import now
 from stormpetrel.core.events import EnrichedPost, EventRelevance, Post, Relevance, TermWeights, Vector
 from stormpetrel.posts.event_kinds import EventKinds
 from stormpetrel.posts.event_places import with_event_relevance
+from stormpetrel.posts.gate.relevance import Irrelevant, RelevanceGate
 from stormpetrel.posts.gloss.gloss import Glosser, glossed_words
 from stormpetrel.posts.places.budget import Budget
 from stormpetrel.posts.places.geoparser.geoparser import Geoparser
@@ -53,6 +54,10 @@ class EnrichmentFailure:
     reason: str
 
 
+# What becomes of a post.
+Enriched = EnrichedPost | EnrichmentFailure | Irrelevant
+
+
 @dataclass(frozen=True)
 class _Draft:
     """What is known of a post before its places and its vector: enough for both to be worked on at the same time."""
@@ -77,14 +82,16 @@ class Enricher:
         relevance_scorer: RelevanceScorer | None = None,
         glosser: Glosser | None = None,
         kinds: EventKinds | None = None,
+        gate: RelevanceGate | None = None,
     ) -> None:
         self._encoder, self._geoparser, self.window = encoder, geoparser, window
         self._clock, self._relevance_scorer = clock, relevance_scorer
-        self._glosser, self._kinds = glosser, kinds
+        self._glosser, self._kinds, self._gate = glosser, kinds, gate
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encode")
 
-    def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost | EnrichmentFailure]:
-        """One result a post, in order. A failure of one post does not touch the others."""
+    def enrich(self, posts: Sequence[Post], gated: Collection[str] = ()) -> list[Enriched]:
+        """One result a post, in order. A failure of one post does not touch the others. Posts whose ids are `gated` are
+        dropped where they are about no crisis."""
         drafts = [self._draft(post) for post in posts]
         originals = [draft for draft in drafts if isinstance(draft, _Draft) and draft.duplicate is None and draft.text]
         # The same post may be in a batch twice; it is encoded once.
@@ -95,7 +102,8 @@ class Enricher:
         finally:
             wait([encoding])  # the model is not for two batches at once
         self._add_text_vectors(results, encoding)
-        self._enrich_orphans(posts, results)
+        self._drop_irrelevant(results, gated)
+        self._enrich_orphans(posts, results, gated)
         return results
 
     def remember(self, event: EnrichedPost) -> None:
@@ -114,7 +122,7 @@ class Enricher:
         except Exception as error:
             return EnrichmentFailure(f"{type(error).__name__}: {error}")
 
-    def _with_places(self, drafts: Sequence[_Draft | EnrichmentFailure]) -> list[EnrichedPost | EnrichmentFailure]:
+    def _with_places(self, drafts: Sequence[_Draft | EnrichmentFailure]) -> list[Enriched]:
         """The posts without vectors. Mentions are found in all texts at once, and post by post where that fails."""
         sound = [draft for draft in drafts if isinstance(draft, _Draft)]
         try:
@@ -163,14 +171,24 @@ class Enricher:
         self.window.forget(post.post_id)
         return EnrichmentFailure(f"{type(error).__name__}: {error}")
 
-    def _enrich_orphans(self, posts: Sequence[Post], results: list[EnrichedPost | EnrichmentFailure]) -> None:
-        """Near-duplicates of a post of the batch that failed are enriched again: one of them is the original now."""
-        failed = {
-            post.post_id for post, result in zip(posts, results, strict=True) if isinstance(result, EnrichmentFailure)
+    def _drop_irrelevant(self, results: list[Enriched], gated: Collection[str]) -> None:
+        """Those originals of the gated posts that are about no crisis; they are no originals any more."""
+        for row, original in _originals(results) if self._gate and gated else ():
+            if original.post.post_id not in gated or original.text_vector is None:
+                continue
+            if dropped := self._gate.judge(original.post, original.text_vector.values()):
+                self.window.forget(original.post.post_id)
+                results[row] = dropped
+
+    def _enrich_orphans(self, posts: Sequence[Post], results: list[Enriched], gated: Collection[str]) -> None:
+        """Near-duplicates of a post of the batch that failed or was dropped are enriched again: one of them is the
+        original now."""
+        gone = {
+            post.post_id for post, result in zip(posts, results, strict=True) if not isinstance(result, EnrichedPost)
         }
         for row, result in enumerate(results):
-            if isinstance(result, EnrichedPost) and result.duplicate_of in failed:
-                (results[row],) = self.enrich([posts[row]])
+            if isinstance(result, EnrichedPost) and result.duplicate_of in gone:
+                (results[row],) = self.enrich([posts[row]], gated)
 
     def _near_duplicate(self, post: Post, language: str) -> NearDuplicate | None:
         """The original of a post: the known one that it declares to repost, or else a similar one that has the names
@@ -188,9 +206,7 @@ class Enricher:
         """The vector of each text."""
         return dict(zip(texts, self._encoder.encode(texts), strict=True)) if texts else {}
 
-    def _add_text_vectors(
-        self, results: list[EnrichedPost | EnrichmentFailure], encoding: Future[dict[str, NDArray[np.float32]]]
-    ) -> None:
+    def _add_text_vectors(self, results: list[Enriched], encoding: Future[dict[str, NDArray[np.float32]]]) -> None:
         """Adds text vectors and relevance to the originals with words."""
         originals = [(row, original) for row, original in _originals(results) if original.clean_text]
         try:
@@ -218,7 +234,7 @@ class Enricher:
         return self._kinds.relevance(np.stack([vectors[text] for text in texts]), english)
 
 
-def _originals(results: Sequence[EnrichedPost | EnrichmentFailure]) -> list[tuple[int, EnrichedPost]]:
+def _originals(results: Sequence[Enriched]) -> list[tuple[int, EnrichedPost]]:
     """The enriched posts that are no near-duplicates, with their rows."""
     return [
         (row, result)

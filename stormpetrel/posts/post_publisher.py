@@ -84,11 +84,12 @@ class PostPublisher:
         self._count(self._outcome(self._pseudonyms.of(event)))
 
     def _outcome(self, event: PostEvent) -> str:
-        if self._gate is not None and isinstance(event, Post) and not self._gate.lets_through(event):
+        is_gated = self._gate is not None and isinstance(event, Post)
+        if is_gated and not self._gate.lets_through(event):
             return "dropped"
         if self._recent is not None and self._recent.is_repeat(event):
             return "repeated"
-        self._producer.publish(self._topic, event.post_id, event)
+        self._producer.publish(self._topic, event.post_id, event, gate=BY_WORDS if is_gated else None)
         return "published"
 
     def flush(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -36,7 +36,7 @@ class TinyEnricher:
         self.forgotten: list[str] = []
         self.window = SimpleNamespace(forget=self.forgotten.append)
 
-    def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost]:
+    def enrich(self, posts: Sequence[Post], gated: Collection[str] = ()) -> list[EnrichedPost]:
         return [
             EnrichedPost(post=post, clean_text=post.text, language="en", language_confidence=1, enriched_at=AT)
             for post in posts

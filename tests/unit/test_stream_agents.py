@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -125,7 +125,7 @@ def test_poison_among_posts_is_dead_lettered_and_its_neighbours_are_enriched() -
 class Faulty(TinyEnricher):
     """Fails as a whole at a post of a certain text."""
 
-    def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost]:
+    def enrich(self, posts: Sequence[Post], gated: Collection[str] = ()) -> list[EnrichedPost]:
         if any("fault" in post.text for post in posts):
             raise ZeroDivisionError("a fault of ours")
         return super().enrich(posts)
@@ -145,7 +145,7 @@ def test_a_fault_at_one_post_costs_that_post_alone() -> None:
 class Verbose(TinyEnricher):
     """Makes more of a post than a broker takes."""
 
-    def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost]:
+    def enrich(self, posts: Sequence[Post], gated: Collection[str] = ()) -> list[EnrichedPost]:
         return [event.model_copy(update={"clean_text": event.clean_text * 60}) for event in super().enrich(posts)]
 
 

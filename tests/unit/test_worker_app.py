@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,7 @@ TOPICS = (POSTS_RAW, POSTS_BACKFILL, POSTS_ENRICHED, POSTS_PHOTOS, POSTS_MATCHED
 
 
 class SlowEnricher(TinyEnricher):
-    def enrich(self, posts: Sequence[Post]) -> list[EnrichedPost]:
+    def enrich(self, posts: Sequence[Post], gated: Collection[str] = ()) -> list[EnrichedPost]:
         time.sleep(0.005 * len(posts))
         return super().enrich(posts)
 

@@ -35,14 +35,19 @@ class SourceGap(Event):
     noticed_at: Moment
 
 
-DropReason = Literal["no_word"]
+DropReason = Literal["no_word", "irrelevant"]
 
 
 class PostDropped(Event):
-    """One of the posts that the gate dropped, of a sample, so that people can judge the gate (topic `posts.dropped`,
-    key `post_id`)."""
+    """A post that the gate dropped (topic `posts.dropped`, key `post_id`).
+
+    Of what the source dropped by its words (`no_word`) a sample is here; of what the worker dropped (`irrelevant`)
+    every post, with its `score` in log-odds. `post` is there for those of the sample, so that people can judge the
+    gate.
+    """
 
     post_id: Key
-    post: Post
+    post: Post | None = None
     reason: DropReason
+    score: float | None = None
     dropped_at: Moment
