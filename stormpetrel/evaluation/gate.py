@@ -105,7 +105,8 @@ def _curve(posts: GatePosts, judged: Judged, counted: Bools) -> list[Json]:
 
 def _by(posts: GatePosts, judged: Judged, names: Names, chosen: Bools) -> Json:
     """The shares of each group of posts that is not too small."""
-    passes, report = judged.passes(), {}
+    passes = judged.passes()
+    report: Json = {}
     for name in sorted({str(name) for name in names[chosen]}):
         inside = chosen & (names == name)
         if inside.sum() >= FEWEST:

@@ -173,7 +173,9 @@ class Enricher:
 
     def _drop_irrelevant(self, results: list[Enriched], gated: Collection[str]) -> None:
         """Those originals of the gated posts that are about no crisis; they are no originals any more."""
-        for row, original in _originals(results) if self._gate and gated else ():
+        if self._gate is None:
+            return
+        for row, original in _originals(results):
             if original.post.post_id not in gated or original.text_vector is None:
                 continue
             if dropped := self._gate.judge(original.post, original.text_vector.values()):

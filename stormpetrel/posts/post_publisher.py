@@ -84,12 +84,14 @@ class PostPublisher:
         self._count(self._outcome(self._pseudonyms.of(event)))
 
     def _outcome(self, event: PostEvent) -> str:
-        is_gated = self._gate is not None and isinstance(event, Post)
-        if is_gated and not self._gate.lets_through(event):
-            return "dropped"
+        gate = None
+        if self._gate is not None and isinstance(event, Post):
+            if not self._gate.lets_through(event):
+                return "dropped"
+            gate = BY_WORDS
         if self._recent is not None and self._recent.is_repeat(event):
             return "repeated"
-        self._producer.publish(self._topic, event.post_id, event, gate=BY_WORDS if is_gated else None)
+        self._producer.publish(self._topic, event.post_id, event, gate=gate)
         return "published"
 
     def flush(self) -> None:
