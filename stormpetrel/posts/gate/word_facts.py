@@ -46,6 +46,7 @@ SIGNS = (
     *("link", "repost", "user", "tags", "digit", "length", "stress", "question", "emoji", "capitals"),
     *(SPEAKER, HAZARD),
 )
+DIGIT = re.compile(r"\d")
 CAPITALS = re.compile(r"[A-Z]{4}")
 EMOJI = re.compile("[\U0001f300-\U0001faff]")
 Array = NDArray[np.float32]
@@ -73,6 +74,7 @@ class WordReader:
         self.names: tuple[str, ...] = (*groups, *SIGNS)
         self._column = {name: column for column, name in enumerate(self.names)}
         self._words = lru_cache(REMEMBERED)(self._look_up)
+        self._beginnings = lru_cache(REMEMBERED)(self._begins_expression)
 
     def facts(self, text: str, declared: str | None = None) -> WordFacts:
         """The facts of a text as it came, with its links and marks. It is read in English and in the `declared`
@@ -87,8 +89,10 @@ class WordReader:
                 counts["tags"] += 1
                 counts.update(self._tag(token["tag"][1:], languages))
                 continue
-            words.append(token["word"])
-            counts.update(self._words(token["word"], languages))
+            word = token["word"]
+            words.append(word)
+            for name in self._words(word, languages):
+                counts[name] += 1
             if len(words) >= MOST_WORDS_READ:
                 break
         counts.update(self._expressions(words, languages))
@@ -103,7 +107,7 @@ class WordReader:
             "link": "http" in text,
             "repost": text.startswith("RT "),
             "user": "@" in text,
-            "digit": any(letter.isdigit() for letter in text),
+            "digit": DIGIT.search(text) is not None,
             "length": math.log(max(1, length)) / 2,
             SPEAKER: counts[SPEAKER] > 0,
             "stress": "!" in text,
@@ -156,11 +160,13 @@ class WordReader:
         names = [name for part in tag_parts(tag, lambda _: False) for name in self._words(part, languages)]
         return [*names, HAZARD] if INSIDE_TAG.search(tag.lower()) else names
 
+    def _begins_expression(self, word: str, languages: Languages) -> Languages:
+        """The languages in which an expression of several words begins with this one."""
+        return tuple(language for language in languages if self._lexicon.begins_expression(word, language))
+
     def _expressions(self, words: list[str], languages: Languages) -> Iterator[str]:
         for position, word in enumerate(words):
-            for language in languages:
-                if not self._lexicon.begins_expression(word, language):
-                    continue
+            for language in self._beginnings(word, languages):
                 for count in range(min(MOST_WORDS, len(words) - position), 1, -1):
                     gloss = self._lexicon.expression(" ".join(words[position : position + count]), language)
                     if gloss:
