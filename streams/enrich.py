@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import structlog
 
@@ -90,14 +91,11 @@ def _dropped(record: Record, result: Irrelevant, with_text: bool) -> OutgoingRec
     """Every dropped post is on the log, so that none that is missing from the stores is missing without a reason."""
     metrics.POSTS_DROPPED.labels(result.post.source, "irrelevant").inc()
     metrics.POSTS_ENRICHED.labels("dropped").inc()
-    event = PostDropped(
-        post_id=result.post.post_id,
-        post=result.post if with_text else None,
-        reason="irrelevant",
-        score=result.score,
-        dropped_at=now(),
-    )
-    return record_of_event(POSTS_DROPPED, event.post_id, event, record.header("trace"))
+    bare = PostDropped(post_id=result.post.post_id, reason="irrelevant", score=result.score, dropped_at=now())
+    with suppress(RecordTooLarge):  # then it is told without its text
+        event = bare.model_copy(update={"post": result.post}) if with_text else bare
+        return record_of_event(POSTS_DROPPED, event.post_id, event, record.header("trace")).checked()
+    return record_of_event(POSTS_DROPPED, bare.post_id, bare, record.header("trace"))
 
 
 def _outgoing(record: Record, result: EnrichedPost | PostDeleted | EnrichmentFailure) -> OutgoingRecord:

@@ -14,8 +14,6 @@ from stormpetrel.posts.gate.sampling import is_sampled
 from stormpetrel.posts.gate.words import WordGate
 from stormpetrel.process.metrics import POSTS_DROPPED as DROPPED_COUNTED
 
-BY_WORDS = "words"  # the header of what it let through: the worker judges its relevance
-
 
 def open_words(settings: Settings) -> WordGate:
     """What was learned of the words of the lexicon's languages, and a team's own. Raises ModelUnavailable."""

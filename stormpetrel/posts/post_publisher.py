@@ -13,6 +13,7 @@ from stormpetrel.core.errors import MalformedRecord, StoreUnavailable
 from stormpetrel.core.events import Post, PostEvent
 from stormpetrel.core.ports import EventProducer
 from stormpetrel.core.topics import POSTS_RAW, Topic
+from stormpetrel.posts.gate.words import BY_WORDS
 from stormpetrel.posts.payloads import Skipped, read
 from stormpetrel.posts.pseudonyms import Pseudonyms
 from stormpetrel.process.metrics import POSTS_TAKEN

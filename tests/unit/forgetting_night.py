@@ -56,6 +56,7 @@ ADA = NAMES.author(f"bsky:{DID}")
 WORDS = "The water stands in the cellar of via Canevari, we are on the roof"
 DROPPED = "Nothing but tea and the noise of the street down here"
 MINE, SECOND, REPOST, OTHERS = f"{ADA}/3k", f"{ADA}/4k", "x:77", "x:1460"
+UNSAMPLED = f"{ADA}/6k"  # the worker dropped it, and nothing but its id stands on the topic of dropped posts
 
 
 class System:
@@ -150,6 +151,9 @@ def _posts(system: System) -> None:
         dropped.post_id,
         PostDropped(post_id=dropped.post_id, post=dropped, reason="no_word", dropped_at=AT),
     )
+    unsampled = dropped.model_copy(update={"post_id": UNSAMPLED})
+    system.publish(POSTS_RAW, UNSAMPLED, unsampled)
+    system.publish(POSTS_DROPPED, UNSAMPLED, PostDropped(post_id=UNSAMPLED, reason="irrelevant", score=-2, dropped_at=AT))
     system.post("x:78", "x:eve", "The roof, the roof is wet, via Canevari is under water", duplicate_of=MINE)
 
 

@@ -29,7 +29,7 @@ from stormpetrel.core.topics import (
 from stormpetrel.forgetting import Wanted, close_files, fingerprint, wanted
 from stormpetrel.posts.forgotten import ForgottenRegister
 from stormpetrel.projections.photos import PostPhotos
-from tests.unit.forgetting_night import ADA, AT, DID, MINE, NAMES, OTHERS, REPOST, SECOND, WORDS, System, night
+from tests.unit.forgetting_night import ADA, AT, DID, MINE, NAMES, OTHERS, REPOST, SECOND, UNSAMPLED, WORDS, System, night
 from tests.unit.photo_events import described, photo
 
 
@@ -44,9 +44,19 @@ def by_author() -> Wanted:
 
 def test_an_author_leaves_both_stores_with_all_posts_and_reposts(system: System) -> None:
     outcome = system.forgetting.forget(by_author())
-    assert outcome.posts == 4, "two posts, a repost, and one of the sample of dropped posts"
+    assert outcome.posts == 5, "two posts, a repost, one of the sample of dropped posts, and one that was dropped bare"
     assert set(system.documents.collections["posts"]) == {OTHERS, "x:78"} == set(system.index.collections["posts"])
     assert [each["item_id"] for each in system.documents.collections["predictions"].values()] == [OTHERS]
+
+
+def test_a_dropped_post_of_which_nothing_but_the_id_is_kept_is_found_and_told(system: System) -> None:
+    looked_for = wanted(NAMES, [UNSAMPLED])
+    system.forgetting.forget(looked_for)
+    proof = system.prove(looked_for)
+    (trace,) = [trace for trace in proof.traces if trace.place == "topic posts.dropped"]
+    assert (trace.count, trace.has_text, proof.stays) == (1, False, ())
+    system.clean()
+    assert system.prove(looked_for).is_clean
 
 
 def test_photos_leave_with_all_that_is_known_of_them(system: System) -> None:
@@ -86,7 +96,7 @@ def test_a_deletion_goes_through_the_log_behind_whatever_is_still_under_way(syst
     system.forgetting.forget(by_author())
     last = {record.key: record for record in system.reader.read(POSTS_RAW)}
     deleted = {key for key, record in last.items() if record.header("schema") == PostDeleted.name()}
-    assert deleted == {MINE.encode(), SECOND.encode(), REPOST.encode(), f"{ADA}/5k".encode()}
+    assert deleted == {each.encode() for each in (MINE, SECOND, REPOST, f"{ADA}/5k", UNSAMPLED)}
 
 
 def test_an_annotation_is_replaced_under_its_own_key_with_its_vectors(system: System) -> None:
@@ -132,7 +142,7 @@ def test_what_is_left_is_told_with_its_end_and_then_nothing_is(system: System) -
     assert ends.keys() >= {f"topic {name}" for name in topics}
     assert all(place.startswith("topic ") for place in ends), "the stores hold nothing any more"
     days = {place: (until - datetime.now(UTC)).days for place, until in ends.items() if until}
-    assert days["topic posts.raw"] == 7 and days["topic posts.enriched"] == 33 and days["topic posts.dropped"] == 3
+    assert days["topic posts.raw"] == 7 and days["topic posts.enriched"] == 33 and days["topic posts.dropped"] == 7
     system.clean()
     assert system.prove(looked_for).is_clean
     assert sum(1 for _ in system.reader.read(FORGOTTEN)) == 6, "the list of what must not come back stays"

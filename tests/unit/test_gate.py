@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from consumers.sources.gated_posts import Gate
-from consumers.sources.post_publisher import PostPublisher
 from stormpetrel.bootstrap import LEXICON
 from stormpetrel.core.errors import ModelUnavailable
 from stormpetrel.core.events import EnrichedPost, Media, Post, PostDropped
@@ -23,6 +22,8 @@ from stormpetrel.posts.gate.relevance import Irrelevant, RelevanceGate
 from stormpetrel.posts.gate.word_facts import HAZARD, WordReader
 from stormpetrel.posts.gate.words import WordGate
 from stormpetrel.posts.gloss.gloss import Glosser
+from stormpetrel.posts.post_publisher import PostPublisher
+from stormpetrel.posts.pseudonyms import Pseudonyms
 from stormpetrel.posts.text.duplicates import DuplicateWindow
 from stormpetrel.verification import log_state
 from streams.enrich import EnrichBatch
@@ -174,7 +175,9 @@ def test_a_gated_source_marks_what_it_publishes_and_drops_the_rest(reader: WordR
     log = MemoryLog(partitions=1)
     producer = MemoryProducer(log)
     gate = Gate(by_words(reader, 0.5), producer, sampled_share=1.0)
-    for publisher in (PostPublisher(producer, "file"), PostPublisher(producer, "file", gate=gate)):
+    names = Pseudonyms(bytes(32))
+    ungated = PostPublisher(producer, "file", pseudonyms=names)
+    for publisher in (ungated, PostPublisher(producer, "file", gate=gate, pseudonyms=names)):
         for number, text in enumerate(["the flood is here", "a lovely sunday"]):
             line = f'{{"id": "{number}", "text": "{text}", "created_at": "2026-01-01T00:00:00Z"}}'
             publisher.take(line.encode(), "test")

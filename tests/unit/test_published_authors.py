@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -15,8 +16,10 @@ from stormpetrel.core.errors import DownloadFailed
 from stormpetrel.core.events import AwaitedPhoto, Post, PostDropped
 from stormpetrel.core.topics import POSTS_DROPPED, POSTS_RAW
 from stormpetrel.log.memory import MemoryLog, MemoryProducer, MemoryTopicReader
+from stormpetrel.posts.gate.relevance import Irrelevant
 from stormpetrel.posts.post_publisher import PostPublisher
 from stormpetrel.posts.pseudonyms import Pseudonyms
+from streams.enrich import EnrichBatch
 from tests.source_servers.jetstream import commit
 from tests.source_servers.mastodon import status
 
@@ -91,7 +94,25 @@ def test_a_dropped_post_has_the_name_that_its_author_has_elsewhere() -> None:
     (kept,) = published(bluesky()).records(POSTS_RAW.name)
     (dropped,) = published(bluesky(), through=False).records(POSTS_DROPPED.name)
     event = dropped.decode(PostDropped)
+    assert event.post is not None
     assert (event.post_id, event.post.author_id) == (kept.decode(Post).post_id, NAMES.author(f"bsky:{DID}"))
+
+
+class NothingRelevant:
+    """What the worker asks of its enricher, where it finds every post irrelevant."""
+
+    def enrich(self, posts: list[Post], gated: frozenset[str]) -> list[Irrelevant]:
+        return [Irrelevant(post, -2.0, 0.0) for post in posts if post.post_id in gated]
+
+
+@pytest.mark.parametrize("network", SENT)
+def test_a_post_that_the_worker_drops_names_no_author_either(network: str) -> None:
+    log = published(SENT[network])
+    worker = EnrichBatch(NothingRelevant(), sampled_share=1.0)  # type: ignore[arg-type]
+    (outgoing,) = asyncio.run(worker(log.records(POSTS_RAW.name)))
+    (raw,) = log.records(POSTS_RAW.name)
+    assert outgoing.topic == POSTS_DROPPED.name and json.loads(outgoing.value)["post"] == json.loads(raw.value)
+    assert not [name for name in (DID, OTHER_DID, ACCOUNT, HANDLE, USER) if name.encode() in outgoing.value]
 
 
 def test_a_repeat_is_known_by_what_stands_on_the_log() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from stormpetrel.posts.gate.model import LinearGate
 from stormpetrel.posts.gate.word_facts import WordReader
 
+BY_WORDS = "words"  # what the record of a post that it let through says: the worker judges its relevance
+
 
 class WordGate:
     """Whether the words of a text may be about a crisis. Any thread may ask.
