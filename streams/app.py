@@ -11,13 +11,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from stormpetrel.bootstrap import (
-    open_gazetteer,
-    open_geoparser,
-    open_glosser,
-    open_text_encoder,
-    open_word_reader,
-)
+from stormpetrel.bootstrap import open_gazetteer, open_geoparser, open_glosser, open_text_encoder, open_word_reader
 from stormpetrel.core.errors import SetupError, StormpetrelError
 from stormpetrel.core.events import EnrichedPost
 from stormpetrel.core.settings import Settings

@@ -51,9 +51,14 @@ def gate(data: Data, as_json: AsJson = False) -> None:
     columns |= {"related": "related", "unrelated": "unrelated"}
     for title, part in (("events", "by_event"), ("languages", "by_language"), ("kinds left out", "by_kind_left_out")):
         print_table(title, title, columns, report[part])
+    curve = {f"{point['passed_related']:.3f}": point for point in report["curve"]}
+    moved = {"dropped_unrelated": "dropped of unrelated", "shift": "threshold moved by"}
+    print_table("the curve", "passed of related", moved, curve)
+    bare = report["without_hazard_words"]
     typer.echo(
         f"{report['passed_related']:.3f} of related posts pass, {report['dropped_unrelated']:.3f} of unrelated ones "
-        f"are dropped; {report['posts_per_s']:,} posts/s through the gate by words"
+        f"are dropped; without words for hazards {bare['passed_related']:.3f} and {bare['dropped_unrelated']:.3f}; "
+        f"{report['posts_per_s']:,} posts/s through the gate by words"
     )
 
 
@@ -65,8 +70,10 @@ def _open(data: list[Path]) -> tuple[GateLearner, str, WordReader]:
     from stormpetrel.core.embedding_spec import model_name
     from stormpetrel.evaluation.gate_posts import read_gate_posts
     from stormpetrel.evaluation.gate_training import GateLearner
+    from stormpetrel.posts.gate.word_facts import HAZARD
 
     settings = load_settings()
     ensure_models(settings, say)
     encoder, reader = load_text_encoder(settings, say), open_word_reader(settings, own_words=False)
-    return GateLearner(read_gate_posts(data, reader, encoder, say), say), model_name(encoder.version), reader
+    posts, hazards = read_gate_posts(data, reader, encoder, say), reader.names.index(HAZARD)
+    return GateLearner(posts, say, hazards), model_name(encoder.version), reader

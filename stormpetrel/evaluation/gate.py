@@ -35,19 +35,17 @@ class Judged:
 
 
 def evaluate_gate(learner: GateLearner, lets_through: Callable[[str], bool]) -> Json:
-    """The figures of both gates together on events left out, and of the gate by words alone; and whole kinds of events
-    left out."""
+    """The figures of both gates together on events left out, of the gate by words alone, of gates without words for
+    hazards, and on whole kinds of events left out."""
     posts, judged = learner.posts, judge_left_out(learner)
     counted = np.isin(posts.events.astype(str), list(posts.judged_events)) & (posts.sets != "t6")
     report: Json = {"posts": int(counted.sum()), "events": len(set(posts.events[counted].tolist()))}
     return {
         **report,
-        **_shares(posts, judged.passes(), counted),
-        "words_alone": _shares(posts, judged.words >= 0, counted),
-        "curve": _curve(posts, judged, counted),
-        "by_event": _by(posts, judged, posts.events, counted),
-        "by_language": _by(posts, judged, posts.languages, counted),
-        "by_set": _by(posts, judged, posts.sets, np.full(len(counted), True)),
+        **_figures(posts, judged, counted),
+        "without_hazard_words": _figures(posts, judge_left_out(learner.without_hazards()), counted),
+        "by_event": _by(posts, judged.passes(), posts.events, counted),
+        "by_language": _by(posts, judged.passes(), posts.languages, counted),
         "by_kind_left_out": dict(_kinds_left_out(learner, counted)),
         "posts_per_s": round(_speed(posts, lets_through)),
     }
@@ -56,16 +54,22 @@ def evaluate_gate(learner: GateLearner, lets_through: Callable[[str], bool]) -> 
 def judge_left_out(learner: GateLearner) -> Judged:
     """Each post judged by gates that did not learn from its event's fold."""
     words, meaning = np.full((2, len(learner.posts.related)), np.nan)
-    for fold in learner.folds():
+    for fold in learner.folds:
         inside = np.isin(learner.posts.events.astype(str), list(fold))
-        words[inside], meaning[inside] = _above(learner, fold, inside)
+        words[inside], meaning[inside] = learner.above(fold, inside)
     return Judged(words, meaning)
 
 
-def _above(learner: GateLearner, left_out: frozenset[str], chosen: Bools) -> tuple[Array, Array]:
-    of_words, of_meaning = learner.gates(left_out)
-    words, meaning = learner.scores(learner.without(left_out), chosen)
-    return words - of_words.threshold, meaning - of_meaning.threshold
+def _figures(posts: GatePosts, judged: Judged, counted: Bools) -> Json:
+    """The shares of both gates together and of the words alone, the curve, and the shares of each set."""
+    everything = np.full(len(counted), True)
+    return {
+        **_shares(posts, judged.passes(), counted),
+        "curve": _curve(posts, judged, counted),
+        "words_alone": _shares(posts, judged.words >= 0, counted),
+        "by_set": _by(posts, judged.passes(), posts.sets, everything),
+        "words_alone_by_set": _by(posts, judged.words >= 0, posts.sets, everything),
+    }
 
 
 def _kinds_left_out(learner: GateLearner, counted: Bools) -> Iterator[tuple[str, Json]]:
@@ -76,7 +80,7 @@ def _kinds_left_out(learner: GateLearner, counted: Bools) -> Iterator[tuple[str,
         if inside.any():
             left_out = frozenset(map(str, posts.events[posts.kinds == kind]))
             words, meaning = np.full((2, len(inside)), np.nan)
-            words[inside], meaning[inside] = _above(learner, left_out, inside)
+            words[inside], meaning[inside] = learner.above(left_out, inside)
             yield kind, _shares(posts, Judged(words, meaning).passes(), inside)
 
 
@@ -103,9 +107,8 @@ def _curve(posts: GatePosts, judged: Judged, counted: Bools) -> list[Json]:
     return points
 
 
-def _by(posts: GatePosts, judged: Judged, names: Names, chosen: Bools) -> Json:
+def _by(posts: GatePosts, passes: Bools, names: Names, chosen: Bools) -> Json:
     """The shares of each group of posts that is not too small."""
-    passes = judged.passes()
     report: Json = {}
     for name in sorted({str(name) for name in names[chosen]}):
         inside = chosen & (names == name)

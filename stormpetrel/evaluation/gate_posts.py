@@ -47,11 +47,6 @@ class GatePosts:
     sets: Names
 
     @property
-    def rows(self) -> NDArray[np.float32]:
-        """What the gate by meaning weighs: shape (posts, dimensions + facts)."""
-        return np.hstack([self.vectors, self.facts])
-
-    @property
     def judged_events(self) -> frozenset[str]:
         """Events that have related posts and unrelated ones."""
         names = self.events.astype(str)

@@ -153,7 +153,9 @@ def _posts(system: System) -> None:
     )
     unsampled = dropped.model_copy(update={"post_id": UNSAMPLED})
     system.publish(POSTS_RAW, UNSAMPLED, unsampled)
-    system.publish(POSTS_DROPPED, UNSAMPLED, PostDropped(post_id=UNSAMPLED, reason="irrelevant", score=-2, dropped_at=AT))
+    system.publish(
+        POSTS_DROPPED, UNSAMPLED, PostDropped(post_id=UNSAMPLED, reason="irrelevant", score=-2, dropped_at=AT)
+    )
     system.post("x:78", "x:eve", "The roof, the roof is wet, via Canevari is under water", duplicate_of=MINE)
 
 

@@ -29,7 +29,20 @@ from stormpetrel.core.topics import (
 from stormpetrel.forgetting import Wanted, close_files, fingerprint, wanted
 from stormpetrel.posts.forgotten import ForgottenRegister
 from stormpetrel.projections.photos import PostPhotos
-from tests.unit.forgetting_night import ADA, AT, DID, MINE, NAMES, OTHERS, REPOST, SECOND, UNSAMPLED, WORDS, System, night
+from tests.unit.forgetting_night import (
+    ADA,
+    AT,
+    DID,
+    MINE,
+    NAMES,
+    OTHERS,
+    REPOST,
+    SECOND,
+    UNSAMPLED,
+    WORDS,
+    System,
+    night,
+)
 from tests.unit.photo_events import described, photo
 
 

@@ -58,7 +58,7 @@ def test_the_gate_keeps_its_promise_on_events_left_out() -> None:
 
 def test_what_an_event_says_does_not_change_how_it_is_judged() -> None:
     plain, turned = posts(), posts()
-    fold = next(fold for fold in learner(plain).folds() if "a_flood" in fold)
+    fold = next(fold for fold in learner(plain).folds if "a_flood" in fold)
     inside = np.isin(turned.events.astype(str), list(fold))
     turned.related[inside] = ~turned.related[inside]
     first, second = (judge_left_out(learner(each)) for each in (plain, turned))

@@ -29,8 +29,9 @@ REMEMBERED = 200_000  # words with their answer
 SURE = 0.6  # probability from which on a text is read in the language that it seems to be in alone
 MOST_COUNTED = 3  # words of a group: more say no more
 HALF = 0.5  # a group or a sign is worth half as much to the ridge as a dimension of a unit vector
-# Beginnings of English words for hazards, after UNDRR and ISC, Hazard Definition and Classification Review (2020): all
-# its clusters, so that a kind of event that no labelled set has is a hazard too.
+# Beginnings of English words for hazards, along the clusters of UNDRR and ISC, Hazard Definition and Classification
+# Review (2020). They were written from memory by an author who had seen on which labelled events the gate was weak, so
+# `eval gate` tells its figures without them too.
 HAZARDS = re.compile(
     r"airburst|asteroid|meteor|avalanche|blizzard|bushfire|wildfire|heatwave|collapse|collision|cyclone|derail|downburst"
     r"|drought|dust|earthquake|quake|tremor|epidemic|outbreak|erosion|erupt|volcan|lava|explo|blast|famine|fire|blaze"
