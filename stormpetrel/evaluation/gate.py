@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.evaluation.gate_posts import Bools, GatePosts, Names
+from stormpetrel.evaluation.gate_posts import FEWEST_EVENTS, Bools, GatePosts, Names
 from stormpetrel.evaluation.gate_training import GateLearner
 from stormpetrel.posts.event_kinds import KINDS
 
@@ -77,8 +77,8 @@ def _kinds_left_out(learner: GateLearner, counted: Bools) -> Iterator[tuple[str,
     posts = learner.posts
     for kind in KINDS:
         inside = counted & (posts.kinds == kind)
-        if inside.any():
-            left_out = frozenset(map(str, posts.events[posts.kinds == kind]))
+        left_out = frozenset(map(str, posts.events[posts.kinds == kind]))
+        if inside.any() and len(posts.judged_events - left_out) >= FEWEST_EVENTS - 1:
             words, meaning = np.full((2, len(inside)), np.nan)
             words[inside], meaning[inside] = learner.above(left_out, inside)
             yield kind, _shares(posts, Judged(words, meaning).passes(), inside)

@@ -27,6 +27,7 @@ PARTS = ("t26", "t6", "mentions", ".")  # of a folder: all that have files of la
 RELATEDNESS = ("informativeness", "label")
 MOST_OF_A_FILE = 1500  # posts, so that no set outweighs the others
 BATCH = 256
+FEWEST_EVENTS = 3  # one to judge, one to choose a threshold on, one to learn from
 Bools = NDArray[np.bool_]
 Names = NDArray[np.object_]
 
@@ -57,7 +58,7 @@ def read_gate_posts(
     folders: Iterable[Path], reader: WordReader, encoder: TextEncoder, say: Callable[[str], None]
 ) -> GatePosts:
     """The labelled posts of folders like tweets_crisislex, or of such folders, without near-duplicates within an event.
-    Raises SetupError where no event has posts of both kinds."""
+    Raises SetupError where fewer than three events have posts of both kinds."""
     files = dict.fromkeys(file for folder in folders for file in _files(folder))
     labelled = [post for file in files for post in _posts(file)]
     if not labelled:
@@ -78,8 +79,8 @@ def read_gate_posts(
         np.array([detect(clean(text))[0] for text in texts], dtype=object),
         np.array([file.parent.name for _, _, file in labelled], dtype=object),
     )
-    if len(posts.judged_events) < 2:
-        raise SetupError("give at least two events with posts labelled as related and posts labelled as unrelated")
+    if len(posts.judged_events) < FEWEST_EVENTS:
+        raise SetupError("give at least three events with posts labelled as related and posts labelled as unrelated")
     return posts
 
 

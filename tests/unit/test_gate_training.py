@@ -96,11 +96,13 @@ def test_labelled_posts_are_read_and_a_set_without_unrelated_ones_is_refused(tmp
     reader = WordReader(glosser.lexicon, LEXICON)
     related, unrelated = "Related and informative", "Not related"
     write(tmp_path / "t26", "2012_a_floods", [related, unrelated, "Not applicable"])
-    with pytest.raises(SetupError, match="at least two events"):
+    with pytest.raises(SetupError, match="at least three events"):
         read_gate_posts([tmp_path], reader, Encoder(), lambda _: None)  # type: ignore[arg-type]
-    write(tmp_path / "t26", "2013_b_floods", [unrelated, related])
+    for event in ("2013_b_floods", "2013_c_floods"):
+        write(tmp_path / "t26", event, [unrelated, related])
     read = read_gate_posts([tmp_path], reader, Encoder(), lambda _: None)  # type: ignore[arg-type]
-    assert read.judged_events == {"a_floods", "b_floods"} and len(read.related) == 4 and read.related.sum() == 2
+    assert read.judged_events == {"a_floods", "b_floods", "c_floods"}
+    assert len(read.related) == 6 and read.related.sum() == 3
     assert set(read.kinds) == {"flood"} and set(read.sets) == {"t26"}
     (tmp_path / "empty").mkdir()
     with pytest.raises(SetupError, match="no labelled posts"):
