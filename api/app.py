@@ -32,12 +32,12 @@ from api.routes import (
     saved_searches,
     search,
     session,
-    stac,
     team_reports,
 )
 from api.routes import annotations as annotation_routes
 from api.security import Gate
 from api.security_document import describe_security
+from api.stac.application import add_stac_api
 from stormpetrel.core.settings import Settings
 from stormpetrel.process.process_log import set_up_log
 
@@ -77,7 +77,6 @@ def create_app(open_resources: Callable[[], ApiResources], cors_origins: Sequenc
         incidents,
         photos,
         imagery,
-        stac,
         *annotating,
         alerting,
         alerts,
@@ -88,6 +87,7 @@ def create_app(open_resources: Callable[[], ApiResources], cors_origins: Sequenc
     ):
         app.include_router(routes.router, responses=documented(*EVERYWHERE))
     app.include_router(probes.router)
+    add_stac_api(app)
     add_error_handlers(app)
     describe_security(app)
     return app

@@ -54,6 +54,7 @@ from stormpetrel.posts.post_publisher import PostPublisher
 from stormpetrel.search.documents import CollectionNames
 from stormpetrel.search.imagery import ImageryCatalogue
 from stormpetrel.search.incident_listing import IncidentListing
+from stormpetrel.search.item_search import ItemSearch
 from stormpetrel.search.matched_posts import MatchedPosts
 from stormpetrel.search.place_names import PlaceNames
 from stormpetrel.search.place_resolution import PlaceResolution
@@ -104,6 +105,7 @@ class Imagery:
     """The dependency of the routes on scenes, patches and catalogues."""
 
     catalogue: ImageryCatalogue
+    items: ItemSearch
     producer: EventProducer
 
 
@@ -182,7 +184,7 @@ class ApiResources:
         feeds = SavedSearchFeeds(searcher, matches, MatchedPosts(searcher.documents_and_counts))
         self.search = Search(searcher, saved_searches, Listeners(), feeds, places)
         catalogue = ImageryCatalogue(*views, partial(picture_folder, settings.imagery))
-        self.imagery = Imagery(catalogue, self.producer)
+        self.imagery = Imagery(catalogue, ItemSearch(*views), self.producer)
         self.incidents = IncidentListing(self.documents, names)
         dimensions_of = partial(vector_dimensions, settings)
         stored, is_forgotten = (self.documents, self.vectors), self.forgotten.has_post

@@ -25,7 +25,9 @@ from stormpetrel.core.errors import (
 
 log = structlog.get_logger()
 SHOWS_THE_FORM = "/docs shows the whole form"
+STAC = "/v1/stac"  # its clients take 400 for what is 422 elsewhere (OGC API - Features, 7.6)
 DESCRIPTIONS = {
+    400: "The request is faulty: each fault names its field, the problem and the remedy",
     401: "The password is missing or another one",
     404: "There is no such thing",
     408: "The body did not come in time",
@@ -92,10 +94,23 @@ def _fault(error: Any) -> Fault:
             problem = f"it has {'more' if kind == 'too_long' else 'fewer'} than {bound:,} entries"
             remedy = "Send several requests" if kind == "too_long" else "Add at least so many"
             return Fault(field=field, problem=problem, remedy=remedy)
+        case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than" as kind:
+            problem = f"it is {'smaller' if kind.startswith('greater') else 'larger'} than it may be"
+            return Fault(field=field, problem=problem, remedy=_bounded(error["ctx"]))
+        case "int_parsing" | "int_type" | "float_parsing" | "float_type" | "int_from_float":
+            return Fault(field=field, problem="it is no number of this kind", remedy=f"Send a number; {SHOWS_THE_FORM}")
+        case "literal_error" | "enum":
+            expected = error["ctx"]["expected"]
+            return Fault(field=field, problem="it is none of the known words", remedy=f"Send {expected}")
         case kind if kind.startswith("datetime"):
             return Fault(field=field, problem="it is no moment", remedy="Give ISO 8601, such as 2025-11-04T20:00:00Z")
     problem, _, remedy = message.partition("; ")
     return Fault(field=field, problem=problem, remedy=remedy or f"{message}; {SHOWS_THE_FORM}")
+
+
+def _bounded(bounds: dict[str, Any]) -> str:
+    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+    return " and ".join(f"Send {words[name]} {bound:,}" for name, bound in bounds.items() if name in words)
 
 
 def _allowed_methods(request: Request) -> str:
@@ -106,37 +121,40 @@ def _allowed_methods(request: Request) -> str:
     return ", ".join(sorted({method.upper() for path in served for method in paths[path]}))
 
 
-def _invalid(*faults: Fault) -> JSONResponse:
-    return error_answer(422, list(faults), "invalid")
+def _invalid(request: Request, *faults: Fault) -> JSONResponse:
+    is_stac = request.url.path == STAC or request.url.path.startswith(f"{STAC}/")
+    return error_answer(400 if is_stac else 422, list(faults), "invalid")
 
 
 def add_error_handlers(app: FastAPI) -> None:
     """Whatever a route raises is answered in the documented form."""
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        return _invalid(*map(_fault, error.errors()))
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return _invalid(request, *map(_fault, error.errors()))
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 400:  # FastAPI's answer to a body that no JSON reader takes
-            return _invalid(Fault(field="body", problem="it cannot be read", remedy="Send a JSON object; see /docs"))
+            fault = Fault(field="body", problem="it cannot be read", remedy="Send a JSON object; see /docs")
+            return _invalid(request, fault)
         headers = {"Allow": _allowed_methods(request)} if error.status_code == 405 else error.headers
         return error_answer(error.status_code, error.detail, headers=headers)
 
     @app.exception_handler(StormpetrelError)
-    async def failed(_: Request, error: StormpetrelError) -> JSONResponse:
+    async def failed(request: Request, error: StormpetrelError) -> JSONResponse:
         match error:
             case BadQuery():
-                return _invalid(Fault(field=error.field, problem=error.problem, remedy=error.remedy))
+                return _invalid(request, Fault(field=error.field, problem=error.problem, remedy=error.remedy))
             case BadPicture():
-                return _invalid(Fault(field="picture", problem=error.problem, remedy=error.remedy))
+                return _invalid(request, Fault(field="picture", problem=error.problem, remedy=error.remedy))
             case NotFound():
                 return error_answer(404, str(error))
             case StoreRefused():
                 # The bounds of requests should have caught it: the log tells so, and the client can do without it.
                 log.error("a store refuses what a request asks", error=str(error))
-                return _invalid(Fault(field="body", problem=str(error), remedy="Ask without this value; see /docs"))
+                fault = Fault(field="body", problem=str(error), remedy="Ask without this value; see /docs")
+                return _invalid(request, fault)
             case StoreUnavailable():
                 log.error("a store is not available", error=str(error))
                 return error_answer(503, f"{error}. Try again in a few seconds", "store_unavailable")

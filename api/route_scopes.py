@@ -30,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     Rule(READING, "/v1/dead-letters", "operate"),  # they hold what was refused, whatever it is
     # Questions whose form is too large for a query string.
     Rule(POST, "/v1/search", "read"),
+    Rule(POST, "/v1/stac/search", "read"),
     Rule(POST, "/v1/feedback/store", "annotate"),
     *(Rule(POST, path, "read") for path in ("/v1/feedback", "/v1/structured-query", "/v1/validation")),
     # People's own work.

@@ -111,6 +111,9 @@ class NoDocuments:
     def newest(self, *_: Any, **__: Any) -> list[Document]:
         return []
 
+    def oldest(self, *_: Any, **__: Any) -> list[Document]:
+        return []
+
     def count(self, collection: str) -> int:
         return 0
 

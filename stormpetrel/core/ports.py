@@ -27,6 +27,11 @@ class DocumentReader(Protocol):
         """The documents with the largest values of an integer field, falling; `equal` are values of flat fields,
         `before` is where the last page ended."""
 
+    def oldest(
+        self, collection: str, field: str, limit: int, equal: Mapping[str, Any] | None = None, after: int | None = None
+    ) -> list[Document]:
+        """The same with the smallest values, rising; `after` is where the last page ended."""
+
     def count(self, collection: str) -> int:
         """How many documents there are."""
 
@@ -77,7 +82,8 @@ class Point:
 class Filter:
     """All parts must hold. Ranges are inclusive; a box is (west, south, east, north) in degrees, `polygon`
     a closed ring of (longitude, latitude), a circle (longitude, latitude, kilometres). Of a point with several places
-    one of those in `place_field` must lie inside."""
+    one of those in `place_field` must lie inside. Filters nest: all of `every` hold, one of `either` (where there are
+    any), and none of `neither`."""
 
     any_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
     none_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -86,6 +92,9 @@ class Filter:
     polygon: Sequence[tuple[float, float]] | None = None
     circles: Sequence[tuple[float, float, float]] = ()
     place_field: Literal["location", "towns"] = "location"
+    every: Sequence[Filter] = ()
+    either: Sequence[Filter] = ()
+    neither: Sequence[Filter] = ()
 
 
 @dataclass(frozen=True)

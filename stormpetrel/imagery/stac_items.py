@@ -1,124 +1,231 @@
-"""Products, scenes and patches as STAC 1.1 items (stacspec.org), made with pystac."""
+"""Patches, scenes and products as STAC 1.1 items, with the extensions sar, sat, eo, proj, raster and view."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
-import pystac
-import shapely
+from urllib.parse import quote
 
 from stormpetrel.core.ports import Document
+from stormpetrel.imagery.outlines import bounds_of, geojson_of
+from stormpetrel.imagery.patches.geobox import RESOLUTION, PatchFootprint
 
+STAC_VERSION = "1.1.0"
+TITLE = "Stormpetrel"
+CREDIT = "Contains modified Copernicus Sentinel data"
+LICENCE = "https://sentinels.copernicus.eu/documents/247904/690755/Sentinel_Data_Legal_Notice"
 COLLECTIONS = {
+    "patches": ("Patches", "Patches of scenes at three scale levels, with new water and the labels of models"),
     "products": ("Sentinel products", "Announced Sentinel-1 and Sentinel-2 products"),
     "scenes": ("Scenes", "Pairs of products, registered and described, with new water"),
-    "patches": ("Patches", "Patches of scenes, with their descriptors"),
 }
-WORLD = pystac.Extent(
-    pystac.SpatialExtent([[-180.0, -90.0, 180.0, 90.0]]),
-    pystac.TemporalExtent([[datetime(2014, 4, 3, tzinfo=UTC), None]]),
+EXTENSIONS = {
+    "eo": "https://stac-extensions.github.io/eo/v1.1.0/schema.json",
+    "proj": "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
+    "raster": "https://stac-extensions.github.io/raster/v1.1.0/schema.json",
+    "sar": "https://stac-extensions.github.io/sar/v1.0.0/schema.json",
+    "sat": "https://stac-extensions.github.io/sat/v1.0.0/schema.json",
+    "view": "https://stac-extensions.github.io/view/v1.0.0/schema.json",
+}
+COG, PNG, GEOJSON = "image/tiff; application=geotiff; profile=cloud-optimized", "image/png", "application/geo+json"
+BANDS = {"s1": ("vv",), "s2": ("red", "green", "blue"), "change": ("change",)}
+INSTRUMENTS = {"sentinel-1": "c-sar", "sentinel-2": "msi"}
+_RADAR_NAME = re.compile(
+    r"^S1[A-D]_(?P<mode>[A-Z0-9]{2})_(?P<kind>[A-Z]{3})(?P<class>[A-Z_])_\d(?P<level>[A-Z])(?P<pol>[SD][HV])_"
 )
-CREDIT = "Contains modified Copernicus Sentinel data"
+POLARISATIONS = {"SH": ["HH"], "SV": ["VV"], "DH": ["HH", "HV"], "DV": ["VV", "VH"]}
+# ESA, Sentinel-1 Product Definition (S1-RS-MDA-52-7440), IW GRD of high resolution: metres, and looks of the mid swath.
+HIGH_RESOLUTION = {
+    "sar:resolution_range": 20,
+    "sar:resolution_azimuth": 22,
+    "sar:pixel_spacing_range": 10,
+    "sar:pixel_spacing_azimuth": 10,
+    "sar:looks_range": 5,
+    "sar:looks_azimuth": 1,
+}
 
 
-def bounds_of(geometry: dict[str, Any]) -> list[float]:
-    """(west, south, east, north); west is larger than east where it crosses the antimeridian (RFC 7946, 5.2)."""
-    lons, lats = shapely.get_coordinates(shapely.geometry.shape(geometry)).T
-    if np.ptp(lons) > 180:
-        return [float(bound) for bound in (lons[lons > 0].min(), lats.min(), lons[lons < 0].max(), lats.max())]
-    return [float(bound) for bound in (lons.min(), lats.min(), lons.max(), lats.max())]
-
-
-def product_item(product: Document) -> pystac.Item:
-    """The item of an announced product."""
-    properties: dict[str, Any] = {
-        "platform": product["_id"][:3].lower() if product["_id"][:1] == "S" else product["platform"],
-        "constellation": product["platform"],
-        "stormpetrel:source": product["source"],
-        "product:type": product["product_type"],
-        "eo:cloud_cover": product.get("cloud_cover"),
-        "sat:relative_orbit": product.get("relative_orbit"),
-        "sat:orbit_state": product.get("orbit_direction"),
-        "start_datetime": product["sensed_from"],
-        "end_datetime": product["sensed_until"],
+def item(collection: str, document: Document, facts: Mapping[str, Any], address: str) -> dict[str, Any]:
+    """The item of a document with the facts that are known of it, but for its links. `address` is the API's."""
+    properties, assets = OF_COLLECTION[collection](document, address)
+    everything = {
+        "datetime": _moment(document["sensed_from"] if collection == "products" else document["sensed_at"]),
+        **_instruments(document, facts),
+        **properties,
+        **_filterable(facts),
     }
-    item = _item("products", product, product["sensed_from"], product["footprint"], _present(properties))
-    for name, href in (product.get("assets") or {}).items():
-        item.add_asset(name, pystac.Asset(href, roles=["data"]))
-    if product.get("location"):
-        item.add_asset("product", pystac.Asset(product["location"], roles=["data"]))
-    return item
+    present = {name: value for name, value in everything.items() if value is not None}
+    fields = [*present, *(name for asset in assets.values() for name in asset)]
+    geometry = geojson_of(document)
+    return {
+        "type": "Feature",
+        "stac_version": STAC_VERSION,
+        "stac_extensions": [url for name, url in EXTENSIONS.items() if any(f.startswith(f"{name}:") for f in fields)],
+        "id": document["_id"],
+        "collection": collection,
+        "geometry": geometry,
+        "bbox": bounds_of(geometry),
+        "properties": present,
+        "assets": assets,
+    }
 
 
-def scene_item(scene: Document, address: str) -> pystac.Item:
-    """The item of a described scene, with its pictures and new water as assets. `address` is the API's."""
+def products_of(document: Document) -> list[str]:
+    """The names of the products that an item was made of."""
+    return [document[field] for field in ("s1_product", "s2_product") if document.get(field)]
+
+
+def _filterable(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties that predicates name, as predicates see them."""
+    return {
+        "eo:cloud_cover": facts.get("cloud_cover"),
+        "sat:relative_orbit": facts.get("relative_orbit"),
+        "sat:orbit_state": facts.get("orbit_state"),
+        "stormpetrel:sensors": facts.get("sensors"),
+        "stormpetrel:new_water": facts.get("new_water_share"),
+        "stormpetrel:new_water_confidence": facts.get("new_water_confidence"),
+        "stormpetrel:water": facts.get("water_share"),
+        "stormpetrel:labels": facts.get("labels"),
+        "stormpetrel:scene": facts.get("scene_id"),
+        "stormpetrel:scale_level": facts.get("scale_level"),
+    }
+
+
+def _instruments(document: Document, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Whose image it is, by the names of the products; the platform is that of the image that gave it its time."""
+    names = products_of(document) or [document["_id"]]
+    satellite = re.match(r"^S([12][A-D])_", names[0])
+    sensors = facts.get("sensors") or []
+    radar = next((_radar(name) for name in names if _RADAR_NAME.match(name)), {})
+    return {
+        "constellation": sensors[0] if sensors else None,
+        "platform": f"sentinel-{satellite[1].lower()}" if satellite else None,
+        "instruments": [INSTRUMENTS[sensor] for sensor in sensors] or None,
+        **radar,
+    }
+
+
+def _radar(name: str) -> dict[str, Any]:
+    """The radar's mode by the product's name (ESA naming conventions)."""
+    named = _RADAR_NAME.match(name)
+    if named is None:
+        return {}
+    absolute = re.search(r"_(\d{6})_[0-9A-F]{6}_[0-9A-F]{4}$", name)
+    is_high = (named["mode"], named["kind"], named["class"]) == ("IW", "GRD", "H")
+    return {
+        "sar:instrument_mode": named["mode"],
+        "sar:frequency_band": "C",
+        "sar:center_frequency": 5.405,
+        "sar:polarizations": POLARISATIONS[named["pol"]],
+        "sar:product_type": named["kind"],
+        "sar:observation_direction": "right",
+        **(HIGH_RESOLUTION if is_high else {}),
+        "sat:absolute_orbit": int(absolute[1]) if absolute else None,
+    }
+
+
+def _of_product(product: Document, address: str) -> tuple[dict[str, Any], dict[str, Any]]:
     properties = {
-        "proj:code": f"EPSG:{scene['epsg']}",
+        "start_datetime": _moment(product["sensed_from"]),
+        "end_datetime": _moment(product["sensed_until"]),
+        "product:type": product["product_type"],
+        "stormpetrel:source": product["source"],
+    }
+    assets = {name: {"href": href, "roles": ["data"]} for name, href in (product.get("assets") or {}).items()}
+    if product.get("location"):
+        assets["product"] = {"href": product["location"], "roles": ["data"]}
+    return properties, assets
+
+
+def _of_scene(scene: Document, address: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    properties = {
+        **_grid(scene["epsg"], tuple(scene["bounds"])),
+        "created": _moment(scene["described_at"]),
         "stormpetrel:patches": scene["patches"],
         "stormpetrel:shift_m": scene.get("shift_m"),
-        "stormpetrel:new_water_confidence": scene.get("new_water_confidence"),
+        "stormpetrel:reference": scene.get("reference"),
         "stormpetrel:problems": scene.get("problems") or [],
     }
-    item = _item("scenes", scene, scene["sensed_at"], scene["footprint"], properties)
-    base, query = f"{address}/v1/scenes", f"scene_id={scene['_id']}"
+    base, query = f"{address}/v1/scenes", f"scene_id={quote(scene['_id'], safe='')}"
+    assets: dict[str, Any] = {}
     for kind in scene.get("pictures") or {}:
         picture = f"{base}/pictures/{kind}"
-        _add_asset(item, kind, f"{picture}.tif?{query}", pystac.MediaType.COG, "visual")
-        _add_asset(item, f"{kind}-png", f"{picture}.png?{query}", pystac.MediaType.PNG, "overview")
+        cog = _asset(f"{picture}.tif?{query}", COG, "visual")
+        assets[kind] = {**cog, "raster:bands": _bands(kind)} if kind in BANDS else cog
+        assets[f"{kind}-png"] = _asset(f"{picture}.png?{query}", PNG, "overview")
     if scene.get("new_water"):
-        _add_asset(item, "new_water", f"{base}/new_water.geojson?{query}", pystac.MediaType.GEOJSON, "data")
-    _link_products(item, scene, address)
-    return item
+        assets["new_water"] = _asset(f"{base}/new_water.geojson?{query}", GEOJSON, "data")
+    return properties, assets
 
 
-def patch_item(patch: Document, address: str) -> pystac.Item:
-    """The item of a patch, with its quick-looks as assets. `address` is the API's."""
-    geometry = {"type": "Polygon", "coordinates": [[list(point) for point in patch["ring"]]]}
+def _of_patch(patch: Document, address: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    footprint = PatchFootprint(patch["epsg"], patch["scale_level"], patch["row"], patch["column"])
     properties = {
-        "proj:code": f"EPSG:{patch['epsg']}",
-        "proj:shape": [patch["scale_level"], patch["scale_level"]],
-        "eo:cloud_cover": None if patch.get("cloud_share") is None else 100 * patch["cloud_share"],
-        "stormpetrel:scene": patch["scene_id"],
-        "stormpetrel:water_share": patch.get("water_share"),
-        "stormpetrel:new_water": patch.get("new_water"),
+        **_grid(patch["epsg"], footprint.bounds),
+        "created": _moment(patch["described_at"]),
+        "stormpetrel:nodata": patch.get("nodata_share"),
+        "stormpetrel:reference": (patch.get("new_water") or {}).get("reference"),
         "stormpetrel:statistics": patch.get("statistics") or {},
         "stormpetrel:descriptors": patch.get("models") or {},
     }
-    item = _item("patches", patch, patch["sensed_at"], geometry, _present(properties))
-    for kind in ("s1", "s2"):
-        if patch.get(f"{kind}_product"):
-            href = f"{address}/v1/patches/pictures/{kind}.png?patch_id={patch['_id']}"
-            _add_asset(item, kind, href, pystac.MediaType.PNG, "overview")
-    _link_products(item, patch, address)
-    return item
+    query = f"patch_id={quote(patch['_id'], safe='')}"
+    kinds = [kind for kind in ("s1", "s2") if patch.get(f"{kind}_product")]
+    pictures = f"{address}/v1/patches/pictures"
+    return properties, {kind: _asset(f"{pictures}/{kind}.png?{query}", PNG, "overview") for kind in kinds}
 
 
-def _present(properties: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in properties.items() if value is not None}
+OF_COLLECTION = {"patches": _of_patch, "products": _of_product, "scenes": _of_scene}
 
 
-def _item(collection: str, document: Document, sensed_at: str, geometry: Any, properties: Any) -> pystac.Item:
-    at, bounds = datetime.fromisoformat(sensed_at), bounds_of(geometry)
-    return pystac.Item(document["_id"], geometry, bounds, at, properties, collection=collection)
+def _grid(epsg: int, bounds: tuple[float, float, float, float]) -> dict[str, Any]:
+    """The pixel grid of 10 m; the transform is row by row: x is its first three numbers, y the next, as in rasterio."""
+    west, south, east, north = bounds
+    return {
+        "gsd": RESOLUTION,
+        "proj:code": f"EPSG:{epsg}",
+        "proj:bbox": [west, south, east, north],
+        "proj:shape": [round((north - south) / RESOLUTION), round((east - west) / RESOLUTION)],
+        "proj:transform": [RESOLUTION, 0.0, west, 0.0, -RESOLUTION, north],
+    }
 
 
-def _add_asset(item: pystac.Item, name: str, href: str, media_type: str, role: str) -> None:
-    item.add_asset(name, pystac.Asset(href, media_type=media_type, roles=[role]))
+def _bands(kind: str) -> list[dict[str, Any]]:
+    return [{"data_type": "uint8", "nodata": 0, "spatial_resolution": RESOLUTION} for _ in BANDS[kind]]
 
 
-def _link_products(item: pystac.Item, document: Document, address: str) -> None:
-    for sensor in ("s1", "s2"):
-        if product := document.get(f"{sensor}_product"):
-            target = f"{address}/v1/stac/collections/products/items/{product}"
-            item.add_link(pystac.Link("derived_from", target, "application/geo+json"))
+def _asset(href: str, media_type: str, role: str) -> dict[str, Any]:
+    return {"href": href, "type": media_type, "roles": [role]}
 
 
-def collection(name: str) -> pystac.Collection:
+def _moment(text: str) -> str:
+    """RFC 3339 in UTC, as STAC has it."""
+    return re.sub(r"\+00:00$", "Z", text)
+
+
+def collection(name: str) -> dict[str, Any]:
+    """A collection, but for its links."""
     title, description = COLLECTIONS[name]
-    return pystac.Collection(name, f"{description}. {CREDIT}.", WORLD, title=title, license="other")
+    world, since = [[-180.0, -90.0, 180.0, 90.0]], [["2014-04-03T00:00:00Z", None]]
+    return {
+        "type": "Collection",
+        "stac_version": STAC_VERSION,
+        "stac_extensions": [],
+        "id": name,
+        "title": title,
+        "description": f"{description}. {CREDIT}.",
+        "license": "other",
+        "extent": {"spatial": {"bbox": world}, "temporal": {"interval": since}},
+    }
 
 
-def catalogue() -> pystac.Catalog:
-    return pystac.Catalog("stormpetrel", f"Products, scenes and patches. {CREDIT}.", "Stormpetrel")
+def catalogue() -> dict[str, Any]:
+    """The catalogue of all collections, but for its links."""
+    return {
+        "type": "Catalog",
+        "stac_version": STAC_VERSION,
+        "stac_extensions": [],
+        "id": "stormpetrel",
+        "title": TITLE,
+        "description": f"Patches, scenes and products. {CREDIT}.",
+    }

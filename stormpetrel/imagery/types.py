@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from stormpetrel.core.events import ProductAnnounced
+from stormpetrel.core.events import OrbitDirection, ProductAnnounced
 from stormpetrel.imagery.patches.geobox import Outline, PatchFootprint
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ class Scene:
     def sensed_at(self) -> datetime:
         """Of the radar image, which shows water best, else of the optical one."""
         return self.products[-1].sensed_from
+
+    @property
+    def orbit_direction(self) -> OrbitDirection | None:
+        """Of the image that was sensed then."""
+        return self.products[-1].orbit_direction
 
     @property
     def id(self) -> str:

@@ -47,7 +47,9 @@ def _geo(point: Json) -> Any:
     return edge.GeoPoint(point["lon"], point["lat"])
 
 
-def _field(condition: Json) -> Any:
+def _condition(condition: Json) -> Any:
+    if condition.keys() & {"must", "must_not", "should"}:
+        return read_filter(condition)
     if "has_id" in condition:
         require_fields(condition, "has_id", "a condition")
         return edge.HasIdCondition(set(condition["has_id"]))
@@ -76,7 +78,9 @@ def read_filter(body: Json | None) -> Any:
     if not body:
         return None
     require_fields(body, "must must_not should", "a filter")
-    parts: dict[str, Any] = {name: [_field(c) for c in conditions] for name, conditions in body.items() if conditions}
+    parts: dict[str, Any] = {
+        name: [_condition(c) for c in conditions] for name, conditions in body.items() if conditions
+    }
     return edge.Filter(**parts)
 
 

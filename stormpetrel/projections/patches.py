@@ -22,6 +22,7 @@ from stormpetrel.core.events import (
     SceneWithdrawn,
 )
 from stormpetrel.core.ports import Document, DocumentStore, DocumentWriter, Filter, Point, VectorWriter
+from stormpetrel.imagery.facts import facts_of
 from stormpetrel.projections.projection import Projection
 
 PatchEvent = PatchDescribed | PatchWithdrawn | SceneDescribed | SceneWithdrawn
@@ -36,13 +37,12 @@ def patch_document(event: PatchDescribed) -> Document:
 
 
 def patch_point(event: PatchDescribed, indexed_at: int) -> Point:
-    """The patch as the vector index holds it. `new_water` is in thousandths of the patch."""
-    products = {"sentinel-1": event.s1_product, "sentinel-2": event.s2_product}
+    """The patch as the vector index holds it. `new_water` is in thousandths of the patch, to be ordered by."""
+    facts = facts_of(patch_document(event))
     payload: Document = {
         "kind": "patch",
         "scene_id": event.scene_id,
-        "products": [name for name in products.values() if name],
-        "sensors": [sensor for sensor, name in products.items() if name],
+        "products": [name for name in (event.s1_product, event.s2_product) if name],
         "scale_level": str(event.scale_level),
         "event_time": milliseconds(event.sensed_at),
         "indexed_at": indexed_at,
@@ -50,6 +50,7 @@ def patch_point(event: PatchDescribed, indexed_at: int) -> Point:
         "labels": [],  # nothing is said of it until the newest models have judged it
         "new_water": round(1000 * event.new_water.share) if event.new_water else 0,
         "location": [{"lon": event.longitude, "lat": event.latitude}],
+        **facts,
     }
     h3_cells = cells(event.longitude, event.latitude)
     payload |= {f"cells_{resolution}": [h3_cells[resolution]] for resolution in RESOLUTIONS}

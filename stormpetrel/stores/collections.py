@@ -79,6 +79,7 @@ class VectorCollection:
     sparse: dict[str, bool] = field(default_factory=dict)
     keywords: tuple[str, ...] = ()
     integers: tuple[str, ...] = ()
+    floats: tuple[str, ...] = ()
     points: tuple[str, ...] = ("location",)
 
 
@@ -94,7 +95,7 @@ def posts_collection(prefix: str, text: tuple[str, int], visual: tuple[str, int]
         {"lexical": True, "concepts": False},
         ("source", "language", "kind", "duplicate_of", "countries", "divisions", "labels", "unsure", *CELLS),
         ("event_time", "ingested_at", "indexed_at"),
-        ("location", "towns"),
+        points=("location", "towns"),
     )
 
 
@@ -111,8 +112,9 @@ def patches_collection(
         _name(f"{prefix}patches", sar, ms, *embedding.values()),
         {"sar": sar[1], "ms": ms[1], "fused": sar[1] + ms[1], **{name: spec[1] for name, spec in embedding.items()}},
         {},
-        ("kind", "scene_id", "products", "sensors", "scale_level", "labels", *CELLS),
-        ("event_time", "indexed_at", "described_at", "new_water"),
+        ("kind", "scene_id", "products", "sensors", "scale_level", "labels", "orbit_state", *CELLS),
+        ("event_time", "indexed_at", "described_at", "new_water", "relative_orbit"),
+        ("new_water_share", "new_water_confidence", "water_share", "cloud_cover"),
     )
 
 
@@ -122,7 +124,9 @@ def photos_collection(prefix: str) -> VectorCollection:
     >>> photos_collection("").name
     'photos-phash-64'
     """
-    return VectorCollection(_name(f"{prefix}photos", ("phash", BITS)), {PERCEPTUAL: BITS}, {}, (), ("event_time",), ())
+    return VectorCollection(
+        _name(f"{prefix}photos", ("phash", BITS)), {PERCEPTUAL: BITS}, integers=("event_time",), points=()
+    )
 
 
 def _name(content: str, *made_with: tuple[str, int]) -> str:

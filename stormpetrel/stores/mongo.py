@@ -187,9 +187,18 @@ class MongoStore:
     def newest(
         self, collection: str, field: str, limit: int, equal: Mapping[str, Any] | None = None, before: int | None = None
     ) -> list[Document]:
-        condition: Document = {**(equal or {}), **({field: {"$lt": before}} if before is not None else {})}
+        beyond = {field: {"$lt": before}} if before is not None else {}
+        return self._in_order(collection, {**(equal or {}), **beyond}, (field, pymongo.DESCENDING), limit)
+
+    def oldest(
+        self, collection: str, field: str, limit: int, equal: Mapping[str, Any] | None = None, after: int | None = None
+    ) -> list[Document]:
+        beyond = {field: {"$gt": after}} if after is not None else {}
+        return self._in_order(collection, {**(equal or {}), **beyond}, (field, pymongo.ASCENDING), limit)
+
+    def _in_order(self, collection: str, condition: Document, order: tuple[str, int], limit: int) -> list[Document]:
         with _store_errors(f"reading {collection}"):
-            found = self._database[collection].find(condition).sort(field, -1).limit(limit)
+            found = self._database[collection].find(condition).sort(*order).limit(limit)
             return [_without_expiry(document) for document in found]
 
     def count(self, collection: str) -> int:

@@ -96,6 +96,7 @@ class QdrantIndex:
             for fields, schema in (
                 (collection.keywords, models.PayloadSchemaType.KEYWORD),
                 (collection.integers, models.PayloadSchemaType.INTEGER),
+                (collection.floats, models.PayloadSchemaType.FLOAT),
                 (collection.points, models.PayloadSchemaType.GEO),
             ):
                 for name in fields:

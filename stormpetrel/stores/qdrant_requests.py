@@ -29,6 +29,19 @@ def filter_condition(filter: Filter | None) -> Json | None:
     """The filter as Qdrant takes it; None where it lets everything through."""
     if filter is None:
         return None
+    must = [*_own_conditions(filter), *_nested(filter.every)]
+    should = _nested(filter.either)
+    must_not = [*_among(filter.none_of), *_nested(filter.neither)]
+    if not (must or should or must_not):
+        return None
+    return {"must": must, "must_not": must_not} | ({"should": should} if should else {})
+
+
+def _nested(filters: Sequence[Filter]) -> list[Json]:
+    return [filter_condition(each) or {"must": []} for each in filters]
+
+
+def _own_conditions(filter: Filter) -> list[Json]:
     must = _among(filter.any_of)
     for key, (low, high) in filter.ranges.items():
         ends = {"gte": low, "lte": high}
@@ -42,8 +55,7 @@ def filter_condition(filter: Filter | None) -> Json | None:
     for lon, lat, km in filter.circles:
         circle = {"center": _point(lon, lat), "radius": km * 1000}
         must.append({"key": filter.place_field, "geo_radius": circle})
-    must_not = _among(filter.none_of)
-    return {"must": must, "must_not": must_not} if must or must_not else None
+    return must
 
 
 def point_json(point: Point) -> dict[str, Any]:

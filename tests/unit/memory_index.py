@@ -94,7 +94,8 @@ class MemoryIndex:
 
     def _inside(self, collection: str, within: Filter) -> list[Point]:
         self.ping()
-        return [point for point in self.collections[collection].values() if _meets(point.payload, within)]
+        points = self.collections[collection].values()
+        return [point for point in points if _meets({"id": point.id, **point.payload}, within)]
 
     @staticmethod
     def _answer(points: Sequence[Point], query: IndexQuery) -> list[Scored]:
@@ -137,6 +138,9 @@ def _meets(payload: Document, within: Filter) -> bool:
         and all(any(_in_box(place, box) for place in places) for box in within.boxes)
         and all(any(distance_km(*circle[:2], *place) <= circle[2] for place in places) for circle in within.circles)
         and (within.polygon is None or any(Polygon(within.polygon).covers(points(*place)) for place in places))
+        and all(_meets(payload, part) for part in within.every)
+        and (not within.either or any(_meets(payload, part) for part in within.either))
+        and not any(_meets(payload, part) for part in within.neither)
     )
 
 

@@ -38,6 +38,11 @@ class MemoryDocuments:
     ) -> list[Document]:
         raise NotImplementedError
 
+    def oldest(
+        self, collection: str, field: str, limit: int, equal: Mapping[str, Any] | None = None, after: int | None = None
+    ) -> list[Document]:
+        raise NotImplementedError
+
     def count(self, collection: str) -> int:
         return len(self.collections.get(collection, {}))
 
@@ -63,15 +68,22 @@ class PagedDocuments(MemoryDocuments):
     def newest(
         self, collection: str, field: str, limit: int, equal: Any = None, before: int | None = None
     ) -> list[Document]:
+        found = self._equal(collection, {"before": before, **(equal or {})}, equal or {})
+        kept = [document for document in found if before is None or document[field] < before]
+        return sorted(kept, key=lambda document: document[field], reverse=True)[:limit]
+
+    def oldest(
+        self, collection: str, field: str, limit: int, equal: Any = None, after: int | None = None
+    ) -> list[Document]:
+        found = self._equal(collection, {"after": after, **(equal or {})}, equal or {})
+        kept = [document for document in found if after is None or document[field] > after]
+        return sorted(kept, key=lambda document: document[field])[:limit]
+
+    def _equal(self, collection: str, asked: Document, equal: Document) -> list[Document]:
         self._check()
-        bson.encode({"before": before, **(equal or {})})
-        found = [
-            document
-            for document in self.collections.get(collection, {}).values()
-            if all(document.get(name) == value for name, value in (equal or {}).items())
-            and (before is None or document[field] < before)
-        ]
-        return sorted(found, key=lambda document: document[field], reverse=True)[:limit]
+        bson.encode(asked)
+        documents = self.collections.get(collection, {}).values()
+        return [each for each in documents if all(each.get(name) == value for name, value in equal.items())]
 
     def ping(self) -> None:
         self._check()

@@ -40,8 +40,6 @@ def test_it_answers(client: TestClient) -> None:
     "path",
     [
         f"/v1/predictions?collection=posts&label=related&before={BEYOND}",
-        f"/v1/stac/collections/scenes/items?before={BEYOND}",
-        f"/v1/stac/collections/scenes/items?before=-{BEYOND}",
         "/v1/maps/tif?scene_id=S2B&labels=water-bodies&vector=text",
         "/v1/posts?until=0.5",
     ],

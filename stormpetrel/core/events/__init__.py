@@ -37,6 +37,7 @@ from stormpetrel.core.events.detection import DetectionStep
 from stormpetrel.core.events.imagery import (
     Checksum,
     NewWater,
+    OrbitDirection,
     PatchDescribed,
     PatchWithdrawn,
     Platform,

@@ -75,6 +75,8 @@ UPGRADES: dict[tuple[str, int], Upgrade] = {
     ("EnrichedPost", 8): lambda fields: {**fields, "schema_version": 9},  # 9 adds event_relevance
     ("EnrichedPost", 9): _without_photos,  # from 10 on PhotosDescribed has them
     ("Incident", 1): _without_words,  # 2 leaves out the words of posts
+    ("PatchDescribed", 3): lambda fields: {**fields, "schema_version": 4},  # 4 adds orbit_direction
+    ("SceneDescribed", 2): lambda fields: {**fields, "schema_version": 3},  # 3 adds orbit_direction
     # 2 adds the query that the request became; a rank (`within`) decides of patches alone.
     ("SavedSearch", 1): lambda fields: {**fields, "schema_version": 2},
 }

@@ -27,6 +27,7 @@ Platform = Literal["sentinel-1", "sentinel-2"]
 Epsg = Annotated[int, Field(gt=0, le=1_000_000)]
 Location = Annotated[str, Field(max_length=8_192)]
 Files = Annotated[dict[FieldName, Location], Field(max_length=10_000)]
+OrbitDirection = Literal["ascending", "descending"]
 Degrees = Annotated[float, Field(ge=-540, le=540)]  # a ring across the antimeridian goes beyond 180
 
 
@@ -55,7 +56,7 @@ class ProductAnnounced(Event):
     published_at: Moment | None = None
     cloud_cover: Annotated[float, Field(ge=0, le=100)] | None = None
     relative_orbit: Count | None = None
-    orbit_direction: Literal["ascending", "descending"] | None = None
+    orbit_direction: OrbitDirection | None = None
     location: Location | None = None
     assets: Files = Field(default_factory=dict)
     reflectance_offset: Integer | None = None
@@ -90,16 +91,17 @@ class PatchDescribed(Event):
     `earth_vector` is the embedding of an Earth-observation model, where one is configured. `scale_level` is the patch's
     size in pixels of 10 m; `row` and `column` count patches of that size from the corner of the UTM zone, northwards
     and eastwards, so that the same footprint has the same numbers in every scene. `ring` is (longitude, latitude),
-    closed.
+    closed. `sensed_at` and `orbit_direction` are those of the radar image, or of the optical one where it is alone.
     """
 
-    version: ClassVar[int] = 3
-    schema_version: int = 3
+    version: ClassVar[int] = 4
+    schema_version: int = 4
     patch_id: Id
     scene_id: Id
     s1_product: ProductName | None = None
     s2_product: ProductName | None = None
     sensed_at: Moment
+    orbit_direction: OrbitDirection | None = None
     epsg: Epsg
     scale_level: Annotated[Count, Field(gt=0)]
     row: Integer
@@ -131,16 +133,18 @@ class SceneDescribed(Event):
 
     `shift_m` is the residual shift of the two images after registration, eastwards and northwards, in metres;
     `problems` lists what was missing (a reference image, a cloud mask). `new_water` is GeoJSON, degrees. `revisions`
-    are the products': a scene of the same revisions is not described again.
+    are the products': a scene of the same revisions is not described again. `sensed_at` and `orbit_direction` are as
+    in its patches.
     """
 
-    version: ClassVar[int] = 2
-    schema_version: int = 2
+    version: ClassVar[int] = 3
+    schema_version: int = 3
     scene_id: Id
     s1_product: ProductName | None = None
     s2_product: ProductName | None = None
     reference: ProductName | None = None
     sensed_at: Moment
+    orbit_direction: OrbitDirection | None = None
     epsg: Epsg
     bounds: tuple[float, float, float, float]
     footprint: JsonObject
