@@ -14,6 +14,7 @@ import orjson
 from stormpetrel.core.areas import geometry_of
 from stormpetrel.core.errors import BadQuery
 from stormpetrel.predicates.expression import And, Expression, Has, Intersects, Missing, Not, Operator, Or, Test, Value
+from stormpetrel.predicates.index_filter import whole_filter
 from stormpetrel.predicates.properties import Property, property_named
 
 MOST_CHARACTERS = 4_000
@@ -38,6 +39,15 @@ def read_filter(text_or_json: Any) -> Expression:
     if isinstance(text_or_json, str):
         text_or_json = _json_of_text(text_or_json.strip())
     return _Reader().expression(text_or_json, DEEPEST)
+
+
+def checked_filter(text_or_json: Any) -> Any:
+    """The filter as it is, where a search of the vector index can decide it. Raises ValueError, with the remedy."""
+    try:
+        whole_filter(read_filter(text_or_json))
+    except BadQuery as error:
+        raise ValueError(f"{error.problem}; {error.remedy}") from error
+    return text_or_json
 
 
 def _json_of_text(text: str) -> Any:

@@ -23,6 +23,7 @@ KM_PER_DEGREE = 111.0
 MOST_BOXES = 20
 WHOLE = (-1e300, 1e300)
 EVERYTHING = Filter()
+NOTHING = Filter(ranges={"event_time": (1, 0)})
 
 
 class Narrowed(NamedTuple):
@@ -33,14 +34,13 @@ class Narrowed(NamedTuple):
     exact: bool
 
 
-def whole_filter(expression: Expression) -> Filter | None:
-    """The filter that says the same as the expression; None where nothing can meet it. Raises BadQuery where the index
-    cannot decide it."""
+def whole_filter(expression: Expression) -> Filter:
+    """The filter that says the same as the expression. Raises BadQuery where the index cannot decide it."""
     narrowed = index_filter(expression)
     if not narrowed.exact:
         problem = "it asks for an outline, an id or a pattern, which a search cannot"
         raise BadQuery("filter", problem, "Give a place by box or circle, or ask /v1/stac/search")
-    return narrowed.filter
+    return NOTHING if narrowed.filter is None else narrowed.filter
 
 
 def index_filter(expression: Expression) -> Narrowed:

@@ -42,13 +42,14 @@ PATCH_MEASURES = dict.fromkeys(DESCRIPTORS, "cosine similarity") | {
 @dataclass(frozen=True)
 class PatchQuery:
     """Unit vectors of descriptors, float32, by the descriptor's name; the scale level to search in px; a patch that is
-    no hit; and labels of models, of which a patch must bear one, or may bear none."""
+    no hit; labels of models, of which a patch must bear one, or may bear none; and what else a patch must meet."""
 
     vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     scale_level: str = FINEST
     exclude: str | None = None
     labels: Sequence[str] = ()
     without_labels: Sequence[str] = ()
+    within: Filter | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class PatchSearch:
         }
         over = _over(query.area, within) if query.area else within
         over_a_place = bool(over.boxes or over.polygon or over.circles)
-        filters_alone = reports is None and not queries and bool(over.ranges or patch.labels)
+        filters_alone = reports is None and not queries and bool(over.ranges or over.every or patch.labels)
         if _searched(OVERHEAD, query) and (over_a_place or filters_alone):
             queries[OVERHEAD] = OrderQuery("event_time", "desc", None, over, query.depth)
         if any(_searched(name, query) for name in (REPORTED, NEW_WATER, LABELLED)):
@@ -204,4 +205,5 @@ def patch_filter(within: Filter, patch: PatchQuery) -> Filter:
     any_of: dict[str, Sequence[str]] = {"scale_level": [patch.scale_level]}
     any_of |= {"labels": patch.labels} if patch.labels else {}
     none_of = {"labels": patch.without_labels} if patch.without_labels else {}
-    return replace(within, any_of=any_of, none_of=none_of, ranges=ranges, place_field="location")
+    every = [patch.within] if patch.within else ()
+    return replace(within, any_of=any_of, none_of=none_of, ranges=ranges, every=every, place_field="location")

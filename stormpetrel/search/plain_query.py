@@ -11,9 +11,10 @@ from stormpetrel.core.errors import BadQuery, ModelUnavailable, NotFound, Stormp
 from stormpetrel.posts.gloss.gloss import Glosser, glossed_words, stemming_languages
 from stormpetrel.posts.text.clean import clean
 from stormpetrel.posts.text.lexical import query_terms, word_count
+from stormpetrel.predicates import read_filter, whole_filter
 from stormpetrel.search.label_filters import labels_of
 from stormpetrel.search.limits import area_of, filter_of
-from stormpetrel.search.patch_lists import FINEST, PatchQuery
+from stormpetrel.search.patch_lists import PatchQuery
 from stormpetrel.search.place_names import NamedPlace, PlaceNames
 from stormpetrel.search.query import Query
 from stormpetrel.search.request import SearchRequest
@@ -62,8 +63,12 @@ def plain_query(
         only=frozenset(request.modalities) if request.modalities else None,
         min_relevance=request.min_relevance,
     )
-    labels = (labels_of(names, "patches") for names in (request.filters.labels, request.filters.without_labels))
-    patch = PatchQuery({}, FINEST, None, *labels)
+    labels, without = (
+        labels_of(names, "patches") for names in (request.filters.labels, request.filters.without_labels)
+    )
+    wanted = request.filters.patches
+    within = None if wanted is None else whole_filter(read_filter(wanted))
+    patch = PatchQuery(labels=labels, without_labels=without, within=within)
     if request.post_id or request.patch_id:
         return BuiltQuery(replace(plain, area=area, at=request.time), patch, near=near)
     text = (clean(request.text) or request.text) if request.text else None

@@ -96,6 +96,8 @@ class SearchRequest(Request):
             raise ValueError("near is short for a place, and place is one already; give one of them")
         if self.radius_km is not None and not self.near:
             raise ValueError("radius_km has no centre here; give near, or put it into place")
+        if self.filters.patches is not None and not self.searches_patches:
+            raise ValueError("filters.patches limits patches, and none are searched; name patches in sources")
         if not self.has_evidence:
             if self.filters.is_empty and self.where is None:
                 raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -93,6 +93,10 @@ class EmbeddingCache:
         with cached.lock:  # a collection that takes a minute to read does not block the others
             within = Filter(any_of={name: [value] for name, value in equal.items()})
             return self._refresh(cached, collection, vector, within)
+
+    def ids(self, collection: str, within: Filter) -> Iterable[str]:
+        """The ids of all that a filter lets through, as the index has them now. Raises StoreUnavailable."""
+        return self._index.ids(collection, within)
 
     def _refresh(self, cached: _CachedCollection, collection: str, vector: str, within: Filter) -> Items:
         started_ms, recent = now_ms(), within

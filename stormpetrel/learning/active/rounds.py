@@ -11,6 +11,7 @@ import numpy as np
 
 from stormpetrel.core.errors import BadQuery, NotFound
 from stormpetrel.core.ids import Collection, ItemKind
+from stormpetrel.core.ports import Filter
 from stormpetrel.learning.active.cascade import SHARE, Descent, Level, LevelLabels, accepted, descend, parents_of
 from stormpetrel.learning.active.embedding_cache import EmbeddingCache, Items, Mask
 from stormpetrel.learning.active.selection import Advice, Round, advise, examples_from
@@ -115,7 +116,18 @@ class ActiveLearning:
             parents = parents_of(items.ids, coarser.rows)
             return np.isin(parents, accepted_rows) | (parents < 0)  # what lies in no coarser patch, no model ruled out
 
-        return Matcher(items, with_label, inside, similarity)
+        return Matcher(items, with_label, inside, similarity, lambda within: self._met(items, within))
+
+    def _met(self, items: Items, within: Filter) -> Mask:
+        """The items that a filter of the index lets through."""
+        if self.scope.scale_level is None:
+            problem = "it is about patches, and the collection is one of posts"
+            raise BadQuery("within.filter", problem, "Take a collection of patches, or leave it out")
+        level = Filter(any_of={"scale_level": [str(self.scope.scale_level)]}, every=[within])
+        met = self.embedding_cache.ids(self.index_of(self.scope.collection.kind), level)
+        mask = np.zeros(len(items), dtype=bool)
+        mask[[items.rows[item_id] for item_id in met if item_id in items.rows]] = True
+        return mask
 
     def _check_known(self, label: str) -> None:
         """Raises NotFound where nothing was annotated with the label here, and nothing else teaches it."""

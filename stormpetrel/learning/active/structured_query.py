@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -13,13 +13,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from stormpetrel.core.cells import distance_km
 from stormpetrel.core.clock import milliseconds
 from stormpetrel.core.events import LabelId, Latitude, Longitude
-from stormpetrel.core.ports import Document
+from stormpetrel.core.ports import Document, Filter
 from stormpetrel.learning.active.embedding_cache import Items, Mask
 from stormpetrel.learning.training.examples import Float32
+from stormpetrel.predicates import checked_filter, read_filter, whole_filter
 
 LabelSource = Literal["people", "model"]
 MAX_PARTS = 50
 MAX_DEPTH = 6
+MAX_FILTERS = 10  # each is a question to the index
+CqlFilter = Annotated[str, Field(max_length=4_000)] | dict[str, Any]
 
 
 def label_and_level(inside: str) -> tuple[str, int]:
@@ -37,6 +40,10 @@ def label_and_level(inside: str) -> tuple[str, int]:
 def _valid_inside(inside: str) -> str:
     label_and_level(inside)
     return inside
+
+
+def _decided_by_the_index(filter: CqlFilter | None) -> CqlFilter | None:
+    return None if filter is None else checked_filter(filter)
 
 
 Inside = Annotated[str, Field(max_length=130), AfterValidator(_valid_inside)]
@@ -64,8 +71,9 @@ class Predicate(BaseModel):
 
     `label` matches where the label's model predicts it, or, where `label_source` is `people`, where people annotated
     it. `inside` matches a patch that lies in one of a coarser scale level which the label's model accepts there:
-    `flood-water@480`. `product` is a name or a part of one; `box` is west, south, east, north (its west may lie east of
-    its east).
+    `flood-water@480`. `filter` is CQL2 over the properties of patches (`docs/imagery.md`): new water and its
+    confidence, cloud, orbit, sensor, time, the labels that patches bear. `product` is a name or a part of one; `box` is
+    west, south, east, north (its west may lie east of its east).
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -85,6 +93,7 @@ class Predicate(BaseModel):
     until: datetime | None = None
     box: tuple[Longitude, Latitude, Longitude, Latitude] | None = None
     circle: Circle | None = None
+    filter: Annotated[CqlFilter | None, AfterValidator(_decided_by_the_index)] = None
 
     @model_validator(mode="after")
     def check(self) -> Self:
@@ -94,6 +103,8 @@ class Predicate(BaseModel):
             raise ValueError("south lies above north; a box is [west, south, east, north]")
         if depth(self) > MAX_DEPTH:
             raise ValueError(f"it is nested deeper than {MAX_DEPTH}; write it flatter")
+        if filters_in(self) > MAX_FILTERS:
+            raise ValueError(f"it has more than {MAX_FILTERS} filters; join them by AND, OR and NOT in one")
         return self
 
 
@@ -102,16 +113,22 @@ def depth(predicate: Predicate) -> int:
     return 1 + max((depth(part) for part in parts), default=0)
 
 
+def filters_in(predicate: Predicate) -> int:
+    parts = (*predicate.all, *predicate.any, *predicate.none)
+    return (predicate.filter is not None) + sum(filters_in(part) for part in parts)
+
+
 @dataclass(frozen=True)
 class Matcher:
     """Finds the items that match predicates. `with_label` gives the items with a label by people or by its model;
     `inside` those in what a label's model accepts at a coarser scale level; `similarity` the cosine of every item to
-    one, float32, shape (items,)."""
+    one, float32, shape (items,); `met` those that a filter of the index lets through."""
 
     items: Items
     with_label: Callable[[str, LabelSource], Mask]
     inside: Callable[[str, int], Mask]
     similarity: Callable[[str], Float32]
+    met: Callable[[Filter], Mask]
 
     def matches(self, predicate: Predicate) -> Mask:
         """The items that match, bool, shape (items,)."""
@@ -147,6 +164,8 @@ class Matcher:
             mask &= self.inside(*label_and_level(predicate.inside))
         if predicate.like:
             mask &= self.similarity(predicate.like.item_id) >= predicate.like.at_least
+        if predicate.filter is not None:
+            mask &= self.met(whole_filter(read_filter(predicate.filter)))
         return mask
 
 
