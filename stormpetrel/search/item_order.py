@@ -7,14 +7,13 @@ together: what lies between two pages then never depends on how a store orders e
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
 
 from stormpetrel.core.ports import Document, DocumentReader, Filter, OrderQuery, VectorReader
 
-MOST_OF_ONE_TIME = 1_000_000  # all: a scene has some ten thousand patches
-PAYLOAD = ("id", "event_time", "labels")
+MOST_OF_ONE_TIME = 1_000_000  # all: a pass of a satellite has some hundred products
 
 
 class Position(NamedTuple):
@@ -27,10 +26,10 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """An item's place, and what its source has of it: a document, or the index's payload."""
+    """An item's place, and its document where its source has it."""
 
     position: Position
-    fields: Document = field(default_factory=dict)
+    document: Document | None = None
 
 
 class OrderedItems(Protocol):
@@ -62,28 +61,35 @@ class OrderedDocuments:
         return [Entry(Position(each["time"], self.collection, each["_id"]), each) for each in documents]
 
 
+class OrderedIndex(VectorReader, Protocol):
+    """The vector index in order, and all that a filter lets through."""
+
+    def ids(self, collection: str, within: Filter | None = None) -> Iterable[str]:
+        """The entity ids of all points, or of those that a filter lets through."""
+
+
 @dataclass(frozen=True)
 class OrderedPatches:
-    """Patches that a filter of the vector index lets through; an entry has their labels."""
+    """Patches that a filter of the vector index lets through; their documents are read elsewhere."""
 
-    index: VectorReader
+    index: OrderedIndex
     points: str
     within: Filter
     collection: str = "patches"
 
     def beyond(self, time: int | None, limit: int, ascending: bool) -> list[Entry]:
         start = None if time is None else time + (1 if ascending else -1)
-        return self._entries(OrderQuery("event_time", "asc" if ascending else "desc", start, self.within, limit))
+        direction: Literal["asc", "desc"] = "asc" if ascending else "desc"
+        query = OrderQuery("event_time", direction, start, self.within, limit, ("id", "event_time"))
+        (hits,) = self.index.query(self.points, [query])
+        return [self._entry(int(hit.payload["event_time"]), str(hit.payload["id"])) for hit in hits]
 
     def at(self, time: int) -> list[Entry]:
         moment = Filter(ranges={"event_time": (time, time)}, every=[self.within])
-        return self._entries(OrderQuery("event_time", "desc", None, moment, MOST_OF_ONE_TIME))
+        return [self._entry(time, patch_id) for patch_id in self.index.ids(self.points, moment)]
 
-    def _entries(self, query: OrderQuery) -> list[Entry]:
-        query = OrderQuery(query.key, query.direction, query.start, query.filter, query.limit, PAYLOAD)
-        (hits,) = self.index.query(self.points, [query])
-        fields = [hit.payload for hit in hits]
-        return [Entry(Position(int(each["event_time"]), self.collection, str(each["id"])), each) for each in fields]
+    def _entry(self, time: int, patch_id: str) -> Entry:
+        return Entry(Position(time, self.collection, patch_id))
 
 
 def in_order(

@@ -10,15 +10,23 @@ from itertools import islice
 from typing import Any
 
 from stormpetrel.core.clock import milliseconds
-from stormpetrel.core.ports import Document, DocumentReader, Filter, OrderQuery, VectorReader
+from stormpetrel.core.ports import Document, DocumentReader, Filter, OrderQuery
 from stormpetrel.imagery.facts import facts_of, facts_of_product
 from stormpetrel.imagery.outlines import outline_of
 from stormpetrel.predicates import And, Expression, Overlaps, Values, index_filter, is_true
 from stormpetrel.search.documents import CollectionNames
-from stormpetrel.search.item_order import Entry, OrderedDocuments, OrderedItems, OrderedPatches, Position, in_order
+from stormpetrel.search.item_order import (
+    Entry,
+    OrderedDocuments,
+    OrderedIndex,
+    OrderedItems,
+    OrderedPatches,
+    Position,
+    in_order,
+)
 
 COLLECTIONS = ("patches", "products", "scenes")
-AT_ONCE = 200  # patches whose documents are read together
+AT_ONCE = 500  # patches whose documents are read together
 EVERYTHING, ANY_TIME = And(), Overlaps(None, None)
 DAY_MS = 86_400_000  # no product is sensed for so long
 
@@ -58,7 +66,7 @@ class ItemPage:
 class ItemSearch:
     """All methods raise StoreUnavailable."""
 
-    index: VectorReader
+    index: OrderedIndex
     documents: DocumentReader
     collections: CollectionNames
 
@@ -103,7 +111,7 @@ class ItemSearch:
         """The items of the query's ids, in order from its place on."""
         documents = {name: self.documents.get(name, list(query.ids or ())) for name in query.collections}
         found = [
-            Entry(Position(each["time"], name, each["_id"]), {} if name == "patches" else each)
+            Entry(Position(each["time"], name, each["_id"]), None if name == "patches" else each)
             for name, documents_of in documents.items()
             for each in documents_of.values()
         ]
@@ -118,28 +126,25 @@ class ItemSearch:
         """The items of entries, with their documents; a patch that has left the store meanwhile is left out."""
         entries = iter(entries)
         while block := list(islice(entries, at_once)):
-            patches = [entry for entry in block if entry.position.collection == "patches"]
-            documents = self.documents.get("patches", [entry.position.id for entry in patches]) if patches else {}
-            labels = self._labels(patches, documents)
+            unread = [entry.position.id for entry in block if entry.document is None]
+            patches = self.documents.get("patches", unread) if unread else {}
+            labels = self._labels(patches)
             items = []
             for entry in block:
-                _, collection, item_id = entry.position
-                document = documents.get(item_id) if collection == "patches" else entry.fields
+                document = entry.document or patches.get(entry.position.id)
                 if document is not None:
-                    items.append(item_of(collection, document, labels.get(item_id, ())))
+                    items.append(item_of(entry.position.collection, document, labels.get(entry.position.id, ())))
             yield items
 
-    def _labels(self, patches: Sequence[Entry], documents: Mapping[str, Document]) -> dict[str, Sequence[str]]:
+    def _labels(self, patches: Mapping[str, Document]) -> dict[str, Sequence[str]]:
         """What models say of patches: the index alone has it."""
-        labels = {entry.position.id: entry.fields["labels"] for entry in patches if "labels" in entry.fields}
-        unread = [each for each in documents if each not in labels]
-        if unread:
-            scenes = sorted({documents[each]["scene_id"] for each in unread})
-            within = Filter(any_of={"scene_id": scenes, "id": unread})
-            query = OrderQuery("event_time", "desc", None, within, len(unread), ("id", "labels"))
-            (hits,) = self.index.query(self.collections.patches, [query])
-            labels |= {hit.payload["id"]: hit.payload.get("labels") or () for hit in hits}
-        return labels
+        if not patches:
+            return {}
+        scenes = sorted({patch["scene_id"] for patch in patches.values()})
+        within = Filter(any_of={"scene_id": scenes, "id": list(patches)})
+        query = OrderQuery("event_time", "desc", None, within, len(patches), ("id", "labels"))
+        (hits,) = self.index.query(self.collections.patches, [query])
+        return {str(hit.payload["id"]): hit.payload.get("labels") or () for hit in hits}
 
 
 def _position(item: Item) -> Position:

@@ -11,7 +11,7 @@ from stormpetrel.projections import PatchProjection, ProductProjection
 from stormpetrel.projections.patches import patch_document, patch_point
 from tests.memory_api import NIGHT, MemoryApi
 
-RADAR = "S1A_IW_GRDH_1SDV_20251104T173456_20251104T173521_061780_07B8F3_5A2C"
+RADAR = "S1A_IW_GRDH_1SDV_20251104T173456_20251104T173521_061680_07B8F3_5A2C"
 OPTICAL = "S2B_MSIL2A_20251105T104209_N0511_R008_T30SYJ_20251105T130000"
 SCENE = f"{OPTICAL}|{RADAR}"
 PATCHES = 10_926  # as many as a scene of one tile has

@@ -56,6 +56,16 @@ def _shard(directory: Path, slow: SlowOptimiser) -> tuple[Engine, Shard]:
     return engine, engine.shards["c"]
 
 
+def test_filters_nest(tmp_path: Path, slow: SlowOptimiser) -> None:
+    engine, shard = _shard(tmp_path, slow)
+    shard.upsert([_point(number) for number in range(4)])
+    first, second, third = ({"key": "id", "match": {"any": [f"x:{number}"]}} for number in range(3))
+    nested = {"should": [first, {"must": [second], "must_not": [third]}]}
+    page = shard.scroll({"limit": 10, "with_payload": True, "filter": {"must": [nested]}})
+    assert {point["payload"]["id"] for point in page["points"]} == {"x:0", "x:1"}
+    engine.close()
+
+
 def _ids(shard: Shard) -> set[str]:
     page = shard.scroll({"limit": 1000, "with_payload": True})
     return {record["payload"]["id"] for record in page["points"]}

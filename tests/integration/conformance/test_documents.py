@@ -61,6 +61,8 @@ def test_the_newest_documents_come_falling_and_page_by_page(documents: DocumentS
     assert [found["_id"] for found in documents.newest("newest", "time", 3)] == ["n:9", "n:8", "n:7"]
     assert [found["_id"] for found in documents.newest("newest", "time", 2, {"kind": "a"}, before=6)] == ["n:4", "n:2"]
     assert documents.newest("newest-nothing", "time", 3) == []
+    assert [found["_id"] for found in documents.oldest("newest", "time", 2, {"kind": "a"}, after=2)] == ["n:4", "n:6"]
+    assert documents.oldest("newest-nothing", "time", 3) == []
 
 
 def test_what_a_document_store_refuses_is_named_and_the_rest_is_taken(documents: DocumentStore) -> None:

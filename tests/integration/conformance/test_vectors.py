@@ -106,6 +106,10 @@ def test_filters_hold_together(index: QdrantIndex, collection: str) -> None:
     assert ask(Filter(boxes=[(177, -20, -170, -10)])) == {"x:suva", "x:samoa"}, "a box over the 180th meridian"
     assert ask(Filter(circles=[(8.9, 44.4, 10)])) == {"x:genoa"}
     assert ask(Filter(polygon=[(8, 44), (8.6, 44), (8.6, 45), (8, 45), (8, 44)])) == {"x:savona"}
+    genoa, suva = (Filter(ranges={"event_time": (n, n)}) for n in (0, 2))
+    assert ask(Filter(either=[genoa, suva])) == {"x:genoa", "x:suva"}
+    assert ask(Filter(either=[genoa, suva], neither=[Filter(any_of={"language": ["it"]})])) == {"x:suva"}
+    assert ask(Filter(every=[Filter(either=[genoa, suva]), Filter(boxes=[(177, -20, -170, -10)])])) == {"x:suva"}
     assert index.count_by(collection, "duplicate_of", ["x:0", "x:9"]) == {"x:0": 2}
     assert index.count_by(collection, "duplicate_of", []) == {}
 
