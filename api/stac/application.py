@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import attr
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Response
 from stac_fastapi.api.app import StacApi
-from stac_fastapi.api.models import EmptyRequest, GeoJSONResponse
+from stac_fastapi.api.models import EmptyRequest
 from stac_fastapi.api.routes import create_async_endpoint
 from stac_fastapi.types.config import ApiSettings
 from stac_fastapi.types.extension import ApiExtension
-from stac_pydantic.api import Item, LandingPage
 
 from api.errors import EVERYWHERE, content, documented
 from api.stac.core_client import ImageryCoreClient
-from api.stac.documents import JSON, PREFIX, SCHEMA
+from api.stac.documents import GEOJSON, JSON, PREFIX, SCHEMA
 from api.stac.parameters import CollectionRequest, ItemRequest, ItemsRequest, SearchBody, SearchRequest
 from stormpetrel.imagery.stac_items import TITLE
 
@@ -34,6 +34,21 @@ EXTENSIONS = (
 )
 
 
+def _add_route(
+    router: APIRouter, method: str, path: str, question: Callable[..., Any], request: Any, media_type: str
+) -> None:
+    """A route that answers a ready response; FastAPI makes none of its own, and checks none."""
+    router.add_api_route(
+        path,
+        create_async_endpoint(question, request),
+        methods=[method],
+        name=question.__name__,
+        responses=content(media_type),
+        response_class=Response,
+        response_model=None,
+    )
+
+
 @attr.s
 class Queryables(ApiExtension):
     """The extensions Filter, Sort and Fields: their conformance, and the routes of queryables."""
@@ -44,8 +59,7 @@ class Queryables(ApiExtension):
     def register(self, app: FastAPI) -> None:
         router = APIRouter(prefix=PREFIX, tags=["stac"], responses=documented(400, *EVERYWHERE))
         for path, request in (("", EmptyRequest), ("/collections/{collection_id}", CollectionRequest)):
-            endpoint = create_async_endpoint(self.client.get_queryables, request)
-            router.add_api_route(f"{path}/queryables", endpoint, name="Queryables", responses=content(SCHEMA))
+            _add_route(router, "GET", f"{path}/queryables", self.client.get_queryables, request, SCHEMA)
         app.include_router(router)
 
 
@@ -53,33 +67,20 @@ class Queryables(ApiExtension):
 class ImageryStacApi(StacApi):
     """stac-fastapi's application, without what ours has already: probes, compression, cross-origin answers."""
 
-    def register_landing_page(self) -> None:
-        """At the prefix itself, with and without a slash at its end."""
-        endpoint = create_async_endpoint(self.client.landing_page, EmptyRequest)
-        answer: dict[int | str, dict[str, Any]] = {200: {"content": {JSON: {}}, "model": LandingPage}}
-        self.router.add_api_route("", endpoint, name="Landing Page", responses=answer, response_model=None)
-
-    def register_get_item(self) -> None:
-        """Ids of patches have slashes."""
-        self.router.add_api_route(
-            "/collections/{collection_id}/items/{item_id:path}",
-            create_async_endpoint(self.client.get_item, ItemRequest),
-            name="Get Item",
-            responses={200: {"content": {"application/geo+json": {}}, "model": Item}},
-            response_class=GeoJSONResponse,
-            response_model=None,
-        )
-
     def register_core(self) -> None:
-        """The route of an item comes last: its path takes whatever follows `items/`."""
-        self.register_landing_page()
-        self.register_conformance_classes()
-        self.register_post_search()
-        self.register_get_search()
-        self.register_get_collections()
-        self.register_get_collection()
-        self.register_get_item_collection()
-        self.register_get_item()
+        """The core routes. That of an item comes last: its id has slashes, so its path takes what follows `items/`."""
+        client = self.client
+        for path, question, request, media_type in (
+            ("", client.landing_page, EmptyRequest, JSON),
+            ("/conformance", client.conformance, EmptyRequest, JSON),
+            ("/collections", client.all_collections, EmptyRequest, JSON),
+            ("/collections/{collection_id}", client.get_collection, CollectionRequest, JSON),
+            ("/search", client.get_search, SearchRequest, GEOJSON),
+            ("/collections/{collection_id}/items", client.item_collection, ItemsRequest, GEOJSON),
+            ("/collections/{collection_id}/items/{item_id:path}", client.get_item, ItemRequest, GEOJSON),
+        ):
+            _add_route(self.router, "GET", path, question, request, media_type)
+        _add_route(self.router, "POST", "/search", client.post_search, SearchBody, GEOJSON)
 
     def add_health_check(self) -> None:
         """The application's own probes are there."""
@@ -107,9 +108,4 @@ def add_stac_api(app: FastAPI) -> None:
         router=APIRouter(prefix=PREFIX, tags=["stac"], responses=documented(400, *EVERYWHERE)),
         exceptions={},
         middlewares=[],
-        search_get_request_model=SearchRequest,
-        search_post_request_model=SearchBody,
-        collection_get_request_model=CollectionRequest,
-        items_get_request_model=ItemsRequest,
-        item_get_request_model=ItemRequest,
     )
