@@ -17,7 +17,6 @@ from pystac.extensions.projection import ProjectionExtension
 from pystac.extensions.raster import RasterExtension
 from pystac.extensions.sar import FrequencyBand, Polarization, SarExtension
 from pystac.extensions.sat import OrbitState, SatExtension
-from pystac.validation.local_validator import LocalValidator
 
 from stormpetrel.search.item_order import Position
 from stormpetrel.search.item_search import ItemQuery
@@ -100,14 +99,13 @@ def test_a_page_begins_where_the_last_ended_though_items_come_and_go(memory_api:
 
 
 def test_items_and_collections_meet_the_published_schemas_of_stac(client: TestClient) -> None:
-    validator = LocalValidator()
     pystac.Catalog.from_dict(client.get(STAC).json()).validate()
     for name in ("patches", "scenes", "products"):
         collection = client.get(f"{STAC}/collections/{name}").json()
         pystac.Collection.from_dict(collection).validate()
         items = features(client, collections=name, limit=3)
         for item in items:
-            validator.validate_item({**item, "stac_extensions": []})
+            pystac.Item.from_dict({**item, "stac_extensions": []}).validate()
             reply = client.get(link_of(item, "self")["href"])
             assert reply.json() == item
         assert link_of(collection, "item")["href"] == link_of(items[0], "self")["href"]
