@@ -10,6 +10,8 @@ from fastapi import Path, Query
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from stac_fastapi.types.search import APIRequest
 
+from stormpetrel.search.place_request import NUMBER
+
 MOST_ITEMS = 1_000  # a page; who asks for more gets so many, as OGC API - Features says
 LONGEST = 20_000  # characters of one parameter
 Text = Annotated[str | None, Query(max_length=LONGEST)]
@@ -80,7 +82,7 @@ class SearchRequest(Asked):
 class Body(BaseModel):
     """Of a search by POST; no other field is read."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Sort(Body):
@@ -105,10 +107,10 @@ class SearchBody(Body):
 
     collections: Names | None = None
     ids: Names | None = None
-    bbox: Annotated[list[float], Field(min_length=4, max_length=6)] | None = None
+    bbox: Annotated[list[Annotated[float, NUMBER]], Field(min_length=4, max_length=6)] | None = None
     intersects: dict[str, Any] | None = None
     datetime: Annotated[str, Field(max_length=100)] | None = None
-    limit: Annotated[int, Field(ge=1, le=10_000)] | None = 10
+    limit: Annotated[int, NUMBER, Field(ge=1, le=10_000)] | None = 10
     filter: dict[str, Any] | Annotated[str, Field(max_length=LONGEST)] | None = None
     filter_lang: Literal["cql2-text", "cql2-json"] | None = Field(
         default=None, alias="filter-lang", validation_alias=AliasChoices("filter-lang", "filter_lang")
