@@ -4,7 +4,7 @@ One language for STAC clients, searches and structured queries. `cql2.py` reads 
 `index_filter.py` makes of it what the vector index can filter by, `truth.py` decides it for one item.
 """
 
-from stormpetrel.predicates.cql2 import checked_filter, read_filter
+from stormpetrel.predicates.cql2 import PatchFilter, read_filter
 from stormpetrel.predicates.expression import And, Expression, Intersects, Overlaps
 from stormpetrel.predicates.index_filter import Narrowed, index_filter, whole_filter
 from stormpetrel.predicates.truth import Values, is_true
@@ -15,8 +15,8 @@ __all__ = [
     "Intersects",
     "Narrowed",
     "Overlaps",
+    "PatchFilter",
     "Values",
-    "checked_filter",
     "index_filter",
     "is_true",
     "read_filter",

@@ -6,10 +6,11 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import cql2
 import orjson
+from pydantic import AfterValidator, Field
 
 from stormpetrel.core.areas import geometry_of
 from stormpetrel.core.errors import BadQuery
@@ -41,13 +42,17 @@ def read_filter(text_or_json: Any) -> Expression:
     return _Reader().expression(text_or_json, DEEPEST)
 
 
-def checked_filter(text_or_json: Any) -> Any:
+def _checked(text_or_json: Any) -> Any:
     """The filter as it is, where a search of the vector index can decide it. Raises ValueError, with the remedy."""
     try:
         whole_filter(read_filter(text_or_json))
     except BadQuery as error:
         raise ValueError(f"{error.problem}; {error.remedy}") from error
     return text_or_json
+
+
+# A field of requests: CQL2 as text or JSON.
+PatchFilter = Annotated[Annotated[str, Field(max_length=MOST_CHARACTERS)] | dict[str, Any], AfterValidator(_checked)]
 
 
 def _json_of_text(text: str) -> Any:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from stormpetrel.core.clock import now
 from stormpetrel.core.events import Source
-from stormpetrel.predicates import checked_filter
+from stormpetrel.predicates import PatchFilter
 from stormpetrel.search.place_request import Box, PlaceName, Request, Words
 
 FIRST_YEAR, LAST_YEAR = 1970, 2200
@@ -78,13 +78,6 @@ Last = Annotated[
 CountryCode = Annotated[str, AfterValidator(_country_code), Field(json_schema_extra={"pattern": "^[A-Za-z]{2}$"})]
 
 
-PatchFilter = Annotated[str, Field(max_length=4_000)] | dict[str, Any]
-
-
-def _decided_by_the_index(filter: PatchFilter | None) -> PatchFilter | None:
-    return None if filter is None else checked_filter(filter)
-
-
 class FilterRequest(Request):
     """Every hit meets all of these. The time is that of the post, or of the satellite's pass."""
 
@@ -102,7 +95,7 @@ class FilterRequest(Request):
     )
     labels: Labels | None = Field(default=None, description=LABELS)
     without_labels: Labels | None = None
-    patches: Annotated[PatchFilter | None, AfterValidator(_decided_by_the_index)] = Field(
+    patches: PatchFilter | None = Field(
         default=None, description="CQL2, as text or JSON, that every patch among the hits meets; see docs/imagery.md"
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -16,13 +16,12 @@ from stormpetrel.core.events import LabelId, Latitude, Longitude
 from stormpetrel.core.ports import Document, Filter
 from stormpetrel.learning.active.embedding_cache import Items, Mask
 from stormpetrel.learning.training.examples import Float32
-from stormpetrel.predicates import checked_filter, read_filter, whole_filter
+from stormpetrel.predicates import PatchFilter, read_filter, whole_filter
 
 LabelSource = Literal["people", "model"]
 MAX_PARTS = 50
 MAX_DEPTH = 6
 MAX_FILTERS = 10  # each is a question to the index
-CqlFilter = Annotated[str, Field(max_length=4_000)] | dict[str, Any]
 
 
 def label_and_level(inside: str) -> tuple[str, int]:
@@ -40,10 +39,6 @@ def label_and_level(inside: str) -> tuple[str, int]:
 def _valid_inside(inside: str) -> str:
     label_and_level(inside)
     return inside
-
-
-def _decided_by_the_index(filter: CqlFilter | None) -> CqlFilter | None:
-    return None if filter is None else checked_filter(filter)
 
 
 Inside = Annotated[str, Field(max_length=130), AfterValidator(_valid_inside)]
@@ -93,7 +88,7 @@ class Predicate(BaseModel):
     until: datetime | None = None
     box: tuple[Longitude, Latitude, Longitude, Latitude] | None = None
     circle: Circle | None = None
-    filter: Annotated[CqlFilter | None, AfterValidator(_decided_by_the_index)] = None
+    filter: PatchFilter | None = None
 
     @model_validator(mode="after")
     def check(self) -> Self:
