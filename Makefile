@@ -5,7 +5,7 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS = never
 export UV_LINK_MODE = copy
 
-.PHONY: help demo fuzz chaos test test-newest lint bench docs pictures locks down clean
+.PHONY: help demo fuzz chaos test test-newest lint bench docs pictures web locks down clean
 help:   ; @grep -oE '^[a-z-]+:.*## .*' Makefile | grep -v sed | sed -E 's|:.*## |\t|'
 demo: .venv/run.stamp   ; @$(BIN)/stormpetrel demo $(if $(DATA),--data "$(DATA)") $(if $(EVENT),--event "$(EVENT)") ## the whole system on this machine, with a flood night that is made up (DATA=path: real posts, of their largest flood; EVENT=name: of this event)
 test: .venv/dev.stamp   ; @$(BIN)/stormpetrel doctor --only tests && $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS) ## all tests, the ones against real servers included
@@ -17,6 +17,7 @@ bench: .venv/dev.stamp  ; @$(BIN)/stormpetrel bench $(if $(DATA),--data "$(DATA)
 docs: .venv/dev.stamp   ; @NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict ## the documentation as a site, in site/
 locks: $(UV) ; @for extra in "run:--extra local" "dev:--extra local --extra dev" "models:--extra models"; do $(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links -p 3.11 pyproject.toml $${extra#*:} -o locks/$${extra%%:*}.txt || exit 1; done ## resolve the dependencies again
 pictures: .venv/run.stamp ; @$(BIN)/stormpetrel pictures docs/pictures ## the README's pictures, from the demo that is running
+web: .venv/dev.stamp    ; @cd web && npm ci --silent && PYTHONPATH=.. ../$(BIN)/python scripts/openapi.py && npm run --silent generate && npm run --silent check && npm test --silent && npm run --silent build ## build the page from web/ into api/page/ (Node 20 with npm; the demo needs neither)
 down:   ; @test ! -x $(BIN)/stormpetrel || $(BIN)/stormpetrel down ## stop what `make demo` left running
 clean: down ; rm -rf .venv .uv .stormpetrel ## stop everything and delete everything
 

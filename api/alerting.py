@@ -8,6 +8,7 @@ from typing import Any
 
 from stormpetrel.alerting.receiver_settings import read_receivers
 from stormpetrel.alerting.recent_alerts import RecentAlerts
+from stormpetrel.alerting.recent_changes import RecentChanges
 from stormpetrel.alerting.register import AlertingRegister
 from stormpetrel.core.events import Event
 from stormpetrel.core.incident_settings import Alerting
@@ -63,3 +64,29 @@ class AlertFeed:
 def feed_opener(receiver: str, recent: RecentAlerts) -> Callable[[str | None], AlertFeed]:
     """Opens the receiver's feed after a message's id; None: from now on."""
     return partial(AlertFeed, receiver, recent)
+
+
+class ChangeFeed:
+    """What those hear who listen to incidents: each change as `incident`, what somebody did as `action`. A feed for
+    `api.listening`."""
+
+    is_waiting = False
+    saved_search_id = "changes of incidents"  # all listeners share its polls
+
+    def __init__(self, recent: RecentChanges, since_id: str | None = None) -> None:
+        self._recent = recent
+        self._last_id = recent.newest_id() if since_id is None else since_id
+
+    def message(self, event: str, **_: Any) -> Message:
+        """A message of the feed itself, such as `listening`."""
+        return Message(self._last_id, event, {})
+
+    def poll(self) -> list[Message]:
+        """What came since the last poll."""
+        changes = self._recent.after(self._last_id)
+        if changes:
+            self._last_id = changes[-1].change_id
+        return [
+            Message(each.change_id, each.name, each.event.model_dump(mode="json", exclude={"schema_version"}))
+            for each in changes
+        ]

@@ -27,6 +27,7 @@ from api.routes import (
     imagery,
     incidents,
     models,
+    page,
     photos,
     predictions,
     saved_searches,
@@ -88,6 +89,7 @@ def create_app(open_resources: Callable[[], ApiResources], cors_origins: Sequenc
         app.include_router(routes.router, responses=documented(*EVERYWHERE))
     app.include_router(probes.router)
     add_stac_api(app)
+    app.include_router(page.router)
     add_error_handlers(app)
     describe_security(app)
     return app

@@ -26,6 +26,8 @@ POST, DELETE = frozenset({"POST"}), frozenset({"DELETE"})
 RULES: tuple[Rule, ...] = (
     # Probes are asked by what watches the process; the documentation holds no data.
     *(Rule(READING, path, "nothing") for path in ("/healthz", "/readyz", "/docs", "/redoc", "/openapi.json")),
+    # The page holds no data either: it asks for a key, and then for data.
+    *(Rule(READING, path, "nothing") for path in ("/", "/page/")),
     Rule(READING | POST | DELETE, "/v1/session", "a key"),
     Rule(READING, "/v1/dead-letters", "operate"),  # they hold what was refused, whatever it is
     # Questions whose form is too large for a query string.
@@ -52,9 +54,14 @@ RULES: tuple[Rule, ...] = (
 def need_of(method: str, path: str) -> Need:
     """What a request of this method and path needs."""
     for rule in RULES:
-        if method in rule.methods and (path == rule.path or path.startswith(f"{rule.path.rstrip('/')}/")):
+        if method in rule.methods and _is_of(rule.path, path):
             return rule.need
     return "read" if method in READING else "operate"
+
+
+def _is_of(ruled: str, path: str) -> bool:
+    """Whether a path is a rule's own or lies below it; below `/` lies nothing, or that rule would hold everywhere."""
+    return path == ruled or (ruled != "/" and path.startswith(f"{ruled.rstrip('/')}/"))
 
 
 def changes_something(method: str, path: str) -> bool:

@@ -20,6 +20,7 @@ from stormpetrel.alerting.matching import matches
 from stormpetrel.alerting.messages import sending
 from stormpetrel.alerting.receiver_settings import ReceiverSettings
 from stormpetrel.alerting.recent_alerts import RecentAlerts
+from stormpetrel.alerting.recent_changes import RecentChanges
 from stormpetrel.alerting.silences import SilenceState, holds, state_of
 from stormpetrel.alerting.trial import TRIAL_RULE, trial_message
 from stormpetrel.alerting.world import World
@@ -58,7 +59,7 @@ class AlertingRegister:
         wait_until_read: Callable[[], None],
     ) -> None:
         self.receivers = receivers
-        self.cap, self.recent = CapFeed(receivers, public_url), RecentAlerts()
+        self.cap, self.recent, self.changes = CapFeed(receivers, public_url), RecentAlerts(), RecentChanges()
         self._world, self._write, self._wait_until_read = World(receivers), write, wait_until_read
         self._entries: deque[NotificationLogged] = deque(maxlen=MOST_ENTRIES)
         self._actions: dict[str, deque[IncidentAction]] = defaultdict(lambda: deque(maxlen=MOST_ACTIONS))
@@ -73,9 +74,12 @@ class AlertingRegister:
                     self._entries.append(event)
                 case IncidentAction():
                     self._actions[event.incident_id].append(event)
-        if isinstance(event, NotificationLogged):
-            self.cap.apply(event)
-            self.recent.apply(event)
+        match event:
+            case NotificationLogged():
+                self.cap.apply(event)
+                self.recent.apply(event)
+            case Incident() | IncidentAction():
+                self.changes.apply(event)
 
     def rules(self) -> list[AlertRule]:
         """All rules, by id."""
