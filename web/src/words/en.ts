@@ -150,6 +150,7 @@ export const en = {
   },
   post: {
     title: 'Post',
+    whole: 'Show all of it',
     places: 'Places',
     noPlaces: 'It names no place that is known.',
     repeats: 'Posts that repeat it',

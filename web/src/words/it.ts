@@ -158,6 +158,7 @@ export const it: Words = {
   },
   post: {
     title: 'Messaggio',
+    whole: 'Mostra tutto',
     places: 'Luoghi',
     noPlaces: 'Non nomina nessun luogo conosciuto.',
     repeats: 'Messaggi che lo ripetono',
