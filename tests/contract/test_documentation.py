@@ -26,7 +26,19 @@ PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 ROW = re.compile(r"^\| `([^`]+)` \|(.*)\|$", re.MULTILINE)
 FILE = re.compile(r"`([a-z_0-9]+(?:/[a-z_0-9]+)*(?:/|/[a-z_0-9]+\.(?:py|yaml|json|txt|cfg)))`")
-FOLDERS = ("api", "benchmarks", "config", "consumers", "docs", "examples", "locks", "stormpetrel", "streams", "tests")
+FOLDERS = (
+    "api",
+    "benchmarks",
+    "config",
+    "consumers",
+    "docs",
+    "examples",
+    "locks",
+    "stormpetrel",
+    "streams",
+    "tests",
+    "web/src",
+)
 FILES = [f"/{file.relative_to(ROOT).as_posix()}" for folder in FOLDERS for file in (ROOT / folder).rglob("*.*")]
 CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LONGEST_README = 120

