@@ -103,6 +103,7 @@ def build_app() -> typer.Typer:
             ranking=training.train_ranking,
             places=training.train_places,
             relevance=training.train_relevance,
+            water=training.train_water,
             resolver=training.train_resolver,
             kinds=incident_evaluations.train_kinds,
             incidents=incident_evaluations.train_incidents,

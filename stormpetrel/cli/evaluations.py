@@ -110,6 +110,18 @@ def patches(
     print_table("patch retrieval by label", "set", columns, report["sets"])
     columns = {"iou": "IoU", "precision": "precision", "recall": "recall"}
     print_table("water", "scene", columns, report["new_water"])
+    _print_water(report["water"])
+
+
+def _print_water(images: Json) -> None:
+    """One row an image and sensor, and below what the masks are."""
+    columns = {"iou": "IoU", "precision": "precision", "recall": "recall", "brier": "Brier score"}
+    rows = {f"{name}, {sensor}": each[sensor] for name, each in images.items() for sensor in ("radar", "both")}
+    scored = {name: figures for name, figures in rows.items() if figures}
+    if scored:
+        print_table("water as a probability, images left out", "image", columns, scored)
+    for name, each in images.items():
+        typer.echo(f"{name}: against {each['against']}" + (f"; {each['reason']}" if "reason" in each else ""))
 
 
 def places(

@@ -175,6 +175,35 @@ def train_relevance(
     print_result({"file": str(file), "posts": posts, "events": len(events)}, text, as_json)
 
 
+def train_water(
+    data: Path = typer.Option(exists=True, file_okay=False, help="A folder like s1s2_spain_flood_2019, or of such."),
+    out: Path = typer.Option(None, help="Where it goes. [default: config/water.json]"),
+    as_json: AsJson = False,
+) -> None:
+    """Learn how probable water is in a pixel of one radar image, from images with masks; with VV and VH, and with VV
+    alone. `eval patches` judges it on images left out."""
+    from stormpetrel.cli.console import say
+    from stormpetrel.evaluation.folders import data_folders
+    from stormpetrel.evaluation.water_images import POLARISATIONS, water_images
+    from stormpetrel.evaluation.water_training import train_water as learn
+    from stormpetrel.imagery.water.water_model import WATER_FILE, save_models
+
+    images = [image for folder in data_folders(data) for image in water_images(folder)]
+    if not any(image.water.any() and (image.truth == 0).any() for image in images):
+        raise SetupError(f"no image in {data} has a mask with water and land: NAME_S1.tif beside NAME_..._water.tif")
+    models = []
+    for polarisations in (POLARISATIONS, POLARISATIONS[:1]):
+        usable = [image for image in images if len(image.backscatter) >= len(polarisations)]
+        if usable:
+            models.append(learn(usable, polarisations, say))
+    file = out or WATER_FILE
+    save_models(models, file)
+    names = [image.name for image in images]
+    learned = {"+".join(model.polarisations): {"least": model.least, "share": model.share} for model in models}
+    text = f"learned from {', '.join(names)}: {file}"
+    print_result({"file": str(file), "images": names, "models": learned}, text, as_json)
+
+
 def generate_scene(
     folder: Path = typer.Argument(help="Where the scene goes: radar.tif, optical.tif, truth.tif, classes.json."),
     size: int = typer.Option(4800, min=480, help="Pixels a side, in steps of 480."),

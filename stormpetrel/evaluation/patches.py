@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,16 @@ from rasterio.warp import transform_geom
 
 from stormpetrel.core.errors import SetupError
 from stormpetrel.evaluation.folders import data_folders
+from stormpetrel.evaluation.mask_agreement import agreement, brier
 from stormpetrel.evaluation.measures import average_precision
+from stormpetrel.evaluation.water_images import water_images
+from stormpetrel.evaluation.water_report import water_report
 from stormpetrel.imagery.patches import histogram, weber
 from stormpetrel.imagery.patches.cutting import early_fusion, unit
 from stormpetrel.imagery.patches.descriptors import BANDS
 from stormpetrel.imagery.readers.sentinel2 import POSITIONS, offset_in_name
 from stormpetrel.imagery.water import detection as water
+from stormpetrel.imagery.water.optical_probability import optical_probability
 
 DESCRIPTORS = ("sar", "ms", "fused")
 FEW = 30  # patches; with fewer, each is cut in four
@@ -52,7 +56,7 @@ def evaluate(data: Path) -> dict[str, Any]:
     sets = {name: retrieval(patches) for name, patches in labelled.items()}
     main = next((scores for scores in sets.values() if scores["fused"] is not None), next(iter(sets.values()), None))
     summary = {name: main[name] if main else None for name in DESCRIPTORS}
-    return {"retrieval_map": summary, "sets": sets, "new_water": scenes}
+    return {"retrieval_map": summary, "sets": sets, "new_water": scenes, **water_report(folders)}
 
 
 def read_labelled(folder: Path, cuts: int | None = None) -> list[LabelledPatch]:
@@ -169,9 +173,9 @@ def flood_scenes(folder: Path) -> dict[str, dict[str, Any]]:
     The mask is NDWI's; so NDWI is not what is scored, and the figure says how far radar and NDWI agree.
     """
     scores = {}
-    for name, radar, truth in _radar_scenes(folder):
-        detected = water.radar_water(water.decibel_levels(radar))
-        scores[name] = agreement(detected.mask, truth == 1, detected.valid & (truth >= 0))
+    for image in water_images(folder):
+        detected = water.radar_water(water.decibel_levels(image.backscatter[0]))
+        scores[image.name] = agreement(detected.mask, image.water, detected.valid & image.valid)
     return scores
 
 
@@ -179,24 +183,15 @@ def flood_tiles(folder: Path, side: int) -> list[LabelledPatch]:
     """Scenes like `s1s2_spain_flood_2019` cut in tiles of `side` px: water bodies where the mask says so of a third.
     The mask is NDWI's, so that only the radar's descriptor is scored on what it has not seen."""
     tiles = []
-    for name, radar, truth in _radar_scenes(folder):
-        if (optical := folder / f"{name}_S2.tif").is_file():
-            with rasterio.open(optical) as dataset:
+    for image in water_images(folder):
+        if image.optical is not None:
+            with rasterio.open(image.optical) as dataset:
                 bands = [_digital_numbers(dataset, band) for band in BANDS]
-            for cut in _cuts(truth.shape, side):
-                is_water = (truth[cut] == 1).mean() >= 1 / 3
+            for cut in _cuts(image.truth.shape, side):
+                is_water = image.water[cut].mean() >= 1 / 3
                 labels = frozenset({"Water bodies"}) if is_water else frozenset[str]()
-                tiles.append(LabelledPatch(name, labels, _describe(bands, 0, radar, cut, side)))
+                tiles.append(LabelledPatch(image.name, labels, _describe(bands, 0, image.backscatter[0], cut, side)))
     return tiles
-
-
-def _radar_scenes(folder: Path) -> Iterator[tuple[str, NDArray[np.float32], NDArray[Any]]]:
-    """(name, linear backscatter, water mask) of the radar images that have a mask."""
-    for path in sorted(folder.glob("*_S1.tif")):
-        name = path.stem.removesuffix("_S1")
-        masks = sorted(folder.glob(f"{name}_*water*.tif")) + sorted(folder.glob(f"{name}_*abel*.tif"))
-        if masks:
-            yield name, _backscatter(path), _read(masks[0])
 
 
 def _backscatter(path: Path) -> NDArray[np.float32]:
@@ -215,7 +210,7 @@ def lake_scenes(folder: Path) -> dict[str, dict[str, Any]]:
     labels = sorted(folder.glob("*_????-??-??_labels.geojson"))
     if len(images) < 2 or len(labels) < 2:
         return {}
-    states, truths = [], []
+    states, truths, levels = [], [], []
     for image, label in ((images[0], labels[0]), (images[-1], labels[-1])):
         with rasterio.open(image) as dataset:
             green, infrared = (_digital_numbers(dataset, band) for band in ("B03", "B08"))
@@ -226,20 +221,12 @@ def lake_scenes(folder: Path) -> dict[str, dict[str, Any]]:
                 if feature["geometry"]["type"].endswith("Polygon")
             ]
             truths.append(~geometry_mask(polygons, dataset.shape, dataset.transform))
-        states.append(water.optical_water(water.ndwi_levels(green, infrared, (0, 0))))
+        levels.append(water.ndwi_levels(green, infrared, (0, 0)))
+        states.append(water.optical_water(levels[-1]))
     new = water.new_optical_water(states[1], states[0])
     name = images[0].stem.rsplit("_", 1)[0]
     return {
         name: agreement(new.mask, truths[1] & ~truths[0], new.valid),
-        f"{name}_water": agreement(states[1].mask, truths[1], states[1].valid),
-    }
-
-
-def agreement(detected: Mask, truth: Mask, valid: Mask) -> dict[str, float]:
-    """Intersection over union, precision and recall where truth and image are `valid`."""
-    hits, positive, true = (detected & truth & valid).sum(), (detected & valid).sum(), (truth & valid).sum()
-    return {
-        "iou": round(float(hits / max(1, positive + true - hits)), 4),
-        "precision": round(float(hits / max(1, positive)), 4),
-        "recall": round(float(hits / max(1, true)), 4),
+        f"{name}_water": agreement(states[1].mask, truths[1], states[1].valid)
+        | {"brier": brier(optical_probability(levels[1]), truths[1], states[1].valid)},
     }

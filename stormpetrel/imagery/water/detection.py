@@ -129,8 +129,19 @@ def _tile_histograms(levels: UInt8) -> NDArray[np.int32]:
     return counts[counts.sum(axis=1) >= TILE * TILE / 4]
 
 
-def scene_threshold(levels: UInt8, modes: Modes) -> tuple[int, float, float]:
-    """(level, threshold in the levels' unit, confidence): the median over the tiles that hold water and land."""
+@dataclass(frozen=True)
+class SceneModes:
+    """A scene's two modes: the threshold between them, its level, Ashman's D, and the distance of the means. Both are 0
+    where no tile holds water and land."""
+
+    level: int
+    threshold: float
+    separation: float
+    distance: float
+
+
+def scene_modes(levels: UInt8, modes: Modes) -> SceneModes:
+    """The medians over the tiles that hold water and land; thresholds and distances in the levels' unit."""
     first, step = modes.scale
     histograms = _tile_histograms(levels)
     batches = [histograms[start : start + BATCH] for start in range(0, max(1, len(histograms)), BATCH)]
@@ -141,26 +152,29 @@ def scene_threshold(levels: UInt8, modes: Modes) -> tuple[int, float, float]:
         both = (level >= 0) & (separation >= LEAST_SEPARATION) & (step * (upper - lower) >= modes.least_difference)
         for values, (least, most) in ((means, modes.water), (thresholds, modes.threshold)):
             both &= (values >= least) & (values <= most)
-    threshold = float(np.median(thresholds[both])) if both.any() else modes.default
-    confidence = confidence_of(float(np.median(separation[both])) if both.any() else 0.0)
-    return round((threshold - first) / step), threshold, confidence
+    if not both.any():
+        return SceneModes(round((modes.default - first) / step), modes.default, 0.0, 0.0)
+    threshold = float(np.median(thresholds[both]))
+    distance = float(np.median(step * (upper - lower)[both]))
+    return SceneModes(round((threshold - first) / step), threshold, float(np.median(separation[both])), distance)
 
 
 def radar_water(levels: UInt8) -> Water:
     """Water of backscatter levels (`decibel_levels`)."""
-    seed, threshold, confidence = scene_threshold(levels, RADAR)
-    high = int(NODATA) - seed
+    modes = scene_modes(levels, RADAR)
+    high = int(NODATA) - modes.level
     low = high - round(GROWTH / DECIBELS[1])
     # Levels are inverted: the library's hysteresis grows over high values.
     mask = _by_bands(levels, lambda band: apply_hysteresis_threshold(NODATA - band, low, high))
-    return Water(mask, levels != NODATA, threshold, confidence)
+    return Water(mask, levels != NODATA, modes.threshold, confidence_of(modes.separation))
 
 
 def optical_water(levels: UInt8) -> Water:
     """Water of NDWI levels (`ndwi_levels`)."""
-    level, threshold, confidence = scene_threshold(levels, OPTICAL)
+    modes = scene_modes(levels, OPTICAL)
     valid = levels != NODATA
-    return Water(_by_bands((levels >= level) & valid), valid, threshold, confidence)
+    mask = _by_bands((levels >= modes.level) & valid)
+    return Water(mask, valid, modes.threshold, confidence_of(modes.separation))
 
 
 def confidence_of(separation: float) -> float:
