@@ -187,7 +187,7 @@ class SceneWork:
             SCENES.labels("known").inc()
             return  # another source announced the same product, or this was done before a restart
         with SCENE_SECONDS.time():
-            masks = ExclusionMasks(self._settings.permanent_water, self._settings.slope)
+            masks = ExclusionMasks(self._settings.permanent_water, self._settings.slope, self._settings.hand)
             pictures = picture_folder(self._settings, scene.id)
             with products_fault():
                 local_scene = self._downloads.localise(scene)

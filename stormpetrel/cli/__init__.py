@@ -23,6 +23,7 @@ def build_app() -> typer.Typer:
         evaluations,
         forget,
         gate_evaluations,
+        imagery,
         incident_evaluations,
         incidents,
         keys,
@@ -81,6 +82,7 @@ def build_app() -> typer.Typer:
         "model": _group(
             "The models: export them once, check them.", export=models.export, check=models.check, earth=models.earth
         ),
+        "imagery": _group("What the detection of water is given.", prior=imagery.prior),
         "lexicon": _group(
             "Word lists that gloss texts in other languages.", add=lexicon.add, coverage=lexicon.coverage
         ),

@@ -161,6 +161,7 @@ class Imagery(Section):
     directory: Path = Path(".stormpetrel/imagery")
     permanent_water: Path | None = None
     slope: Path | None = None
+    hand: Path | None = None
     earth_model: Path | None = None
     earth_model_threads: int | None = Field(None, ge=1)
     largest_download_gb: float = Field(12.0, gt=0)

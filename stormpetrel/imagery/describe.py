@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from rasterio.features import shapes
 from rasterio.warp import transform_geom
 
 from stormpetrel.core.errors import BadProduct
-from stormpetrel.imagery.patches.cutting import describe
+from stormpetrel.imagery.patches.cutting import block_sums, describe
 from stormpetrel.imagery.patches.earth_model import EarthModel
 from stormpetrel.imagery.patches.geobox import SCALE_LEVELS, outlines_of
 from stormpetrel.imagery.patches.weber import epsilon_of
@@ -25,10 +26,11 @@ from stormpetrel.imagery.quicklook import PictureWriter, radar_grey, true_colour
 from stormpetrel.imagery.readers.images import Images, Levels, geobox_of, read_strip
 from stormpetrel.imagery.readers.sentinel1 import RadarImage
 from stormpetrel.imagery.registration import BLOCK, MOST_BLOCKS, Shift, block_shift, consensus_shift
-from stormpetrel.imagery.types import Patch, Scene, Strip
+from stormpetrel.imagery.types import Patch, Scene, Strip, UInt8
 from stormpetrel.imagery.water import detection as water
 from stormpetrel.imagery.water.detection import Water, merged_water
 from stormpetrel.imagery.water.exclusion_masks import ExclusionMasks
+from stormpetrel.imagery.water.unseen import Unseen, unseen_ground
 
 COARSE = SCALE_LEVELS[0]
 STRIP = 2 * COARSE  # px
@@ -49,6 +51,7 @@ class DescribedScene:
     water: dict[str, Water] = field(default_factory=dict)
     new_water: dict[str, Water] = field(default_factory=dict)
     pictures: dict[str, Path] = field(default_factory=dict)
+    unseen: UInt8 | None = None  # why new water cannot be seen, where there is a radar reference image
 
     def new_water_polygons(self) -> dict[str, Any] | None:
         """The new water as a GeoJSON FeatureCollection, degrees, the largest first; None without a reference image."""
@@ -90,6 +93,7 @@ def describe_scene(
             _detect_water(images, levels, described)
             if masks is not None:
                 _exclude(masks, described)
+            _add_unseen(described)
             if pictures is not None and described.water:
                 writers["change"] = PictureWriter(pictures / "change.tif", "change", described.geobox)
                 _write_change(writers["change"], described)
@@ -193,18 +197,36 @@ def _detect_water(images: Images, levels: Levels, described: DescribedScene) -> 
     if "radar" in masks and "radar_reference" in masks:
         radars = masks["radar"], masks["radar_reference"], levels["radar"], levels["radar_reference"]
         described.new_water["sentinel-1"] = water.new_radar_water(*radars)
+        described.unseen = unseen_ground(levels["radar_reference"], masks["radar_reference"].mask)
     if "optical" in masks and "optical_reference" in masks:
         described.new_water["sentinel-2"] = water.new_optical_water(masks["optical"], masks["optical_reference"])
 
 
 def _exclude(masks: ExclusionMasks, described: DescribedScene) -> None:
-    """Removes water on steep slopes, and new water where water is permanent."""
+    """Removes water on steep slopes, and new water where water is permanent or the ground is high."""
     new_water = list(described.new_water.values())
-    for mask, waters in ((masks.steep, [*described.water.values(), *new_water]), (masks.permanent, new_water)):
+    all_water = [*described.water.values(), *new_water]
+    for mask, waters in ((masks.steep, all_water), (masks.permanent, new_water), (masks.high, new_water)):
         for rows in _rows(described.geobox):
             if (excluded := mask(described.geobox[rows])) is not None:
                 for detected in waters:
                     detected.mask[rows] &= ~excluded
+                if described.unseen is not None and mask == masks.steep:
+                    described.unseen[rows][excluded] = Unseen.STEEP
+
+
+def _add_unseen(described: DescribedScene) -> None:
+    """Gives every patch the shares of its ground on which new water cannot be seen, by reason."""
+    if described.unseen is None:
+        return
+    scale_levels = {patch.footprint.scale_level for patch in described.patches}
+    common = math.gcd(*scale_levels)  # px; the scene is counted once, and the levels add up these counts
+    for reason in Unseen:
+        counts = block_sums(described.unseen == reason, common)
+        shares = {level: block_sums(counts, level // common) / level**2 for level in scale_levels}
+        for patch in described.patches:
+            share = float(shares[patch.footprint.scale_level][patch.index])
+            patch.statistics[f"unseen_{reason.name.lower()}"] = round(share, 5)
 
 
 def _write_change(writer: PictureWriter, described: DescribedScene) -> None:

@@ -216,6 +216,8 @@ def test_there_is_no_water_on_steep_slopes_and_no_new_water_where_it_is_permanen
     def shares(masks: ExclusionMasks | None) -> list[float]:
         """Of water, then of new water; in the western half, then in the eastern one."""
         described = describe_scene(scene, None, (480,), masks)
+        steep = [patch.statistics["unseen_steep"] for patch in described.patches]
+        assert (max(steep) > 0) == (masks is not None and masks.slope is not None)
         west, _, _, north = described.geobox.boundingbox
         row, column = round((north - 4_924_800) / 10), round((499_200 - west) / 10)
         halves = [slice(column, column + 240), slice(column + 240, column + 480)]
@@ -225,6 +227,7 @@ def test_there_is_no_water_on_steep_slopes_and_no_new_water_where_it_is_permanen
     plain = shares(None)
     assert min(plain) > 0.01
     assert shares(ExclusionMasks(slope=mask("slope.tif"))) == [0.0, plain[1], 0.0, plain[3]]
+    assert shares(ExclusionMasks(hand=mask("hand.tif"))) == [plain[0], plain[1], 0.0, plain[3]]
     assert shares(ExclusionMasks(permanent_water=mask("water.tif"))) == [plain[0], plain[1], 0.0, plain[3]]
 
 

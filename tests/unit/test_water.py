@@ -17,6 +17,7 @@ from stormpetrel.evaluation.patch_retrieval import evaluate_patch_sets
 from stormpetrel.evaluation.patches import evaluate
 from stormpetrel.imagery.registration import block_shift, consensus_shift
 from stormpetrel.imagery.water import detection as water
+from stormpetrel.imagery.water.unseen import Unseen, unseen_ground
 
 
 def scene(water_db: float, land_db: float, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -60,6 +61,18 @@ def test_water_of_the_reference_image_is_not_new_and_nodata_is_not_valid() -> No
     assert iou(new_water.mask, new) > 0.85
     assert not new_water.valid[:30].any()
     assert not (new_water.mask & ~new_water.valid).any()
+
+
+def test_ground_that_cannot_show_new_water_is_told_apart_from_dry_ground() -> None:
+    before, lake = scene(-20, -10)
+    before[:60] = 10**0.3
+    before[270:] = np.nan
+    levels = water.decibel_levels(before)
+    reasons = unseen_ground(levels, water.radar_water(levels).mask)
+    assert (reasons[:58] == Unseen.BUILT_UP).mean() > 0.95
+    assert (reasons[lake] == Unseen.ALWAYS_DARK).mean() > 0.9
+    assert (reasons[220:265] == 0).mean() > 0.99
+    assert (reasons[272:] == 0).all(), "nodata is told as nodata"
 
 
 def test_there_is_no_ndwi_water_under_clouds() -> None:

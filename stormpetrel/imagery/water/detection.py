@@ -19,8 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
-from skimage.filters import apply_hysteresis_threshold
+from scipy.ndimage import label, uniform_filter
 from skimage.morphology import remove_small_objects
 
 from stormpetrel.imagery.types import Mask, UInt8
@@ -164,8 +163,8 @@ def radar_water(levels: UInt8) -> Water:
     modes = scene_modes(levels, RADAR)
     high = int(NODATA) - modes.level
     low = high - round(GROWTH / DECIBELS[1])
-    # Levels are inverted: the library's hysteresis grows over high values.
-    mask = _by_bands(levels, lambda band: apply_hysteresis_threshold(NODATA - band, low, high))
+    # Levels are inverted, so that nodata is the lowest.
+    mask = _by_bands(levels, lambda band: _grown(NODATA - band, low, high))
     return Water(mask, levels != NODATA, modes.threshold, confidence_of(modes.separation))
 
 
@@ -173,7 +172,7 @@ def optical_water(levels: UInt8) -> Water:
     """Water of NDWI levels (`ndwi_levels`)."""
     modes = scene_modes(levels, OPTICAL)
     valid = levels != NODATA
-    mask = _by_bands((levels >= modes.level) & valid)
+    mask = _large((levels >= modes.level) & valid)
     return Water(mask, valid, modes.threshold, confidence_of(modes.separation))
 
 
@@ -190,14 +189,14 @@ def new_radar_water(water: Water, reference: Water, levels: UInt8, reference_lev
     """Water that the reference backscatter does not show; valid is where both are."""
     darker = reference_levels.astype(np.int16) - levels >= round(LEAST_DARKENING / DECIBELS[1])
     valid = water.valid & reference.valid
-    return Water(_by_bands(water.mask & ~reference.mask & darker & valid), valid, water.threshold, water.confidence)
+    return Water(_large(water.mask & ~reference.mask & darker & valid), valid, water.threshold, water.confidence)
 
 
 def new_optical_water(water: Water, reference: Water) -> Water:
     """Water that the reference NDWI does not show; valid is where both are."""
     valid = water.valid & reference.valid
     confidence = min(water.confidence, reference.confidence)
-    return Water(_by_bands(water.mask & ~reference.mask & valid), valid, water.threshold, confidence)
+    return Water(_large(water.mask & ~reference.mask & valid), valid, water.threshold, confidence)
 
 
 def merged_water(by_sensor: dict[str, Water]) -> Water | None:
@@ -211,10 +210,25 @@ def merged_water(by_sensor: dict[str, Water]) -> Water | None:
     return Water(mask, radar.valid | optical.valid, better.threshold, better.confidence)
 
 
-def _by_bands(values: NDArray[Any], detect: Callable[[NDArray[Any]], Mask] = np.asarray) -> Mask:
-    """The mask that `detect` gives for each band of rows, without small objects."""
+def _grown(values: UInt8, low: int, high: int) -> Mask:
+    """Objects of values above `low` that have one above `high`, without the small ones. Hysteresis and the removal of
+    small objects ask for the same objects, so that they are labelled once."""
+    objects, count = label(values > low)
+    sizes = np.bincount(objects.ravel(), minlength=count + 1)
+    kept = sizes >= LEAST_PIXELS
+    kept &= np.bincount(objects[values > high], minlength=count + 1) > 0
+    kept[0] = False
+    return np.asarray(kept[objects])
+
+
+def _by_bands(values: NDArray[Any], detect: Callable[[NDArray[Any]], Mask]) -> Mask:
+    """The mask that `detect` gives for each band of rows."""
     mask = np.zeros(values.shape, dtype=np.bool_)
     for top in range(0, values.shape[0], BAND):
-        part = detect(values[top : top + BAND])
-        mask[top : top + BAND] = remove_small_objects(part, max_size=LEAST_PIXELS - 1) if part.any() else part
+        mask[top : top + BAND] = detect(values[top : top + BAND])
     return mask
+
+
+def _large(mask: Mask) -> Mask:
+    """The mask without small objects, by bands."""
+    return _by_bands(mask, lambda part: remove_small_objects(part, max_size=LEAST_PIXELS - 1) if part.any() else part)
