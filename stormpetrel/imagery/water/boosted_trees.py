@@ -40,9 +40,9 @@ class BoostedTrees:
         return odds
 
     def fields(self) -> dict[str, Any]:
-        """The trees as JSON holds them."""
+        """The trees as JSON holds them: nine digits, so that a value that is a threshold stays on its side."""
         whole = {name: getattr(self, name).tolist() for name in WHOLE}
-        numbers = {name: [float(f"{x:.6g}") for x in getattr(self, name).tolist()] for name in NUMBERS}
+        numbers = {name: [float(f"{x:.9g}") for x in getattr(self, name).tolist()] for name in NUMBERS}
         return {"start": self.start, **whole, **numbers}
 
     @classmethod
