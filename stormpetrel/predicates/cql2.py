@@ -26,6 +26,7 @@ FIELD = "filter"
 MIRRORED: Mapping[str, Operator] = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 TIME_TESTS: Mapping[str, Operator] = {"t_after": ">", "t_before": "<", "t_equals": "="}
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"")
+_QUOTED_OR_POINT = re.compile(_QUOTED.pattern + r"|(?<![\w.])\.(?=\d)")
 
 
 def read_filter(text_or_json: Any) -> Expression:
@@ -65,13 +66,18 @@ def _json_of_text(text: str) -> Any:
             raise BadQuery(FIELD, f"it is not JSON: {error}", "Send CQL2 JSON, or CQL2 text") from error
     _check_nesting(text)
     try:
-        return cql2.Expr(text).to_json()
+        return cql2.Expr(_with_zeros(text)).to_json()
     except RecursionError as error:
         raise BadQuery(FIELD, "it is nested too deeply", SIMPLER) from error
     except Exception as error:  # the parser has no class of its own for it
         where = re.search(r"--> \d+:(\d+)", str(error))
         place = f"it cannot be read from character {where[1]} on" if where else "it cannot be read"
         raise BadQuery(FIELD, place, "Send CQL2 text, such as eo:cloud_cover < 20 AND sensor = 'sentinel-1'") from error
+
+
+def _with_zeros(text: str) -> str:
+    """CQL2 lets a number begin with its point; the parser does not."""
+    return _QUOTED_OR_POINT.sub(lambda found: "0." if found[0] == "." else found[0], text)
 
 
 def _check_nesting(text: str) -> None:

@@ -106,7 +106,10 @@ def test_predicates_are_joined_by_and_or_and_not() -> None:
     def inside(label: str, scale_level: int) -> np.ndarray:
         return np.array([(label, scale_level) == ("flood-water", 480), False, False])
 
-    matcher = Matcher(items, with_label, inside, lambda item_id: items.vectors[items.rows[item_id]])
+    everything = np.ones(3, dtype=bool)
+    matcher = Matcher(
+        items, with_label, inside, lambda item_id: items.vectors[items.rows[item_id]], lambda _: everything
+    )
 
     def matches(**fields: object) -> list[bool]:
         return matcher.matches(Predicate.model_validate(fields)).tolist()

@@ -31,7 +31,14 @@ SCOPE_OF_WRITES = {
     "post /v1/posts": "ingest",
     "post /v1/exchange/{form}": "operate",
 }
-QUESTIONS = {"/v1/search", "/v1/feedback", "/v1/feedback/descend", "/v1/structured-query", "/v1/validation"}
+QUESTIONS = {
+    "/v1/search",
+    "/v1/stac/search",
+    "/v1/feedback",
+    "/v1/feedback/descend",
+    "/v1/structured-query",
+    "/v1/validation",
+}
 SESSION = "/v1/session"
 OPEN = {"/healthz", "/readyz", "/metrics"}  # /metrics by setting
 DOCUMENT = create_app(lambda: None).openapi()  # type: ignore[arg-type, return-value]

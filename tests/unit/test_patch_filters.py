@@ -28,18 +28,18 @@ def client() -> Iterator[TestClient]:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "count"),
+    ("wanted", "count", "with_new_water"),
     [
-        (WET, 3),
-        ("new_water >= 0.25 OR cloud_cover > 50", 3),
-        ("sensor = 'sentinel-1' AND cloud_cover < 10", 25),
-        ({"op": "isNull", "args": [{"property": "eo:cloud_cover"}]}, 30),
-        ("label = 'patches:flood-water'", 0),
-        ("datetime < TIMESTAMP('2025-11-04T00:00:00Z')", 25),
-        ("collection = 'scenes'", 0),
+        (WET, 3, 3),
+        ("new_water >= 0.25 OR cloud_cover > 50", 3, 3),
+        ("sensor = 'sentinel-1' AND cloud_cover < 10", 25, 3),
+        ({"op": "isNull", "args": [{"property": "eo:cloud_cover"}]}, 30, 30),
+        ("label = 'patches:flood-water'", 0, 0),
+        ("datetime < TIMESTAMP('2025-11-04T00:00:00Z')", 25, 3),
+        ("collection = 'scenes'", 0, 0),
     ],
 )
-def test_both_know_the_same_predicates(client: TestClient, wanted: Any, count: int) -> None:
+def test_both_know_the_same_predicates(client: TestClient, wanted: Any, count: int, with_new_water: int) -> None:
     structured = client.post(
         "/v1/structured-query", json={"collection": "patches", "within": {"filter": wanted}, "limit": 1000}
     )
@@ -47,7 +47,8 @@ def test_both_know_the_same_predicates(client: TestClient, wanted: Any, count: i
     assert structured.json()["found"] == count
     search = client.post("/v1/search", json={"sources": ["patches"], "filters": {"patches": wanted}, "limit": 50})
     assert search.status_code == 200, search.text
-    assert len(search.json()["hits"]) == count
+    # Without a text or an example a search ranks patches by new water: those without any are none of its hits.
+    assert len(search.json()["hits"]) == with_new_water
 
 
 @pytest.mark.parametrize(

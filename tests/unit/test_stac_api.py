@@ -17,6 +17,7 @@ from pystac.extensions.projection import ProjectionExtension
 from pystac.extensions.raster import RasterExtension
 from pystac.extensions.sar import FrequencyBand, Polarization, SarExtension
 from pystac.extensions.sat import OrbitState, SatExtension
+from pystac.validation import validate_dict
 
 from stormpetrel.search.item_order import Position
 from stormpetrel.search.item_search import ItemQuery
@@ -99,13 +100,13 @@ def test_a_page_begins_where_the_last_ended_though_items_come_and_go(memory_api:
 
 
 def test_items_and_collections_meet_the_published_schemas_of_stac(client: TestClient) -> None:
-    pystac.Catalog.from_dict(client.get(STAC).json()).validate()
+    validate_dict(client.get(STAC).json())
     for name in ("patches", "scenes", "products"):
         collection = client.get(f"{STAC}/collections/{name}").json()
-        pystac.Collection.from_dict(collection).validate()
+        validate_dict(collection)
         items = features(client, collections=name, limit=3)
         for item in items:
-            pystac.Item.from_dict({**item, "stac_extensions": []}).validate()
+            validate_dict({**item, "stac_extensions": []})
             reply = client.get(link_of(item, "self")["href"])
             assert reply.json() == item
         assert link_of(collection, "item")["href"] == link_of(items[0], "self")["href"]
@@ -123,7 +124,7 @@ def test_an_item_bears_the_extensions_that_clients_read(client: TestClient) -> N
     assert projection.transform == [10.0, 0.0, 600_000.0, 0.0, -10.0, 4_431_200.0]  # x of a column, y of a row
     bands = RasterExtension.ext(item.assets["s2"]).bands
     assert bands is not None and [band.nodata for band in bands] == [0, 0, 0]
-    patch = pystac.Item.from_dict(features(client, collections="patches", limit=1)[0])
+    patch = pystac.Item.from_dict(features(client, collections="patches", filter="cloud_cover = 5", limit=1)[0])
     assert EOExtension.ext(patch).cloud_cover == 5.0
     assert patch.properties["stormpetrel:new_water"] == 0.25
     product = pystac.Item.from_dict(features(client, ids=OPTICAL)[0])

@@ -77,7 +77,9 @@ def terrain_of(dem: Path, stream_km2: float = 1.0, in_feet: bool = False) -> Ter
             f"nothing in {dem.name} drains {stream_km2:g} km2; give a larger DEM, or a smaller --stream-km2"
         )
     hand = network.hand(streams, even)
-    slope = np.degrees(np.arctan(pyflwdir.slope(filled, nodata=NODATA, **where)))
+    # Numba knows no Affine of affine 3, but six numbers.
+    cell = tuple(profile["transform"])[:6]
+    slope = np.degrees(np.arctan(pyflwdir.slope(filled, nodata=NODATA, transform=cell, latlon=degrees)))
     # A cell that drains over the edge of the DEM before it meets a stream has no HAND.
     hand = np.where(known & (hand != NODATA), np.maximum(hand, 0), np.nan).astype(np.float32)
     slope = np.where(known, slope, np.nan).astype(np.float32)
