@@ -15,6 +15,7 @@ DATATYPES = {None: None, "float32": None, "float16": edge.VectorStorageDatatype.
 SCHEMAS = {
     "keyword": edge.PayloadSchemaType.Keyword,
     "integer": edge.PayloadSchemaType.Integer,
+    "float": edge.PayloadSchemaType.Float,
     "geo": edge.PayloadSchemaType.Geo,
 }
 RATIOS = {f"x{n}": getattr(edge.CompressionRatio, f"X{n}") for n in (4, 8, 16, 32, 64)}
