@@ -25,8 +25,9 @@ def test_every_post_is_in_both_stores_once(night: RunningSystem) -> None:
 
 def test_a_text_finds_the_flood_and_not_the_noise(night: RunningSystem) -> None:
     truth = {night.pseudonyms.post_id(written.post_id): written for written in flood_night(600, 7)}
-    answer = night.search(text="flooded streets, people trapped by water", limit=20)
-    right = [truth[hit["post_id"]].flood for hit in answer["hits"]]
+    answer = night.search(text="flooded streets, people trapped by water", limit=40)
+    # Posts of other tests stand in the same system.
+    right = [truth[hit["post_id"]].flood for hit in answer["hits"] if hit["post_id"] in truth][:20]
     assert len(right) == 20
     assert sum(right) >= 18
     assert set(answer["lists"]) == {"text", "lexical"}
