@@ -1,4 +1,4 @@
-"""posts.enriched, patches.described, products.announced, items.labelled -> MongoDB and Qdrant.
+"""posts.enriched, posts.photos, items.labelled, products.announced, patches.described, incidents -> MongoDB and Qdrant.
 
 Bulk, idempotent writes; offsets move only after both stores hold a batch. Beside it, in a thread of its own, what is
 indexed is judged by the newest models (`consumers/labels.py`), and in another what is over its time is deleted

@@ -9,15 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import ForgettingDependency
 from stormpetrel.core.errors import BadQuery
-from stormpetrel.forgetting import wanted
+from stormpetrel.forgetting import NETWORK_ID, wanted
 
 router = APIRouter(prefix="/v1", tags=["operation"])
-CONTROLS = r"\x00-\x1f\x7f"
-NO_SPACE = rf"[^\s{CONTROLS}]"
-# An id of a network, with the network before it; `Wanted` says the same.
-NetworkId = Annotated[
-    str, Field(min_length=3, max_length=512, pattern=f"^[a-z]+:{NO_SPACE}([^{CONTROLS}]*{NO_SPACE})?$")
-]
+NetworkId = Annotated[str, Field(min_length=3, max_length=512, pattern=NETWORK_ID)]
 SOMEBODY: dict[str, Any] = {
     "anyOf": [{"required": [name], "properties": {name: {"minItems": 1}}} for name in ("authors", "posts")]
 }

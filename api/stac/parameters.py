@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 import attr
 from fastapi import Path, Query
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, Field
 from stac_fastapi.types.search import APIRequest
 
-from stormpetrel.search.place_request import NUMBER
+from stormpetrel.search.place_request import NUMBER, Request
 
 MOST_ITEMS = 1_000  # a page; who asks for more gets so many, as OGC API - Features says
 LONGEST = 20_000  # characters of one parameter
@@ -79,20 +79,14 @@ class SearchRequest(Asked):
     )
 
 
-class Body(BaseModel):
-    """Of a search by POST; no other field is read."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class Sort(Body):
+class Sort(Request):
     """The order of the items."""
 
     field: Annotated[str, Field(max_length=100)] = "datetime"
     direction: Literal["asc", "desc"] = "desc"
 
 
-class ShownFields(Body):
+class ShownFields(Request):
     """Which fields of an item are shown."""
 
     include: Annotated[list[str], Field(max_length=100)] | None = None
@@ -102,7 +96,7 @@ class ShownFields(Body):
 Names = Annotated[list[Annotated[str, Field(max_length=512)]], Field(max_length=1_000)]
 
 
-class SearchBody(Body):
+class SearchBody(Request):
     """A search as STAC API - Item Search has it, with the extensions Filter, Sort and Fields."""
 
     collections: Names | None = None

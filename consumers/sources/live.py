@@ -65,13 +65,15 @@ def source_runner(
     producer = KafkaProducer(settings.kafka)
     reader = KafkaTopicReader(settings.kafka)
     source = opening()
-    network, chosen = network_of(source.name), settings.sources
-    recent = RecentEvents(chosen.recent)
-    gate = Gate(words, producer, chosen.gate.sampled_share) if words and network in chosen.gate.networks else None
-    pseudonyms = open_pseudonyms(settings)
-    publisher: Publisher = PostPublisher(producer, network, gate=gate, recent=recent, pseudonyms=pseudonyms)
+    chosen, recent = settings.sources, RecentEvents(settings.sources.recent)
+    publisher: Publisher
     if isinstance(source, FeedSource):
         publisher = SignalPublisher(producer, source.host)
+    else:
+        network = network_of(source.name)
+        gate = Gate(words, producer, chosen.gate.sampled_share) if words and network in chosen.gate.networks else None
+        pseudonyms = open_pseudonyms(settings)
+        publisher = PostPublisher(producer, network, gate=gate, recent=recent, pseudonyms=pseudonyms)
     return SourceRunner(
         source,
         publisher,

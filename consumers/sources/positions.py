@@ -24,18 +24,19 @@ class Positions:
 
     def newest(self, source: str) -> str | None:
         """The stored position of a source; None where it has none. Raises StoreUnavailable."""
-        return self.all().get(source, (None, None))[0]
+        stored = self.all().get(source)
+        return stored.position if stored else None
 
-    def all(self) -> dict[str, tuple[str, SourcePosition]]:
-        """Of every source its position and the event that stored it. Raises StoreUnavailable."""
-        stored: dict[str, tuple[str, SourcePosition]] = {}
+    def all(self) -> dict[str, SourcePosition]:
+        """The stored position of every source. Raises StoreUnavailable."""
+        stored: dict[str, SourcePosition] = {}
         for record in self._reader.read(SOURCE_POSITIONS):
             try:
                 event = record.decode(SourcePosition)
             except (MalformedRecord, UnknownSchema) as error:
                 log.warning("a stored position cannot be read", provenance=record.provenance, reason=str(error))
                 continue
-            stored[event.source] = (event.position, event)
+            stored[event.source] = event
         return stored
 
     def store(self, source: str, position: Position) -> None:

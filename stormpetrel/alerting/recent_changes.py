@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from dataclasses import dataclass
-from itertools import takewhile
 
+from stormpetrel.alerting.recent import Recent
 from stormpetrel.core.events import Incident, IncidentAction
 
 MOST_CHANGES = 2_000
@@ -39,30 +37,17 @@ class RecentChanges:
     """Holds the last changes in the order in which they came from the log. Safe for several threads."""
 
     def __init__(self, kept: int = MOST_CHANGES) -> None:
-        self._changes: deque[RecentChange] = deque(maxlen=kept)
-        self._ids: set[str] = set()
-        self._lock = threading.Lock()
+        self._changes: Recent[RecentChange] = Recent(kept)
 
     def apply(self, event: Incident | IncidentAction) -> None:
         """Takes a change; one that is held already is a repetition of the log."""
         change = RecentChange(change_id(event), event)
-        with self._lock:
-            if change.change_id in self._ids:
-                return
-            if len(self._changes) == self._changes.maxlen:
-                self._ids.discard(self._changes[0].change_id)
-            self._changes.append(change)
-            self._ids.add(change.change_id)
+        self._changes.add(change.change_id, change)
 
     def newest_id(self) -> str:
         """The id of the newest change; empty where there is none."""
-        with self._lock:
-            return self._changes[-1].change_id if self._changes else ""
+        return self._changes.newest_id()
 
     def after(self, last_id: str) -> list[RecentChange]:
         """The changes since that one; all that are held where it is not among them."""
-        with self._lock:
-            if last_id not in self._ids:
-                return list(self._changes)
-            newest_first = takewhile(lambda change: change.change_id != last_id, reversed(self._changes))
-            return list(newest_first)[::-1]
+        return self._changes.after(last_id)

@@ -73,7 +73,7 @@ def list_sources(as_json: AsJson = False) -> None:
         stored = Positions(MemoryProducer(MemoryLog()), KafkaTopicReader(settings.kafka)).all()
     except (StoreUnavailable, KeyError):
         stored = {}  # the list is of use without a broker too
-    reached = {name: event.stored_at.isoformat() for name, (_, event) in sorted(stored.items())}
+    reached = {name: event.stored_at.isoformat() for name, event in sorted(stored.items())}
     rows = {kind.name: {"gives": kind.gets, "needs": kind.needs, "set up": kind.is_set_up(settings)} for kind in KINDS}
     if as_json:
         print_json({"sources": rows, "read_until": reached})

@@ -8,4 +8,4 @@ from stormpetrel.forgetting.forget import Forgetting, Outcome, fingerprint
 from stormpetrel.forgetting.photos import KeptPhotos
 from stormpetrel.forgetting.proof import Proof, Trace, close_files
 from stormpetrel.forgetting.stores import Stores
-from stormpetrel.forgetting.wanted import Wanted, wanted
+from stormpetrel.forgetting.wanted import NETWORK_ID, Wanted, wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -15,6 +16,9 @@ from stormpetrel.posts.pseudonyms import Pseudonyms
 # records lie that could not be read, less is enough.
 LEAST_ID, LEAST_ID_ANYWHERE = 6, 13
 LEAST_TEXT = 24  # characters: a shorter text is looked for as a whole value alone, other texts may hold it
+CONTROLS = r"\x00-\x1f\x7f"
+NO_SPACE = rf"[^\s{CONTROLS}]"
+NETWORK_ID = f"^[a-z]+:{NO_SPACE}([^{CONTROLS}]*{NO_SPACE})?$"  # an id of a network, with the network before it
 WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
@@ -63,11 +67,10 @@ def wanted(pseudonyms: Pseudonyms, posts: Iterable[str] = (), authors: Iterable[
 
 
 def _checked(field_name: str, name: str) -> str:
-    network, _, network_id = name.partition(":")
-    if not network or not network_id or name != name.strip():
+    if not re.fullmatch(NETWORK_ID, name):
         remedy = "Give the network before it: x:1460, bsky:did:plc:abc/3k, mastodon:11, file:7"
         raise BadQuery(field_name, f"{name!r} is no id", remedy)
-    return network_id
+    return name.partition(":")[2]
 
 
 def _long_enough(network_id: str) -> set[str]:

@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.source_servers.http_server import QuietHandler, serving
 
 FIRST_ID = 10_000
 
@@ -92,13 +93,7 @@ class MastodonServer:
 def running(mastodon: MastodonServer) -> Iterator[MastodonServer]:
     """Serves it on a free port."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def handle(self) -> None:
-            with suppress(ConnectionError):  # whoever was killed says no good-bye
-                super().handle()
-
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             address = urlsplit(self.path)
             mastodon.asked.append(self.path)
@@ -130,22 +125,9 @@ def running(mastodon: MastodonServer) -> Iterator[MastodonServer]:
             self.send_header("Content-Type", "text/event-stream")
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            try:
-                for part in mastodon.stream():
-                    self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
-            except OSError:
-                pass
+            with suppress(OSError):
+                self.send_chunks(mastodon.stream())
             self.close_connection = True
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    mastodon.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with serving(Handler, mastodon.closing) as mastodon.url:
         yield mastodon
-    finally:
-        mastodon.closing.set()
-        server.shutdown()

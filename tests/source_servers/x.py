@@ -7,12 +7,13 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.source_servers.http_server import QuietHandler, serving
 
 EPOCH_MS = 1_288_834_974_657
 TOKEN = "a-token-of-the-test"
@@ -143,13 +144,7 @@ class XServer:
 def running(x: XServer) -> Iterator[XServer]:
     """Serves it on a free port."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def handle(self) -> None:
-            with suppress(ConnectionError):  # whoever was killed says no good-bye
-                super().handle()
-
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             path, query = self._note(None)
             if self.headers.get("Authorization") != f"Bearer {TOKEN}":
@@ -191,8 +186,7 @@ def running(x: XServer) -> Iterator[XServer]:
                 self.send_response(200)
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
-                for part in x.stream(events, start):
-                    self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+                self.send_chunks(x.stream(events, start))
                 self.wfile.flush()
             except OSError:
                 pass
@@ -200,18 +194,8 @@ def running(x: XServer) -> Iterator[XServer]:
                 x.open_streams -= 1
             self.close_connection = True
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    x.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with serving(Handler, x.closing) as x.url:
         yield x
-    finally:
-        x.closing.set()
-        server.shutdown()
 
 
 def asked_for(x: XServer, path: str) -> Sequence[dict[str, list[str]]]:
