@@ -7,7 +7,7 @@ import binascii
 import math
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -22,10 +22,7 @@ from stormpetrel.search.item_order import Position
 from stormpetrel.search.item_search import COLLECTIONS, ItemQuery
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
-MOMENT = re.compile(
-    r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2}))?", re.IGNORECASE
-)  # RFC 3339, or a day
-DAY_MS = 86_400_000
+MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})", re.IGNORECASE)  # RFC 3339
 
 
 def body_of(parameters: dict[str, Any]) -> SearchBody:
@@ -118,14 +115,12 @@ def _box(bounds: Sequence[float]) -> BaseGeometry:
 
 
 def _window(text: str) -> Overlaps:
-    """The window of a moment, a day, or an interval of them (RFC 3339), whose ends may be open."""
+    """The window of a moment, or of an interval of two (RFC 3339), whose ends may be open."""
     remedy = "Give a moment such as 2025-11-04T20:00:00Z, or two with / between them, .. where an end is open"
     ends = text.split("/")
     if len(ends) > 2 or all(end in ("", "..") for end in ends):
         raise BadQuery("datetime", f"{text[:100]!r} is no moment and no interval", remedy)
     since, until = (None if end in ("", "..") else _milliseconds(end, remedy) for end in (ends[0], ends[-1]))
-    if until is not None and len(ends[-1]) == len("2025-11-04"):
-        until += DAY_MS - 1
     if since is not None and until is not None and since > until:
         raise BadQuery("datetime", "it begins after its end", "Swap both")
     return Overlaps(since, until)
@@ -135,8 +130,7 @@ def _milliseconds(text: str, remedy: str) -> float:
     try:
         if not MOMENT.fullmatch(text):
             raise ValueError("another form")
-        moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text.upper()))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
+        return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text.upper())).timestamp() * 1000
     except (ValueError, OverflowError) as error:
         raise BadQuery("datetime", f"{text[:100]!r} is no moment", remedy) from error
 

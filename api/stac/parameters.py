@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import attr
 from fastapi import Path, Query
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, BeforeValidator, Field
 from stac_fastapi.types.search import APIRequest
 
 from stormpetrel.search.place_request import NUMBER, Request
@@ -15,7 +15,7 @@ from stormpetrel.search.place_request import NUMBER, Request
 MOST_ITEMS = 1_000  # a page; who asks for more gets so many, as OGC API - Features says
 LONGEST = 20_000  # characters of one parameter
 Text = Annotated[str | None, Query(max_length=LONGEST)]
-Limit = Annotated[int, Query(ge=1, le=10_000, description=f"items a page; {MOST_ITEMS:,} at most are given")]
+Limit = Annotated[int, Query(ge=1, le=2**31, description=f"items a page; {MOST_ITEMS:,} at most are given")]
 Bounds = Annotated[
     str | None, Query(max_length=300, description="west,south,east,north in degrees; six numbers with heights")
 ]
@@ -93,7 +93,11 @@ class ShownFields(Request):
     exclude: Annotated[list[str], Field(max_length=100)] | None = None
 
 
-Names = Annotated[list[Annotated[str, Field(max_length=512)]], Field(max_length=1_000)]
+def _as_list(names: Any) -> Any:
+    return [names] if isinstance(names, str) else names  # some clients send one name as it is
+
+
+Names = Annotated[list[Annotated[str, Field(max_length=512)]], Field(max_length=1_000), BeforeValidator(_as_list)]
 
 
 class SearchBody(Request):
@@ -104,7 +108,7 @@ class SearchBody(Request):
     bbox: Annotated[list[Annotated[float, NUMBER]], Field(min_length=4, max_length=6)] | None = None
     intersects: dict[str, Any] | None = None
     datetime: Annotated[str, Field(max_length=100)] | None = None
-    limit: Annotated[int, NUMBER, Field(ge=1, le=10_000)] | None = 10
+    limit: Annotated[int, NUMBER, Field(ge=1, le=2**31)] | None = 10
     filter: dict[str, Any] | Annotated[str, Field(max_length=LONGEST)] | None = None
     filter_lang: Literal["cql2-text", "cql2-json"] | None = Field(
         default=None, alias="filter-lang", validation_alias=AliasChoices("filter-lang", "filter_lang")

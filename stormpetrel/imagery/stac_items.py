@@ -100,6 +100,7 @@ def _instruments(document: Document, facts: Mapping[str, Any]) -> dict[str, Any]
     radar = next((_radar(name) for name in names if _RADAR_NAME.match(name)), {})
     return {
         "constellation": sensors[0] if sensors else None,
+        "mission": facts.get("mission"),
         "platform": f"sentinel-{satellite[1].lower()}" if satellite else None,
         "instruments": [INSTRUMENTS[sensor] for sensor in sensors] or None,
         **radar,

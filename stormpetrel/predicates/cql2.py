@@ -149,6 +149,8 @@ def _compared(args: list[Any], name: str) -> Expression:
 
 
 def _between(args: list[Any], name: str) -> Expression:
+    if len(args) == 2 and isinstance(args[1], list):  # as drafts of the standard had it
+        args = [args[0], *args[1]]
     tested, low, high = _exactly(args, 3, name)
     return And((_compared([tested, low], ">="), _compared([tested, high], "<=")))
 

@@ -98,11 +98,13 @@ def _tested(test: Test, wanted: bool) -> Narrowed:
     tested = test.property
     if tested.key == "collection":
         return Narrowed(EVERYTHING if compares("patches", test.operator, test.value) == wanted else None, True)
+    if not tested.indexed:
+        return Narrowed(EVERYTHING, False)
     if tested.domain:
         values = [str(each) for each in tested.domain if compares(each, test.operator, test.value) == wanted]
         return Narrowed(Filter(any_of={tested.key: values}) if values else None, True)
     if tested.kind == "text":
-        if not tested.indexed or test.operator != "=":
+        if test.operator != "=":
             return Narrowed(EVERYTHING, False)
         named = {tested.key: [str(test.value)]}
         return Narrowed(Filter(any_of=named) if wanted else Filter(none_of=named), True)

@@ -47,6 +47,9 @@ PROPERTIES = (
     Property("collection", "text", "collection", "patches, scenes or products", indexed=False, optional=False),
     Property("geometry", "geometry", "geometry", "The item's outline, for S_INTERSECTS", optional=False),
     Property("datetime", "time", "event_time", "When the image was acquired", optional=False),
+    Property(
+        "mission", "text", "mission", "sentinel-1 or sentinel-2; radar's, of a pair", indexed=False, optional=False
+    ),
     Property("eo:cloud_cover", "number", "cloud_cover", "Clouds, in per cent", bounds=(0, 100)),
     Property("sat:relative_orbit", "number", "relative_orbit", "The relative orbit; radar's, where there is radar"),
     Property(

@@ -155,6 +155,7 @@ def item_of(collection: str, document: Document, labels: Sequence[str] = ()) -> 
     """The item of a document."""
     facts = facts_of_product(document) if collection == "products" else facts_of(document)
     facts |= {"id": document["_id"], "collection": collection, "event_time": document["time"]}
+    facts |= {"mission": facts["sensors"][0]} if facts["sensors"] else {}
     if collection == "patches":
         facts |= {"labels": list(labels), "scene_id": document["scene_id"], "scale_level": document["scale_level"]}
     return Item(collection, document, facts)
