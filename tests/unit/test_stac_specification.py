@@ -1,4 +1,4 @@
-"""The STAC API validator asks our API all that the specification says of it, with local schemas in place of downloads."""
+"""The STAC API validator asks our API all that the specification says, with local schemas in place of downloads."""
 
 from __future__ import annotations
 
