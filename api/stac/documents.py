@@ -16,6 +16,7 @@ from stormpetrel.search.item_search import Item, ItemPage
 
 JSON, GEOJSON, SCHEMA = "application/json", "application/geo+json", "application/schema+json"
 PREFIX = "/v1/stac"
+EVERYTHING = ShownFields()
 ALWAYS_SHOWN = ("id", "collection")
 OF_PATCHES = ("new_water_share", "new_water_confidence", "water_share", "labels", "scene_id", "scale_level")
 
@@ -81,7 +82,7 @@ class StacDocuments:
             "additionalProperties": False,
         }
 
-    def item(self, item: Item, shown: ShownFields | None = None) -> dict[str, Any]:
+    def item(self, item: Item, shown: ShownFields = EVERYTHING) -> dict[str, Any]:
         feature = stac_items.item(item.collection, item.document, item.facts, self.server)
         here = self._collection(item.collection)
         links = [
@@ -94,7 +95,7 @@ class StacDocuments:
             address = f"{self.root}/collections/products/items/{quote(product, safe='')}"
             links.append(link("derived_from", address, GEOJSON))
         whole = {**feature, "links": links}
-        return whole if shown is None else _only(whole, shown)
+        return _only(whole, shown) if shown.include or shown.exclude else whole
 
     def page(
         self, page: ItemPage, path: str, asked: SearchBody, parameters: Mapping[str, Any] | None
@@ -133,13 +134,13 @@ def _next(address: str, token: str, asked: SearchBody, parameters: Mapping[str, 
 
 
 def _only(item: dict[str, Any], shown: ShownFields) -> dict[str, Any]:
-    """The item with the fields that are to be shown; its id and collection always are."""
-    include = [*shown.include, *ALWAYS_SHOWN] if shown.include else None
-    exclude = [name for name in shown.exclude or () if name not in ALWAYS_SHOWN]
+    """The item with the fields that are to be shown. What is left in by name is shown, whatever is left out; without
+    anything left out it is all that is shown, with the item's id and collection."""
+    include, exclude = [*(shown.include or ()), *ALWAYS_SHOWN], shown.exclude or ()
     kept: dict[str, Any] = {}
     for path, value in _leaves(item):
-        named = include is None or any(_within(path, name) for name in include)
-        if named and not any(_within(path, name) for name in exclude):
+        left_out = any(_within(path, name) for name in exclude) if exclude else True
+        if not left_out or any(_within(path, name) for name in include):
             place = kept
             for part in path[:-1]:
                 place = place.setdefault(part, {})

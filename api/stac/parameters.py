@@ -117,5 +117,5 @@ class SearchBody(Request):
         default=None, alias="filter-crs", validation_alias=AliasChoices("filter-crs", "filter_crs")
     )
     sortby: Annotated[list[Sort], Field(max_length=10)] | None = None
-    fields: ShownFields | None = None
+    fields: ShownFields = ShownFields()
     token: Annotated[str, Field(max_length=2_000)] | None = None

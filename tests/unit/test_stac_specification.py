@@ -49,4 +49,4 @@ def test_the_validator_finds_nothing() -> None:
             {},
             False,
         )
-    assert [text for _, text in errors] == []
+    assert list(errors) == []
