@@ -17,7 +17,7 @@ from stormpetrel.search.item_search import Item, ItemPage
 JSON, GEOJSON, SCHEMA = "application/json", "application/geo+json", "application/schema+json"
 PREFIX = "/v1/stac"
 EVERYTHING = ShownFields()
-ALWAYS_SHOWN = ("id", "collection")
+ALWAYS_SHOWN = ("type", "stac_version", "id", "collection")  # without these no client knows an item
 OF_PATCHES = ("new_water_share", "new_water_confidence", "water_share", "labels", "scene_id", "scale_level")
 
 
@@ -134,18 +134,23 @@ def _next(address: str, token: str, asked: SearchBody, parameters: Mapping[str, 
 
 
 def _only(item: dict[str, Any], shown: ShownFields) -> dict[str, Any]:
-    """The item with the fields that are to be shown. What is left in by name is shown, whatever is left out; without
-    anything left out it is all that is shown, with the item's id and collection."""
-    include, exclude = [*(shown.include or ()), *ALWAYS_SHOWN], shown.exclude or ()
+    """The item with the fields that are left in, or without those that are left out. Where both name a field, the
+    more precise name counts, and of one name that which leaves it in."""
     kept: dict[str, Any] = {}
     for path, value in _leaves(item):
-        left_out = any(_within(path, name) for name in exclude) if exclude else True
-        if not left_out or any(_within(path, name) for name in include):
+        left_in = _precision(path, (*(shown.include or ()), *ALWAYS_SHOWN))
+        left_out = _precision(path, shown.exclude or ())
+        if left_in >= max(left_out, 1) or not (shown.include or left_out):
             place = kept
             for part in path[:-1]:
                 place = place.setdefault(part, {})
             place[path[-1]] = value
     return kept
+
+
+def _precision(path: tuple[str, ...], names: Sequence[str]) -> int:
+    """How precise the most precise of the names is that a field lies within; 0 where there is none."""
+    return max((1 + name.count(".") for name in names if _within(path, name)), default=0)
 
 
 def _leaves(item: dict[str, Any]) -> list[tuple[tuple[str, ...], Any]]:

@@ -281,8 +281,10 @@ def test_as_qgis_asks(client: TestClient) -> None:
 def test_fields_leave_out_and_in(client: TestClient) -> None:
     shown = "properties.datetime,stormpetrel:new_water"
     item = features(client, collections="patches", filter="new_water > 0", fields=shown)[0]
-    assert item.keys() == {"id", "collection", "properties"}
+    assert item.keys() == {"type", "stac_version", "id", "collection", "properties"}
     assert item["properties"].keys() == {"datetime", "stormpetrel:new_water"}
+    both = features(client, collections="patches", limit=1, fields="-properties,properties.mission,-geometry,geometry")
+    assert both[0]["properties"].keys() == {"mission"} and both[0]["geometry"]
     whole = features(client, collections="patches", limit=1, fields="-geometry,-properties.datetime,-id")[0]
     assert "id" in whole and "geometry" not in whole and "datetime" not in whole["properties"]
 
