@@ -20,7 +20,7 @@ from stormpetrel.core.events import EnrichedPost, EventRelevance, Incident
 from stormpetrel.evaluation.alert_baselines import BASELINES, Baseline
 from stormpetrel.evaluation.alert_streams import PlayedPost, Stream
 from stormpetrel.evaluation.alert_truth import OpenedAlert, TrueEvent, match_alerts
-from stormpetrel.evaluation.calibration import calibration, reliability
+from stormpetrel.evaluation.calibration import calibration, calibration_interval, error_by_chance, reliability
 from stormpetrel.incidents import Detector, Features, LearnedConfidence
 from stormpetrel.incidents.reports import report_of
 from stormpetrel.incidents.rules import DetectionRules
@@ -206,17 +206,30 @@ def is_real(judged: Judged, events: Iterable[TrueEvent]) -> bool:
     return any(event.holds(alert.longitude, alert.latitude, alert.at) and event.is_kind(alert.kind) for event in events)
 
 
+def event_at(judged: Judged, events: Sequence[TrueEvent]) -> str:
+    """The key of the event that plays when an incident is told."""
+    alert = judged.alert
+    playing = [event for event in events if event.since <= alert.at <= event.until]
+    near = [event for event in playing if event.holds(alert.longitude, alert.latitude, alert.at)]
+    return (near or playing or list(events))[0].key
+
+
 def _calibration(stream: Stream, playing: Playing) -> dict[str, Any]:
-    """How far the confidence can be taken at its word, over all incidents that were told."""
-    pairs = [(each.alert.confidence, is_real(each, stream.events)) for each in told(playing)]
-    if not pairs:
+    """How far the confidence can be taken at its word, over all incidents that were told; the interval of its error by
+    a bootstrap over events, and the error that a perfect confidence would show of so few."""
+    incidents = told(playing)
+    if not incidents:
         return {"ece": None, "reliability": []}
-    probabilities = np.array([probability for probability, _ in pairs])
-    truth = np.array([real for _, real in pairs])
+    probabilities = np.array([each.alert.confidence for each in incidents])
+    truth = np.array([is_real(each, stream.events) for each in incidents])
     errors = calibration(probabilities, truth)
     return {
         "ece": errors["ece"],
+        "ece_interval": calibration_interval(
+            probabilities, truth, [event_at(each, stream.events) for each in incidents]
+        ),
+        "ece_by_chance": error_by_chance(probabilities),
         "brier": errors["brier"],
-        "incidents": len(pairs),
+        "incidents": len(incidents),
         "reliability": reliability(probabilities, truth),
     }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 BINS = 10
+DRAWS = 1000  # of the bootstrap, and of outcomes as the probabilities say them
 Array = NDArray[np.float64]
 
 
@@ -39,3 +42,23 @@ def calibration(probabilities: Array, truth: NDArray[np.bool_]) -> dict[str, flo
         "brier_base_rate": float(truth.mean() * (1 - truth.mean())),
     }
     return {name: round(figure, 4) for name, figure in figures.items()}
+
+
+def calibration_interval(probabilities: Array, truth: NDArray[np.bool_], groups: Sequence[str]) -> tuple[float, float]:
+    """The 95% interval of the expected calibration error, by a bootstrap of whole groups (percentiles; Efron 1979)."""
+    random = np.random.default_rng(0)
+    members = [np.flatnonzero([group == name for group in groups]) for name in sorted(set(groups))]
+    errors = []
+    for _ in range(DRAWS):
+        drawn = np.concatenate([members[number] for number in random.integers(len(members), size=len(members))])
+        errors.append(calibration(probabilities[drawn], truth[drawn])["ece"])
+    low, high = np.percentile(errors, [2.5, 97.5])
+    return round(float(low), 4), round(float(high), 4)
+
+
+def error_by_chance(probabilities: Array) -> float:
+    """The expected calibration error that these probabilities have on average where each is right: how much of an
+    error so few examples show by chance."""
+    random = np.random.default_rng(0)
+    outcomes = random.random((DRAWS, len(probabilities))) < probabilities
+    return round(float(np.mean([calibration(probabilities, outcome)["ece"] for outcome in outcomes])), 4)

@@ -18,8 +18,9 @@ from stormpetrel.core.errors import SetupError
 from stormpetrel.core.events import EventRelevance
 from stormpetrel.evaluation.alert_streams import PlayedPost, Stream
 from stormpetrel.evaluation.alert_truth import OpenedAlert
-from stormpetrel.evaluation.alerts import Judged, as_played, is_real
+from stormpetrel.evaluation.alerts import Judged, as_played, event_at, is_real
 from stormpetrel.evaluation.event_folds import event_folds
+from stormpetrel.evaluation.signed_regression import fit_signed
 from stormpetrel.incidents import Detector, Features, LearnedConfidence
 from stormpetrel.incidents.confidence import ConfidenceWeights
 from stormpetrel.incidents.rules import DetectionRules
@@ -28,6 +29,9 @@ FOLDS = 6
 SHARPNESS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
 PENALTIES = (0.1, 0.3, 1.0, 3.0)  # scikit-learn's C, of which events left out choose one
 SIZES = (3, 4, 5, 6, 8, 10, 13, 16, 20, 30, 50)  # reports at which an incident is an example, all with one share
+# All but one can only speak for an incident: more posts, languages or photos are no sign that nothing happens.
+AGAINST = ("louder_elsewhere",)
+SIGNS = np.array([-1.0 if name in AGAINST else 1.0 for name in Features._fields])
 Array = NDArray[np.float64]
 RelevanceWithout = Callable[[PlayedPost, frozenset[str]], tuple[EventRelevance, ...]]
 
@@ -71,7 +75,7 @@ def gather(
             for judged in sizes.values():
                 rows.append(np.array(judged.features))
                 truth.append(is_real(judged, stream.events))
-                events.append(_event_at(judged, stream))
+                events.append(event_at(judged, stream.events))
                 shares.append(1.0 / len(sizes))
                 incidents.append(number)
     if not rows:
@@ -104,16 +108,9 @@ def _grown(
     return grown
 
 
-def _event_at(judged: Judged, stream: Stream) -> str:
-    """The event that plays when an incident is told."""
-    playing = [event for event in stream.events if event.since <= judged.alert.at <= event.until]
-    near = [event for event in playing if event.holds(judged.alert.longitude, judged.alert.latitude, judged.alert.at)]
-    return (near or playing or list(stream.events))[0].key
-
-
 def learn_confidence(examples: IncidentExamples) -> ConfidenceWeights:
-    """A logistic regression of scaled features, whose penalty is the one that tells these events' own incidents best
-    where it has not seen them. Raises SetupError where all incidents are real, or none."""
+    """A logistic regression of scaled features with known signs, whose penalty is the one that tells these events' own
+    incidents best where it has not seen them. Raises SetupError where all incidents are real, or none."""
     if examples.truth.all() or not examples.truth.any():
         raise SetupError(
             "incidents of both sides are needed to learn from: real ones and false ones; play a background"
@@ -126,15 +123,11 @@ def learn_confidence(examples: IncidentExamples) -> ConfidenceWeights:
 
 
 def _regression(examples: IncidentExamples, penalty: float) -> ConfidenceWeights:
-    from sklearn.linear_model import LogisticRegression
-
     means, scales = examples.rows.mean(axis=0), examples.rows.std(axis=0)
     scales = np.where(scales > 1e-6, scales, 1.0)
-    regression = LogisticRegression(C=penalty, max_iter=1000)
-    regression.fit((examples.rows - means) / scales, examples.truth, sample_weight=examples.shares)
-    return ConfidenceWeights(
-        np.asarray(regression.coef_[0], dtype=np.float64), float(regression.intercept_[0]), means, scales
-    )
+    rows = (examples.rows - means) / scales
+    weights, intercept = fit_signed(rows, examples.truth, examples.shares, penalty, SIGNS)
+    return ConfidenceWeights(weights, intercept, means, scales)
 
 
 def _left_out(examples: IncidentExamples, penalty: float) -> Array:

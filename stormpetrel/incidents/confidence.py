@@ -36,7 +36,6 @@ class Features(NamedTuple):
     languages: float
     sources: float
     photos: float
-    dominance: float
     louder_elsewhere: float
     distinct: float
 

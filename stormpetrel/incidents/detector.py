@@ -7,7 +7,7 @@ the watermark still counts within the allowed lateness.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ from stormpetrel.incidents.bursts import Burst, Counted, burst_of
 from stormpetrel.incidents.confidence import Confidence, with_likelihood_ratio
 from stormpetrel.incidents.event_tags import EventTags
 from stormpetrel.incidents.false_alarms import FalseAlarms
-from stormpetrel.incidents.forgetting import drop_post, gives_up
+from stormpetrel.incidents.forgetting import gives_up, outgrown
 from stormpetrel.incidents.lifecycle import Lifecycle
 from stormpetrel.incidents.rates import DailySeason
 from stormpetrel.incidents.reach import may_join, of_country
@@ -40,7 +40,7 @@ from stormpetrel.incidents.tracked import TrackedIncident, incident_id
 from stormpetrel.incidents.waiting_posts import WaitingPosts
 from stormpetrel.incidents.watermark import event_time
 
-DOMINANCE_WINDOW = timedelta(hours=24)
+LOUDNESS_WINDOW = timedelta(hours=24)
 MOST_LOUDER = 3.0  # times as many reports of another open incident: more says no more
 VERSION = "detector1"
 
@@ -64,7 +64,6 @@ class Detector:
         self._waiting = WaitingPosts()
         self._watermark: datetime | None = None
         self._regions = RegionTracks(self._rules)
-        self._recent: dict[str, deque[tuple[datetime, str]]] = {}
         self._storm_names, self._event_tags, self._false_alarms = StormNames(), EventTags(), FalseAlarms()
         self._taken, self._photos = TakenPosts(), SeenPhotos()
         self.incidents: dict[str, TrackedIncident] = {}
@@ -109,8 +108,6 @@ class Detector:
         self._taken.forget(post_id)
         self._regions.forget(post_id)
         self._photos.forget(post_id)
-        for recent in self._recent.values():
-            drop_post(recent, post_id)
         reason = "a post that stood for it was deleted"
         return [
             self._lifecycle.tell(incident, "evidence", reason, self._watermark or incident.last_post_at)
@@ -165,7 +162,6 @@ class Detector:
         if report is None:
             return revisions
         self._regions.hear(report.hazard, at)
-        self._hear(report)
         incident = self._incident_of(report)
         self._taken.note(post_id, incident.incident_id if incident else None)
         if incident is None:
@@ -187,12 +183,6 @@ class Detector:
     def _count_duplicate(self, original: str) -> None:
         if (incident := self.incidents.get(self._taken.incident_of(original) or "")) is not None:
             incident.members[original] += 1
-
-    def _hear(self, report: Report) -> None:
-        recent = self._recent.setdefault(report.hazard, deque())
-        recent.append((report.at, report.post_id))
-        while recent and recent[0][0] < report.at - DOMINANCE_WINDOW:
-            recent.popleft()
 
     def _active(self, hazard: str) -> Iterator[TrackedIncident]:
         return (each for each in self.incidents.values() if each.hazard == hazard and self._lifecycle.listens(each))
@@ -240,28 +230,38 @@ class Detector:
     def _judge(self, incident: TrackedIncident, at: datetime) -> None:
         """Reckons the confidence anew."""
         burst = burst_of(incident.moments(), incident.expected_rate, DailySeason(), at, self._rules.windows)
-        day = incident.count_between(at - DOMINANCE_WINDOW, at)
-        recent = self._recent.get(incident.hazard, ())
-        others = [
-            each.count_between(at - DOMINANCE_WINDOW, at)
-            for each in self._active(incident.hazard)
-            if each is not incident and each.is_open
-        ]
-        louder = min(MOST_LOUDER, max(others, default=0) / max(1, day))
-        features = incident.features(burst, day / max(1, day, len(recent)), louder)
+        features = incident.features(burst, self._louder_elsewhere(incident, at))
         incident.latest_features = features
         post_ids = tuple(each.post_id for each in incident.counted)
         ratio = self._false_alarms.odds_ratio(at, incident.hazard, incident.core().region)
         incident.posts_confidence = with_likelihood_ratio(self._confidence.probability(features, post_ids), ratio)
 
+    def _louder_elsewhere(self, incident: TrackedIncident, at: datetime) -> float:
+        """How many times as many reports another open incident of the hazard has; `MOST_LOUDER` at the most."""
+        since = at - LOUDNESS_WINDOW
+        others = (other for other in self._active(incident.hazard) if other is not incident and other.is_open)
+        loudest = max((other.count_between(since, at) for other in others), default=0)
+        return min(MOST_LOUDER, loudest / max(1, incident.count_between(since, at)))
+
     def _revise(self, incident: TrackedIncident, at: datetime) -> list[Incident]:
+        if incident.state == "suspected":
+            self._renew(incident, at)
         self._judge(incident, at)
         return self._lifecycle.revise(incident, self.incidents, at)
+
+    def _renew(self, suspicion: TrackedIncident, at: datetime) -> None:
+        """A suspicion rests on the reports of the longest window. Those that have left it are what is usual there."""
+        if old := outgrown(suspicion, at - self._rules.longest_window):
+            self._regions.count_as_usual(suspicion.hazard, old)
+            suspicion.expected_rate = self._regions.usual_rate(suspicion.hazard, suspicion.core(), at)
 
     def _pass_time(self, at: datetime) -> list[Incident]:
         revisions: list[Incident] = []
         for incident in list(self.incidents.values()):
-            revisions += self._lifecycle.pass_time(incident, at)
+            passed = self._lifecycle.pass_time(incident, at)
+            if passed and incident.closed_at is not None and incident.opened_at is None:
+                self._regions.count_as_usual(incident.hazard, incident.counted)
+            revisions += passed
             if self._lifecycle.is_over(incident, at):
                 del self.incidents[incident.incident_id]
         return revisions

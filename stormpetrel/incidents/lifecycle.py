@@ -46,32 +46,29 @@ class Lifecycle:
     def goes_on(
         self, incident: TrackedIncident, others: Iterable[TrackedIncident], at: datetime
     ) -> TrackedIncident | None:
-        """The active or lately closed incident that a new one is a part of; the nearest in time, if several."""
+        """The incident that a new one is a part of: an active one, or one that was a false alarm just now; the nearest
+        in time, if several."""
         candidates = [
             other
             for other in others
-            if other.hazard == incident.hazard
-            and other.merged_into is None
-            and (other.closed_at is None or at - other.closed_at <= self._rules.reopens_within)
-            and touch(other, incident)
+            if self.listens(other) and self._may_go_on(other, at) and other.hazard == incident.hazard
         ]
-        return max(candidates, key=lambda other: (other.last_post_at, other.incident_id), default=None)
+        return _nearest([other for other in candidates if touch(other, incident)])
+
+    def _may_go_on(self, other: TrackedIncident, at: datetime) -> bool:
+        lately = other.closed_at is None or at - other.closed_at <= self._rules.reopens_within
+        return lately and other.merged_into is None
 
     def begin(self, incident: TrackedIncident, burst: Burst, at: datetime) -> list[Incident]:
-        """A suspected incident, or a closed one that goes on."""
+        """A suspected incident, which nobody has been told of yet."""
+        if incident.revision:
+            return []
         hours = burst.window.total_seconds() / 3600
         reason = (
             f"{burst.reports:.0f} reports in {hours:.0f} h where {burst.expected:.2g} were expected "
             f"(chance 1 in 10^{burst.surprise:.0f})"
         )
-        if incident.revision == 0:
-            return [self.tell(incident, "first", reason, at)]
-        if incident.state == "closed" and not incident.false_alarm:
-            incident.state = "suspected" if incident.opened_at is None else "opened"
-            incident.closed_at = None
-            incident.told_posts = incident.posts
-            return [self.tell(incident, "reopened", reason, at)]
-        return []
+        return [self.tell(incident, "first", reason, at)]
 
     def revise(self, incident: TrackedIncident, others: dict[str, TrackedIncident], at: datetime) -> list[Incident]:
         """What a new report changes; at most one revision of the incident, and those of incidents that merge."""
@@ -102,11 +99,34 @@ class Lifecycle:
             return []
         if not is_placed(incident):
             return []
+        reason = f"{incident.posts} reports, confidence {incident.confidence():.2f}"
+        earlier = self._closed_before(incident, others.values(), at)
+        if earlier is not None:
+            return [*self._reopen(earlier, incident, reason, at), *self._merge(earlier, others, at)]
         incident.state, incident.opened_at = "opened", at
         incident.told_posts = incident.posts
-        reason = f"{incident.posts} reports, confidence {incident.confidence():.2f}"
         opened = self.tell(incident, "opened", reason, at)
         return [opened, *self._merge(incident, others, at)]
+
+    def _closed_before(
+        self, incident: TrackedIncident, others: Iterable[TrackedIncident], at: datetime
+    ) -> TrackedIncident | None:
+        """The incident that closed here not long ago. One that never opened was a suspicion, and nothing goes on."""
+        candidates = [
+            other
+            for other in others
+            if not self.listens(other) and other.opened_at is not None and self._may_go_on(other, at)
+        ]
+        return _nearest([other for other in candidates if other.hazard == incident.hazard and touch(other, incident)])
+
+    def _reopen(self, earlier: TrackedIncident, incident: TrackedIncident, reason: str, at: datetime) -> list[Incident]:
+        """A closed incident goes on with the reports of the suspicion that has just proved credible."""
+        earlier.absorb(incident)
+        earlier.state, earlier.closed_at, earlier.told_posts = "opened", None, earlier.posts
+        earlier.posts_confidence, earlier.latest_features = incident.posts_confidence, incident.latest_features
+        incident.state, incident.closed_at, incident.merged_into = "closed", at, earlier.incident_id
+        merged = self.tell(incident, "merged", f"it is a part of {earlier.incident_id}", at)
+        return [merged, self.tell(earlier, "reopened", reason, at)]
 
     def _grow(self, incident: TrackedIncident, others: dict[str, TrackedIncident], at: datetime) -> list[Incident]:
         reason = f"{incident.posts} reports after {incident.told_posts}"
@@ -183,3 +203,8 @@ class Lifecycle:
             revisions.append(self.tell(incident, "radar", words[verdict.verdict], scene.sensed_at))
         self.radar.forget(scene.scene_id)
         return revisions
+
+
+def _nearest(incidents: list[TrackedIncident]) -> TrackedIncident | None:
+    """The one that was spoken of last."""
+    return max(incidents, key=lambda other: (other.last_post_at, other.incident_id), default=None)

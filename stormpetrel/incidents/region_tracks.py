@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from stormpetrel.incidents.bursts import Burst, Counted, RegionTrack, burst_of
@@ -46,6 +46,16 @@ class RegionTracks:
         for (name, _), track in self._tracks.items():
             if name == hazard:
                 track.drop(post_ids)
+
+    def count_as_usual(self, hazard: str, reports: Iterable[Counted]) -> None:
+        """Counts the reports of a suspicion of which nothing came for what is usual in their regions."""
+        for counted in reports:
+            for region in {vote.region for vote in (*counted.report.votes, *counted.report.countries)}:
+                self._track(hazard, region, counted.at).usual.add(counted.at)
+
+    def usual_rate(self, hazard: str, place: Vote, at: datetime) -> float:
+        """How many reports an hour are usual in the region of a place and of its country as a whole."""
+        return sum(self._track(hazard, region, at).usual.rate(at) for region in {place.region, place.country})
 
     def forget(self, post_id: str) -> None:
         """Gives up the reports of a post that was deleted."""

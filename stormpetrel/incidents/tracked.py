@@ -213,7 +213,7 @@ class TrackedIncident:
         cells = tuple(cell for cell, _ in sorted(weights.items(), key=lambda pair: (-pair[1], pair[0])))[:MOST_CELLS]
         return cells or (self.core().cell,)
 
-    def features(self, burst: Burst, dominance: float, louder_elsewhere: float) -> Features:
+    def features(self, burst: Burst, louder_elsewhere: float) -> Features:
         """What the confidence is reckoned from."""
         return Features(
             posts=math.log1p(self.posts),
@@ -224,7 +224,6 @@ class TrackedIncident:
             languages=math.log1p(len(self.languages)),
             sources=math.log1p(len(self.sources)),
             photos=self.photos / max(1, self.posts),
-            dominance=dominance,
             louder_elsewhere=louder_elsewhere,
             distinct=self.posts / max(1, self.posts + self.said_again),
         )

@@ -20,10 +20,10 @@ class Sure:
     version = "sure"
 
     def __init__(self, probability: float = 0.9) -> None:
-        self._probability = probability
+        self.value = probability
 
     def probability(self, features: Features, post_ids: tuple[str, ...]) -> float:
-        return self._probability
+        return self.value
 
 
 def place(

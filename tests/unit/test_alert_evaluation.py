@@ -16,7 +16,7 @@ from stormpetrel.evaluation.alert_sets import labelled_files
 from stormpetrel.evaluation.alert_streams import PlayedEvent, is_related, one_by_one, several_at_once
 from stormpetrel.evaluation.alert_truth import OpenedAlert, TrueEvent, match_alerts, read_truth
 from stormpetrel.evaluation.alerts import evaluate_alerts, figures
-from stormpetrel.evaluation.calibration import calibration
+from stormpetrel.evaluation.calibration import calibration, calibration_interval, error_by_chance
 from stormpetrel.evaluation.enriched_events import LabelledEnrichedPost
 from stormpetrel.evaluation.incident_training import IncidentExamples, learn_confidence
 from stormpetrel.evaluation.kind_training import kind_of_event
@@ -214,3 +214,31 @@ def test_a_confidence_needs_incidents_of_both_sides():
     examples = incident_examples()
     with pytest.raises(SetupError, match="play a background"):
         learn_confidence(examples.only(examples.truth))
+
+
+def test_the_confidence_learns_no_weight_against_what_is_known():
+    """Of so few incidents it could learn by chance that more languages speak against one."""
+    examples = incident_examples(noise=2.0)
+    languages = Features._fields.index("languages")
+    examples.rows[:, languages] = np.where(examples.truth, 0.7, 1.1)
+    weights = dict(zip(Features._fields, learn_confidence(examples).weights, strict=True))
+    assert weights.pop("louder_elsewhere") <= 0
+    assert min(weights.values()) >= 0 and weights["languages"] == 0
+
+
+def test_few_examples_show_an_error_where_each_probability_is_right():
+    random = np.random.default_rng(2)
+    few, many = random.random(40), random.random(4000)
+    assert error_by_chance(few) > 3 * error_by_chance(many) > 0
+
+
+def test_the_interval_of_the_error_is_wider_where_events_bring_many_incidents():
+    random = np.random.default_rng(4)
+    probabilities = np.repeat(random.random(20), 6)
+    truth = np.repeat(random.random(20) < probabilities[::6], 6)
+    alone = [str(number) for number in range(120)]
+    by_event = [str(number // 6) for number in range(120)]
+    low, high = calibration_interval(probabilities, truth, by_event)
+    low_alone, high_alone = calibration_interval(probabilities, truth, alone)
+    assert low <= calibration(probabilities, truth)["ece"] <= high
+    assert high - low > high_alone - low_alone

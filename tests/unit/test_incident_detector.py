@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from stormpetrel.core.events import IncidentAction
+from stormpetrel.incidents import Detector, LearnedConfidence
 from tests.unit.incident_streams import GENOVA, ITALY, MANILA, PALERMO, SAVONA, T0, detector, opened, place, post, run
 
 FLOOD = [post(n, 3 * n) for n in range(10)]
@@ -207,3 +208,15 @@ def test_a_post_that_is_deleted_while_it_waits_is_never_heard():
     for each in FLOOD:
         found.forget(each.post.post_id)
     assert found.advance(T0 + timedelta(days=1)) == []
+
+
+def test_a_flood_beside_nineteen_others_opens_like_one_alone():
+    """By the confidence that ships: how many floods the world has on a day says nothing of one of them."""
+    towns = [place(f"Town {n}", -170.0 + 16 * n, 10.0, f"C{n}", "1") for n in range(20)]
+    posts = [post(f"{n}-{number}", 7 * n + number, [town]) for n, town in enumerate(towns) for number in range(10)]
+    found_by = Detector(LearnedConfidence.load(), clock=lambda: T0)
+    told = run(found_by, posts)
+    assert {incident.place for incident in opened(told)} == {town.name for town in towns}
+    alone = run(Detector(LearnedConfidence.load(), clock=lambda: T0), posts[-10:])
+    beside = next(incident for incident in opened(told) if incident.place == "Town 19")
+    assert beside.posts <= opened(alone)[0].posts + 2

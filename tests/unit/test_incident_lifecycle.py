@@ -7,8 +7,22 @@ from datetime import timedelta
 import pytest
 
 from stormpetrel.core.events import PatchDescribed, SceneDescribed
+from stormpetrel.incidents import Detector
 from tests.described_scenes import patches_around
-from tests.unit.incident_streams import GENOVA, ITALY, MILAN, PALERMO, T0, TURIN, detector, opened, place, post, run
+from tests.unit.incident_streams import (
+    GENOVA,
+    ITALY,
+    MILAN,
+    PALERMO,
+    T0,
+    TURIN,
+    Sure,
+    detector,
+    opened,
+    place,
+    post,
+    run,
+)
 
 HOUR, DAY = 60, 24 * 60
 FLOOD = [post(n, 3 * n) for n in range(10)]
@@ -28,11 +42,44 @@ def test_an_incident_grows_eases_and_closes():
 
 
 def test_it_reopens_under_the_same_id_within_a_week():
+    """What comes is a suspicion of its own until it would open; then the closed incident goes on."""
     again = [post(f"again{n}", 5 * DAY + 3 * n) for n in range(10)]
     told = run(detector(), [*FLOOD, *again])
-    assert "reopened" in [incident.change for incident in told]
-    assert len({incident.incident_id for incident in told}) == 1
-    assert len(opened(told)) == 1
+    (first,) = opened(told)
+    (reopened,) = [incident for incident in told if incident.change == "reopened"]
+    assert (reopened.incident_id, reopened.state) == (first.incident_id, "opened")
+    assert reopened.posts == len(FLOOD) + 4 and reopened.closed_at is None
+    (suspicion,) = [incident for incident in told if incident.change == "merged"]
+    assert suspicion.merged_into == first.incident_id and reopened.merged_from == (suspicion.incident_id,)
+
+
+def test_a_closed_incident_does_not_reopen_on_what_nobody_would_open():
+    confidence = Sure(0.7)
+    tracking = Detector(confidence, clock=lambda: T0)
+    told = run(tracking, FLOOD, until_minutes=4 * DAY)
+    confidence.value = 0.3
+    told += run(tracking, [post(f"again{n}", 5 * DAY + 3 * n) for n in range(10)])
+    assert told[-1].state == "suspected" and "reopened" not in [incident.change for incident in told]
+
+
+def test_a_suspicion_that_passed_leaves_nothing_behind():
+    """Chatter about a place, again and again, and then a flood: it opens as an incident of its own reports."""
+    confidence = Sure(0.3)
+    tracking = Detector(confidence, clock=lambda: T0)
+    chatter = [post(f"c{burst}-{n}", 3 * DAY * burst + 3 * n) for burst in range(4) for n in range(5)]
+    run(tracking, chatter)
+    confidence.value = 0.7
+    (flood,) = opened(run(tracking, [post(f"f{n}", 12 * DAY + 3 * n) for n in range(6)]))
+    assert flood.posts == 4 and flood.first_post_at == T0 + timedelta(days=12)
+
+
+def test_a_suspicion_gives_up_the_reports_of_days_ago():
+    """It never falls silent, so it never closes; but it rests on the reports of the longest window alone."""
+    tracking = Detector(Sure(0.3), clock=lambda: T0)
+    run(tracking, [*FLOOD, *(post(f"c{n}", 1000 * n) for n in range(1, 8))])
+    (suspicion,) = tracking.incidents.values()
+    assert suspicion.state == "suspected" and suspicion.posts == 3
+    assert suspicion.first_post_at > suspicion.last_post_at - timedelta(hours=48)
 
 
 def test_it_is_a_new_incident_after_more_than_a_week():
