@@ -25,6 +25,8 @@ def client_configuration(kafka: Kafka, **more: Any) -> dict[str, Any]:
     security = _security_properties(_checked(kafka.security))
     # A connection that swallows bytes is given up after 10 s; librdkafka waits for 60.
     patience = {"socket.timeout.ms": 10_000, "socket.keepalive.enable": True}
+    # A broker is back in seconds; librdkafka would double its wait up to 10.
+    patience["reconnect.backoff.max.ms"] = 1_000
     fixed = {"bootstrap.servers": kafka.bootstrap, "error_cb": _ignore, "log_level": 2}
     return {**fixed, **patience, **security, **properties}
 

@@ -14,7 +14,9 @@ from stormpetrel.log.record import Record
 from stormpetrel.log.unreadable import CODES, UnreadableRecords
 
 log = structlog.get_logger()
-LARGEST_QUEUE_KB = 16_384  # of records that were fetched and not consumed yet
+# Of records that were fetched and not consumed yet. All partitions share this queue: a record of a quiet topic waits
+# behind what was fetched of a busy one before, and 16 MB of posts are a minute of a loaded index consumer.
+LARGEST_QUEUE_KB = 4_096
 # A group that forms anew waits for its old members: for each until its session ends, and never longer than this. A
 # broker that is started again may forget the sessions of the members that it reads from its log (in Kafka 4.1 to 4.3 it
 # does so where it loads a group twice at once), and then the whole group waits for a dead member for all of this time.

@@ -5,6 +5,7 @@ The member's own client is not asked: a consumer that has silently stopped belie
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -27,6 +28,7 @@ log = structlog.get_logger()
 LOOK_EVERY_S = 2.0
 STALLED_EXIT = 70  # any code but 2, which says that something is not set up
 READ_WITHIN_S = 10.0
+BESIDE_OTHERS = 6
 MOST_MARKERS = 1000  # where more is left, there are records among it
 Place = tuple[str, int]  # topic, partition
 
@@ -93,25 +95,27 @@ class GroupOffsets:
 
 
 class StallWatch:
-    """Notices a topic with lag whose committed offsets have not moved for `patience_s`."""
+    """Notices a topic with lag whose committed offsets have not moved for `patience_s`; while those of another topic
+    move, for `BESIDE_OTHERS` times as long: its records may wait behind many of the other's, in one queue."""
 
     def __init__(self, patience_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._patience_s, self._clock = patience_s, clock
         self._offsets: dict[str, Mapping[Place, int]] = {}
         self._moved_at: dict[str, float] = {}
+        self._any_moved_at = -math.inf
 
     def look(self, topic: str, remaining: Mapping[Place, Remaining], held_back: bool) -> str | None:
         """What is wrong with the topic, or None. A topic that is `held_back` on purpose stands still rightly."""
         offsets, lag = {place: left.next_offset for place, left in remaining.items()}, _lag(remaining)
-        now = self._clock()
-        if held_back or not lag or offsets != self._offsets.get(topic):
+        now, before = self._clock(), self._offsets.get(topic)
+        if before is not None and offsets != before:
+            self._any_moved_at = now
+        if held_back or not lag or offsets != before:
             self._offsets[topic], self._moved_at[topic] = offsets, now
         silence = now - self._moved_at[topic]
-        return (
-            f"{topic}: {lag} records wait, and none was done for {silence:.0f} s"
-            if silence > self._patience_s
-            else None
-        )
+        others_move = now - self._any_moved_at <= self._patience_s
+        patience_s = self._patience_s * (BESIDE_OTHERS if others_move else 1)
+        return f"{topic}: {lag} records wait, and none was done for {silence:.0f} s" if silence > patience_s else None
 
 
 class LagMonitor:

@@ -45,6 +45,27 @@ def test_a_topic_that_has_lag_and_does_not_move_is_a_stall_and_any_progress_ends
     assert watch.look("t", remaining("t", (99, 99), (1, 1)), False) is None, "there is nothing to do"
 
 
+def test_a_quiet_topic_whose_records_wait_behind_a_busy_one_is_no_stall_for_longer() -> None:
+    """Before: a loaded index consumer was ended again and again for some photos that waited behind thousands of posts,
+    and each start made more posts wait."""
+    now = 0.0
+    watch = StallWatch(60, lambda: now)
+    for now in range(0, 360, 10):
+        assert watch.look("posts", remaining("posts", (now, 9999)), False) is None
+        assert watch.look("photos", remaining("photos", (5, 9)), False) is None, now
+    now = 365
+    assert (
+        watch.look("photos", remaining("photos", (5, 9)), False)
+        == "photos: 4 records wait, and none was done for 365 s"
+    )
+    watch = StallWatch(60, lambda: now)
+    for now in (0, 10):
+        watch.look("posts", remaining("posts", (now, 9999)), False)
+        watch.look("photos", remaining("photos", (5, 9)), False)
+    now = 75
+    assert watch.look("photos", remaining("photos", (5, 9)), False), "the other topic has stopped too"
+
+
 class Offsets:
     def __init__(self) -> None:
         self.by_topic: dict[str, dict[Place, Remaining]] = {}
