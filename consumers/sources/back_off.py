@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from stormpetrel.core.clock import now
 
 FIRST_S = 0.25
+LONGEST_ASKED_S = 86_400.0  # a server that asks for more is asked again after a day
 
 
 class BackOff:
@@ -24,3 +30,17 @@ class BackOff:
     def reset(self) -> None:
         """The connection works again."""
         self._next_s = min(FIRST_S, self._longest_s)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """The seconds that an answer's `Retry-After` asks for, whether it states them or a time (RFC 9110, 10.2.3); None
+    where it asks for nothing that can be read. A day at the most."""
+    value = str(headers.get("Retry-After", "")).strip()
+    if value.isdecimal():
+        return min(float(value), LONGEST_ASKED_S)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now()).total_seconds()
+    return min(max(0.0, seconds), LONGEST_ASKED_S)

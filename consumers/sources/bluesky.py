@@ -16,6 +16,7 @@ import orjson
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
+from consumers.sources.back_off import retry_after_s
 from consumers.sources.live_source import Disconnected, Gap, Message, Position
 from stormpetrel.core.errors import SetupError
 from stormpetrel.core.source_settings import Bluesky
@@ -59,7 +60,7 @@ class BlueskySource:
             )
         except InvalidStatus as error:
             self._turn += 1
-            wait_s = _retry_after_s(error.response.headers) if error.response.status_code == TOO_MANY else None
+            wait_s = retry_after_s(error.response.headers) if error.response.status_code == TOO_MANY else None
             raise Disconnected(f"{host} answers {error.response.status_code}", wait_s) from error
         except (OSError, WebSocketException) as error:
             self._turn += 1
@@ -170,8 +171,3 @@ def _time_us(raw: bytes) -> int | None:
 
 def _moment(microseconds: int) -> datetime:
     return datetime.fromtimestamp(microseconds / 1e6, UTC)
-
-
-def _retry_after_s(headers: Any) -> float | None:
-    value = str(headers.get("Retry-After", ""))
-    return float(value) if value.isdigit() else None

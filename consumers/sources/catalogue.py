@@ -11,17 +11,17 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlsplit
+from typing import Any, Protocol
+from urllib.parse import quote
 
-import httpx
-import orjson
 import structlog
 
+from consumers.sources.back_off import BackOff
+from consumers.sources.catalogue_requests import LONGEST_WAIT_S, CatalogueBusy, CatalogueRequests, raise_if_busy
+from consumers.sources.watched_folder import WatchedFolder
 from stormpetrel.core.clock import now
 from stormpetrel.core.errors import MalformedRecord, SetupError, StoreUnavailable
-from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn
+from stormpetrel.core.events import ProductAnnounced
 from stormpetrel.core.ports import DocumentStore
 from stormpetrel.core.settings import Catalogue, Imagery, Settings
 from stormpetrel.imagery.catalogue import cdse
@@ -32,14 +32,34 @@ from stormpetrel.log.producer import KafkaProducer
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 from stormpetrel.stores.mongo import MongoStore
-from stormpetrel.stores.tokens import Tokens
 
 log = structlog.get_logger()
 PAGE = 100
+LONGEST_LOOK_S = 600.0  # without a sign of life
 QUEUE_PAGE = 20  # CDSE gives no more at a time
 OVERLAP = timedelta(minutes=5)  # a catalogue may show a product some minutes after its own publication time
-SUFFIXES = (".safe", ".zip", ".tif", ".tiff")
-ROUNDS_OF_REST = 2  # a folder's product is announced when it has not changed for so many looks
+
+
+class Cursors(Protocol):
+    """How far each catalogue has been read."""
+
+    def read(self, source: str) -> datetime | None: ...
+
+    def write(self, source: str, at: datetime) -> None: ...
+
+
+@dataclass(frozen=True)
+class StoredCursors:
+    """Cursors in the document store. Both raise StoreUnavailable."""
+
+    documents: DocumentStore
+
+    def read(self, source: str) -> datetime | None:
+        cursor = self.documents.get("cursors", [source]).get(source)
+        return datetime.fromisoformat(cursor["at"]) if cursor else None
+
+    def write(self, source: str, at: datetime) -> None:
+        self.documents.upsert("cursors", [{"_id": source, "at": at.isoformat()}])
 
 
 @dataclass(frozen=True)
@@ -49,8 +69,8 @@ class CataloguePoller:
     settings: Catalogue
     imagery: Imagery
     publisher: ProductPublisher
-    documents: DocumentStore
-    tokens: Tokens
+    cursors: Cursors
+    requests: CatalogueRequests
 
     def stac(self) -> None:
         """What a STAC API has created or updated since the cursor."""
@@ -67,7 +87,7 @@ class CataloguePoller:
             raise SetupError("catalogue.subscription_id is not set: make a pull subscription at CDSE and name it here")
         address = f"{self.settings.subscriptions_url}/Subscriptions({self.settings.subscription_id})"
         while True:
-            entries = self._get(f"{address}/Read", {"$top": QUEUE_PAGE})
+            entries = self.requests.get(f"{address}/Read", {"$top": QUEUE_PAGE})
             records = entries if isinstance(entries, list) else entries.get("value") or []
             if not records:
                 return
@@ -75,7 +95,7 @@ class CataloguePoller:
                 self.publisher.take(record, self._notified, f"subscription/{record.get('ProductId')}")
             self.publisher.flush()
             for record in records:
-                self._send("POST", f"{address}/Ack", {"$ackid": record.get("AckId")})
+                self.requests.send("POST", f"{address}/Ack", {"$ackid": record.get("AckId")})
 
     def _publish_since(
         self,
@@ -85,30 +105,31 @@ class CataloguePoller:
         provenance: Callable[[dict[str, Any]], str],
     ) -> None:
         """Publishes a catalogue's records and moves its cursor, in this order."""
-        cursor = self.documents.get("cursors", [source]).get(source)
-        since = datetime.fromisoformat(cursor["at"]) if cursor else now() - timedelta(hours=self.settings.since_h)
+        since = self.cursors.read(source) or now() - timedelta(hours=self.settings.since_h)
         newest = since
         for record in records_since(since):
             event = self.publisher.take(record, lambda value: parse(value, now()), provenance(record))
             if isinstance(event, ProductAnnounced) and event.published_at is not None:
                 newest = max(newest, event.published_at)
         self.publisher.flush()
-        at = max(since, newest - OVERLAP)
-        self.documents.upsert("cursors", [{"_id": source, "at": at.isoformat()}])
+        self.cursors.write(source, max(since, newest - OVERLAP))
 
     def _stac_items(self, since: datetime) -> Iterator[dict[str, Any]]:
         from pystac_client import Client
         from pystac_client.exceptions import APIError
 
         try:
-            client = Client.open(self.settings.stac_url, request_modifier=self._authorise)
+            client = Client.open(self.settings.stac_url, request_modifier=self.requests.modify)
             yield from client.search(
                 collections=list(self.settings.stac_collections),
                 bbox=list(self.imagery.area) if self.imagery.area else None,
                 datetime=f"{(since - timedelta(days=2)).isoformat()}/..",
                 limit=PAGE,
             ).items_as_dicts()
-        except (APIError, OSError, KeyError, ValueError) as error:
+        except APIError as error:
+            raise_if_busy(error.status_code or 0, {}, self.settings.stac_url)
+            raise StoreUnavailable(f"the STAC API at {self.settings.stac_url} answers: {error}") from error
+        except (OSError, KeyError, ValueError) as error:
             raise StoreUnavailable(
                 f"the STAC API at {self.settings.stac_url} does not answer as one: {error}"
             ) from error
@@ -128,7 +149,7 @@ class CataloguePoller:
             "$expand": "Attributes",
         }
         while address:
-            answer = self._get(address, query)
+            answer = self.requests.get(address, query)
             yield from answer.get("value") or []
             address, query = answer.get("@odata.nextLink"), None
 
@@ -141,62 +162,9 @@ class CataloguePoller:
                 raise
             address = f"{self.settings.odata_url}/Products({quote(lost.product_id, safe='')})"
             try:
-                return cdse.product(self._get(address, {"$expand": "Attributes"}), now(), "cdse")
+                return cdse.product(self.requests.get(address, {"$expand": "Attributes"}), now(), "cdse")
             except MalformedRecord:
                 raise lost from None
-
-    def _get(self, address: str, query: dict[str, Any] | None) -> Any:
-        return orjson.loads(self._send("GET", address, query).content or b"{}")
-
-    def _authorise(self, request: Any) -> None:
-        request.headers = {**(request.headers or {}), **self._authorization(request.url)}
-
-    def _authorization(self, address: str) -> dict[str, str]:
-        """The token, for the configured catalogues alone: an answer may name any host for its next page."""
-        urls = (self.settings.stac_url, self.settings.odata_url, self.settings.subscriptions_url)
-        origins = {urlsplit(url)[:2] for url in urls}  # scheme, host and port
-        return self.tokens.headers() if urlsplit(address)[:2] in origins else {}
-
-    def _send(self, method: str, address: str, query: dict[str, Any] | None) -> httpx.Response:
-        headers = self._authorization(address)
-        try:
-            reply = httpx.request(method, address, params=query, headers=headers, timeout=60, follow_redirects=True)
-            if reply.status_code == 404:
-                raise MalformedRecord(f"{address} is not there")
-            return reply.raise_for_status()
-        except httpx.HTTPError as error:
-            raise StoreUnavailable(f"{address} does not answer: {error}") from error
-
-
-class WatchedFolder:
-    """Announces what lies in a folder, once it has stopped growing; what is taken away is withdrawn."""
-
-    def __init__(self, folder: Path, publisher: ProductPublisher) -> None:
-        self._folder, self._publisher = folder, publisher
-        self._seen: dict[Path, tuple[str, int]] = {}
-        self._told: dict[Path, str] = {}
-
-    def look(self) -> None:
-        """One look. Raises SetupError where there is no such folder."""
-        from stormpetrel.imagery.catalogue.folder import product_at, revision_of
-
-        if not self._folder.is_dir():
-            raise SetupError(f"catalogue.folder is {self._folder}: there is no such folder")
-        here = [path for path in sorted(self._folder.iterdir()) if path.name.lower().endswith(SUFFIXES)]
-        for path in here:
-            revision = revision_of(path)
-            last, rounds = self._seen.get(path, ("", 0))
-            rounds = rounds + 1 if revision == last else 1
-            self._seen[path] = (revision, rounds)
-            if rounds == ROUNDS_OF_REST:
-                event = self._publisher.take(path, lambda product: product_at(product, now(), self._folder), path.name)
-                if event is not None:
-                    self._told[path] = event.product_name
-        for path in self._told.keys() - here:
-            name = self._told.pop(path)
-            self._publisher.publish(ProductWithdrawn(product_name=name, source="folder", withdrawn_at=now()))
-            self._seen.pop(path, None)
-        self._publisher.flush()
 
 
 def run(settings: Settings, name: str) -> None:
@@ -208,21 +176,25 @@ def run(settings: Settings, name: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop_requested.set())
     catalogue, publisher = settings.catalogue, ProductPublisher(KafkaProducer(settings.kafka), name)
-    documents = MongoStore.of(settings.mongo)
     if name != "folder":
-        look = getattr(CataloguePoller(catalogue, settings.imagery, publisher, documents, Tokens(catalogue)), name)
+        cursors, requests = StoredCursors(MongoStore.of(settings.mongo)), CatalogueRequests.of(catalogue)
+        look = getattr(CataloguePoller(catalogue, settings.imagery, publisher, cursors, requests), name)
     elif catalogue.folder is None:
         raise SetupError("catalogue.folder is not set: name the folder to watch")
     else:
         require_gdal()
         look = WatchedFolder(catalogue.folder, publisher).look
     every = min(catalogue.every_s, 1.0) if name == "folder" else catalogue.every_s
-    while not stop_requested.is_set():
-        readiness.beat(max(600.0, 3 * every))
+    back_off, wait_s = BackOff(LONGEST_WAIT_S), 0.0
+    readiness.beat(LONGEST_LOOK_S)
+    while not stop_requested.wait(wait_s):
+        wait_s = every
         try:
             look()
             readiness.ready()
+            back_off.reset()
         except StoreUnavailable as error:
+            wait_s = back_off.next_wait_s(error.wait_s if isinstance(error, CatalogueBusy) else None)
             readiness.waits_for(str(error))
-            log.warning("a catalogue or a store does not answer; trying again", error=str(error))
-        stop_requested.wait(every)
+            log.warning("a catalogue or a store does not answer", error=str(error), again_in_s=round(wait_s, 1))
+        readiness.beat(wait_s + LONGEST_LOOK_S)

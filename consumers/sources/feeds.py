@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import orjson
 
+from consumers.sources.back_off import retry_after_s
 from consumers.sources.live_source import Disconnected, Gap, Message, Position
 from consumers.sources.signal_forms import CAP, signal_of_cap, signal_of_entry
 from stormpetrel.core.errors import MalformedRecord
@@ -103,10 +104,7 @@ class FeedSource:
                 if answer.status_code == 304:
                     return None
                 if answer.status_code != 200:
-                    wait = answer.headers.get("Retry-After", "")
-                    raise Disconnected(
-                        f"{address} answers {answer.status_code}", float(wait) if wait.isdigit() else None
-                    )
+                    raise Disconnected(f"{address} answers {answer.status_code}", retry_after_s(answer.headers))
                 content = bytearray()
                 for part in answer.iter_bytes():
                     content += part

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import httpx
 import orjson
 
+from consumers.sources.back_off import retry_after_s
 from consumers.sources.live_source import Disconnected, Gap, Message, Position, Refused
 from consumers.sources.server_sent_events import EventParser, ServerSentEvent
 from stormpetrel.core.source_settings import Mastodon
@@ -233,8 +234,7 @@ def _check(answer: httpx.Response, server: str) -> None:
         reason = f"{server} answers {answer.status_code}: set a token of it in sources.mastodon.tokens, or leave it out"
         raise Refused(reason)
     if answer.status_code != 200:
-        wait = answer.headers.get("Retry-After", "")
-        raise Disconnected(f"{server} answers {answer.status_code}", float(wait) if wait.isdigit() else None)
+        raise Disconnected(f"{server} answers {answer.status_code}", retry_after_s(answer.headers))
 
 
 def _newest_of(position: str | None) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
@@ -16,12 +17,18 @@ def run(
     name: str = typer.Argument(
         help="live (all that need no key), bluesky, mastodon, x, feeds; of products: stac, odata, cdse, folder."
     ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Of stac and odata: only list what would be fetched now, and how many bytes."
+    ),
+    as_json: AsJson = False,
 ) -> None:
     """Run live sources until they are stopped."""
     from consumers.sources.catalogue_of_sources import KINDS, LIVE
 
     known = [LIVE, *(kind.name for kind in KINDS)]
-    if name in PRODUCT_SOURCES:
+    if dry_run:
+        _list_products(name, as_json)
+    elif name in PRODUCT_SOURCES:
         from consumers.sources.catalogue import run as run_catalogue
 
         run_catalogue(load_settings(), name)
@@ -35,6 +42,33 @@ def run(
             f"no live source is called {name!r}; there are: {', '.join([*known, *PRODUCT_SOURCES])}. Files of posts: "
             "stormpetrel sources replay PATH; Sentinel products: stormpetrel sources announce PATH"
         )
+
+
+def _list_products(name: str, as_json: bool) -> None:
+    from consumers.sources.catalogue_listing import list_products
+    from stormpetrel.cli.tables import print_table
+
+    products, unreadable = list_products(load_settings(), name)
+    sizes = [product.bytes_at_most for product in products if not product.left_out]
+    total, unknown = sum(size or 0 for size in sizes), sizes.count(None)
+    if as_json:
+        counts = {"fetched": len(sizes), "of_unknown_size": unknown, "unreadable": unreadable}
+        print_json({**counts, "bytes_at_most": total, "products": [asdict(product) for product in products]})
+        return
+    columns = {"size": "MB at most", "area": "in the area", "clouds": "clouds", "left out": "left out because"}
+    rows = {
+        product.name: {
+            "size": "?" if product.bytes_at_most is None else f"{product.bytes_at_most / 1e6:.0f}",
+            "area": f"{product.area_share:.0%}",
+            "clouds": "" if product.cloud_cover is None else f"{product.cloud_cover:.0f} %",
+            "left out": product.left_out,
+        }
+        for product in products
+    }
+    print_table(f"products of {name}", "product", columns, rows)
+    typer.echo(f"{len(sizes)} products would be fetched, {total / 1e9:.2f} GB at most", nl=False)
+    typer.echo(f", and {unknown} whose size is not told" if unknown else "", nl=False)
+    typer.echo(f"; {unreadable} records cannot be read" if unreadable else "")
 
 
 def rules(

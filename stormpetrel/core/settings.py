@@ -197,6 +197,7 @@ class Catalogue(Section):
     folder: Path | None = None
     every_s: float = Field(60.0, gt=0)
     since_h: float = Field(24.0, gt=0)
+    requests_per_minute: int = Field(300, ge=1)
     probe_port: int = Field(6070, ge=0)
 
 

@@ -20,7 +20,8 @@ import shapely
 from affine import Affine
 from pydantic import SecretStr
 
-from consumers.sources.catalogue import CataloguePoller
+from consumers.sources.catalogue import CataloguePoller, StoredCursors
+from consumers.sources.catalogue_requests import CatalogueRequests, RequestRate
 from stormpetrel.core.errors import BadProduct
 from stormpetrel.core.events import ProductAnnounced
 from stormpetrel.core.ports import EventProducer
@@ -255,9 +256,10 @@ def test_the_proxy_refuses_what_it_cannot_read(web: Web) -> None:
 def test_the_catalogues_token_does_not_follow_a_next_page_to_another_host(web: Web, inner: Web) -> None:
     """Before: the token went to whatever address an answer named as its next page."""
     catalogue = Catalogue(odata_url=web.url, stac_url=web.url, subscriptions_url=web.url, token=SecretStr("t0k3n"))
-    producer, documents = Mock(spec=EventProducer), MemoryDocuments()
+    producer, cursors = Mock(spec=EventProducer), StoredCursors(MemoryDocuments())
     publisher = ProductPublisher(producer, "test")
-    poller = CataloguePoller(catalogue, Imagery(), publisher, documents, Tokens(catalogue))
+    requests = CatalogueRequests(catalogue, Tokens(catalogue), RequestRate(60, sleep=lambda _: None))
+    poller = CataloguePoller(catalogue, Imagery(), publisher, cursors, requests)
     inner.files["/next"] = b'{"value": []}'
     web.files["/Products"] = f'{{"value": [], "@odata.nextLink": "{inner.url}/next"}}'.encode()
     poller.odata()

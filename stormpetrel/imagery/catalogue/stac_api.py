@@ -57,11 +57,19 @@ def item(
             relative_orbit=properties.get("sat:relative_orbit") or parsed.relative_orbit,
             orbit_direction=properties.get("sat:orbit_state"),
             assets=links,
+            size=_size(record, links),
             reflectance_offset=0 if properties.get("earthsearch:boa_offset_applied") else None,
             revision=str(properties.get("updated") or properties.get("created") or ""),
             source="files" if any(not is_address(link) for link in links.values()) else source,
             announced_at=announced_at,
         )
+
+
+def _size(record: dict[str, Any], links: Mapping[str, str]) -> int | None:
+    """The bytes of the files that are read, by the extension File; None where one does not say its size."""
+    assets = [asset for asset in (record.get("assets") or {}).values() if asset.get("href") in set(links.values())]
+    sizes = [asset.get("file:size") for asset in assets]
+    return sum(sizes) if sizes and all(isinstance(size, int) and size >= 0 for size in sizes) else None
 
 
 def _links(record: dict[str, Any], names: Mapping[str, tuple[str, ...]], root: Path | None) -> dict[str, str]:
