@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from stormpetrel.learning.active.selection import next_round
 from stormpetrel.learning.evaluation.reports import average_precision
 from stormpetrel.learning.training.examples import Examples, Float32
-from stormpetrel.learning.training.support_vector_ranker import fit, width_of
+from stormpetrel.learning.training.kernel import Kernel, kernel_of
+from stormpetrel.learning.training.support_vector_ranker import fit
 
 Bools = NDArray[np.bool_]
 Rows = NDArray[np.int64]
@@ -48,14 +49,14 @@ def run_session(matrix: Float32, truth: Bools, seed: int) -> Session:
     first = int(rng.choice(pool[truth[pool]]))
     random_rows = [int(row) for row in rng.permutation(pool)]
     random_after_first = [first, *(row for row in random_rows if row != first)]
-    gamma, labelled = width_of(matrix), [first]
+    kernel, labelled = kernel_of(matrix), [first]
     ends = range(LABELS_A_ROUND, ROUNDS * LABELS_A_ROUND + 1, LABELS_A_ROUND)
     for end in ends:
-        labelled += _next_labels(matrix, truth, pool, labelled, gamma, min(LABELS_A_ROUND, end - len(labelled)))
-    one_shot = [first, *_next_labels(matrix, truth, pool, [first], gamma, ends[-1] - 1)]
+        labelled += _next_labels(matrix, truth, pool, labelled, kernel, min(LABELS_A_ROUND, end - len(labelled)))
+    one_shot = [first, *_next_labels(matrix, truth, pool, [first], kernel, ends[-1] - 1)]
 
     def scores(rows: list[int]) -> Scores:
-        return _held_out_scores(examples_of(matrix, truth, np.array(rows)), matrix[held_out], truth[held_out], gamma)
+        return _held_out_scores(examples_of(matrix, truth, np.array(rows)), matrix[held_out], truth[held_out], kernel)
 
     def curve(rows: list[int]) -> list[Scores]:
         return [scores(rows[:end]) for end in ends]
@@ -90,18 +91,20 @@ def label_until(
     return labelled
 
 
-def _next_labels(matrix: Float32, truth: Bools, pool: Rows, labelled: list[int], gamma: float, count: int) -> list[int]:
+def _next_labels(
+    matrix: Float32, truth: Bools, pool: Rows, labelled: list[int], kernel: Kernel, count: int
+) -> list[int]:
     """The rows that the analyst labels next: of ten, seven of the boundary and three of the top; the coverage in place
     of the boundary while all labels have one sign."""
     examples = examples_of(matrix[pool], truth[pool], np.searchsorted(pool, labelled))
-    batch = next_round(matrix[pool], examples, fit(examples.vectors, examples.signs, gamma), count)
+    batch = next_round(matrix[pool], examples, fit(examples.vectors, examples.signs, kernel), count)
     share = round(BOUNDARY * count)
     parts = (batch.boundary[:share], batch.top) if batch.ranker.separates else (batch.coverage, batch.top)
     return [int(pool[row]) for row in dict.fromkeys(np.concatenate(parts).tolist())][:count]
 
 
-def _held_out_scores(examples: Examples, matrix: Float32, truth: Bools, gamma: float) -> Scores:
-    ranker = fit(examples.vectors, examples.signs, gamma)
+def _held_out_scores(examples: Examples, matrix: Float32, truth: Bools, kernel: Kernel) -> Scores:
+    ranker = fit(examples.vectors, examples.signs, kernel)
     scores = ranker.scores(matrix)
     predicted = scores > 0 if ranker.separates else np.full(len(truth), (examples.signs > 0).all())
     return Scores(float((predicted == truth).mean()), average_precision(truth[np.argsort(-scores, kind="stable")]))

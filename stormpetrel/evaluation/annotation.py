@@ -21,15 +21,17 @@ from stormpetrel.evaluation.analyst import (
     run_session,
 )
 from stormpetrel.evaluation.folders import data_folders
+from stormpetrel.evaluation.fused_gain import fused_against_better_half
 from stormpetrel.evaluation.generated_scene import generated_scene
 from stormpetrel.evaluation.labelled_scene import LabelledPatches, LabelledScene, is_scene, read_scene, scale_levels_of
 from stormpetrel.evaluation.measures import rounded_means
-from stormpetrel.evaluation.patches import FEW, descriptor_matrices, flood_tiles, read_labelled
+from stormpetrel.evaluation.patches import DESCRIPTORS, FEW, descriptor_matrices, flood_tiles, read_labelled
 from stormpetrel.learning.active import cascade
 from stormpetrel.learning.active.selection import next_round
 from stormpetrel.learning.annotations.label_catalogue import Catalogue
 from stormpetrel.learning.training.examples import Float32
-from stormpetrel.learning.training.support_vector_ranker import fit, width_of
+from stormpetrel.learning.training.kernel import kernel_of
+from stormpetrel.learning.training.support_vector_ranker import fit
 
 SEEDS = 5
 CUTS = 4  # a side, of images of a small set: 120 px become 16 tiles of 30 px
@@ -91,17 +93,18 @@ def _labelled(folder: Path, catalogue: Catalogue) -> tuple[dict[str, Float32], d
 
 
 def rounds_report(vectors: Mapping[str, Float32], truth: Mapping[str, Bools]) -> dict[str, Any]:
-    """Means over classes, then over seeds; each descriptor on its own, and `fused` (or the first there is) on top."""
+    """Means over classes, then over seeds; each descriptor on its own, `fused` (or the first there is) on top, and how
+    far fused is from the better half."""
     count = len(next(iter(vectors.values())))
     labels = [label for label, has in truth.items() if min(int(has.sum()), count - int(has.sum())) >= FEWEST_OF_A_SIDE]
-    label_truth = {label: truth[label] for label in labels}
-    reports = {name: _descriptor_report(matrix, label_truth) for name, matrix in vectors.items()}
+    sessions = {name: {label: _sessions(matrix, truth[label]) for label in labels} for name, matrix in vectors.items()}
+    reports = {name: _descriptor_report(of_labels) for name, of_labels in sessions.items()}
     main = reports["fused" if "fused" in reports else next(iter(reports))]
-    return {"patches": count, "classes": labels, **main, "descriptors": reports}
+    against = fused_against_better_half(sessions) if len(sessions) == len(DESCRIPTORS) else None
+    return {"patches": count, "classes": labels, **main, "descriptors": reports, "fused_against_better_half": against}
 
 
-def _descriptor_report(matrix: Float32, truth: Mapping[str, Bools]) -> dict[str, Any]:
-    sessions = {label: _sessions(matrix, has) for label, has in truth.items()}
+def _descriptor_report(sessions: Mapping[str, Sequence[Session]]) -> dict[str, Any]:
     by_class = {label: _means(of_label) for label, of_label in sessions.items() if of_label}
     if not by_class:
         return {**{key: [] for key in ROUND_KEYS}, "one_shot": None, "one_shot_ap": None, "by_class": {}}
@@ -154,7 +157,7 @@ def _cascade(levels: Sequence[LabelledPatches], label: str, seed: int) -> dict[s
         annotations.append(cascade.LevelLabels(rows, examples.signs.tolist()))
     cascade_levels = [cascade.Level(level.scale_level, level.vectors["fused"], level.parents) for level in levels]
     result = cascade.descend(cascade_levels, annotations)
-    ranker = fit(examples.vectors, examples.signs, width_of(matrix))  # of the finest level
+    ranker = fit(examples.vectors, examples.signs, kernel_of(matrix))  # of the finest level
     return {
         "accuracy": float(((result.scores > 0) == truth).mean()),
         "full_accuracy": float(((ranker.scores(matrix) > 0) == truth).mean()),
@@ -168,7 +171,7 @@ def _cascade_labels(matrix: Float32, truth: Bools, first: int, count: int) -> li
 
     def choose(labelled: Rows, wanted: int) -> list[int]:
         examples = examples_of(matrix, truth, labelled)
-        batch = next_round(matrix, examples, fit(examples.vectors, examples.signs, width_of(matrix)), wanted)
+        batch = next_round(matrix, examples, fit(examples.vectors, examples.signs, kernel_of(matrix)), wanted)
         rows = batch.boundary if batch.ranker.separates else np.r_[batch.coverage[:3], batch.top[:2]]
         return [int(row) for row in rows]
 

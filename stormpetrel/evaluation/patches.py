@@ -16,9 +16,9 @@ from rasterio.features import geometry_mask
 from rasterio.warp import transform_geom
 
 from stormpetrel.core.errors import SetupError
+from stormpetrel.evaluation.descriptor_retrieval import descriptor_retrieval
 from stormpetrel.evaluation.folders import data_folders
 from stormpetrel.evaluation.mask_agreement import agreement, brier
-from stormpetrel.evaluation.measures import average_precision
 from stormpetrel.evaluation.water_images import water_images
 from stormpetrel.evaluation.water_report import water_report
 from stormpetrel.imagery.patches import histogram, weber
@@ -53,9 +53,9 @@ def evaluate(data: Path) -> dict[str, Any]:
         scenes |= flood_scenes(folder) | lake_scenes(folder)
     if not labelled and not scenes:
         raise SetupError(f"nothing in {data} is laid out like s1s2_bigearthnet, EuroSAT, or the flood sets")
-    sets = {name: retrieval(patches) for name, patches in labelled.items()}
+    sets = {name: _retrieval(patches) for name, patches in labelled.items()}
     main = next((scores for scores in sets.values() if scores["fused"] is not None), next(iter(sets.values()), None))
-    summary = {name: main[name] if main else None for name in DESCRIPTORS}
+    summary = {name: main[name] if main else None for name in (*DESCRIPTORS, "ci")}
     return {"retrieval_map": summary, "sets": sets, "new_water": scenes, **water_report(folders)}
 
 
@@ -135,36 +135,11 @@ def descriptor_matrices(patches: Sequence[LabelledPatch]) -> tuple[list[Labelled
     return whole, {name: np.stack([patch.vectors[name] for patch in whole]) for name in names} if whole else {}
 
 
-def retrieval(patches: Sequence[LabelledPatch]) -> dict[str, Any]:
-    """mAP by label for each descriptor, over the patches that have all descriptors that any has. For each label and
-    each patch with it, the other images' patches are ranked by cosine; relevant are those with the label; the mean is
-    over labels, then over their queries. A patch never finds its own image."""
+def _retrieval(patches: Sequence[LabelledPatch]) -> dict[str, Any]:
+    """A set's figures, over the patches that have all descriptors that any has."""
     whole, vectors = descriptor_matrices(patches)
-    scores = {name: _average_precisions(whole, matrix) for name, matrix in vectors.items()}
-    means = {name: round(float(np.mean(list(of.values()))), 4) for name, of in scores.items() if of}
-    by_label = {
-        label: {name: round(of[label], 4) for name, of in scores.items() if label in of}
-        for label in sorted(set().union(*scores.values()))
-    }
-    images = len({patch.image for patch in whole})
-    return {"patches": len(whole), "images": images, **dict.fromkeys(DESCRIPTORS), **means, "by_label": by_label}
-
-
-def _average_precisions(patches: Sequence[LabelledPatch], vectors: NDArray[np.float32]) -> dict[str, float]:
-    cosines = vectors @ vectors.T
-    images = np.array([patch.image for patch in patches])
-    means: dict[str, float] = {}
-    for label in sorted(set().union(*(patch.labels for patch in patches))):
-        has = np.array([label in patch.labels for patch in patches])
-        scores = []
-        for query in np.flatnonzero(has):
-            others = np.flatnonzero(images != images[query])
-            relevant = has[others][np.argsort(-cosines[query, others], kind="stable")]
-            if relevant.any() and not relevant.all():
-                scores.append(average_precision(relevant.tolist(), int(relevant.sum()), len(relevant)))
-        if scores:
-            means[label] = float(np.mean(scores))
-    return means
+    images, labels = [patch.image for patch in whole], [patch.labels for patch in whole]
+    return {**dict.fromkeys(DESCRIPTORS), **descriptor_retrieval(images, labels, vectors)}
 
 
 def flood_scenes(folder: Path) -> dict[str, dict[str, Any]]:

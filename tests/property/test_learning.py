@@ -25,11 +25,12 @@ from stormpetrel.learning.annotations.annotation_store import AnnotationStore, c
 from stormpetrel.learning.annotations.exchange import FORMATS, WRITERS, AnnotationRecord, read_records
 from stormpetrel.learning.training import relevance_model
 from stormpetrel.learning.training.examples import Examples
+from stormpetrel.learning.training.kernel import kernel_of
 from stormpetrel.learning.training.label_model import best_cut, round_ranker
 from stormpetrel.learning.training.linear_model import LinearModel
 from stormpetrel.learning.training.online_learners import Learner
 from stormpetrel.learning.training.relevance_model import Prior, fit_logistic
-from stormpetrel.learning.training.support_vector_ranker import PENALTY, fit, width_of
+from stormpetrel.learning.training.support_vector_ranker import PENALTY, fit
 from stormpetrel.learning.training.trainer import TRAINING_VECTOR, Trainer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -184,10 +185,11 @@ def test_the_matrix_product_scores_as_scikit_learn_does(seed: int, labels: int, 
     rng = np.random.default_rng(seed)
     matrix = rng.standard_normal((200, dimensions)).astype(np.float32)
     signs = np.where(np.arange(labels) % 2, 1, -1).astype(np.int8)
-    gamma = width_of(matrix)
-    theirs = SVC(C=PENALTY, gamma=gamma, class_weight="balanced").fit(matrix[:labels].astype(np.float64), signs)
-    ours, again = fit(matrix[:labels], signs, gamma), fit(matrix[:labels], signs, gamma)
-    assert np.allclose(ours.scores(matrix), theirs.decision_function(matrix), atol=1e-4)
+    kernel = kernel_of(matrix)
+    ours, again = fit(matrix[:labels], signs, kernel), fit(matrix[:labels], signs, kernel)
+    scaled = matrix.astype(np.float64) * np.sqrt(ours.scale.astype(np.float64))
+    theirs = SVC(C=PENALTY, gamma=1.0, class_weight="balanced").fit(scaled[:labels], signs)
+    assert np.allclose(ours.scores(matrix), theirs.decision_function(scaled), atol=1e-4)
     assert (ours.weights == again.weights).all() and ours.intercept == again.intercept
 
 
@@ -198,7 +200,7 @@ def test_a_round_proposes_no_labelled_item_and_none_twice(seed: int, batch_size:
     matrix = rng.standard_normal((60, 5)).astype(np.float32)
     rows = rng.choice(60, 8, replace=False)
     signs = np.where(np.arange(8) % 2, 1, -1).astype(np.int8)
-    ranker = fit(matrix[rows], signs, width_of(matrix))
+    ranker = fit(matrix[rows], signs, kernel_of(matrix))
     result = next_round(matrix, Examples(rows, matrix[rows], signs), ranker, batch_size)
     for part in (result.top, result.boundary):
         assert len(part) == batch_size

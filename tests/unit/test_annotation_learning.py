@@ -23,7 +23,8 @@ from stormpetrel.learning.active.selection import advise, next_round
 from stormpetrel.learning.active.structured_query import Matcher, Predicate
 from stormpetrel.learning.evaluation.reports import binary_report, confusion
 from stormpetrel.learning.training.examples import Examples
-from stormpetrel.learning.training.support_vector_ranker import fit, width_of
+from stormpetrel.learning.training.kernel import kernel_of
+from stormpetrel.learning.training.support_vector_ranker import fit
 from tests.property.test_learning import NOW
 
 LEVEL_1 = {"agriculture", "bare-ground", "forest", "transportation", "urban-area", "water-bodies"}
@@ -131,15 +132,15 @@ def test_predicates_are_joined_by_and_or_and_not() -> None:
 def test_it_advises_to_stop_when_nothing_moves_and_not_before() -> None:
     rng = np.random.default_rng(2)
     matrix = np.concatenate([rng.standard_normal((150, 4)) + 3, rng.standard_normal((150, 4)) - 3]).astype(np.float32)
-    gamma = width_of(matrix)
+    kernel = kernel_of(matrix)
 
     def examples(rows: list[int], inverted: bool = False) -> Examples:
         signs = [1 if (row < 150) != inverted else -1 for row in rows]
         return Examples(np.array(rows), matrix[rows], np.array(signs, np.int8))
 
-    previous = fit(matrix[[0, 1, 200, 201]], np.array([1, 1, -1, -1], np.int8), gamma)
+    previous = fit(matrix[[0, 1, 200, 201]], np.array([1, 1, -1, -1], np.int8), kernel)
     labelled = examples([0, 1, 200, 201, 5, 250])
-    current = next_round(matrix, labelled, fit(labelled.vectors, labelled.signs, gamma), 5)
+    current = next_round(matrix, labelled, fit(labelled.vectors, labelled.signs, kernel), 5)
     assert advise(None, current.ranker, current.scores, matrix, examples([5])).stop is False
     scores = previous.scores(matrix)
     assert advise(previous, previous, scores, matrix, examples([5, 250])).stop is True

@@ -143,7 +143,8 @@ def _write(path: Path, values: np.ndarray, profile: dict[str, object]) -> None:
 
 def test_the_evaluations_read_a_folder_laid_out_like_the_real_one(tmp_path: Path) -> None:
     report = evaluate(_bigearthnet(tmp_path))
-    assert report["retrieval_map"] == {"sar": 1.0, "ms": 1.0, "fused": 1.0}
+    intervals = dict.fromkeys(("sar", "ms", "fused"), (1.0, 1.0))
+    assert report["retrieval_map"] == {"sar": 1.0, "ms": 1.0, "fused": 1.0, "ci": intervals}
     late_fusion = evaluate_patch_sets(tmp_path)[tmp_path.name]
     assert late_fusion["queries"] == 32, "eight patches, each cut in four"
     assert {method: figures["map"] for method, figures in late_fusion["methods"].items() if figures["map"] < 1} == {}
@@ -160,8 +161,10 @@ def test_a_folder_of_another_layout_is_refused(tmp_path: Path) -> None:
 
 def test_the_evaluation_measures_the_real_samples(data: Path) -> None:
     report = evaluate(data)
-    assert set(report["retrieval_map"]) == {"sar", "ms", "fused"}
-    assert min(report["retrieval_map"].values()) > 0
+    intervals = report["retrieval_map"].pop("ci")
+    assert set(report["retrieval_map"]) == set(intervals) == {"sar", "ms", "fused"}
+    for name, figure in report["retrieval_map"].items():
+        assert 0 < intervals[name][0] <= figure <= intervals[name][1]
     figures = [figure for scores in report["new_water"].values() for figure in scores.values()]
     assert 0 <= min(figures) <= max(figures) <= 1
     assert report["new_water"]["Boadella"]["iou"] > 0

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from stormpetrel.core.ids import PatchId
 from stormpetrel.learning.training.examples import Float32, Rows
+from stormpetrel.learning.training.kernel import kernel_of
 from stormpetrel.learning.training.label_model import LabelModel, train
-from stormpetrel.learning.training.support_vector_ranker import fit, width_of
+from stormpetrel.learning.training.support_vector_ranker import fit
 
 SHARE = 0.9  # of a coarser level's patches at most are descended into; at .6 a frequent class loses .12 of accuracy
 ITERATIONS = 4  # of fitting and choosing witnesses
@@ -65,7 +66,7 @@ def descend(levels: Sequence[Level], labels: Sequence[LevelLabels], share: float
     for depth, level in enumerate(levels):
         examples = _examples(levels, level_labels, models[-1] if models else None, depth)
         signs = np.array(examples.signs, np.int8)
-        model = train("patches", width_of(level.matrix), None, level.matrix[examples.rows], signs)
+        model = train("patches", kernel_of(level.matrix), None, level.matrix[examples.rows], signs)
         models.append(model)
         scores = np.full(len(level.matrix), -np.inf, dtype=np.float32)
         scores[open_rows] = model.ranker.scores(level.matrix[open_rows])
@@ -121,7 +122,7 @@ def _with_witnesses(
     matrix: Float32, labels: LevelLabels, bags: Sequence[tuple[Rows, int]], coarser_model: LabelModel | None
 ) -> LevelLabels:
     """The labels and the rows chosen from each bag, by fitting and choosing in turn until the choice is stable."""
-    gamma = width_of(matrix)
+    kernel = kernel_of(matrix)
     examples, chosen = labels, [rows[:0] for rows, _ in bags]
     ranker = coarser_model.ranker if coarser_model else None
     for _ in range(ITERATIONS):
@@ -136,7 +137,7 @@ def _with_witnesses(
             labels.rows + [row for rows in chosen for row in rows.tolist()],
             labels.signs + [sign for rows, (_, sign) in zip(chosen, bags, strict=True) for _ in rows],
         )
-        ranker = fit(matrix[examples.rows], np.array(examples.signs, np.int8), gamma)
+        ranker = fit(matrix[examples.rows], np.array(examples.signs, np.int8), kernel)
     return examples
 
 

@@ -18,9 +18,9 @@ from stormpetrel.learning.active.selection import Advice, Round, advise, example
 from stormpetrel.learning.active.structured_query import LabelSource, Matcher, Predicate
 from stormpetrel.learning.annotations.annotation_store import AnnotationStore, ConsensusLabel, newest_vector_model
 from stormpetrel.learning.training.examples import Examples, Float32, Ranker, Rows, Signs
+from stormpetrel.learning.training.kernel import kernel_of
 from stormpetrel.learning.training.label_model import LabelModel, round_threshold, train
 from stormpetrel.learning.training.relevance_model import Prior, prior_for
-from stormpetrel.learning.training.support_vector_ranker import width_of
 
 NO_EXAMPLES = "Annotate one item first, or give an example, a text or a vector to begin with"
 Start = Sequence[tuple[str, int, Float32 | None]]  # (item id, sign, vector) of the examples that a label begins with
@@ -162,7 +162,7 @@ class ActiveLearning:
         if not len(examples.signs) and prior is None:
             problem = f"nothing is known of {label!r} in {str(self.scope.collection)!r} yet"
             raise BadQuery("label", problem, NO_EXAMPLES)
-        fit = partial(train, self.scope.collection.kind, width_of(items.vectors), prior)
+        fit = partial(train, self.scope.collection.kind, kernel_of(items.vectors), prior)
         model = fit(examples.vectors, examples.signs)
         threshold = round_threshold(model, items.vectors[examples.unlabelled(len(items))])
         return TrainedModel(model, threshold, examples, fit, consensus, not labelled)

@@ -1,7 +1,7 @@
 """The rankers of the patches' labels, as a round of active learning would fit them from the same annotations.
 
 Of a patches' label the log has a version and annotations, and no weights: they are fitted here again, for each scale
-level from its own annotations where it has any. The kernel's width is that of the level's patches in the index.
+level from its own annotations where it has any. The kernel is that of the level's patches in the index.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from stormpetrel.core.ids import Collection
 from stormpetrel.core.ports import Filter, VectorScanner
 from stormpetrel.learning.annotations.annotation_store import AnnotationStore
 from stormpetrel.learning.training.examples import Float32, Ranker
+from stormpetrel.learning.training.kernel import Kernel, kernel_of
 from stormpetrel.learning.training.label_model import train
-from stormpetrel.learning.training.support_vector_ranker import width_of
 from stormpetrel.learning.training.trainer import TRAINING_VECTOR, TrainingSet
 
 SAMPLED_PAGES = 4  # of the index: some thousand patches say how wide a level's kernel is
@@ -55,13 +55,14 @@ class PatchRankers:
             return None
         vectors = _unit(np.stack([vector.values() for _, vector in pairs]))  # as the index keeps them
         signs = np.array([item.sign for item, _ in pairs], dtype=np.int8)
-        return train("patches", self._width(level), None, vectors, signs).ranker
+        return train("patches", self._kernel(level, vectors), None, vectors, signs).ranker
 
-    def _width(self, level: str) -> float:
+    def _kernel(self, level: str, examples: Float32) -> Kernel:
+        """That of the level's patches; of the examples alone, where the index has none."""
         within = Filter(any_of={"scale_level": [level]})
         pages = self.index.scan(self.collection, TRAINING_VECTOR["patches"], ("id",), within)
         sample = [page.vectors for page in islice(pages, SAMPLED_PAGES) if len(page.vectors)]
-        return width_of(np.vstack(sample)) if sample else 1.0
+        return kernel_of(np.vstack(sample) if sample else examples)
 
 
 def _unit(vectors: Float32) -> Float32:

@@ -2,7 +2,7 @@
 
 It is a function of its examples in order, so `version`, the hash of the examples, names it wherever it is trained. What
 depends on where it is used is no part of it: the threshold from which an item bears the label (a round takes it from
-the unlabelled items, the stream from its examples), and the width of the patches' kernel (the collection's).
+the unlabelled items, the stream from its examples), and the widths of the patches' kernel (the collection's).
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from stormpetrel.core.ids import ItemKind
 from stormpetrel.learning.training.examples import Examples, Float32, Ranker, Signs
+from stormpetrel.learning.training.kernel import Kernel, kernel_of
 from stormpetrel.learning.training.linear_model import LinearModel
 from stormpetrel.learning.training.relevance_model import fit_logistic
-from stormpetrel.learning.training.support_vector_ranker import SupportVectorRanker, fit, width_of
+from stormpetrel.learning.training.support_vector_ranker import SupportVectorRanker, fit
 
-ALGORITHM = 3  # raised when the same examples begin to make other models
+ALGORITHM = 4  # raised when the same examples begin to make other models
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,14 @@ def training_version(vectors: Iterable[Float32], signs: Iterable[int], prior: Li
     return version
 
 
-def train(kind: ItemKind, gamma: float, prior: LinearModel | None, vectors: Float32, signs: Signs) -> LabelModel:
-    """The model of a label of posts or patches; `gamma` is the width of the collection's kernel, which ranks patches,
+def train(kind: ItemKind, kernel: Kernel, prior: LinearModel | None, vectors: Float32, signs: Signs) -> LabelModel:
+    """The model of a label of posts or patches; `kernel` is the collection's, which ranks patches,
     and posts by likeness to examples of one sign. Without examples a label of posts has the prior itself."""
     ranker: LinearModel | SupportVectorRanker
     if not len(signs) and prior is not None:
         ranker = prior
     elif kind == "patches" or len(set(signs.tolist())) < 2:
-        ranker = fit(vectors, signs, gamma)
+        ranker = fit(vectors, signs, kernel)
     else:
         ranker = fit_logistic(vectors, signs, prior)
     return LabelModel(ranker, training_version(vectors, signs, prior))
@@ -107,5 +108,5 @@ def balanced_threshold(model: LinearModel, vectors: Float32, signs: NDArray[np.i
 
 def round_ranker(examples: Examples, matrix: Float32, prior: LinearModel | None) -> Ranker:
     """The model of a label of posts in a round over `matrix`, with the round's threshold."""
-    model = train("posts", width_of(matrix), prior, examples.vectors, examples.signs)
+    model = train("posts", kernel_of(matrix), prior, examples.vectors, examples.signs)
     return model.above(round_threshold(model, matrix[examples.unlabelled(len(matrix))]))

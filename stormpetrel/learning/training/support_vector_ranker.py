@@ -13,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stormpetrel.learning.training.examples import Float32
+from stormpetrel.learning.training.kernel import Kernel
 
 BLOCK = 8192  # rows scored at a time: their kernel values against 300 supports fit in the second-level cache
 PENALTY = 10.0  # scikit-learn's C
-SAMPLE = 4096  # rows that the kernel's width is estimated from
 
 
 @dataclass(frozen=True)
 class SupportVectorRanker:
-    """A fitted model: supports (n, dimensions) float32, their weights (n,), the kernel's width and the intercept.
+    """A fitted model: supports (n, dimensions) float32, their weights (n,), what each dimension counts in the kernel
+    (dimensions,) and the intercept.
 
     Without both signs there is nothing to separate: then the score is the mean kernel value to the examples, and its
     sign says nothing (`separates` is False).
@@ -30,48 +31,41 @@ class SupportVectorRanker:
     supports: Float32
     weights: Float32
     intercept: float
-    gamma: float
+    scale: Float32
     separates: bool
 
     def scores(self, matrix: Float32) -> Float32:
         """The decision values of rows, float32, shape (rows,): positive is the label's side."""
-        supports = np.ascontiguousarray(self.supports.T)
-        squares = np.einsum("ij,ij->i", self.supports, self.supports)
+        supports = np.ascontiguousarray((self.supports * self.scale).T)
+        squares = np.einsum("ij,ij->j", supports, self.supports.T)
         scores = np.empty(len(matrix), dtype=np.float32)
         for first in range(0, len(matrix), BLOCK):
             rows = matrix[first : first + BLOCK]
-            # exp(-gamma |x - s|^2), the square written out so that the work is one product of matrices.
+            # exp(-|x - s|^2), scaled, the square written out so that the work is one product of matrices.
             kernel = rows @ supports
-            kernel *= np.float32(2 * self.gamma)
-            kernel -= np.float32(self.gamma) * squares
-            kernel -= np.float32(self.gamma) * np.einsum("ij,ij->i", rows, rows)[:, None]
+            kernel *= np.float32(2)
+            kernel -= squares
+            kernel -= ((rows * rows) @ self.scale)[:, None]
             np.exp(kernel, out=kernel)
             scores[first : first + len(rows)] = kernel @ self.weights
         scores += np.float32(self.intercept)
         return scores
 
 
-def width_of(matrix: Float32) -> float:
-    """The kernel's gamma for a collection, fixed on the whole of it so that rounds can be compared: 1 / (dimensions *
-    variance), as scikit-learn's `scale`, from at most `SAMPLE` evenly spaced rows."""
-    sample = matrix[:: max(1, len(matrix) // SAMPLE)]
-    variance = float(sample.astype(np.float64).var()) if len(sample) else 0.0
-    return 1.0 / (matrix.shape[1] * variance) if variance > 0 else 1.0
-
-
-def fit(vectors: Float32, signs: NDArray[np.int8], gamma: float) -> SupportVectorRanker:
+def fit(vectors: Float32, signs: NDArray[np.int8], kernel: Kernel) -> SupportVectorRanker:
     """The ranker of examples (n, dimensions) with signs 1 and -1, n >= 1. The same examples in the same order give
     the same ranker, bit for bit."""
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+    scale = kernel.scale(vectors, signs)
     if len(set(signs.tolist())) < 2:
         share = (signs / len(signs)).astype(np.float32)
-        return SupportVectorRanker(vectors, share, 0.0, gamma, separates=False)
+        return SupportVectorRanker(vectors, share, 0.0, scale, separates=False)
     from sklearn.svm import SVC
 
-    machine = SVC(C=PENALTY, kernel="rbf", gamma=gamma, class_weight="balanced", cache_size=50)
-    machine.fit(vectors.astype(np.float64), signs)
+    machine = SVC(C=PENALTY, kernel="rbf", gamma=1.0, class_weight="balanced", cache_size=50)
+    machine.fit(vectors.astype(np.float64) * np.sqrt(scale.astype(np.float64)), signs)
     weights = machine.dual_coef_[0].astype(np.float32)
-    return SupportVectorRanker(vectors[machine.support_], weights, float(machine.intercept_[0]), gamma, separates=True)
+    return SupportVectorRanker(vectors[machine.support_], weights, float(machine.intercept_[0]), scale, separates=True)
 
 
 def probability(score: float, steepness: float = 2.0) -> float:
