@@ -50,7 +50,7 @@ def _judged_queries(images: Sequence[str], labels: Sequence[AbstractSet[str]], m
     judged = []
     for label in sorted(set().union(*labels)):
         has = np.array([label in of_patch for of_patch in labels])
-        for query in np.flatnonzero(has):
+        for query in np.flatnonzero(has).tolist():
             others = np.flatnonzero(image_of != image_of[query])
             relevant = has[others][np.argsort(-cosines[query, others], kind="stable")]
             if relevant.any() and not relevant.all():
