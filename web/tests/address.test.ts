@@ -11,9 +11,18 @@ const FULL: Address = {
   incident: 'inc-20251104-0001',
   post: 'bsky:did:plc:abc/3k?x=1&y#z',
   text: 'acqua alta & “strade” + 100%',
+  likePost: 'x:1460',
+  likePatch: 'S2B_TEST|S1A_TEST/32632/g120/r0001c0001',
+  photo: 'file-00ff00ff00ff00ff',
   near: 'Genova, Liguria',
   radiusKm: 20,
-  last: '24h'
+  box: [179.5, -44.25, -179.5, 44],
+  last: 'between',
+  from: Date.parse('2025-11-04T20:00:00Z'),
+  to: Date.parse('2025-11-05T04:30:00Z'),
+  sources: 'both',
+  weights: { text: 2.5, lexical: 0, new_water: 0.25 },
+  saved: 'saved-0123456789abcdef'
 }
 
 describe('an address', () => {
@@ -26,7 +35,7 @@ describe('an address', () => {
     expect(writeAddress(START)).toBe('#watch')
   })
 
-  it.each(['', '#', '#nowhere?window=7y&until=soon&confidence=NaN&severity=awful', '#watch?%', '#watch?confidence=9&radius=-1'])(
+  it.each(['', '#', '#nowhere?window=7y&until=soon&confidence=NaN&severity=awful', '#watch?%', '#watch?confidence=9&radius=-1', '#watch?box=1,2,3&from=x&to=&sources=all&weights=text:1,sound:3,lexical:-2,visual:x', '#watch?box=1,50,3,40', '#watch?box=190,0,191,1', '#watch?box=,,,&photo=a b'])(
     'passes over what it does not know: %s',
     hash => expect(readAddress(hash)).toEqual(START)
   )

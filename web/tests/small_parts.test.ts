@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { address, inPath, sentence } from '../src/api/client.ts'
 import { pointOf, type PostDocument } from '../src/posts/post.ts'
-import { decidedBy, searchRequest } from '../src/search/request.ts'
-import { START } from '../src/state/address.ts'
 import { ago, serverOffset, utc } from '../src/state/time.ts'
 import { samples, summed } from '../src/system/figures.ts'
 
@@ -16,22 +14,6 @@ describe('questions to the API', () => {
     expect(sentence([{ field: 'near', problem: 'no place', remedy: 'Give another' }])).toBe('near: no place. Give another')
     expect(sentence('gone')).toBe('gone')
     expect(sentence({ odd: true })).toBe('')
-  })
-})
-
-describe('a search', () => {
-  it('asks for what the address has', () => {
-    expect(searchRequest(START)).toBeNull()
-    expect(searchRequest({ ...START, text: ' acqua ', near: 'Genova', last: '24h' })).toEqual({
-      text: 'acqua', near: 'Genova', radius_km: 50, filters: { last: '24h' }, limit: 20
-    })
-  })
-
-  it('says what decided', () => {
-    const ranks = { text: { rank: 1, score: 1 } }
-    expect(decidedBy({ decided_by: ['lexical'], best_pair: [], ranks })).toEqual(['lexical'])
-    expect(decidedBy({ decided_by: [], best_pair: ['text', 'time'], ranks })).toEqual(['text', 'time'])
-    expect(decidedBy({ decided_by: [], best_pair: [], ranks })).toEqual(['text'])
   })
 })
 

@@ -47,6 +47,11 @@ export async function askText(path: string, question: Question = {}): Promise<st
   return (await send(path, question)).text()
 }
 
+/** The same for an answer that is a picture or another file. */
+export async function askBlob(path: string, question: Question = {}): Promise<Blob> {
+  return (await send(path, question)).blob()
+}
+
 async function send(path: string, { method = 'GET', query, body, headers, signal }: Question): Promise<Response> {
   const timeout = AbortSignal.timeout(LONGEST_WAIT)
   const request: RequestInit = {

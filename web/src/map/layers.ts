@@ -1,6 +1,6 @@
-// The map's sources and layers: the base, the ground of incidents, and posts gathered into circles.
-import type { ExpressionSpecification, LayerSpecification, SourceSpecification, StyleSpecification } from 'maplibre-gl'
-import type { BaseMap } from './base_map.ts'
+// What the map of a night has over the ground: the areas of incidents, and posts gathered into circles.
+import type { ExpressionSpecification, LayerSpecification } from 'maplibre-gl'
+import { EMPTY, type Overlay } from './base_layers.ts'
 import type { Colours } from './colours.ts'
 
 export const AREAS = 'areas'
@@ -11,13 +11,8 @@ export const COUNT_IMAGE = 'count-'
 const GATHERED_UNTIL_ZOOM = 13
 const GATHERED_WITHIN = 44 // pixels
 
-const EMPTY = { type: 'FeatureCollection' as const, features: [] }
-
-export function style(base: BaseMap, colours: Colours): StyleSpecification {
-  const sources: Record<string, SourceSpecification> = {
-    land: { type: 'geojson', data: base.land, tolerance: 0.3 },
-    coast: { type: 'geojson', data: base.coast, tolerance: 0.3 },
-    borders: { type: 'geojson', data: base.borders, tolerance: 0.3 },
+export const NIGHT: Overlay = {
+  sources: {
     [AREAS]: { type: 'geojson', data: EMPTY },
     [POSTS]: {
       type: 'geojson',
@@ -26,17 +21,13 @@ export function style(base: BaseMap, colours: Colours): StyleSpecification {
       clusterMaxZoom: GATHERED_UNTIL_ZOOM,
       clusterRadius: GATHERED_WITHIN
     }
-  }
-  return { version: 8, sources, layers: layers(colours) }
+  },
+  layers
 }
 
 function layers(colours: Colours): LayerSpecification[] {
   const severity = severityColour(colours)
   return [
-    { id: 'water', type: 'background', paint: { 'background-color': colours.water } },
-    { id: 'land', type: 'fill', source: 'land', paint: { 'fill-color': colours.land, 'fill-antialias': false } },
-    { id: 'borders', type: 'line', source: 'borders', paint: { 'line-color': colours.border, 'line-width': 1 } },
-    { id: 'coast', type: 'line', source: 'coast', paint: { 'line-color': colours.coast, 'line-width': 1 } },
     { id: 'area-fill', type: 'fill', source: AREAS, paint: { 'fill-color': severity, 'fill-opacity': 0.16 } },
     { id: 'area-edge', type: 'line', source: AREAS, paint: { 'line-color': severity, 'line-width': 1.5 } },
     {
@@ -89,13 +80,4 @@ function severityColour({ severity }: Colours): ExpressionSpecification {
     severity.moderate,
     severity.minor
   ]
-}
-
-/** What changes where the theme does. */
-export function repainted(colours: Colours): [layer: string, property: string, value: unknown][] {
-  return layers(colours).flatMap(layer =>
-    Object.entries(layer.paint ?? {})
-      .filter(([property]) => property.includes('color'))
-      .map(([property, value]): [string, string, unknown] => [layer.id, property, value])
-  )
 }

@@ -1,0 +1,82 @@
+// Photos that are looked for. A file of somebody's own stays in this browser: its name in an address means nothing to
+// another. It is made smaller before it is sent, which takes out where it was taken and by which camera.
+import { askBlob } from '../api/client.ts'
+
+export const PICTURE_TYPES = ['image/jpeg', 'image/png', 'image/webp', 'image/gif']
+const MOST_BYTES = 40_000_000 // of a file: more than any camera's JPEG, less than what a browser cannot decode
+const SIDE = 1024 // pixels of the longer side, far more than the models look at
+const QUALITY = 0.9
+const OF_A_POST = /^[0-9a-f]{64}$/
+
+export interface Picture {
+  base64: string // a JPEG
+  url: string // to show it
+}
+
+export type PictureFault = 'type' | 'size' | 'unreadable'
+
+/** Why a file is no photo to look for. */
+export class BadPicture extends Error {
+  constructor(readonly fault: PictureFault) {
+    super(fault)
+  }
+}
+
+const held = new Map<string, Picture>()
+
+/** Holds a file of somebody's own under a new name. Throws BadPicture. */
+export async function takePicture(file: Blob): Promise<string> {
+  if (!PICTURE_TYPES.includes(file.type)) throw new BadPicture('type')
+  if (file.size > MOST_BYTES) throw new BadPicture('size')
+  const name = `file-${Array.from(crypto.getRandomValues(new Uint8Array(8)), byte => byte.toString(16).padStart(2, '0')).join('')}`
+  hold(name, await madeSmaller(file))
+  return name
+}
+
+/** The photo of an address: a file that is held here, or a post's photo by its hash; null where it is a file of another
+ * browser, or of this one before it was loaded anew. Throws Refusal and BadPicture. */
+export async function pictureOf(name: string): Promise<Picture | null> {
+  if (!held.has(name) && OF_A_POST.test(name)) hold(name, await madeSmaller(await askBlob(`/v1/photos/${name}`, { query: { size: 'full' } })))
+  return held.get(name) ?? null
+}
+
+function hold(name: string, picture: Picture): void {
+  for (const [other, { url }] of held) {
+    URL.revokeObjectURL(url)
+    held.delete(other) // one is enough: the back of the browser may ask for it anew
+  }
+  held.set(name, picture)
+}
+
+/** The width and height with the longer side at most SIDE. */
+export function fitted(width: number, height: number): [number, number] {
+  const scale = Math.min(1, SIDE / Math.max(width, height))
+  return [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))]
+}
+
+async function madeSmaller(file: Blob): Promise<Picture> {
+  const pixels = await createImageBitmap(file).catch(() => {
+    throw new BadPicture('unreadable')
+  })
+  const [width, height] = fitted(pixels.width, pixels.height)
+  const canvas = document.createElement('canvas')
+  canvas.width = width
+  canvas.height = height
+  const brush = canvas.getContext('2d')!
+  brush.fillStyle = '#fff' // behind what is transparent
+  brush.fillRect(0, 0, width, height)
+  brush.drawImage(pixels, 0, 0, width, height)
+  pixels.close()
+  const jpeg = await new Promise<Blob | null>(resolve => canvas.toBlob(resolve, 'image/jpeg', QUALITY))
+  if (!jpeg) throw new BadPicture('unreadable')
+  return { base64: await base64Of(jpeg), url: URL.createObjectURL(jpeg) }
+}
+
+function base64Of(blob: Blob): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader()
+    reader.onload = () => resolve(String(reader.result).split(',', 2)[1] ?? '')
+    reader.onerror = () => reject(new BadPicture('unreadable'))
+    reader.readAsDataURL(blob)
+  })
+}
