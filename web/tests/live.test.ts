@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { LiveChanges, type EventSourceLike, type LiveState } from '../src/api/live.ts'
+import { INCIDENT_CHANGES, LiveChanges, type EventSourceLike, type LiveState, type LiveStream } from '../src/api/live.ts'
 
 class Stream implements EventSourceLike {
   static all: Stream[] = []
@@ -24,7 +24,7 @@ class Stream implements EventSourceLike {
   }
 }
 
-function listening() {
+function listening(stream: LiveStream = INCIDENT_CHANGES) {
   const events: unknown[] = []
   const states: LiveState[] = []
   let caughtUp = 0
@@ -33,7 +33,7 @@ function listening() {
     state: (state: LiveState) => states.push(state),
     caughtUp: () => (caughtUp += 1)
   }
-  const live = new LiveChanges(handlers, address => new Stream(address))
+  const live = new LiveChanges(stream, handlers, address => new Stream(address))
   live.start()
   return { live, events, states, caughtUp: () => caughtUp }
 }
@@ -95,5 +95,17 @@ describe('live changes', () => {
     expect(Stream.all).toHaveLength(2)
     live.check()
     expect(Stream.all).toHaveLength(2)
+  })
+
+  it('begin where the stream says, and may share ids', () => {
+    const { events } = listening({ path: '/v1/saved-searches/a/events', names: ['ranked'], since: '0', isKnownById: false })
+    expect(newest().address).toBe('/v1/saved-searches/a/events?since=0')
+    newest().tell('listening', '170')
+    newest().tell('ranked', '171', { cell: 'a' })
+    newest().tell('ranked', '171', { cell: 'b' })
+    newest().tell('error')
+    vi.advanceTimersByTime(1000)
+    expect(events).toHaveLength(2)
+    expect(newest().address).toBe('/v1/saved-searches/a/events?since=171')
   })
 })

@@ -16,7 +16,22 @@ export interface EventSourceLike {
   readyState: number
 }
 
-const NAMES = ['incident', 'action'] as const
+/** A stream of the API. `since` is the id after which it begins; empty: from now on. */
+export interface LiveStream {
+  path: string
+  names: readonly string[]
+  since: string
+  /** Whether the id of an event is its own, so that one that comes again is known by it. */
+  isKnownById: boolean
+}
+
+export const INCIDENT_CHANGES: LiveStream = {
+  path: '/v1/incidents/events',
+  names: ['incident', 'action'],
+  since: '',
+  isKnownById: true
+}
+
 const FIRST_WAIT = 1_000 // milliseconds
 const LONGEST_WAIT = 30_000
 const CLOSED = 2 // of an EventSource
@@ -25,24 +40,27 @@ const MOST_SEEN = 5_000
 /** Listens until `stop` is called; `start` anew after a sleep. `open` makes the stream. */
 export class LiveChanges {
   private source: EventSourceLike | null = null
-  private lastId = ''
+  private lastId: string
   private readonly seen = new Set<string>()
   private failures = 0
   private timer: ReturnType<typeof setTimeout> | null = null
 
   constructor(
+    private readonly stream: LiveStream,
     private readonly handlers: LiveHandlers,
     private readonly open: (address: string) => EventSourceLike = address => new EventSource(address)
-  ) {}
+  ) {
+    this.lastId = stream.since
+  }
 
   start(): void {
     this.stop()
     this.handlers.state('connecting')
     const since = this.lastId ? `?since=${encodeURIComponent(this.lastId)}` : ''
-    const source = this.open(`/v1/incidents/events${since}`)
+    const source = this.open(`${this.stream.path}${since}`)
     this.source = source
     source.addEventListener('listening', event => this.stands(event))
-    for (const name of NAMES) source.addEventListener(name, event => this.heard(name, event))
+    for (const name of this.stream.names) source.addEventListener(name, event => this.heard(name, event))
     source.addEventListener('failed', () => this.broke())
     source.addEventListener('error', () => this.broke())
   }
@@ -69,9 +87,7 @@ export class LiveChanges {
 
   private heard(name: string, event: MessageEvent<string>): void {
     if (event.lastEventId) this.lastId = event.lastEventId
-    if (this.seen.has(event.lastEventId)) return // a stream tells at least once
-    if (this.seen.size >= MOST_SEEN) this.seen.clear()
-    this.seen.add(event.lastEventId)
+    if (this.stream.isKnownById && this.isSeen(event.lastEventId)) return // a stream tells at least once
     let data: unknown
     try {
       data = JSON.parse(event.data)
@@ -79,6 +95,13 @@ export class LiveChanges {
       return // half a message: the list that follows every break has it
     }
     this.handlers.event(name, data)
+  }
+
+  private isSeen(id: string): boolean {
+    if (this.seen.has(id)) return true
+    if (this.seen.size >= MOST_SEEN) this.seen.clear()
+    this.seen.add(id)
+    return false
   }
 
   private broke(): void {

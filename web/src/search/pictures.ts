@@ -1,11 +1,12 @@
 // Photos that are looked for. A file of somebody's own stays in this browser: its name in an address means nothing to
 // another. It is made smaller before it is sent, which takes out where it was taken and by which camera.
-import { askBlob } from '../api/client.ts'
+import { ask, askBlob, inPath, type Schemas } from '../api/client.ts'
 
 export const PICTURE_TYPES = ['image/jpeg', 'image/png', 'image/webp', 'image/gif']
 const MOST_BYTES = 40_000_000 // of a file: more than any camera's JPEG, less than what a browser cannot decode
 const SIDE = 1024 // pixels of the longer side, far more than the models look at
 const QUALITY = 0.9
+const OF_A_SAVED_SEARCH = 'saved-'
 const OF_A_POST = /^[0-9a-f]{64}$/
 
 export interface Picture {
@@ -33,11 +34,21 @@ export async function takePicture(file: Blob): Promise<string> {
   return name
 }
 
-/** The photo of an address: a file that is held here, or a post's photo by its hash; null where it is a file of another
- * browser, or of this one before it was loaded anew. Throws Refusal and BadPicture. */
+/** The photo of an address: a file that is held here, a post's photo by its hash, or that of a saved search by its id; null
+ * where it is a file of another browser, or of this one before it was loaded anew. Throws Refusal and BadPicture. */
 export async function pictureOf(name: string): Promise<Picture | null> {
-  if (!held.has(name) && OF_A_POST.test(name)) hold(name, await madeSmaller(await askBlob(`/v1/photos/${name}`, { query: { size: 'full' } })))
+  if (held.has(name)) return held.get(name) ?? null
+  const blob = OF_A_POST.test(name) ? await askBlob(`/v1/photos/${name}`, { query: { size: 'full' } }) : await pictureOfSaved(name)
+  if (blob) hold(name, await madeSmaller(blob))
   return held.get(name) ?? null
+}
+
+/** The photo of a saved search, which keeps a small one as a data URL. */
+async function pictureOfSaved(name: string): Promise<Blob | null> {
+  if (!name.startsWith(OF_A_SAVED_SEARCH)) return null
+  const { request } = await ask<Schemas['SavedSearchResponse']>(`/v1/saved-searches/${inPath(name)}`)
+  const base64 = typeof request.picture === 'string' ? request.picture.replace(/^data:[^,]*,/, '') : ''
+  return base64 ? new Blob([Uint8Array.from(atob(base64), letter => letter.charCodeAt(0))], { type: 'image/jpeg' }) : null
 }
 
 function hold(name: string, picture: Picture): void {

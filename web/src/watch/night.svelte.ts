@@ -1,7 +1,7 @@
 // The incidents and posts of the window that is looked at, kept up with what happens.
 import type { Feature, FeatureCollection } from 'geojson'
 import { ask, Refusal } from '../api/client.ts'
-import { LiveChanges, type LiveState } from '../api/live.ts'
+import { INCIDENT_CHANGES, LiveChanges, type LiveState } from '../api/live.ts'
 import type { PostDocument } from '../posts/post.ts'
 import { WINDOWS, type Address } from '../state/address.ts'
 import { clock } from '../state/clock.svelte.ts'
@@ -36,7 +36,7 @@ class Night {
   private beat = Date.now()
   private lastPosts = 0
   private lastList = 0
-  private readonly changes = new LiveChanges({
+  private readonly changes = new LiveChanges(INCIDENT_CHANGES, {
     event: (name, data) => this.heard(name, data),
     state: state => (this.live = state),
     caughtUp: () => this.loadSoon()

@@ -191,6 +191,23 @@ export const en = {
     reportedBy: 'Posts that speak of it:',
     members: (count: number) => `${count} posts and patches of this place and day`
   },
+  saved: {
+    title: 'Saved searches',
+    save: 'Save this search',
+    none: 'None is saved yet.',
+    annotate: 'Saving and removing need a key with the scope “annotate”.',
+    open: 'Open',
+    remove: 'Remove',
+    reallyRemove: 'Remove it for everybody',
+    aPhoto: 'a photo',
+    span: (from: string, to: string) => `${from} – ${to} UTC`,
+    more: 'and more that the page cannot show',
+    matches: 'Matches of the saved search',
+    noMatch: 'Nothing has matched yet. New matches come by themselves.',
+    gone: 'This saved search was removed.',
+    before: (rank: number) => `It stood at ${rank} before.`,
+    newestOnly: (count: number) => `The newest ${count} are shown.`
+  },
   post: {
     title: 'Post',
     whole: 'Show all of it',

@@ -199,6 +199,23 @@ export const it: Words = {
     reportedBy: 'Messaggi che ne parlano:',
     members: count => `${count} messaggi e riquadri di questo luogo e giorno`
   },
+  saved: {
+    title: 'Ricerche salvate',
+    save: 'Salva questa ricerca',
+    none: 'Non ne è salvata ancora nessuna.',
+    annotate: 'Per salvare ed eliminare serve una chiave con il permesso «annotate».',
+    open: 'Apri',
+    remove: 'Elimina',
+    reallyRemove: 'Elimina per tutti',
+    aPhoto: 'una foto',
+    span: (from, to) => `${from} – ${to} UTC`,
+    more: 'e altro che la pagina non può mostrare',
+    matches: 'Risultati della ricerca salvata',
+    noMatch: 'Non ha ancora trovato nulla. I nuovi risultati arrivano da soli.',
+    gone: 'Questa ricerca salvata è stata eliminata.',
+    before: rank => `Prima stava al posto ${rank}.`,
+    newestOnly: count => `Sono mostrati i ${count} più recenti.`
+  },
   post: {
     title: 'Messaggio',
     whole: 'Mostra tutto',
