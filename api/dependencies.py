@@ -30,6 +30,7 @@ from stormpetrel.core.events import Forgotten, annotation_key
 from stormpetrel.core.ids import ItemKind
 from stormpetrel.core.ports import (
     EventProducer,
+    PayloadCounter,
     PhotoStore,
     SearchableDocuments,
     SearchableVectors,
@@ -85,7 +86,7 @@ class Documents(SearchableDocuments, Connected, Protocol):
     """Documents, and their server's connection."""
 
 
-class Vectors(VectorReader, VectorScanner, SearchableVectors, Connected, Protocol):
+class Vectors(VectorReader, VectorScanner, PayloadCounter, SearchableVectors, Connected, Protocol):
     """The vector index, and its server's connection."""
 
 

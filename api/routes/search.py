@@ -1,4 +1,4 @@
-"""Searches (one ranked list a modality, fused, each hit with its rank per modality), single posts, places in texts."""
+"""Searches (one ranked list a modality, fused, each hit with its ranks), posts and their counts, places in texts."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from api.dependencies import SearchDependency
+from api.errors import content
 from stormpetrel.core.events import MAX_TEXT, Key
 from stormpetrel.search.answer import PostPage, SearchAnswer
 from stormpetrel.search.listing_request import ListingRequest
 from stormpetrel.search.place_resolution import PlacesAnswer
+from stormpetrel.search.post_cells import CellsRequest, PostCells
 from stormpetrel.search.request import SearchRequest
 
 router = APIRouter(prefix="/v1")
+GEOJSON = "application/geo+json"
 
 
 @router.post("/search", response_model=SearchAnswer, tags=["search"])
@@ -27,6 +30,13 @@ def search(request: SearchRequest, search: SearchDependency) -> Response:
 def posts(request: Annotated[ListingRequest, Query()], search: SearchDependency) -> PostPage:
     """The posts that meet all parameters, the newest first. Pages neither repeat nor skip a post."""
     return search.searcher.listing(request)
+
+
+@router.get("/posts/cells", response_model=PostCells, tags=["search", "posts"], responses=content(GEOJSON))
+def cells(request: Annotated[CellsRequest, Query()], search: SearchDependency) -> Response:
+    """How many of the posts that meet all parameters name a place in each H3 cell, as GeoJSON: what a map shows from
+    afar."""
+    return Response(search.searcher.cells(request).model_dump_json(), media_type=GEOJSON)
 
 
 @router.get("/posts/{post_id:path}", tags=["search", "posts"])

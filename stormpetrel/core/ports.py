@@ -200,6 +200,14 @@ class VectorScanner(Protocol):
         """The entity ids of all points, or of those that a filter lets through."""
 
 
+class PayloadCounter(Protocol):
+    """Counts points by what they are filtered by: what a map of many posts needs."""
+
+    def counts_of(self, collection: str, field: str, within: Filter, limit: int) -> dict[str, int]:
+        """How many of the points that a filter lets through have each value of a keyword field: the `limit` most
+        frequent values. Raises StoreUnavailable."""
+
+
 class PayloadScanner(Protocol):
     """Looks through all that points are filtered by."""
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from stormpetrel.core.ports import Filter, OrderQuery, VectorReader, VectorScanner
+from stormpetrel.core.ports import Filter, OrderQuery, PayloadCounter, VectorReader, VectorScanner
 from stormpetrel.search.nearness import originals
 
 TIME = "event_time"
 
 
-class ListedIndex(VectorReader, VectorScanner, Protocol):
-    """An index that is searched and listed."""
+class ListedIndex(VectorReader, VectorScanner, PayloadCounter, Protocol):
+    """An index that is searched, listed and counted."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The query parameters of a list of posts, and the place and filters that they stand for."""
+"""The query parameters that say which posts are listed or counted, and the place and filters that they stand for."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from stormpetrel.search.list_area import ListArea
 from stormpetrel.search.place_request import PlaceName, Words
 
 
-class ListingRequest(ListArea):
-    """Posts that meet all of these, the newest first. A parameter that may be repeated means any of its values."""
+class PostParameters(ListArea):
+    """Posts that meet all of these. A parameter that may be repeated means any of its values."""
 
     last: Last | None = None
     since: Moment | None = None
@@ -24,8 +24,6 @@ class ListingRequest(ListArea):
     without_label: list[Words] = Field(default=[], max_length=20)
     country: list[CountryCode] = Field(default=[], max_length=50)
     division: list[PlaceName] = Field(default=[], max_length=50)
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: Annotated[Words, Field(max_length=2000)] | None = None
 
     @model_validator(mode="after")
     def is_a_list(self) -> Self:
@@ -49,3 +47,10 @@ class ListingRequest(ListArea):
             labels=self.label or None,
             without_labels=self.without_label or None,
         )
+
+
+class ListingRequest(PostParameters):
+    """The posts, the newest first, page by page."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[Words, Field(max_length=2000)] | None = None

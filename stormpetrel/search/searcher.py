@@ -34,6 +34,7 @@ from stormpetrel.search.modalities import MODALITIES, WITHOUT_A_MODEL, active_mo
 from stormpetrel.search.nearness import judging_all, originals
 from stormpetrel.search.paging import Cursor, RecentSearches, decoded, encoded, fingerprint_of
 from stormpetrel.search.place_names import NamedPlace, PlaceNames
+from stormpetrel.search.post_cells import CellsRequest, PostCells, post_cells
 from stormpetrel.search.query_builder import QueryBuilder
 from stormpetrel.search.query_encoder import QueryEncoder
 from stormpetrel.search.relevance import NO_QUERY, doubt_of
@@ -107,6 +108,15 @@ class Searcher:
             next_cursor=listed.next_cursor,
             near=listed.near,
         )
+
+    def cells(self, request: CellsRequest) -> PostCells:
+        """Posts that meet filters, counted by H3 cell. Raises BadQuery where a name is unknown, NotFound where a label
+        has no model."""
+        if request.filters.labels or request.filters.without_labels:
+            check_labels(request.filters, ("posts",), self.known_labels())
+        area = area_of(request.where, self.names)[0] if request.where else None
+        within = filter_of(request.filters, area, self.names)
+        return post_cells(self.index, self.collections.posts, within, request.resolution)
 
     def post(self, post_id: str) -> dict[str, Any]:
         """A post, and the posts that repeat it (the newest 100). Raises NotFound."""

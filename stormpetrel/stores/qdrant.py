@@ -248,7 +248,14 @@ class QdrantIndex:
             return {}
         any_value = filter_condition(Filter(any_of={field: values}))
         request = {"key": field, "filter": any_value, "limit": len(values), "exact": True}
-        with store_errors(f"counting by {field}"):
+        return self._facet(collection, request)
+
+    def counts_of(self, collection: str, field: str, within: Filter, limit: int) -> dict[str, int]:
+        request = {"key": field, "filter": filter_condition(within), "limit": limit, "exact": True}
+        return self._facet(collection, request)
+
+    def _facet(self, collection: str, request: Document) -> dict[str, int]:
+        with store_errors(f"counting by {request['key']}"):
             facet = self._connection.call("POST", f"/collections/{collection}/facet", request)
         return {str(hit["value"]): hit["count"] for hit in facet["hits"]}
 

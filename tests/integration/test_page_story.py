@@ -47,5 +47,5 @@ def test_a_night_on_the_page(tmp_path: Path) -> None:
         finally:
             story.kill()
         assert story.returncode == 0, problems
-    for name in ("incident", "search", "phone", "phone-incident"):
+    for name in ("incident", "search", "saved-search", "patches", "place", "playback", "phone", "phone-incident"):
         assert (tmp_path / f"{name}.png").stat().st_size > 10_000

@@ -75,6 +75,11 @@ class MemoryIndex:
         counts = Counter(point.payload.get(field) for point in self.collections[collection].values())
         return {value: counts[value] for value in values if counts[value]}
 
+    def counts_of(self, collection: str, field: str, within: Filter, limit: int) -> dict[str, int]:
+        values = (point.payload.get(field) for point in self._inside(collection, within))
+        each = (one for value in values for one in (value if isinstance(value, list) else [value]) if one is not None)
+        return dict(Counter(each).most_common(limit))
+
     def scan(self, collection: str, vector: str, payload: Sequence[str], within: Filter) -> Iterable[ScannedPage]:
         points = self._inside(collection, within)
         payloads = {

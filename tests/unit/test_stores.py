@@ -85,9 +85,10 @@ def test_every_request_asks_for_an_uncompressed_answer_with_the_key(recorder: Re
     list(index.ids("c"))
     list(index.scan("c", "text", ["id"], Filter()))
     index.count_by("c", "language", ["it"])
+    index.counts_of("c", "language", Filter(), 9)
     recorder.result = [{"points": []}]  # type: ignore[assignment]
     index.query("c", [NearestQuery("text", dense=np.ones(4, np.float32))])
-    assert len(recorder.requests) == 7
+    assert len(recorder.requests) == 8
     for method, path, headers, _ in recorder.requests:
         assert headers["Accept-Encoding"] == "identity", f"{method} {path}"
         assert headers["api-key"] == "s3cret", f"{method} {path}"

@@ -26,6 +26,7 @@ ROUTES = (
     ("get", "/v1/incidents/events"),
     ("get", "/v1/alerting/incidents/{incident_id}"),
     ("get", "/v1/posts"),
+    ("get", "/v1/posts/cells"),
     ("get", "/v1/posts/{post_id}"),
     ("get", "/v1/photos/{photo_hash}"),
     ("get", "/v1/patches/pictures/{kind}.png"),

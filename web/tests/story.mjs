@@ -12,6 +12,8 @@ import { chromium } from 'playwright-core'
 const [address, key, executablePath, folder] = process.argv.slice(2)
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const PATIENCE = 90_000 // milliseconds: software draws the map, on whatever machine this is
+const PATCH = 'S2B_MSIL2A_TEST|S1A_IW_GRDH_TEST/32632/g120/r0000c0001' // of tests/memory_api.py
+const PIXEL = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M/wHwAEBgIApD5fRAAAAABJRU5ErkJggg==', 'base64')
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
 
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--use-angle=swiftshader'] })
@@ -107,6 +109,68 @@ async function searches(page) {
   await shot(page, 'search')
 }
 
+async function searchesForMoreLikeIt(page) {
+  await page.getByRole('button', { name: 'Search posts like this' }).click()
+  await page.locator('.likeness .post-text').waitFor()
+  assert.match(page.url(), /#search\?like=x%3A/)
+  await page.locator('.hit').first().waitFor()
+  await page.getByText('Weights', { exact: true }).click()
+  await page.getByRole('slider', { name: 'meaning' }).fill('0')
+  await page.waitForURL(/weights=text%3A0/)
+  await page.getByText(/Saved searches/).click()
+  await page.getByRole('button', { name: 'Save this search' }).click()
+  await page.waitForURL(/saved=saved-/)
+  await page.locator('.matches .live[data-state=live]').waitFor()
+  await page.getByText('Nothing has matched yet').waitFor()
+  await isAccessible(page, 'a saved search')
+  await shot(page, 'saved-search')
+  await page.getByRole('button', { name: 'Remove', exact: true }).click()
+  await page.getByRole('button', { name: 'Remove it for everybody' }).click()
+  await page.getByText('None is saved yet').waitFor()
+}
+
+async function searchesByPhotoPatchAndPlace(page) {
+  await page.locator('#photo-file').setInputFiles({ name: 'water.png', mimeType: 'image/png', buffer: PIXEL })
+  await page.locator('.likeness img').waitFor()
+  await page.locator('#photo-file').setInputFiles({ name: 'water.txt', mimeType: 'text/plain', buffer: Buffer.from('no photo') })
+  await page.getByText('This file is no photo').waitFor()
+  await page.goto(`${address}/#search?photo=file-00ff00ff00ff00ff`)
+  await page.getByText('is not in this browser').waitFor()
+  await page.route('**/v1/patches/pictures/**', route => route.fulfill({ contentType: 'image/png', body: PIXEL }))
+  await page.goto(`${address}/#search?patch=${encodeURIComponent(PATCH)}`)
+  await page.locator('.patch-hit').first().waitFor()
+  await isAccessible(page, 'patches')
+  await shot(page, 'patches')
+  await page.goto(`${address}/#search?last=24h`)
+  await page.locator('.hit').first().waitFor()
+  await page.getByRole('button', { name: 'On the map' }).click()
+  await page.locator('.place-map .map-frame[data-ready=true]').waitFor()
+  await page.getByRole('button', { name: 'Draw a rectangle' }).click()
+  await page.locator('.place-map .map').click({ position: { x: 40, y: 40 } })
+  await page.getByText('Click the corner opposite').waitFor()
+  await page.locator('.place-map .map').click({ position: { x: 640, y: 260 } })
+  await page.waitForURL(/box=/)
+  await page.getByText(/Within .* north/).waitFor()
+  await page.locator('.hit').first().waitFor()
+  await isAccessible(page, 'a place on the map')
+  await shot(page, 'place')
+}
+
+async function playsTheNight(page) {
+  const from = new Date(Date.now() - 90 * 60_000)
+  await page.goto(`${address}/#watch?until=${from.toISOString()}`)
+  await page.locator('.map-frame[data-ready=true]').waitFor()
+  await page.getByText(/[1-9]\d* posts counted/).waitFor()
+  await page.locator('.row', { hasText: 'Valencia' }).getByText('10 posts').waitFor() // as many as it had then
+  await page.getByLabel('Speed of the playback').selectOption('60')
+  await page.getByRole('button', { name: 'Play' }).click()
+  await page.waitForFunction(then => Date.parse(decodeURIComponent(/until=([^&]*)/.exec(location.hash)?.[1] ?? '')) > then + 60_000, from.getTime())
+  await page.keyboard.press('p')
+  await page.getByRole('button', { name: 'Play' }).waitFor()
+  await isAccessible(page, 'playback')
+  await shot(page, 'playback')
+}
+
 async function looksAfterTheSystem(page) {
   await page.getByRole('link', { name: 'System' }).click()
   await page.getByRole('heading', { name: 'Ready' }).waitFor()
@@ -139,6 +203,9 @@ try {
   await hearsOfMore(page)
   await goesBackInTime(page)
   await searches(page)
+  await searchesForMoreLikeIt(page)
+  await searchesByPhotoPatchAndPlace(page)
+  await playsTheNight(page)
   await looksAfterTheSystem(page)
   await isReadOnAPhone()
   assert.deepEqual(faults.filter(fault => !/ERR_INTERNET_DISCONNECTED/.test(fault)), [])

@@ -112,6 +112,9 @@ def test_filters_hold_together(index: QdrantIndex, collection: str) -> None:
     assert ask(Filter(every=[Filter(either=[genoa, suva]), Filter(boxes=[(177, -20, -170, -10)])])) == {"x:suva"}
     assert index.count_by(collection, "duplicate_of", ["x:0", "x:9"]) == {"x:0": 2}
     assert index.count_by(collection, "duplicate_of", []) == {}
+    assert index.counts_of(collection, "language", Filter(), 9) == {"it": 2, "en": 2}
+    assert index.counts_of(collection, "language", Filter(ranges={"event_time": (0, 2)}), 1) == {"it": 2}
+    assert index.counts_of(collection, "duplicate_of", Filter(), 9) == {"x:0": 2}, "a point without the field"
 
 
 def test_places_are_those_of_the_field_that_a_filter_names(index: QdrantIndex) -> None:

@@ -17,6 +17,26 @@ export function boxBetween(one: readonly [number, number], other: readonly [numb
   return box[0] === box[2] && south === north ? null : box
 }
 
+/** What a map shows, in longitudes that go on beyond 180. */
+export type View = [west: number, south: number, east: number, north: number]
+
+/** A view with as much around it as `share` of its width and height, so that a small move shows nothing empty. */
+export function widened([west, south, east, north]: View, share = 0.4): View {
+  const besides = (east - west) * share
+  const above = (north - south) * share
+  return [west - besides, Math.max(-90, south - above), east + besides, Math.min(90, north + above)]
+}
+
+/** Whether one view lies within another. */
+export function isWithin(inner: View, outer: View): boolean {
+  return inner[0] >= outer[0] && inner[1] >= outer[1] && inner[2] <= outer[2] && inner[3] <= outer[3]
+}
+
+/** A view as a box of the API; null where it is a single spot. */
+export function boxOf([west, south, east, north]: View): Box | null {
+  return boxBetween([west, south], [east, north])
+}
+
 /** The closed ring of a box, counter-clockwise, in longitudes that do not jump. */
 export function ringOf([west, south, east, north]: Box): Position[] {
   const end = east < west ? east + 360 : east

@@ -6,6 +6,8 @@ import type { PostDocument } from '../posts/post.ts'
 import { WINDOWS, type Address } from '../state/address.ts'
 import { clock } from '../state/clock.svelte.ts'
 import { merged, withActions, type Action, type Incident } from '../state/incidents.ts'
+import type { Box } from '../state/search_parts.ts'
+import { Pasts } from './past.ts'
 
 interface IncidentFeatures extends FeatureCollection {
   next_cursor: string | null
@@ -22,6 +24,8 @@ const SLEPT = 20_000 // a timer that comes so late was asleep with its machine
 
 class Night {
   incidents = $state.raw<ReadonlyMap<string, Incident>>(new Map())
+  /** The incidents as they stood when a window of the past ended; null where the window ends now. */
+  past = $state.raw<ReadonlyMap<string, Incident> | null>(null)
   outlines = $state.raw<readonly Feature[]>([])
   posts = $state.raw<readonly PostDocument[]>([])
   hasMorePosts = $state(false)
@@ -31,6 +35,9 @@ class Night {
   live = $state<LiveState>('connecting')
 
   private address: Address | null = null
+  private view: Box | null = null // where single posts are looked at; null from afar
+  private readonly pasts = new Pasts()
+  private loading: Promise<void> = Promise.resolve()
   private stopped = new AbortController()
   private settling: ReturnType<typeof setTimeout> | null = null
   private beat = Date.now()
@@ -61,7 +68,21 @@ class Night {
   show(address: Address): void {
     const before = this.address
     this.address = address
-    if (before?.window !== address.window || before.until !== address.until) void this.load()
+    if (address.until === null) this.past = null
+    if (before?.window !== address.window || before.until !== address.until) this.loading = this.load()
+  }
+
+  /** Shows the posts of a box one by one, or none where it is null. */
+  look(box: Box | null): void {
+    if (box?.join() === this.view?.join()) return
+    this.view = box
+    if (!box) this.posts = []
+    else if (this.address) void this.loadPosts(this.stopped.signal, MOST_POST_PAGES).catch(() => {}) // the next refresh says what is wrong
+  }
+
+  /** Returns when the window that was shown last is loaded, or was given up. */
+  async settled(): Promise<void> {
+    await this.loading
   }
 
   /** From when to when the window is, milliseconds since 1970. */
@@ -122,12 +143,18 @@ class Night {
     const { since } = this.span(this.address!)
     // What was told live may not be in the store yet, and stays; what the window has left goes.
     const held = [...this.incidents].filter(([, incident]) => Date.parse(incident.last_post_at) >= since)
-    this.incidents = merged(new Map(held), come)
+    const incidents = merged(new Map(held), come)
+    const { until } = this.address!
+    // Both at once, so that nothing of the future is shown for a moment.
+    this.past = until === null ? null : await this.pasts.at(incidents.values(), until, signal)
+    this.incidents = incidents
     this.outlines = features.filter(feature => feature.geometry.type !== 'Point')
   }
 
   private async loadPosts(signal: AbortSignal, pages: number): Promise<void> {
-    const query = this.query()
+    const box = this.view
+    if (!box) return
+    const query = { ...this.query(), box: box.join(',') }
     const posts: PostDocument[] = []
     this.lastPosts = Date.now() + LONG
     let cursor: string | null = null
@@ -141,6 +168,7 @@ class Night {
       if (!cursor) break
     }
     this.lastPosts = Date.now()
+    if (box !== this.view) return // the map has moved on
     if (pages === MOST_POST_PAGES) {
       this.posts = posts
       this.hasMorePosts = cursor !== null
@@ -176,7 +204,7 @@ class Night {
       return
     }
     this.incidents = merged(this.incidents, [data as Incident])
-    this.loadSoon()
+    if (this.address?.until === null) this.loadSoon()
   }
 
   private loadSoon(): void {

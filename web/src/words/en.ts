@@ -63,6 +63,12 @@ export const en = {
     until: 'Until',
     now: 'Now',
     backToNow: 'Back to now',
+    play: 'Play',
+    pause: 'Pause',
+    speed: 'Speed of the playback',
+    postsCounted: (count: string, isCut: boolean) => `${count} posts counted${isCut ? ', in the fullest hexagons' : ''}`,
+    legend: 'Posts in a hexagon, from',
+    standsNow: 'The panel shows how it stands now; the list shows how it stood then.',
     map: 'Map of incidents and posts. The list beside it has the same incidents.',
     postsShown: (count: number, more: boolean) => `${count} posts on the map${more ? ', the newest' : ''}`,
     confidence: (share: string) => `${share} sure`,
@@ -113,7 +119,7 @@ export const en = {
     send: 'Confirm',
     cancel: 'Cancel',
     done: { acknowledged: 'acknowledged it', handed_over: 'handed it over', muted: 'silenced it', unmuted: 'ended the silence', false_alarm: 'called it a false alarm', noted: 'noted' },
-    keys: 'Keys: J and K choose, A acknowledge, H hand over, S silence, F false alarm, Esc close, / search'
+    keys: 'Keys: J and K choose, A acknowledge, H hand over, S silence, F false alarm, P play, Esc close, / search'
   },
   photo: { show: 'Show the photo', hide: 'Blur the photo', alt: 'A photo of this post', gone: 'The photo is gone' },
   search: {

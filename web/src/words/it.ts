@@ -64,6 +64,12 @@ export const it: Words = {
     until: 'Fino a',
     now: 'Adesso',
     backToNow: 'Torna ad adesso',
+    play: 'Riproduci',
+    pause: 'Pausa',
+    speed: 'Velocità della riproduzione',
+    postsCounted: (count, isCut) => `${count} messaggi contati${isCut ? ', negli esagoni più pieni' : ''}`,
+    legend: 'Messaggi in un esagono, da',
+    standsNow: 'Il riquadro mostra com’è adesso; l’elenco mostra com’era allora.',
     map: 'Mappa di eventi e messaggi. La lista accanto mostra gli stessi eventi.',
     postsShown: (count, more) => `${count} messaggi sulla mappa${more ? ', i più recenti' : ''}`,
     confidence: share => `certo al ${share}`,
@@ -121,7 +127,7 @@ export const it: Words = {
       false_alarm: 'l’ha dichiarato falso allarme',
       noted: 'ha annotato'
     },
-    keys: 'Tasti: J e K scelgono, A prendi in carico, H passa, S silenzia, F falso allarme, Esc chiudi, / ricerca'
+    keys: 'Tasti: J e K scelgono, A prendi in carico, H passa, S silenzia, F falso allarme, P riproduci, Esc chiudi, / ricerca'
   },
   photo: { show: 'Mostra la foto', hide: 'Sfoca la foto', alt: 'Una foto di questo messaggio', gone: 'La foto non c’è più' },
   search: {
