@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 from stormpetrel.alerting.differences import difference
@@ -14,6 +15,18 @@ from stormpetrel.alerting.routing import Destination, why_not
 from stormpetrel.alerting.world import World
 from stormpetrel.core.errors import NotFound
 from stormpetrel.core.events import Incident, Mute, NotificationLogged
+
+StandingCode = Literal[
+    "nothing_new",
+    "false_alarm",
+    "waits_for_message",
+    "muted",
+    "waits_for_interval",
+    "no_rule_now",
+    "not_meant",
+    "closed",
+    "no_receiver",
+]
 
 
 @dataclass(frozen=True)
@@ -32,11 +45,14 @@ class PastEntry:
 
 @dataclass(frozen=True)
 class Standing:
-    """How things stand now with one receiver, or with one rule that has none for the incident."""
+    """How things stand now with one receiver, or with one rule that has none for the incident. `why` says in English
+    what `code` says; `mute` is what keeps something back."""
 
     rule_id: str
     receiver: str | None
+    code: StandingCode
     why: str
+    mute: Mute | None = None
 
 
 @dataclass(frozen=True)
@@ -89,20 +105,26 @@ def _past(entries: Iterable[NotificationLogged], incident_id: str) -> Iterable[P
 def _standing(world: World, incident: Incident, now: datetime) -> Iterable[Standing]:
     routed = world.destinations(incident) if incident.state != "closed" else []
     for destination in routed:
-        yield Standing(destination.rule.rule_id, destination.receiver, _why(world, destination, incident, now))
+        yield _towards(world, destination, incident, now)
     for state in world.log.states.values():
         told = state.told.get(incident.incident_id)
         if told is not None and not any(each.receiver == state.receiver for each in routed):
-            yield Standing(state.rule_id, state.receiver, f"was told of revision {told.revision}; no rule tells now")
+            why = f"was told of revision {told.revision}; no rule tells now"
+            yield Standing(state.rule_id, state.receiver, "no_rule_now", why)
     reached = {destination.rule.rule_id for destination in routed}
     for rule_id, rule in sorted(world.rules.items()):
         if rule_id not in reached:
-            closed = "it is closed" if incident.state == "closed" else "no route of it has a receiver for it"
-            yield Standing(rule_id, None, why_not(rule, incident) or closed)
+            if (mismatch := why_not(rule, incident)) is not None:
+                yield Standing(rule_id, None, "not_meant", mismatch)
+            elif incident.state == "closed":
+                yield Standing(rule_id, None, "closed", "it is closed")
+            else:
+                yield Standing(rule_id, None, "no_receiver", "no route of it has a receiver for it")
 
 
-def _why(world: World, destination: Destination, incident: Incident, now: datetime) -> str:
-    """What keeps a receiver from being told now, in words."""
+def _towards(world: World, destination: Destination, incident: Incident, now: datetime) -> Standing:
+    """What keeps a receiver from being told now."""
+    standing = partial(Standing, destination.rule.rule_id, destination.receiver)
     home = next(
         (
             state
@@ -117,11 +139,14 @@ def _why(world: World, destination: Destination, incident: Incident, now: dateti
     told = state.told.get(incident.incident_id)
     attention = world.attention(incident.incident_id)
     news = difference(incident, told, attention, not state.told)
+    if news is None and told is not None:
+        return standing("nothing_new", f"knows revision {told.revision}; nothing is new")
     if news is None:
-        return f"knows revision {told.revision}; nothing is new" if told else "called a false alarm before it was told"
+        return standing("false_alarm", "called a false alarm before it was told")
     if state.pending:
-        return f"waits for message {next(iter(state.pending))} to be taken"
+        return standing("waits_for_message", f"waits for message {next(iter(state.pending))} to be taken")
     mute = mute_of(world, destination, state, news, now)
     if mute is not None:
-        return f"{news.reason} is muted by {mute.kind} {mute.by}" + (f": {mute.reason}" if mute.reason else "")
-    return f"{news.reason} waits for an interval of its group"
+        why = f"{news.reason} is muted by {mute.kind} {mute.by}" + (f": {mute.reason}" if mute.reason else "")
+        return standing("muted", why, mute)
+    return standing("waits_for_interval", f"{news.reason} waits for an interval of its group")

@@ -104,6 +104,7 @@ def test_a_rule_is_written_an_incident_told_and_every_way_to_listen_gets_it() ->
             "confirmed",
         ]
         assert all("nothing is new" in each["why"] for each in explained["standing"])
+        assert {each["code"] for each in explained["standing"]} == {"nothing_new"}
 
 
 def test_a_silence_an_action_and_a_trial_go_through_the_log() -> None:

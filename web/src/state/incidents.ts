@@ -9,6 +9,9 @@ export interface Incident {
   state: State
   change: string
   reason: string
+  merged_into?: string | null
+  merged_from?: string[]
+  split_from?: string | null
   confidence: number
   posts_confidence: number
   severity: Severity
