@@ -58,7 +58,8 @@ def demo(
     question = story.questions[0].request["text"]
     say(
         f"\nIt is up and keeps working: API {address} (try {address}/docs), logs in {directory / 'logs'}.\n"
-        f"Search it: .venv/bin/stormpetrel search '{question}'. Stop it: make down"
+        f"Search it: .venv/bin/stormpetrel search '{question}'. Stop it: make down\n"
+        f"Look at the night in a browser: {address}/"
     )
 
 
