@@ -4,6 +4,7 @@ import { ask, askBlob, inPath, type Schemas } from '../api/client.ts'
 
 export const PICTURE_TYPES = ['image/jpeg', 'image/png', 'image/webp', 'image/gif']
 const MOST_BYTES = 40_000_000 // of a file: more than any camera's JPEG, less than what a browser cannot decode
+const MOST_HELD = 8 // so that the browser's back leads to the photo before
 const SIDE = 1024 // pixels of the longer side, far more than the models look at
 const QUALITY = 0.9
 const OF_A_SAVED_SEARCH = 'saved-'
@@ -52,11 +53,12 @@ async function pictureOfSaved(name: string): Promise<Blob | null> {
 }
 
 function hold(name: string, picture: Picture): void {
-  for (const [other, { url }] of held) {
-    URL.revokeObjectURL(url)
-    held.delete(other) // one is enough: the back of the browser may ask for it anew
-  }
   held.set(name, picture)
+  const [oldest] = held
+  if (oldest && held.size > MOST_HELD) {
+    URL.revokeObjectURL(oldest[1].url)
+    held.delete(oldest[0])
+  }
 }
 
 /** The width and height with the longer side at most SIDE. */

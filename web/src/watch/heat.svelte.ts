@@ -6,7 +6,7 @@ import { WINDOWS, type Address } from '../state/address.ts'
 import { clock } from '../state/clock.svelte.ts'
 
 type Cells = Schemas['PostCells']
-const REFRESH = 15_000 // milliseconds, while the window ends now
+const REFRESH = 4_500 // milliseconds, while the window ends now
 
 class Heat {
   cells = $state.raw<Cells['features']>([])
@@ -16,10 +16,11 @@ class Heat {
   private asked = ''
   private askedAt = 0
   private covered: View | null = null
+  private loading: Promise<void> = Promise.resolve()
   private stopped = new AbortController()
 
   /** Shows the cells of a window where the map looks; those that are shown already are not asked for again. */
-  async show(address: Pick<Address, 'window' | 'until'>, zoom: number, view: View): Promise<void> {
+  show(address: Pick<Address, 'window' | 'until'>, zoom: number, view: View): void {
     const resolution = resolutionAt(zoom)
     if (resolution === null) return
     const asked = `${resolution} ${address.window} ${address.until ?? ''}`
@@ -31,7 +32,12 @@ class Heat {
     this.askedAt = Date.now()
     this.stopped.abort()
     this.stopped = new AbortController()
-    await this.load(address, resolution, this.stopped.signal)
+    this.loading = this.load(address, resolution, this.stopped.signal)
+  }
+
+  /** Returns when the cells that were asked for last are there, or were given up. */
+  async settled(): Promise<void> {
+    await this.loading
   }
 
   private async load({ window, until }: Pick<Address, 'window' | 'until'>, resolution: number, signal: AbortSignal): Promise<void> {

@@ -36,6 +36,7 @@ class Night {
 
   private address: Address | null = null
   private view: Box | null = null // where single posts are looked at; null from afar
+  private readonly actionsRead = new Set<string>()
   private readonly pasts = new Pasts()
   private loading: Promise<void> = Promise.resolve()
   private stopped = new AbortController()
@@ -189,8 +190,11 @@ class Night {
 
   private async loadActions(signal: AbortSignal): Promise<void> {
     const open = [...this.incidents.values()].filter(incident => incident.state !== 'closed')
-    for (const { incident_id } of open.slice(0, PAGE)) {
+    // What people do now is told live: while a night is played, each incident is asked about once.
+    const unread = open.filter(({ incident_id }) => this.address?.until === null || !this.actionsRead.has(incident_id))
+    for (const { incident_id } of unread.slice(0, PAGE)) {
       const come = await ask<Action[]>(`/v1/incidents/${encodeURIComponent(incident_id)}/actions`, { signal })
+      this.actionsRead.add(incident_id)
       if (come.length > 0) {
         const held = this.actions.get(incident_id) ?? []
         this.actions = new Map(this.actions).set(incident_id, withActions(held, come))

@@ -1,7 +1,9 @@
 // The night played again: the end of the window moves on with the clock, faster where asked, until it has come to now.
+import { tick } from 'svelte'
 import { WINDOWS } from '../state/address.ts'
 import { clock } from '../state/clock.svelte.ts'
 import { route } from '../state/route.svelte.ts'
+import { heat } from './heat.svelte.ts'
 import { night } from './night.svelte.ts'
 import { moved, SPEEDS, type Speed } from './playback_steps.ts'
 
@@ -44,7 +46,8 @@ class Playback {
     route.adjust({ until })
     if (until === null) this.stop()
     else {
-      await night.settled()
+      await tick() // the views have seen where it is now
+      await Promise.all([night.settled(), heat.settled()])
       if (this.isPlaying) this.waitForNext()
     }
   }
