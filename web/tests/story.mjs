@@ -112,7 +112,7 @@ async function searches(page) {
 async function searchesForMoreLikeIt(page) {
   await page.getByRole('button', { name: 'Search posts like this' }).click()
   await page.locator('.likeness .post-text').waitFor()
-  assert.match(page.url(), /#search\?like=x%3A/)
+  assert.match(page.url(), /#search\?.*like=x%3A/)
   await page.locator('.hit').first().waitFor()
   await page.getByText('Weights', { exact: true }).click()
   await page.getByRole('slider', { name: 'meaning' }).fill('0')
@@ -132,6 +132,7 @@ async function searchesForMoreLikeIt(page) {
 async function searchesByPhotoPatchAndPlace(page) {
   await page.locator('#photo-file').setInputFiles({ name: 'water.png', mimeType: 'image/png', buffer: PIXEL })
   await page.locator('.likeness img').waitFor()
+  await page.getByText('no visual model is configured').waitFor() // the night has none, and the API says what to do
   await page.locator('#photo-file').setInputFiles({ name: 'water.txt', mimeType: 'text/plain', buffer: Buffer.from('no photo') })
   await page.getByText('This file is no photo').waitFor()
   await page.goto(`${address}/#search?photo=file-00ff00ff00ff00ff`)
@@ -208,7 +209,7 @@ try {
   await playsTheNight(page)
   await looksAfterTheSystem(page)
   await isReadOnAPhone()
-  assert.deepEqual(faults.filter(fault => !/ERR_INTERNET_DISCONNECTED/.test(fault)), [])
+  assert.deepEqual(faults.filter(fault => !/ERR_INTERNET_DISCONNECTED|status of 422/.test(fault)), [])
 } finally {
   await browser.close()
 }
