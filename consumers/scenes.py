@@ -7,6 +7,7 @@ crash before the commit does the scene again, under the same ids.
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -223,6 +224,8 @@ class SceneWork:
             self._producer.publish(PATCHES_DESCRIBED, scene_id, withdrawal)
         self._withdrawn_scenes |= scenes
         self._producer.flush()
+        for scene_id in scenes:
+            shutil.rmtree(picture_folder(self._settings, scene_id), ignore_errors=True)
         SCENES.labels("withdrawn").inc()
         partners = {name for scene_id in scenes for name in scene_id.split("|")} - {event.product_name}
         for name in sorted(partners & products.keys()):
@@ -243,7 +246,10 @@ class SceneWork:
         return stored | {scene.id for scene in planned} | {product_name}
 
     def _document_of(self, scene_id: str) -> Document:
-        return self._documents.get("scenes", [scene_id]).get(scene_id, {})
+        """Empty where the scene is not described, or one of its pictures is lost: then it is described again."""
+        document = self._documents.get("scenes", [scene_id]).get(scene_id, {})
+        names, folder = document.get("pictures") or {}, picture_folder(self._settings, scene_id)
+        return document if all((folder / name).is_file() for name in names.values()) else {}
 
 
 def _version(product: ProductAnnounced) -> tuple[str, str]:

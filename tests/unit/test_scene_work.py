@@ -17,11 +17,13 @@ import shapely
 
 from consumers.known_products import KnownProducts
 from consumers.scenes import STAGE, SceneWork
+from stormpetrel.bootstrap import picture_folder
 from stormpetrel.core.errors import BadProduct, StoreUnavailable
 from stormpetrel.core.events import ProductAnnounced, ProductWithdrawn, SceneWithdrawn
 from stormpetrel.core.settings import Imagery
 from stormpetrel.core.topics import PATCHES_DESCRIBED, PRODUCTS_ANNOUNCED
 from stormpetrel.imagery.readers.locations import Gate
+from stormpetrel.imagery.scene_events import descriptor_versions
 from stormpetrel.imagery.types import Scene
 from stormpetrel.log import BatchConsumer, record_of_event
 from stormpetrel.log.memory import MemoryConsumer, MemoryLog, MemoryProducer, MemoryTopicReader
@@ -65,8 +67,8 @@ class Scenes:
 
         with EgressProxy(Gate.of(imagery)) as proxy:
             downloads = ReadingDownloads(imagery, proxy)
-        known_products = KnownProducts(MemoryTopicReader(self.log))
-        work = SceneWork(imagery, MemoryProducer(self.log), known_products, PagedDocuments(), downloads)
+        known_products, self.documents = KnownProducts(MemoryTopicReader(self.log)), PagedDocuments()
+        work = SceneWork(imagery, MemoryProducer(self.log), known_products, self.documents, downloads)
         self.batches = BatchConsumer(consumer, MemoryProducer(self.log), STAGE, work, Readiness("the test"))
 
     def take_all(self) -> dict[str, str]:
@@ -137,11 +139,29 @@ def test_a_product_that_ends_the_process_three_times_is_a_dead_letter(tmp_path: 
     assert not list((tmp_path / "attempts").iterdir()), "a replay begins anew"
 
 
+def test_a_scene_that_has_lost_a_picture_is_described_again(tmp_path: Path) -> None:
+    """Before: it was taken for known, whatever was announced, and its tiles never came back."""
+    radar, picture = product("radar"), picture_folder(Imagery(directory=tmp_path), "radar") / "s1.tif"
+    picture.parent.mkdir(parents=True)
+    picture.touch()
+    described = {"revisions": {"radar": ""}, "descriptors": list(descriptor_versions("")), "pictures": {"s1": "s1.tif"}}
+    for is_there in (True, False):
+        scenes = Scenes(tmp_path, lambda scene: None, radar)
+        scenes.documents.upsert("scenes", [{"_id": "radar", **described}])
+        if not is_there:
+            picture.unlink()
+        scenes.take_all()
+        assert scenes.described == ([] if is_there else ["radar"])
+
+
 def test_a_product_is_withdrawn_before_the_store_has_its_scenes(tmp_path: Path) -> None:
     """The store of this test stays empty: it is behind the log."""
     optical = product("optical", platform="sentinel-2")
     scenes = Scenes(tmp_path, lambda scene: None, product("radar"), optical)
     scenes.take_all()
+    picture = picture_folder(Imagery(directory=tmp_path), "optical|radar") / "s1.tif"
+    picture.parent.mkdir(parents=True)
+    picture.touch()
     withdrawal = ProductWithdrawn(product_name="radar", source="folder", withdrawn_at=NOW)
     scenes.log.append(record_of_event(PRODUCTS_ANNOUNCED, "radar", withdrawal))
     scenes.described.clear()
@@ -152,4 +172,5 @@ def test_a_product_is_withdrawn_before_the_store_has_its_scenes(tmp_path: Path) 
         if record.header("schema") == SceneWithdrawn.name()
     ]
     assert withdrawn == [b"optical|radar", b"radar"]
+    assert not picture.exists(), "nothing is kept of what was withdrawn"
     assert scenes.described == ["optical"], "the partner is described alone"
