@@ -34,6 +34,7 @@ from api.routes import (
     search,
     session,
     team_reports,
+    tiles,
 )
 from api.routes import annotations as annotation_routes
 from api.security import Gate
@@ -78,6 +79,7 @@ def create_app(open_resources: Callable[[], ApiResources], cors_origins: Sequenc
         incidents,
         photos,
         imagery,
+        tiles,
         *annotating,
         alerting,
         alerts,

@@ -16,6 +16,7 @@ from api.alerting import AlertingResources
 from api.forgetting import ForgettingResources
 from api.listening import Listeners
 from api.match_history import MatchesOnLog
+from api.tile_drawing import TileDrawing
 from stormpetrel.access.access import Access
 from stormpetrel.alerting.register import AlertingRegister
 from stormpetrel.bootstrap import (
@@ -64,6 +65,7 @@ from stormpetrel.search.recent_matches import RecentMatches
 from stormpetrel.search.request import SearchRequest
 from stormpetrel.search.saved_search_feed import SavedSearchFeeds
 from stormpetrel.search.saved_search_register import SavedSearchRegister
+from stormpetrel.search.scene_tiles import SceneTiles
 from stormpetrel.search.searcher import Searcher
 from stormpetrel.store_bootstrap import IndexCollections, open_index
 from stormpetrel.stores.author_key import open_pseudonyms
@@ -186,6 +188,8 @@ class ApiResources:
         self.search = Search(searcher, saved_searches, Listeners(), feeds, places)
         catalogue = ImageryCatalogue(*views, partial(picture_folder, settings.imagery))
         self.imagery = Imagery(catalogue, ItemSearch(*views), self.producer)
+        scenes = SceneTiles(self.documents, catalogue.picture_folder, 1e6 * settings.api.tile_cache_mb)
+        self.tiles = TileDrawing(scenes, settings.api.tile_threads)
         self.incidents = IncidentListing(self.documents, names)
         dimensions_of = partial(vector_dimensions, settings)
         stored, is_forgotten = (self.documents, self.vectors), self.forgotten.has_post
@@ -249,6 +253,7 @@ class ApiResources:
             view.close()
         self.search.listeners.close()
         self.threads.shutdown(wait=False)
+        self.tiles.close()
         self.documents.close()
         self.vectors.close()
 
@@ -264,6 +269,7 @@ def _resource(name: str) -> Any:
 
 SearchDependency = Annotated[Search, _resource("search")]  # searches, saved searches, and places in texts
 ImageryDependency = Annotated[Imagery, _resource("imagery")]  # scenes and patches, and notifications of new products
+TilesDependency = Annotated[TileDrawing, _resource("tiles")]  # map tiles of scenes
 IncidentsDependency = Annotated[IncidentListing, _resource("incidents")]  # incidents, one or listed
 AnnotationsDependency = Annotated[Annotations, _resource("annotations")]  # annotations, labels and their exchange
 PhotosDependency = Annotated[PhotoStore, _resource("photos")]  # photos of posts, by their hash

@@ -25,6 +25,7 @@ from benchmarks import (
     saved_searches,
     search_latency,
     stream_learners,
+    tiles,
 )
 
 ALONE = ("pair", "stream_learners", "live_sources")  # run only by name: they take longer than all others
@@ -36,6 +37,7 @@ def main() -> None:
         "fusion": lambda: fusion.run(),
         "patches": lambda: patches.run(pair=False),
         "pair": lambda: patches.run(pair=True),
+        "tiles": lambda: tiles.run(),
         "floods": lambda: floods.run(),
         "notification": lambda: notification.run(),
         "alerts": lambda: alerts.run(),

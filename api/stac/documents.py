@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from api.stac.item_query import token_of
+from api.stac.map_links import WEB_MAP_LINKS, map_links
 from api.stac.parameters import SearchBody, ShownFields
 from stormpetrel.core.errors import NotFound
 from stormpetrel.imagery import stac_items
@@ -94,6 +95,9 @@ class StacDocuments:
         for product in stac_items.products_of(item.document):
             address = f"{self.root}/collections/products/items/{quote(product, safe='')}"
             links.append(link("derived_from", address, GEOJSON))
+        if item.collection == "scenes" and (on_maps := map_links(item.document, self.server)):
+            links += on_maps
+            feature["stac_extensions"].append(WEB_MAP_LINKS)
         whole = {**feature, "links": links}
         return _only(whole, shown) if shown.include or shown.exclude else whole
 

@@ -131,9 +131,13 @@ class Index(Section):
 
 
 class Api(Section):
+    """`tile_threads` draw the map tiles of scenes, and `tile_cache_mb` of drawn tiles are kept in memory."""
+
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0)
     list_depth: int = Field(100, ge=10, le=1000)
+    tile_threads: int = Field(2, ge=1, le=64)
+    tile_cache_mb: float = Field(64.0, ge=0, le=100_000)
 
 
 class Places(Section):

@@ -18,17 +18,17 @@ from rasterio.windows import Window
 from stormpetrel.core.errors import NotFound
 from stormpetrel.imagery.patches.descriptors import QUANTIFICATION
 from stormpetrel.imagery.patches.geobox import RESOLUTION, PatchFootprint
+from stormpetrel.imagery.picture_colours import BRIGHTEST, CHANGE, DECIBELS, GREY, coloured
 from stormpetrel.imagery.readers.files import open_raster
 from stormpetrel.imagery.types import UInt8
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-DECIBELS = (-25.0, 0.0)  # black and white of the radar picture
-BRIGHTEST = 0.3  # reflectance that is white
-# Change: nodata, land, water that is not new, new water.
-CHANGE = np.array([[0, 0, 0, 0], [205, 200, 185, 255], [60, 110, 190, 255], [225, 40, 40, 255]], dtype=np.uint8)
 BAND_COUNTS = {"s1": 1, "s2": 3, "change": 1}
+COLOURS = {"s1": GREY, "s2": None, "change": CHANGE}
+# A class is picked, not interpolated: between land and new water there is no water that is not new.
+OVERVIEWS = {"s1": "AVERAGE", "s2": "AVERAGE", "change": "NEAREST"}
 LARGEST_SIZE = 1600  # px of a whole scene's PNG
 
 
@@ -56,7 +56,7 @@ class PictureWriter:
     """A scene's picture, written strip by strip, then turned into a COG."""
 
     def __init__(self, path: Path, kind: str, geobox: GeoBox) -> None:
-        self.path = path
+        self.path, self._overviews = path, OVERVIEWS[kind]
         self._raw = path.with_suffix(".part.tif")
         self._raw.parent.mkdir(parents=True, exist_ok=True)
         self._out = rasterio.open(
@@ -83,7 +83,8 @@ class PictureWriter:
         """Replaces the previous picture with the complete COG."""
         self._out.close()
         cog = self.path.with_suffix(".cog.tif")
-        rasterio.shutil.copy(self._raw, cog, driver="COG", compress="DEFLATE", level=1, num_threads="2")
+        options = {"compress": "DEFLATE", "level": 1, "num_threads": "2", "overview_resampling": self._overviews}
+        rasterio.shutil.copy(self._raw, cog, driver="COG", **options)
         cog.replace(self.path)
         self._raw.unlink()
 
@@ -123,11 +124,7 @@ def _open_picture(path: Path) -> Iterator[rasterio.DatasetReader]:
 
 
 def _png(pixels: UInt8, kind: str) -> bytes:
-    if kind == "change":
-        colours = CHANGE[np.minimum(pixels[0], len(CHANGE) - 1)]
-    else:
-        rgb = np.repeat(pixels, 3, axis=0) if len(pixels) == 1 else pixels
-        colours = np.dstack([*rgb, np.where((pixels > 0).any(axis=0), 255, 0).astype(np.uint8)])
+    colours = coloured(pixels, COLOURS[kind])
     out = io.BytesIO()
     Image.fromarray(colours, "RGBA").save(out, "PNG", compress_level=4)
     return out.getvalue()

@@ -140,9 +140,9 @@ def _archive(path: Path) -> ProductFiles:
 
 
 @contextmanager
-def open_raster(path: str, any_format: bool = False) -> Iterator[rasterio.DatasetReader]:
+def open_raster(path: str, any_format: bool = False, **options: Any) -> Iterator[rasterio.DatasetReader]:
     """Opens a raster, as the format that its name ends with: GDAL would take a virtual raster (VRT) of that name too,
-    and read the files that it lists. `any_format` is for rasters that the operator chose.
+    and read the files that it lists. `any_format` is for rasters that the operator chose, `options` are GDAL's.
 
     Raises BadProduct where it cannot be read or claims more pixels than a product can have.
     """
@@ -151,7 +151,7 @@ def open_raster(path: str, any_format: bool = False) -> Iterator[rasterio.Datase
     if driver is None and not any_format:
         raise BadProduct(f"{name} is no GeoTIFF or JPEG2000 file by its name; products have .tif, .tiff or .jp2")
     try:
-        with rasterio.open(path, driver=driver) as dataset:
+        with rasterio.open(path, driver=driver, **options) as dataset:
             if dataset.width * dataset.height > LARGEST_PIXELS:
                 raise BadProduct(f"{name} claims {dataset.width} x {dataset.height} pixels; not opened")
             yield dataset

@@ -1,0 +1,1 @@
+"""Map tiles of described scenes: layers, the matrix of tiles, drawing, and WMTS capabilities."""
