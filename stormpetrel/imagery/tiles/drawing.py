@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -50,7 +51,7 @@ def _at_resolution(path: Path, tile: TileAddress) -> Iterator[rasterio.DatasetRe
     and reads a whole scene for one tile."""
     with open_raster(str(path)) as dataset:
         finer = [level for level, factor in enumerate(dataset.overviews(1)) if factor * RESOLUTION <= tile.pixel_m]
-    options = {"overview_level": finer[-1]} if finer else {}
+    options: dict[str, Any] = {"overview_level": finer[-1]} if finer else {}
     with open_raster(str(path), **options) as dataset:
         yield dataset
 
