@@ -21,6 +21,7 @@ from api.http_reading import BoundedHead
 from api.routes import (
     alerting,
     alerts,
+    class_tiles,
     dead_letters,
     feedback,
     forgetting,
@@ -79,6 +80,7 @@ def create_app(open_resources: Callable[[], ApiResources], cors_origins: Sequenc
         incidents,
         photos,
         imagery,
+        class_tiles,  # before `tiles`, whose layers it is one of
         tiles,
         *annotating,
         alerting,

@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 
 from api.access import AccessResources
 from api.alerting import AlertingResources
+from api.class_maps import ClassMaps
 from api.forgetting import ForgettingResources
 from api.listening import Listeners
 from api.match_history import MatchesOnLog
@@ -189,6 +190,7 @@ class ApiResources:
         catalogue = ImageryCatalogue(*views, partial(picture_folder, settings.imagery))
         self.imagery = Imagery(catalogue, ItemSearch(*views), self.producer)
         scenes = SceneTiles(self.documents, catalogue.picture_folder, 1e6 * settings.api.tile_cache_mb)
+        self.class_maps = ClassMaps()
         self.tiles = TileDrawing(scenes, settings.api.tile_threads)
         self.incidents = IncidentListing(self.documents, names)
         dimensions_of = partial(vector_dimensions, settings)
@@ -269,6 +271,7 @@ def _resource(name: str) -> Any:
 
 SearchDependency = Annotated[Search, _resource("search")]  # searches, saved searches, and places in texts
 ImageryDependency = Annotated[Imagery, _resource("imagery")]  # scenes and patches, and notifications of new products
+ClassMapsDependency = Annotated[ClassMaps, _resource("class_maps")]  # classification maps made lately
 TilesDependency = Annotated[TileDrawing, _resource("tiles")]  # map tiles of scenes
 IncidentsDependency = Annotated[IncidentListing, _resource("incidents")]  # incidents, one or listed
 AnnotationsDependency = Annotated[Annotations, _resource("annotations")]  # annotations, labels and their exchange

@@ -12,7 +12,7 @@ from fastapi import HTTPException
 from stormpetrel.search.scene_tiles import SceneTiles
 
 MOST_WAITING = 512  # a map of a large screen asks for some fifty tiles
-WITHIN_S = 20.0
+WITHIN_S = 60.0  # the first tile loads a library, which takes long on a machine that has much else to do
 LATER = {"Retry-After": "1"}
 T = TypeVar("T")
 
@@ -34,7 +34,8 @@ class TileDrawing:
             async with asyncio.timeout(WITHIN_S):
                 return await asyncio.wrap_future(self._threads.submit(draw))
         except TimeoutError as error:
-            detail = f"the tile was not drawn within {WITHIN_S:g} s; does the disk of imagery.directory answer?"
+            busy = "ask again when the machine has less to do, and look whether the disk of imagery.directory answers"
+            detail = f"the tile was not drawn within {WITHIN_S:g} s: {busy}"
             raise HTTPException(503, detail, LATER) from error
         finally:
             self._waiting -= 1

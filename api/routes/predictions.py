@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 import orjson
 from fastapi import APIRouter, Path, Query, Response
 
+from api.class_maps import class_map
 from api.dependencies import ModelsDependency
 from api.errors import content
 from api.scoped_request import ScopedRequest
 from stormpetrel.core.errors import NotFound
 from stormpetrel.core.events import CollectionId, Id, Integer, LabelId
 from stormpetrel.core.ids import Collection
-from stormpetrel.imagery.patches.geobox import PatchFootprint
 from stormpetrel.learning.active.rounds import Scope
 from stormpetrel.learning.active.structured_query import Predicate
 from stormpetrel.learning.inference import predictions
@@ -67,10 +67,7 @@ def classification_map(
 
 
 def _rendered(scene: SceneClasses, form: str) -> bytes:
-    from stormpetrel.imagery.classmap import ClassMap
-
-    footprints = (PatchFootprint(patch.epsg, patch.scale_level, patch.row, patch.column) for patch in scene.patches)
-    classification = ClassMap(scene.labels, tuple(footprints), scene.classes, scene.scores)
+    classification = class_map(scene)
     if form == "geojson":
         return orjson.dumps(classification.geojson())
     return classification.png(scene.titles) if form == "png" else classification.geotiff()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated
 from urllib.parse import quote
@@ -59,10 +60,17 @@ def _tile(
     scenes: SceneTiles, scene_id: str, layer: str, address: TileAddress, form: TileForm, if_none_match: str
 ) -> Response:
     source = scenes.source(scene_id, layer, address, form)
-    headers = {**KEPT, "ETag": f'"{source.tag}"'}
-    if source.tag in if_none_match:
+    return tile_answer(partial(scenes.tile, source), source.tag, form, if_none_match, KEPT)
+
+
+def tile_answer(
+    draw: Callable[[], bytes], tag: str, form: TileForm, if_none_match: str, caching: Mapping[str, str]
+) -> Response:
+    """The tile of this tag: not drawn where the browser has it, 204 where it is empty."""
+    headers = {**caching, "ETag": f'"{tag}"'}
+    if tag in if_none_match:
         return Response(status_code=304, headers=headers)
-    drawn = scenes.tile(source)
+    drawn = draw()
     return Response(drawn, 200 if drawn else 204, headers, f"image/{form}" if drawn else None)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from PIL import Image
 
+import stormpetrel.imagery.tiles.drawing  # noqa: F401  # loaded first, so that no request of a test waits for it
 from stormpetrel.bootstrap import picture_folder
 from stormpetrel.imagery.patches.geobox import RESOLUTION
 from stormpetrel.imagery.quicklook import PictureWriter

@@ -12,6 +12,7 @@ import numpy as np
 import rasterio
 from PIL import Image
 from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
 from rio_tiler.errors import TileOutsideBounds
 from rio_tiler.io import Reader
 
@@ -19,9 +20,11 @@ from stormpetrel.core.errors import BadProduct, NotFound
 from stormpetrel.imagery.patches.geobox import RESOLUTION
 from stormpetrel.imagery.picture_colours import coloured
 from stormpetrel.imagery.readers.files import open_raster
-from stormpetrel.imagery.tiles.layers import REMEDY, Layer, TileForm
+from stormpetrel.imagery.tiles.layers import REMEDY, Layer, Resampling, TileForm
 from stormpetrel.imagery.tiles.matrix import TileAddress
 from stormpetrel.imagery.types import UInt8
+
+NONE_OF_THEM = 1  # of a classification map: it hides nothing of the map below
 
 
 def draw(path: Path, layer: Layer, tile: TileAddress, form: TileForm) -> bytes:
@@ -31,18 +34,32 @@ def draw(path: Path, layer: Layer, tile: TileAddress, form: TileForm) -> bytes:
     """
     try:
         with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"), _at_resolution(path, tile) as dataset:
-            reader = Reader(None, dataset=dataset)
-            method = layer.resampling
-            image = reader.tile(tile.column, tile.row, tile.zoom, resampling_method=method, reproject_method=method)
-    except TileOutsideBounds:
-        return b""
+            pixels = _pixels(dataset, tile, layer.resampling)
     except (RasterioError, BadProduct) as error:
         if not path.is_file():
             raise NotFound(f"the picture {path.name} of this scene is gone; {REMEDY}") from error
         raise BadProduct(f"the picture {path.name} of this scene is broken ({error}); {REMEDY}") from error
-    if np.ma.getmaskarray(image.array).all():
-        return b""
-    return _encoded(coloured(image.array.filled(0), layer.colours), form, lossless=layer.resampling == "nearest")
+    lossless = layer.resampling == "nearest"
+    return b"" if pixels is None else _encoded(coloured(pixels, layer.colours), form, lossless)
+
+
+def draw_classes(geotiff: bytes, tile: TileAddress, form: TileForm) -> bytes:
+    """A tile of a classification map (`ClassMap.geotiff`), in its own colours; empty where it has no patch."""
+    with MemoryFile(geotiff) as file, file.open() as dataset:
+        colours = np.array([dataset.colormap(1)[level] for level in range(256)], dtype=np.uint8)
+        pixels = _pixels(dataset, tile, "nearest")
+    colours[NONE_OF_THEM] = 0
+    return b"" if pixels is None else _encoded(coloured(pixels, colours), form, lossless=True)
+
+
+def _pixels(dataset: rasterio.DatasetReader, tile: TileAddress, resampling: Resampling) -> UInt8 | None:
+    """(bands, 256, 256), 0 is nodata; None where all of it is."""
+    try:
+        reader = Reader(None, dataset=dataset)
+        image = reader.tile(tile.column, tile.row, tile.zoom, resampling_method=resampling, reproject_method=resampling)
+    except TileOutsideBounds:
+        return None
+    return None if np.ma.getmaskarray(image.array).all() else np.asarray(image.array.filled(0), dtype=np.uint8)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from stormpetrel.imagery.picture_colours import BRIGHTEST, CHANGE, DECIBELS, GRE
 from stormpetrel.imagery.types import UInt8
 
 TileForm = Literal["png", "webp"]
+Resampling = Literal["nearest", "bilinear"]
 REMEDY = "announce its products again, and its pictures are written anew"
 
 
@@ -23,7 +24,7 @@ class Layer:
     abstract: str
     picture: str
     colours: UInt8 | None
-    resampling: Literal["nearest", "bilinear"] = "nearest"
+    resampling: Resampling = "nearest"
 
 
 DARK, BRIGHT = DECIBELS
