@@ -1,4 +1,5 @@
-"""A made-up night for the page: incidents, posts with all that is hard to show, photos and people's actions, in memory.
+"""A made-up night for the page, in memory: incidents, posts with all that is hard to show, photos, people's actions, a
+scene to label, and a notify consumer.
 
 `python -m tests.page_night` serves it until it is interrupted, and prints the address first. With `--key` it asks for a
 key, which is printed too. A line on standard input makes one more incident.
@@ -11,6 +12,8 @@ import io
 import random
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from typing import Any
 import h3
 from PIL import Image
 
+from consumers.notify import Telling
 from stormpetrel.core.clock import now
 from stormpetrel.core.embedding_spec import EmbeddingSpec
 from stormpetrel.core.events import (
@@ -39,6 +43,7 @@ from stormpetrel.projections import IncidentProjection, PhotoProjection, PostPro
 from stormpetrel.stores.photo_objects import PhotoObjects
 from tests.fuzzing import operators_key, served
 from tests.memory_api import DIMENSIONS, MemoryApi, TextModel
+from tests.page_scene import SHOWN, write_scene
 from tests.unit.photo_events import described, photo, post_with
 
 HARD_TEXTS = (
@@ -68,13 +73,15 @@ STANDING = (  # kind, state, severity, confidence, minutes since its first and l
 
 
 class PageNight:
-    """The API in memory with the night in it."""
+    """The API in memory with the night in it; its scene has `side` times `side` patches."""
 
-    def __init__(self) -> None:
+    def __init__(self, side: int = SHOWN) -> None:
         self._chance = random.Random(7)
         self.photo_folder = Path(tempfile.mkdtemp(prefix="stormpetrel-page-"))
-        self.api = MemoryApi(MemoryLog(), photos={"store": str(self.photo_folder)})
+        imagery = {"directory": str(self.photo_folder / "imagery")}
+        self.api = MemoryApi(MemoryLog(), photos={"store": str(self.photo_folder)}, imagery=imagery)
         self.begin = now()
+        write_scene(self.api, self.begin - timedelta(hours=1), side)
         self._posts()
         self._photos()
         for number in range(len(TOWNS)):
@@ -89,6 +96,17 @@ class PageNight:
             acted_at=self.begin - timedelta(minutes=30),
         )
         self.api.log.append(record_of_event(INCIDENT_ACTIONS, action.incident_id, action))
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        """The address of the API, while a notify consumer tells receivers of the night."""
+        telling = Telling(self.api.settings, self.api.reader, self.api.producer, lambda: True)
+        telling.start()
+        try:
+            with served(self.api) as address:
+                yield address
+        finally:
+            telling.stop(5)
 
     @staticmethod
     def incident_id(number: int) -> str:
@@ -228,9 +246,10 @@ def main() -> None:
     """Serves the night."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--key", action="store_true", help="ask for a key")
+    parser.add_argument("--side", type=int, default=SHOWN, help="patches on a side of the scene to label")
     asked = parser.parse_args()
-    night = PageNight()
-    with served(night.api) as address:
+    night = PageNight(asked.side)
+    with night.served() as address:
         print(address, operators_key(night.api) if asked.key else "", flush=True)
         for _ in sys.stdin:
             print(night.one_more().incident_id, flush=True)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Query, Response
 from fastapi.responses import FileResponse, JSONResponse
+from pydantic import BaseModel, Field
 
 from api.dependencies import ImageryDependency
 from api.errors import content
@@ -22,10 +23,29 @@ GEOTIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
 Limit = Annotated[int, Query(ge=1, le=100)]
 
 
+class ScenePatches(BaseModel):
+    """The patches of a scene as their grid has them. A patch's id is `SCENE/EPSG/gLEVEL/rROWcCOLUMN`, row and column
+    with at least four digits."""
+
+    scene_id: str
+    epsg: int = Field(description="the UTM zone that the grid lies in")
+    scale_level: int = Field(description="px of 10 m on a side")
+    squares: list[tuple[int, int]] = Field(description="row and column, from north to south, then from west to east")
+
+
 @router.get("/scenes")
 def scenes(imagery: ImageryDependency, limit: Limit = 20) -> dict[str, Any]:
     """The newest scenes: their products, how well these are registered, how much water is new."""
     return {"scenes": imagery.catalogue.newest_scenes(limit)}
+
+
+@router.get("/scenes/patches")
+def scene_patches(
+    scene_id: SceneId, imagery: ImageryDependency, scale_level: Literal["120", "240", "480"] = "120"
+) -> ScenePatches:
+    """Every patch of a scene, of one scale level, in as few bytes as a grid of thousands needs."""
+    epsg, squares = imagery.catalogue.grid(scene_id, scale_level)
+    return ScenePatches(scene_id=scene_id, epsg=epsg, scale_level=int(scale_level), squares=squares)
 
 
 @router.get("/scenes/pictures/{kind}.png", response_class=Response, responses=content("image/png"))

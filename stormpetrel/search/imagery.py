@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from stormpetrel.core.errors import NotFound
-from stormpetrel.core.ports import Document, DocumentReader, Filter, OrderQuery, VectorReader
+from stormpetrel.core.ids import PatchId
+from stormpetrel.core.ports import Document, DocumentReader, Filter, OrderQuery, VectorReader, VectorScanner
 from stormpetrel.imagery.patches.geobox import PatchFootprint
 from stormpetrel.search.documents import CollectionNames, patch_document, scene_document, shown
+
+
+class PatchIndex(VectorReader, VectorScanner, Protocol):
+    """The index of patches: searched, and listed whole."""
 
 
 @dataclass(frozen=True)
 class ImageryCatalogue:
     """`picture_folder` is the folder of a scene's pictures, by the scene's id. All methods raise StoreUnavailable."""
 
-    index: VectorReader
+    index: PatchIndex
     documents: DocumentReader
     collections: CollectionNames
     picture_folder: Callable[[str], Path]
@@ -52,6 +57,15 @@ class ImageryCatalogue:
         patch = patch_document(self.documents, patch_id)
         footprint = PatchFootprint(patch["epsg"], patch["scale_level"], patch["row"], patch["column"])
         return self.picture_folder(patch["scene_id"]) / f"{kind}.tif", footprint
+
+    def grid(self, scene_id: str, scale_level: str) -> tuple[int, list[tuple[int, int]]]:
+        """The EPSG code of a scene's grid, and the (row, column) of each of its patches of a scale level, from north
+        to south, then from west to east. Rows count northwards. Raises NotFound."""
+        epsg = int(scene_document(self.documents, scene_id)["epsg"])
+        within = Filter(any_of={"scene_id": [scene_id], "scale_level": [scale_level]})
+        patches = map(PatchId.parse, self.index.ids(self.collections.patches, within))
+        squares = [(patch.row, patch.column) for patch in patches if patch]
+        return epsg, sorted(squares, key=lambda square: (-square[0], square[1]))
 
     def patches_by_new_water(self, scene_id: str | None, scale_level: str, limit: int) -> list[Document]:
         """The patches with the most new water, of a scene or of all."""

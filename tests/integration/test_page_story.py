@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzzing import operators_key, served
+from tests.fuzzing import operators_key
 from tests.page_night import PageNight
 
 WEB = Path(__file__).resolve().parents[2] / "web"
@@ -34,7 +34,7 @@ def missing() -> str:
 @pytest.mark.skipif(bool(missing()), reason=f"the page is not tried in a browser: there is no {missing()}")
 def test_a_night_on_the_page(tmp_path: Path) -> None:
     night = PageNight()
-    with served(night.api) as address:
+    with night.served() as address:
         command = ["node", "tests/story.mjs", address, operators_key(night.api), str(browser()), str(tmp_path)]
         story = subprocess.Popen(
             command, cwd=WEB, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -47,5 +47,6 @@ def test_a_night_on_the_page(tmp_path: Path) -> None:
         finally:
             story.kill()
         assert story.returncode == 0, problems
-    for name in ("incident", "search", "saved-search", "patches", "place", "playback", "phone", "phone-incident"):
+    desktop = ("incident", "search", "saved-search", "patches", "place", "playback", "annotate", "rules")
+    for name in (*desktop, "phone", "phone-incident", "phone-annotate"):
         assert (tmp_path / f"{name}.png").stat().st_size > 10_000

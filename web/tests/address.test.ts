@@ -8,6 +8,13 @@ const FULL: Address = {
   severities: ['severe', 'extreme'],
   states: ['opened'],
   minConfidence: 0.55,
+  scene: 'S2B_MSIL2A_X|S1A_IW_GRDH_Y',
+  level: '240',
+  label: 'water-bodies/flooded-fields',
+  work: 'patches/genova-2025',
+  inside: 'flood-water@480',
+  shown: 'next',
+  rule: 'liguria',
   incident: 'inc-20251104-0001',
   post: 'bsky:did:plc:abc/3k?x=1&y#z',
   text: 'acqua alta & “strade” + 100%',
@@ -39,6 +46,10 @@ describe('an address', () => {
     'passes over what it does not know: %s',
     hash => expect(readAddress(hash)).toEqual(START)
   )
+
+  it('passes over what is no label, work or rule', () => {
+    expect(readAddress('#watch?level=7&label=A&work=posts/x&inside=a@120&shown=most&rule=A/B&scene=')).toEqual(START)
+  })
 
   it('cuts a text that no search takes', () => {
     expect(readAddress(`#search?text=${'a'.repeat(9000)}`).text).toHaveLength(4000)

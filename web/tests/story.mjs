@@ -8,6 +8,8 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { chromium } from 'playwright-core'
+import { labels, labelsOnAPhone } from './story_labels.mjs'
+import { writesARule } from './story_rules.mjs'
 
 const [address, key, executablePath, folder] = process.argv.slice(2)
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -194,6 +196,7 @@ async function isReadOnAPhone() {
   await page.getByRole('button', { name: 'Prendi in carico' }).waitFor()
   await isAccessible(page, 'incident on a phone')
   await shot(page, 'phone-incident')
+  await labelsOnAPhone(page, { isAccessible, shot })
 }
 
 try {
@@ -208,6 +211,8 @@ try {
   await searchesByPhotoPatchAndPlace(page)
   await playsTheNight(page)
   await looksAfterTheSystem(page)
+  await labels(page, { isAccessible, shot })
+  await writesARule(page, { isAccessible, shot })
   await isReadOnAPhone()
   assert.deepEqual(faults.filter(fault => !/ERR_INTERNET_DISCONNECTED|status of 422/.test(fault)), [])
 } finally {

@@ -16,11 +16,13 @@ export class Refusal extends Error {
 }
 
 export interface Question {
-  method?: 'GET' | 'POST' | 'DELETE'
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   query?: Record<string, string | number | readonly string[] | null | undefined>
   body?: unknown
   headers?: Record<string, string>
   signal?: AbortSignal
+  /** How long an answer is waited for, milliseconds. */
+  patience?: number
 }
 
 const LONGEST_WAIT = 20_000 // milliseconds
@@ -52,8 +54,8 @@ export async function askBlob(path: string, question: Question = {}): Promise<Bl
   return (await send(path, question)).blob()
 }
 
-async function send(path: string, { method = 'GET', query, body, headers, signal }: Question): Promise<Response> {
-  const timeout = AbortSignal.timeout(LONGEST_WAIT)
+async function send(path: string, { method = 'GET', query, body, headers, signal, patience = LONGEST_WAIT }: Question): Promise<Response> {
+  const timeout = AbortSignal.timeout(patience)
   const request: RequestInit = {
     method,
     headers: {

@@ -1,8 +1,9 @@
 // The address of a view: everything that is needed to show it again, or to somebody else. It stands behind the `#`, so
 // that what people search for never reaches a server's log.
+import { NO_LABEL, readLabelParts, writtenLabelParts, type LabelParts } from './label_parts.ts'
 import { id, moment, NOTHING, numberBetween, oneOf, readSearchParts, writtenSearchParts, type SearchParts } from './search_parts.ts'
 
-export const VIEWS = ['watch', 'search', 'system'] as const
+export const VIEWS = ['watch', 'search', 'annotate', 'rules', 'system'] as const
 export const WINDOWS = { '1h': 3_600_000, '6h': 21_600_000, '24h': 86_400_000 } as const // milliseconds
 export const SEVERITIES = ['minor', 'moderate', 'severe', 'extreme'] as const
 export const STATES = ['suspected', 'opened', 'growing', 'easing', 'closed'] as const
@@ -20,6 +21,13 @@ export interface Address extends SearchParts {
   severities: Severity[]
   states: State[]
   minConfidence: number
+  scene: LabelParts['scene']
+  level: LabelParts['level']
+  label: LabelParts['label']
+  work: LabelParts['work']
+  inside: LabelParts['inside']
+  shown: LabelParts['shown']
+  rule: LabelParts['rule']
   incident: string | null
   post: string | null
 }
@@ -31,6 +39,7 @@ export const START: Address = {
   severities: [],
   states: [],
   minConfidence: 0,
+  ...NO_LABEL,
   incident: null,
   post: null,
   ...NOTHING
@@ -48,6 +57,7 @@ export function readAddress(hash: string): Address {
     severities: several(SEVERITIES, given.get('severity')),
     states: several(STATES, given.get('state')),
     minConfidence: numberBetween(0, 1, given.get('confidence'), START.minConfidence),
+    ...readLabelParts(given),
     incident: id(given.get('incident')),
     post: id(given.get('post')),
     ...readSearchParts(given)
@@ -65,6 +75,7 @@ export function writeAddress(address: Address): string {
   put('severity', address.severities.join(','), '')
   put('state', address.states.join(','), '')
   put('confidence', address.minConfidence, START.minConfidence)
+  for (const [name, value] of Object.entries(writtenLabelParts(address))) given.set(name, value)
   put('incident', address.incident, null)
   put('post', address.post, null)
   for (const [name, value] of Object.entries(writtenSearchParts(address))) given.set(name, value)

@@ -1,4 +1,6 @@
 // The page's words in English. Every other language has the same table, and the compiler sees to it.
+import { alerting } from './alerting.en.ts'
+import { labelling } from './labelling.en.ts'
 import type { Unit } from '../state/time.ts'
 import { codes } from './codes.en.ts'
 import { searchWords } from './search.en.ts'
@@ -7,8 +9,10 @@ const AGO: Record<Unit, string> = { second: 's', minute: 'min', hour: 'h', day: 
 
 export const en = {
   language: 'English',
-  views: { watch: 'Watch', search: 'Search', system: 'System' },
+  views: { watch: 'Watch', search: 'Search', annotate: 'Annotate', rules: 'Rules', system: 'System' },
   skip: 'Go to the content',
+  labelling,
+  alerting,
   ago: (count: number, unit: Unit) => (unit === 'second' ? 'now' : `${count} ${AGO[unit]} ago`),
   utc: 'UTC',
   theme: 'Change between light and dark',

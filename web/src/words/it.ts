@@ -1,4 +1,6 @@
 // Le parole della pagina in italiano.
+import { alerting } from './alerting.it.ts'
+import { labelling } from './labelling.it.ts'
 import type { Words } from './en.ts'
 import type { Unit } from '../state/time.ts'
 import { codes } from './codes.it.ts'
@@ -8,8 +10,10 @@ const AGO: Record<Unit, string> = { second: 's', minute: 'min', hour: 'h', day: 
 
 export const it: Words = {
   language: 'Italiano',
-  views: { watch: 'Sorveglianza', search: 'Ricerca', system: 'Sistema' },
+  views: { watch: 'Sorveglianza', search: 'Ricerca', annotate: 'Annotazione', rules: 'Regole', system: 'Sistema' },
   skip: 'Vai al contenuto',
+  labelling,
+  alerting,
   ago: (count, unit) => (unit === 'second' ? 'adesso' : `${count} ${AGO[unit]} fa`),
   utc: 'UTC',
   theme: 'Passa dal chiaro allo scuro o indietro',
