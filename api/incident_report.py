@@ -50,6 +50,7 @@ def report_page(incident: Mapping[str, Any], revisions: Sequence[Mapping[str, An
         f"<div class=two><div><h2>Where</h2>{map_svg(incident)}</div>"
         f"<div><h2>Reports over time</h2>{chart_svg(revisions)}</div></div>",
         _severity(incident["severity_reasons"]),
+        _signals(incident["signals"]),
         _posts(incident["evidence"]),
         _patches(incident["radar"]),
         _changes(revisions),
@@ -106,11 +107,26 @@ def _severity(reasons: Sequence[Mapping[str, Any]]) -> str:
     return f"<h2>What the severity rests on</h2><div class=columns>{rows}</div>"
 
 
+def _signals(signals: Sequence[Mapping[str, Any]]) -> str:
+    if not signals:
+        return ""
+    rows = "".join(
+        f"<div>{_time(each['published_at'])}, {escape(each['feed'])}{_level(each)}: "
+        f"{_link(each['url'], each['title'])}</div>"
+        for each in signals
+    )
+    return f"<h2>Official signals</h2>{rows}"
+
+
+def _level(signal: Mapping[str, Any]) -> str:
+    return f" ({escape(signal['level'])})" if signal["level"] else ""
+
+
 def _posts(evidence: Sequence[Mapping[str, Any]]) -> str:
     quotes = "".join(
         f"<blockquote><div>{escape(each['text'] or '')}</div><span class=small>{_time(each['posted_at'])}, "
         f"{escape(each['language'])}, relevance {each['relevance']:.0%}, {_times(each['members'])}"
-        f"{_photo(each)}: {_link(each)}</span></blockquote>"
+        f"{_photo(each)}: {_link(each.get('url'), each['post_id'])}</span></blockquote>"
         for each in evidence
     )
     return f"<h2>Posts</h2><div class=columns>{quotes or '<p>None is left to show.</p>'}</div>"
@@ -126,13 +142,12 @@ def _photo(post: Mapping[str, Any]) -> str:
     return ", photo" if post["has_photo"] else ""
 
 
-def _link(post: Mapping[str, Any]) -> str:
-    name, address = escape(post["post_id"]), post.get("url") or ""
+def _link(address: str | None, name: str) -> str:
     try:
-        is_web = urlsplit(address).scheme in ("http", "https")
+        is_web = urlsplit(address or "").scheme in ("http", "https")
     except ValueError:
         is_web = False
-    return f'<a href="{escape(address)}" rel="noreferrer nofollow">{name}</a>' if is_web else name
+    return f'<a href="{escape(address or "")}" rel="noreferrer nofollow">{escape(name)}</a>' if is_web else escape(name)
 
 
 def _patches(radar: Mapping[str, Any] | None) -> str:

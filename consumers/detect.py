@@ -1,4 +1,4 @@
-"""posts.enriched, posts.photos, patches.described, incident.actions -> incidents: the process that finds incidents.
+"""posts.enriched, posts.photos, patches.described, signals, incident.actions -> incidents: it finds incidents.
 
 One process of the group detects: the one that has the partition of the steps. The others stand by, and go on from the
 log where it ends. See `stormpetrel/detection/` for what makes that exact.

@@ -25,6 +25,7 @@ from stormpetrel.core.events import (
 MOST_INCIDENTS = 30  # of a message; the others come with the next one
 MOST_CELLS = 300  # of an incident in a message, which has to fit into a record of the log
 MOST_EVIDENCE = 5
+MOST_SIGNALS = 1
 MOST_MUTES = 20
 LONGEST_WHY = 1_000  # characters
 SHORTEST_LIFE = timedelta(hours=1)
@@ -94,6 +95,7 @@ def _alerted(difference: Difference, attention: Attention, state: GroupState) ->
             "why": difference.why[:LONGEST_WHY],
             "radar": _few_patches(incident),
             "cells": few_cells(incident.cells),
+            "signals": incident.signals[:MOST_SIGNALS],
             "evidence": tuple(post.post_id for post in incident.evidence[:MOST_EVIDENCE]),
             "false_alarm": attention.false_alarm is not None,
             "acknowledged_by": attention.acknowledged_by,

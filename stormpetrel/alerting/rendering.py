@@ -70,6 +70,7 @@ class Renderer:
             "severity": "severities",
             "reason": "reasons",
             "verdict": "verdicts",
+            "level": "levels",
         }
         parts["cause"] = "mutes"
         words = {name: partial(word, self.language, part) for name, part in parts.items()}

@@ -1,4 +1,4 @@
-"""Posts, their photos, patches and actions become incidents: drives the detector from the log, step by step.
+"""Posts, their photos, patches, official signals and actions become incidents: drives the detector from the log, step by step.
 
 A step says which records are taken together and how far event time has come, and is on `incident.steps` before it is
 done. So what the detector makes of the log is settled by the log: whoever does a step again makes the same revisions,
@@ -25,8 +25,16 @@ from stormpetrel.core.events import (
     PhotosDescribed,
     PostDeleted,
     SceneDescribed,
+    Signal,
 )
-from stormpetrel.core.topics import INCIDENT_ACTIONS, INCIDENTS, PATCHES_DESCRIBED, POSTS_ENRICHED, POSTS_PHOTOS
+from stormpetrel.core.topics import (
+    INCIDENT_ACTIONS,
+    INCIDENTS,
+    PATCHES_DESCRIBED,
+    POSTS_ENRICHED,
+    POSTS_PHOTOS,
+    SIGNALS,
+)
 from stormpetrel.detection.state import Opened, State
 from stormpetrel.detection.step_journal import Step, StepJournal, placed
 from stormpetrel.incidents import Detector
@@ -43,7 +51,8 @@ log = structlog.get_logger()
 STAGE = "detect"
 KEY = "detector"
 # In the order in which a step takes them.
-DETECTOR_INPUTS = (INCIDENT_ACTIONS, PATCHES_DESCRIBED, POSTS_ENRICHED, POSTS_PHOTOS)
+DETECTOR_INPUTS = (INCIDENT_ACTIONS, PATCHES_DESCRIBED, SIGNALS, POSTS_ENRICHED, POSTS_PHOTOS)
+READ_HERE_ALONE = (INCIDENT_ACTIONS.name, SIGNALS.name)
 EVENTS = {topic.name: topic.events for topic in DETECTOR_INPUTS}
 DEFAULTS: dict[str, type[Event]] = {POSTS_ENRICHED.name: EnrichedPost, POSTS_PHOTOS.name: PhotosDescribed}
 BATCH = 500  # records a step
@@ -186,13 +195,13 @@ class Detection:
         return state
 
     def _decoded(self, records: Sequence[Record]) -> list[tuple[Record, Any]]:
-        """What cannot be read is the index consumer's: it makes the dead letter. Of actions it is ours."""
+        """What cannot be read is the index consumer's: it makes the dead letter. Of actions and signals it is ours."""
         events = []
         for record in records:
             try:
                 event = record.decode(*EVENTS[record.topic], default=DEFAULTS.get(record.topic))
             except StormpetrelError as error:
-                if record.topic == INCIDENT_ACTIONS.name:
+                if record.topic in READ_HERE_ALONE:
                     self._producer.send(dead_letter_of(record, str(error), STAGE))
                 continue
             events.append((record, event))
@@ -247,6 +256,8 @@ class Detection:
                     return detector.take_photos(event)
                 case IncidentAction():
                     return detector.take_action(event)
+                case Signal():
+                    return detector.take_signal(event)
                 case SceneDescribed():
                     return detector.take_scene(event)
                 case PatchDescribed():

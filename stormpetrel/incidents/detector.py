@@ -20,6 +20,7 @@ from stormpetrel.core.events import (
     PatchDescribed,
     PhotosDescribed,
     SceneDescribed,
+    Signal,
 )
 from stormpetrel.incidents.bursts import Burst, Counted, burst_of
 from stormpetrel.incidents.confidence import Confidence, with_likelihood_ratio
@@ -132,6 +133,10 @@ class Detector:
             return []
         incident.seen_before |= self._photos.among([photos.post_id])
         return self._revise(incident, self._watermark)
+
+    def take_signal(self, signal: Signal) -> list[Incident]:
+        """What an agency says of an event; it is held until there is an incident that it speaks of."""
+        return self._lifecycle.hear(signal, self.incidents.values(), self._watermark)
 
     def take_patch(self, patch: PatchDescribed) -> None:
         """A patch of a scene that is not whole yet."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from stormpetrel.core.events import Incident, IncidentAction, IncidentChange, SceneDescribed
+from stormpetrel.core.events import Incident, IncidentAction, IncidentChange, SceneDescribed, Signal
 from stormpetrel.incidents.bursts import Burst
+from stormpetrel.incidents.official_signals import OfficialSignals
 from stormpetrel.incidents.radar import Radar
 from stormpetrel.incidents.reach import is_placed, touch
 from stormpetrel.incidents.recycled_photos import recycled_words
@@ -29,10 +30,11 @@ class Lifecycle:
 
     def __init__(self, rules: DetectionRules, clock: Callable[[], datetime], version: str) -> None:
         self._rules, self._clock, self._version = rules, clock, version
-        self.radar = Radar()
+        self.radar, self.signals = Radar(), OfficialSignals()
 
     def tell(self, incident: TrackedIncident, change: IncidentChange, reason: str, at: datetime) -> Incident:
-        """The next revision of an incident."""
+        """The next revision of an incident, with the official signals of its place and time."""
+        incident.signals = self.signals.of(incident)
         return incident.event(change, reason, at, self._clock(), self._version)
 
     def listens(self, incident: TrackedIncident) -> bool:
@@ -202,6 +204,26 @@ class Lifecycle:
             }
             revisions.append(self.tell(incident, "radar", words[verdict.verdict], scene.sensed_at))
         self.radar.forget(scene.scene_id)
+        return revisions
+
+
+    def hear(self, signal: Signal, incidents: Iterable[TrackedIncident], at: datetime | None) -> list[Incident]:
+        """What an official signal says of the incidents that are followed: told where it is the first one of an
+        incident, and where it is withdrawn. Any other stands in the next revision."""
+        held = self.signals.take(signal)
+        if held is None:
+            return []
+        revisions = []
+        for incident in incidents:
+            shows = signal.signal_id in {each.signal_id for each in incident.signals}
+            if shows and signal.withdrawn:
+                reason = f"{signal.feed} has withdrawn: {held.shown.title}"
+            elif not incident.signals and held.fits(incident):
+                reason = f"{signal.feed} says: {held.shown.title}"
+            else:
+                continue
+            if incident.is_active:
+                revisions.append(self.tell(incident, "evidence", reason, at or incident.last_post_at))
         return revisions
 
 

@@ -27,7 +27,7 @@ def restored(incident: Incident) -> TrackedIncident:
     tracked.opened_at, tracked.closed_at = incident.opened_at, incident.closed_at
     tracked.posts_confidence, tracked.told_confidence = incident.posts_confidence, incident.confidence
     tracked.told_severity, tracked.restored_reasons = incident.severity, incident.severity_reasons
-    tracked.radar, tracked.next_pass = incident.radar, incident.next_pass
+    tracked.radar, tracked.next_pass, tracked.signals = incident.radar, incident.next_pass, incident.signals
     tracked.merged_from, tracked.merged_into = incident.merged_from, incident.merged_into
     tracked.split_from, tracked.expected_rate = incident.split_from, incident.expected_rate
     tracked.seen_before = {e.post_id: e.photo_seen_before for e in incident.evidence if e.photo_seen_before}

@@ -122,5 +122,11 @@ def severity_of(posts: Iterable[tuple[str, Sequence[SeverityHit]]]) -> tuple[Sev
         for rule, (post_id, hit) in first.items()
         if counts[rule] >= POSTS_A_RULE
     ]
-    reasons.sort(key=lambda reason: (-severity_rank(reason.severity), reason.rule))
-    return (reasons[0].severity if reasons else "minor"), tuple(reasons)
+    return worst_of(reasons)
+
+
+def worst_of(reasons: Iterable[SeverityReason]) -> tuple[Severity, tuple[SeverityReason, ...]]:
+    """The severity that reasons give, and the last one of each rule, the worst first."""
+    by_rule = {reason.rule: reason for reason in reasons}
+    ordered = sorted(by_rule.values(), key=lambda reason: (-severity_rank(reason.severity), reason.rule))
+    return (ordered[0].severity if ordered else "minor"), tuple(ordered)

@@ -14,6 +14,7 @@ from stormpetrel.core.events import (
     ExpectedPass,
     Incident,
     IncidentChange,
+    IncidentSignal,
     IncidentState,
     RadarVerdict,
     Severity,
@@ -26,7 +27,7 @@ from stormpetrel.incidents.event_tags import own_tags
 from stormpetrel.incidents.evidence import representatives
 from stormpetrel.incidents.recycled_photos import likelihood_ratio, recycled
 from stormpetrel.incidents.reports import Report, Vote
-from stormpetrel.incidents.severity import severity_of
+from stormpetrel.incidents.severity import severity_of, worst_of
 from stormpetrel.incidents.whereabouts import centre_of, core_of
 
 MOST_REPORTS = 1_000  # newest reports that are held; counts go on beyond them
@@ -77,6 +78,7 @@ class TrackedIncident:
     may_be_worse: bool = True
     radar: RadarVerdict | None = None
     next_pass: ExpectedPass | None = None
+    signals: tuple[IncidentSignal, ...] = ()  # the newest first
     merged_from: tuple[str, ...] = ()
     merged_into: str | None = None
     split_from: str | None = None
@@ -277,6 +279,7 @@ class TrackedIncident:
             evidence=representatives([each.report for each in self.counted], self.members, self.seen_before),
             radar=self.radar,
             next_pass=self.next_pass,
+            signals=self.signals,
             merged_from=self.merged_from,
             merged_into=self.merged_into,
             split_from=self.split_from,
@@ -286,9 +289,7 @@ class TrackedIncident:
     def severity(self) -> tuple[Severity, tuple[SeverityReason, ...]]:
         """How severe it is by what its reports say, with those before a restart."""
         _, reasons = severity_of((each.post_id, each.report.severity) for each in self.counted)
-        by_rule = {reason.rule: reason for reason in (*reasons, *self.restored_reasons)}
-        ordered = sorted(by_rule.values(), key=lambda reason: (-severity_rank(reason.severity), reason.rule))
-        return (ordered[0].severity if ordered else "minor"), tuple(ordered)
+        return worst_of((*reasons, *self.restored_reasons))
 
     def is_worse(self) -> bool:
         """Whether its severity has risen since it was told."""

@@ -22,6 +22,7 @@ from stormpetrel.core.topics import (
     POSTS_PHOTOS,
     POSTS_RAW,
     PRODUCTS_ANNOUNCED,
+    SIGNALS,
     Topic,
     all_topics,
 )
@@ -126,8 +127,8 @@ POST_GROUPS = ("worker", "index")  # what posts go through
 
 def consumer_lags(kafka: Kafka) -> dict[str, int]:
     """Records that are left to do: posts for the worker, the photos consumer and the index, products for the scenes
-    consumer, patches and incidents for the index, posts, patches, photos and actions for the detector, incidents for
-    the notify consumer. Raises StoreUnavailable."""
+    consumer, patches and incidents for the index, posts, patches, photos, signals and actions for the detector,
+    incidents for the notify consumer. Raises StoreUnavailable."""
     lags = {}
     for name, group, topics in (
         ("worker", "worker", (POSTS_RAW, POSTS_BACKFILL)),
@@ -137,7 +138,7 @@ def consumer_lags(kafka: Kafka) -> dict[str, int]:
         ("patches", "index", (PATCHES_DESCRIBED,)),
         ("notify", "notify", (INCIDENTS,)),
         ("incidents", "index", (INCIDENTS,)),
-        ("detect", "detect", (POSTS_ENRICHED, POSTS_PHOTOS, PATCHES_DESCRIBED, INCIDENT_ACTIONS)),
+        ("detect", "detect", (POSTS_ENRICHED, POSTS_PHOTOS, PATCHES_DESCRIBED, SIGNALS, INCIDENT_ACTIONS)),
     ):
         with closing(GroupOffsets(kafka, group)) as offsets:
             lags[name] = sum(map(offsets.lag, topics))

@@ -55,6 +55,7 @@ from stormpetrel.core.events.incidents import (
     IncidentAction,
     IncidentChange,
     IncidentId,
+    IncidentSignal,
     IncidentState,
     RadarVerdict,
     Severity,

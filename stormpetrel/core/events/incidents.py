@@ -18,7 +18,9 @@ from stormpetrel.core.events.bounds import (
     Note,
     Several,
     Share,
+    Url,
 )
+from stormpetrel.core.events.signals import SignalLevel
 from stormpetrel.core.events.values import Event, Frozen
 
 IncidentId = Annotated[Key, Field(min_length=3, max_length=64)]
@@ -95,6 +97,17 @@ class ExpectedPass(Frozen):
     expected_at: Moment
 
 
+class IncidentSignal(Frozen):
+    """An official signal that is evidence of an incident. `url` is an absolute address of the web, where it has one."""
+
+    signal_id: Id
+    feed: Key
+    title: Name
+    level: SignalLevel | None = None
+    url: Url | None = None
+    published_at: Moment
+
+
 class Incident(Event):
     """An incident as it stands after its newest change (topic `incidents`, key `incident_id`).
 
@@ -104,12 +117,13 @@ class Incident(Event):
     first. Times are event time but for `decided_at`. `expected_rate` and `observed_rate` are posts an hour,
     each counted once per near-duplicate group and author, at the change. `confidence` is the calibrated probability
     that it is real; `posts_confidence` is the same without the parts of the radar and of recycled photos.
-    `recycled_photos` counts the posts with photos of an earlier event. `merged_into` names the incident that
-    goes on in its place, `split_from` the one that it was a part of.
+    `recycled_photos` counts the posts with photos of an earlier event. `signals` are the newest official signals of its
+    hazard, place and time, which change no confidence. `merged_into` names the incident that goes on in its place,
+    `split_from` the one that it was a part of.
     """
 
-    version: ClassVar[int] = 2
-    schema_version: int = 2
+    version: ClassVar[int] = 3
+    schema_version: int = 3
     incident_id: IncidentId
     revision: Annotated[Count, Field(ge=1)]
     kind: EventKind
@@ -144,7 +158,7 @@ class Incident(Event):
     evidence: Several[EvidencePost] = ()
     radar: RadarVerdict | None = None
     next_pass: ExpectedPass | None = None
-    signals: Several[Key] = ()
+    signals: Several[IncidentSignal] = ()
     merged_from: Several[IncidentId] = ()
     merged_into: IncidentId | None = None
     split_from: IncidentId | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -19,7 +19,14 @@ from stormpetrel.core.events.bounds import (
     Several,
     Share,
 )
-from stormpetrel.core.events.incidents import ExpectedPass, IncidentId, IncidentState, RadarVerdict, Severity
+from stormpetrel.core.events.incidents import (
+    ExpectedPass,
+    IncidentId,
+    IncidentSignal,
+    IncidentState,
+    RadarVerdict,
+    Severity,
+)
 from stormpetrel.core.events.values import Event, Frozen
 
 Channel = Literal["webhook", "email", "cap", "stream", "apprise"]
@@ -76,6 +83,7 @@ class AlertedIncident(Frozen):
     evidence: Several[Key] = ()
     radar: RadarVerdict | None = None
     next_pass: ExpectedPass | None = None
+    signals: Several[IncidentSignal] = ()
     merged_into: IncidentId | None = None
     false_alarm: bool = False
     acknowledged_by: Annotated[Key, Field(max_length=120)] | None = None
@@ -112,6 +120,8 @@ class NotificationLogged(Event):
     says that a difference of an incident is not told now, and why.
     """
 
+    version: ClassVar[int] = 2
+    schema_version: int = 2
     outcome: Outcome
     group: Key
     receiver: ReceiverName
