@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stormpetrel.core.errors import StoreUnavailable, Superseded
-from stormpetrel.core.events import EnrichedPost, Event, Incident, IncidentAction
-from stormpetrel.core.topics import INCIDENT_ACTIONS, INCIDENT_STEPS, INCIDENTS, POSTS_ENRICHED, Topic
+from stormpetrel.core.events import EnrichedPost, Event, Incident, IncidentAction, Signal
+from stormpetrel.core.topics import INCIDENT_ACTIONS, INCIDENT_STEPS, INCIDENTS, POSTS_ENRICHED, SIGNALS, Topic
 from stormpetrel.detection import DETECTOR_INPUTS, Detection, Opened
 from stormpetrel.log import OutgoingRecord, Position, read_dead_letters, record_of_event
 from stormpetrel.log.input_reader import MemoryInputReader
@@ -60,6 +60,13 @@ class World:
         self.moment = max(self.moment, each.post.created_at)
         self.write(POSTS_ENRICHED, each.post.post_id, each)
 
+    def signal(self, number: int, point: tuple[float, float], withdrawn: bool) -> None:
+        """An agency's word, now."""
+        fields = {"signal_id": f"gdacs:{number}", "feed": "gdacs", "kind": "storm", "title": "Storm", "point": point}
+        moments = {"published_at": self.moment, "ingested_at": self.moment}
+        event = Signal.model_validate({**fields, **moments, "withdrawn": withdrawn})
+        self.write(SIGNALS, event.signal_id, event)
+
     def process(self, writes: int | None = None, waiting_upstream: int = 0, opened: Opened = OPENED) -> Detection:
         detection = Detection(
             StepsOnOnePartition(self.log),
@@ -97,9 +104,17 @@ def stream(seed: int, count: int = 40) -> list[EnrichedPost]:
     return posts
 
 
+def come(world: World, number: int, each: EnrichedPost) -> None:
+    """A post, and now and then a signal, which is withdrawn later or not."""
+    world.post(each)
+    if number % 5 == 0:
+        place = (GENOVA, PALERMO, MANILA)[number % 3]
+        world.signal(number % 4, (place.longitude, place.latitude), withdrawn=number % 15 == 0)
+
+
 def play(world: World, posts: list[EnrichedPost], process: Detection) -> Detection:
-    for each in posts:
-        world.post(each)
+    for number, each in enumerate(posts):
+        come(world, number, each)
         process.step(0)
     return end(world, process)
 
@@ -168,6 +183,20 @@ def test_an_incident_closes_while_nobody_posts(tmp_path: Path) -> None:
     assert world.told()[-1].state == "closed"
 
 
+def test_signals_are_read_and_what_is_none_is_dead(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    process = world.process()
+    for topic, key, value in ((SIGNALS, b"no", b"{"), (SIGNALS, b"neither", b'{"signal_id": "a"}')):
+        world.log.append(OutgoingRecord(topic.name, key, value, {"schema": b"Signal"}))
+    play(world, [post(number, number) for number in range(6)], process)
+    letters = read_dead_letters(MemoryTopicReader(world.log), SIGNALS)
+    assert sorted((each.record.key, each.stage) for each in letters) == [(b"neither", "detect"), (b"no", "detect")]
+    assert world.told()[-1].signals
+    before = len(world.told())
+    assert [each.signals for each in world.process().state.detector.incidents.values()] == [world.told()[-1].signals]
+    assert len(world.told()) == before
+
+
 def test_a_false_alarm_closes_the_incident(tmp_path: Path) -> None:
     world = World(tmp_path)
     process = play(world, [post(number, number) for number in range(6)], world.process())
@@ -207,7 +236,7 @@ def test_killed_anywhere_the_detector_tells_the_same_once(
 
     process = started()
     for number, each in enumerate(posts):
-        rough.post(each)
+        come(rough, number, each)
         process = step(process)
         if keeps and number % 7 == 0:
             process.keep()
