@@ -22,7 +22,6 @@ from stormpetrel.core.topics import (
     INCIDENT_STEPS,
     PHOTOS_AWAITED,
     POSTS_DROPPED,
-    SIGNALS,
     SOURCE_GAPS,
     SOURCE_POSITIONS,
 )
@@ -40,7 +39,7 @@ HARMLESS = {
     "schema_null",
 }
 # Read by people, or by processes of live sources and photos, which do not run under these faults.
-UNREAD = {topic.name for topic in (AUDIT, POSTS_DROPPED, SIGNALS, SOURCE_GAPS, SOURCE_POSITIONS, PHOTOS_AWAITED)}
+UNREAD = {topic.name for topic in (AUDIT, POSTS_DROPPED, SOURCE_GAPS, SOURCE_POSITIONS, PHOTOS_AWAITED)}
 
 
 @dataclass(frozen=True)
