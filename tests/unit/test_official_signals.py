@@ -143,7 +143,7 @@ def test_after_a_restart_without_memory_an_incident_keeps_its_signals() -> None:
     assert gone.signals == ()
 
 
-@pytest.mark.parametrize("url", ["/report", "javascript:alert(1)", "data:text/html,x", "http://[", "https://a/" + 500 * "b"])
+@pytest.mark.parametrize("url", ["/report", "javascript:alert(1)", "data:,x", "http://[", "https://a/" + 500 * "b"])
 def test_what_is_no_short_absolute_address_of_the_web_is_no_link(url: str) -> None:
     held = OfficialSignals().take(signal(url=url, title="two\nlines"))
     assert held is not None and held.shown.url is None and held.shown.title == "two lines"
