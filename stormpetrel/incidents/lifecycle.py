@@ -206,7 +206,6 @@ class Lifecycle:
         self.radar.forget(scene.scene_id)
         return revisions
 
-
     def hear(self, signal: Signal, incidents: Iterable[TrackedIncident], at: datetime | None) -> list[Incident]:
         """What an official signal says of the incidents that are followed: told where it is the first one of an
         incident, and where it is withdrawn. Any other stands in the next revision."""

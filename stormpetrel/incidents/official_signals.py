@@ -1,8 +1,8 @@
 """Official signals beside incidents: what agencies say of the same hazard, there and then.
 
-A signal is evidence of an incident whose cells its area covers or touches, whose hazard it names (a storm's counts for a
-flood) and whose posts come within two days of its own times. It opens no incident and changes no confidence: no labelled set
-has signals, so nothing could be learned from them. These bounds are stated, not learned.
+A signal is evidence of an incident whose cells its area covers or touches, whose hazard it names (a storm's counts for
+a flood) and whose posts come within two days of its own times. It opens no incident and changes no confidence: no
+labelled set has signals, so nothing could be learned from them. These bounds are stated, not learned.
 """
 
 from __future__ import annotations
