@@ -1,4 +1,4 @@
-"""Posts, their photos, patches, official signals and actions become incidents: drives the detector from the log, step by step.
+"""Posts, photos, patches, official signals and actions become incidents: drives the detector from the log by steps.
 
 A step says which records are taken together and how far event time has come, and is on `incident.steps` before it is
 done. So what the detector makes of the log is settled by the log: whoever does a step again makes the same revisions,
