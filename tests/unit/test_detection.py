@@ -189,6 +189,7 @@ def test_signals_are_read_and_what_is_none_is_dead(tmp_path: Path) -> None:
     for topic, key, value in ((SIGNALS, b"no", b"{"), (SIGNALS, b"neither", b'{"signal_id": "a"}')):
         world.log.append(OutgoingRecord(topic.name, key, value, {"schema": b"Signal"}))
     play(world, [post(number, number) for number in range(6)], process)
+    process._producer.flush()
     letters = read_dead_letters(MemoryTopicReader(world.log), SIGNALS)
     assert sorted((each.record.key, each.stage) for each in letters) == [(b"neither", "detect"), (b"no", "detect")]
     assert world.told()[-1].signals
