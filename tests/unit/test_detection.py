@@ -105,11 +105,11 @@ def stream(seed: int, count: int = 40) -> list[EnrichedPost]:
 
 
 def come(world: World, number: int, each: EnrichedPost) -> None:
-    """A post, and now and then a signal, which is withdrawn later or not."""
+    """A post, and now and then a signal of its place; Genoa's is withdrawn and comes back."""
     world.post(each)
     if number % 5 == 0:
         place = (GENOVA, PALERMO, MANILA)[number % 3]
-        world.signal(number % 4, (place.longitude, place.latitude), withdrawn=number % 15 == 0)
+        world.signal(number % 3, (place.longitude, place.latitude), withdrawn=number % 30 == 15)
 
 
 def play(world: World, posts: list[EnrichedPost], process: Detection) -> Detection:
