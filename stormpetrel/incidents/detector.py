@@ -73,8 +73,9 @@ class Detector:
 
     def restore(self, incidents: Iterable[Incident]) -> None:
         """Goes on, after a restart, with the newest revision of each incident. Then let it `take` the posts of the
-        longest window before: they are heard again, and not counted again."""
+        longest window before: they are heard again, and not counted again. So are signals, and not told again."""
         for incident in incidents:
+            self._lifecycle.signals.note_told(incident.decided_at)
             tracked = restored(incident)
             if tracked.false_alarm and tracked.closed_at is not None:
                 self._false_alarms.note(tracked.closed_at, tracked.hazard, tracked.core().region)

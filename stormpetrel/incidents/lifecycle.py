@@ -208,22 +208,17 @@ class Lifecycle:
 
     def hear(self, signal: Signal, incidents: Iterable[TrackedIncident], at: datetime | None) -> list[Incident]:
         """What an official signal says of the incidents that are followed: told where it is the first one of an
-        incident, and where it is withdrawn. Any other stands in the next revision."""
+        incident, and where it is withdrawn. Any other stands in the next revision, as those do that came before a
+        restart without memory."""
         held = self.signals.take(signal)
-        if held is None:
+        if held is None or self.signals.was_told(signal):
             return []
-        revisions = []
-        for incident in incidents:
-            shows = signal.signal_id in {each.signal_id for each in incident.signals}
-            if shows and signal.withdrawn:
-                reason = f"{signal.feed} has withdrawn: {held.shown.title}"
-            elif not incident.signals and held.fits(incident):
-                reason = f"{signal.feed} says: {held.shown.title}"
-            else:
-                continue
-            if incident.is_active:
-                revisions.append(self.tell(incident, "evidence", reason, at or incident.last_post_at))
-        return revisions
+        news = [(incident, held.news_of(incident)) for incident in incidents]
+        return [
+            self.tell(incident, "evidence", reason, at or incident.last_post_at)
+            for incident, reason in news
+            if reason is not None
+        ]
 
 
 def _nearest(incidents: list[TrackedIncident]) -> TrackedIncident | None:

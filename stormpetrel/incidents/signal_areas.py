@@ -28,6 +28,14 @@ Ring = Sequence[tuple[float, float]]
 Circle = tuple[float, float, float]
 
 
+class CellGround:
+    """H3 cells as areas are compared with them: the middles in degrees, and the outlines. There is at least one."""
+
+    def __init__(self, cells: Sequence[str]) -> None:
+        self.latitudes, self.longitudes = np.array([h3.cell_to_latlng(cell) for cell in cells]).T
+        self.outlines = np.array([cell_polygon(cell) for cell in cells], dtype=object)
+
+
 @dataclass(frozen=True)
 class SignalArea:
     """Circles of longitude, latitude and a radius in kilometres, and an outline in degrees."""
@@ -38,15 +46,13 @@ class SignalArea:
     def __bool__(self) -> bool:
         return bool(self.circles) or self.outline is not None
 
-    def meets(self, cells: Sequence[str]) -> bool:
-        """Whether it covers or touches one of these H3 cells."""
-        latitudes, longitudes = zip(*map(h3.cell_to_latlng, cells), strict=True)
+    def meets(self, ground: CellGround) -> bool:
+        """Whether it covers or touches one of these cells."""
         for longitude, latitude, radius_km in self.circles:
-            if np.min(distance_km(longitude, latitude, longitudes, latitudes)) <= radius_km + CELL_KM:
+            distances = distance_km(longitude, latitude, ground.longitudes, ground.latitudes)
+            if np.min(distances) <= radius_km + CELL_KM:
                 return True
-        if self.outline is None:
-            return False
-        return bool(shapely.intersects(self.outline, [cell_polygon(cell) for cell in cells]).any())
+        return self.outline is not None and bool(shapely.intersects(self.outline, ground.outlines).any())
 
 
 def area_of(signal: Signal) -> SignalArea:

@@ -160,6 +160,7 @@ class TrackedIncident:
         self.members.update(other.members)
         self.seen_before |= other.seen_before
         self.said_again += other.said_again
+        self.signals += other.signals
         self.merged_from = (*self.merged_from, *other.merged_from, other.incident_id)[-50:]
 
     def release(self, post_ids: set[str]) -> None:
@@ -242,8 +243,7 @@ class TrackedIncident:
         self.revision += 1
         severity, reasons = self.severity()
         self.told_severity, self.told_confidence = severity, self.confidence()
-        core = self.core()
-        longitude, latitude = self.centre()
+        core, (longitude, latitude) = self.core(), self.centre()
         return Incident(
             incident_id=self.incident_id,
             revision=self.revision,

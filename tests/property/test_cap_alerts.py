@@ -17,7 +17,7 @@ from stormpetrel.alerting.cap_schema import cap_faults
 from stormpetrel.alerting.messages import few_cells, sending
 from stormpetrel.alerting.receiver_settings import CapSettings
 from stormpetrel.core.errors import NotFound
-from stormpetrel.core.events import AlertedIncident, AlertMessage, EarlierMessage
+from stormpetrel.core.events import AlertedIncident, AlertMessage, EarlierMessage, IncidentSignal
 from tests.unit.alerting_world import EVENING, Telling, cells_around, incident, rule, verdict
 
 CAP = CapSettings(name="cap", channel="cap", languages=("en", "it"))
@@ -54,6 +54,10 @@ def alerted(draw: st.DrawFn) -> AlertedIncident:
         posts=draw(st.integers(0, 10**6)),
         authors=3,
         radar=draw(st.sampled_from([None, verdict(), verdict("refuted")])),
+        signals=tuple(
+            IncidentSignal(signal_id="gdacs:1", feed="gdacs", title=draw(TEXT), level="red", published_at=EVENING)
+            for _ in range(draw(st.integers(0, 1)))
+        ),
         false_alarm=draw(st.booleans()),
         acknowledged_by=draw(st.sampled_from([None, "ada <ada>"])),
         worst_state=state,

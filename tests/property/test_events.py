@@ -15,8 +15,20 @@ from pydantic import ValidationError
 
 from stormpetrel.core import events
 from stormpetrel.core.errors import MalformedRecord, StormpetrelError, UnknownSchema
-from stormpetrel.core.events import EnrichedPost, NativePlace, Post, PostDeleted, TermWeights, Vector, decode, encode
+from stormpetrel.core.events import (
+    EnrichedPost,
+    Incident,
+    NativePlace,
+    NotificationLogged,
+    Post,
+    PostDeleted,
+    TermWeights,
+    Vector,
+    decode,
+    encode,
+)
 from stormpetrel.posts.payloads import read
+from tests.unit import alerting_world
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 moments = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
@@ -117,6 +129,18 @@ def test_an_old_version_is_upgraded(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     event = decode(b'{"schema_version": 0, "id": "x:1", "at": "2026-01-01T00:00:00Z"}', PostDeleted)
     assert event.post_id == "x:1"
+
+
+def test_messages_and_incidents_from_before_signals_are_read() -> None:
+    incident = alerting_world.incident().model_copy(update={"schema_version": 2})
+    assert decode(encode(incident), Incident) == incident.model_copy(update={"schema_version": 3})
+    telling = alerting_world.Telling()
+    telling.take(alerting_world.rule(group_wait_s=0), incident)
+    (entry, *_) = telling.log
+    old = json.loads(encode(entry)) | {"schema_version": 1}
+    for told in old["message"]["incidents"]:
+        del told["signals"]
+    assert decode(json.dumps(old).encode(), NotificationLogged) == entry
 
 
 def test_a_newer_version_and_an_unknown_schema_are_refused() -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from stormpetrel.core.events import Signal
 from stormpetrel.incidents.confidence import with_likelihood_ratio
 from stormpetrel.incidents.rates import DailySeason, UsualRate, surprise
 from tests.unit.incident_streams import GENOVA, ITALY, MANILA, PALERMO, SAVONA, T0, detector, post
@@ -83,3 +84,43 @@ def test_records_that_are_delivered_again_tell_the_same_as_once(made, times):
         again.take(each.model_copy(update={"enriched_at": each.enriched_at + timedelta(seconds=number)}))
     end = T0 + timedelta(days=9)
     assert once.advance(end) == again.advance(end)
+
+
+KINDS = st.sampled_from(["flood", "flood", "storm", None])
+SIGNALS = st.lists(
+    st.tuples(MINUTES, KINDS, st.sampled_from([GENOVA, PALERMO]), st.integers(0, 3), st.booleans()), max_size=12
+)
+
+
+def _signal(minute, kind, place, number, withdrawn) -> Signal:
+    at = T0 + timedelta(minutes=minute)
+    point = place.longitude, place.latitude
+    fields = {"signal_id": f"gdacs:{number}", "feed": "gdacs", "kind": kind, "title": "Red alert", "level": "red"}
+    return Signal(**fields, point=point, withdrawn=withdrawn, published_at=at, ingested_at=at)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(MINUTES, PLACES), min_size=3, max_size=40), SIGNALS)
+def test_official_signals_change_nothing_but_what_is_shown(made, said):
+    """The same incidents live the same lives, whatever agencies say; what they say is told as evidence alone."""
+    posts = [post(number, minute, places) for number, (minute, places) in enumerate(made)]
+    moments = [(each.post.created_at, 0, each) for each in posts]
+    moments += [(signal.published_at, 1, signal) for signal in (_signal(*each) for each in said)]
+    silent, spoken_to = detector(), detector()
+    revisions = [], []
+    for at, _, event in sorted(moments, key=lambda each: each[:2]):
+        for told, detecting in zip(revisions, (silent, spoken_to), strict=True):
+            if not isinstance(event, Signal):
+                told += detecting.take(event)
+            elif detecting is spoken_to:
+                told += (changes := detecting.take_signal(event))
+                assert {each.change for each in changes} <= {"evidence"}
+            told += detecting.advance(at)
+    for told, detecting in zip(revisions, (silent, spoken_to), strict=True):
+        told += detecting.advance(T0 + timedelta(days=9))
+    without, beside = revisions
+    unlike = {"revision", "signals"}
+    assert [each.model_dump(exclude=unlike) for each in beside if each.change != "evidence"] == [
+        each.model_dump(exclude=unlike) for each in without
+    ]
+    assert not any(each.radar for each in beside), "no signal confirms"

@@ -197,6 +197,21 @@ def test_every_language_has_its_words_and_its_template(language: Any) -> None:
         assert all(why in words.text for why in whys) == (language == "en"), "what is told in English alone"
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_message_tells_the_newest_official_signal_and_is_not_sent_for_one(language: Any) -> None:
+    said = {"feed": "www.gdacs.org", "level": "orange", "published_at": EVENING}
+    newest = {"signal_id": "gdacs:2", "title": "Orange flood alert", "url": "https://gdacs.org/2", **said}
+    signals = (newest, {"signal_id": "gdacs:1", "title": "Green flood alert", **said})
+    telling = Telling()
+    telling.take(rule(group_wait_s=0), incident(signals=signals))
+    telling.take(incident(revision=2, change="evidence", signals=signals[1:]), after=400)
+    (message,) = telling.inboxes["duty"].messages
+    words = Renderer("http://alerts.example.org", language).render(message)
+    level = words_of(language)["levels"]["orange"]
+    assert words.problem == "" and f"({level}), www.gdacs.org" in words.text
+    assert "Orange flood alert https://gdacs.org/2" in words.text and "Green" not in words.text
+
+
 def test_a_message_says_how_many_posts_are_usual() -> None:
     telling = Telling()
     telling.take(rule(group_wait_s=0), incident(expected_rate=0.004, observed_rate=12.5))

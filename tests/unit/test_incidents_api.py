@@ -13,7 +13,7 @@ import pytest
 import shapely
 from fastapi.testclient import TestClient
 
-from stormpetrel.core.events import EvidencePost, Incident, RadarVerdict, SeverityReason
+from stormpetrel.core.events import EvidencePost, Incident, IncidentSignal, RadarVerdict, SeverityReason
 from stormpetrel.projections import IncidentProjection
 from stormpetrel.search.incident_forms import outline_of
 from tests.memory_api import MemoryApi
@@ -207,6 +207,21 @@ def test_the_report_escapes_what_people_wrote(filled: TestClient, memory_api: Me
     assert reply.text.count("<svg") == 2 and "/v1/patches/pictures/change.png" in reply.text
     for part in reply.text.split("<svg")[1:]:
         ElementTree.fromstring("<svg" + part.split("</svg>")[0] + "</svg>")
+
+
+def test_official_signals_are_shown_and_escaped(filled: TestClient, memory_api: MemoryApi) -> None:
+    said = {"feed": "www.gdacs.org", "published_at": T0}
+    signals = (
+        IncidentSignal(signal_id="gdacs:1", title="<b>Flood</b>", level="red", url="https://gdacs.org/1", **said),
+        IncidentSignal(signal_id="gdacs:2", title="No address", url="javascript:alert(1)", **said),
+    )
+    event = incident(1, 2, change="evidence", signals=signals)
+    IncidentProjection(memory_api.documents).write([event])
+    path = f"/v1/incidents/{event.incident_id}"
+    assert [each["signal_id"] for each in filled.get(path).json()["signals"]] == ["gdacs:1", "gdacs:2"]
+    page = filled.get(f"{path}/report").text
+    assert "Official signals" in page and 'www.gdacs.org (red): <a href="https://gdacs.org/1"' in page
+    assert "&lt;b&gt;Flood" in page and ": No address</div>" in page and "javascript" not in page
 
 
 def test_the_report_prints_the_newest_changes_alone(filled: TestClient, memory_api: MemoryApi) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import h3
 import pytest
 
-from stormpetrel.core.events import Incident, Signal, decode
+from stormpetrel.core.events import Incident, IncidentAction, IncidentSignal, Signal, decode
 from stormpetrel.core.events.codec import encode
 from stormpetrel.incidents.official_signals import MOST_HELD, MOST_SHOWN, OfficialSignals
 from stormpetrel.incidents.restart import restored
-from stormpetrel.incidents.signal_areas import MOST_CORNERS, area_of
+from stormpetrel.incidents.signal_areas import MOST_CORNERS, CellGround, area_of
 from tests.unit.incident_streams import T0, detector, opened, post, run
 
 FLOOD = [post(n, 3 * n) for n in range(8)]
@@ -40,6 +40,11 @@ def signal(number: int = 1, hours: float = 0, **fields: Any) -> Signal:
 
 def shown(incident: Any) -> list[str]:
     return [each.signal_id for each in incident.signals]
+
+
+def ground(latitude: float, longitude: float) -> CellGround:
+    """Of one cell, and of one that is far from everything."""
+    return CellGround([h3.latlng_to_cell(latitude, longitude, 4), h3.latlng_to_cell(-50.0, -30.0, 4)])
 
 
 def test_a_signal_joins_an_incident_and_is_told_once() -> None:
@@ -110,6 +115,27 @@ def test_a_withdrawn_signal_leaves_and_comes_back_with_a_later_one_alone() -> No
     assert shown(back) == ["gdacs:FL1"]
 
 
+def test_a_signal_that_is_withdrawn_later_leaves_a_closed_incident_too() -> None:
+    detecting = detector()
+    run(detecting, FLOOD)
+    detecting.take_signal(signal())
+    closed = detecting.advance(T0 + timedelta(days=3))[-1]
+    assert (closed.state, shown(closed)) == ("closed", ["gdacs:FL1"])
+    (told,) = detecting.take_signal(signal(hours=72, withdrawn=True))
+    assert (told.state, told.change, told.signals, told.opened_at) == ("closed", "evidence", (), closed.opened_at)
+
+
+def test_a_false_alarm_keeps_the_word_of_the_person_as_its_newest_change() -> None:
+    detecting = detector()
+    incident_id = run(detecting, FLOOD)[-1].incident_id
+    detecting.take_signal(signal())
+    detecting.take_action(
+        IncidentAction(action_id="act-1", incident_id=incident_id, action="false_alarm", actor="anna", acted_at=T0)
+    )
+    assert detecting.take_signal(signal(2)) == [] == detecting.take_signal(signal(hours=1, withdrawn=True))
+    assert detecting.incidents[incident_id].false_alarm
+
+
 def test_a_later_signal_of_an_id_takes_the_earlier_ones_place_and_moves_with_its_area() -> None:
     signals, detecting = OfficialSignals(), detector()
     run(detecting, FLOOD)
@@ -143,27 +169,53 @@ def test_after_a_restart_without_memory_an_incident_keeps_its_signals() -> None:
     assert gone.signals == ()
 
 
+def test_after_a_restart_without_memory_nothing_of_before_is_told_again() -> None:
+    before = detector()
+    run(before, FLOOD)
+    before.take_signal(signal())
+    (gone,) = before.take_signal(signal(hours=1, withdrawn=True))
+    again = detector()
+    again.restore([gone.model_copy(update={"decided_at": T0 + timedelta(hours=2)})])
+    heard = [signal(), signal(hours=1, withdrawn=True), signal(2, 1.5)]
+    assert not [told for each in heard for told in again.take_signal(each)]
+    told = again.advance(T0 + timedelta(days=3))[0]
+    assert shown(told) == ["gdacs:FL2"], "it stands in the next revision"
+    assert again.take_signal(signal(2, 2.5, withdrawn=True)), "what comes after the restart is told"
+
+
+def test_an_incident_keeps_what_only_the_one_that_it_absorbs_remembers() -> None:
+    said = {"feed": "gdacs", "title": "Flood", "published_at": T0}
+    one, other, both = (IncidentSignal(signal_id=f"gdacs:FL{number}", **said) for number in (1, 2, 3))
+    detecting = detector()
+    told = run(detecting, FLOOD)[-1]
+    kept, gone = (restored(told.model_copy(update={"signals": signals})) for signals in ((both, one), (both, other)))
+    kept.absorb(gone)
+    assert OfficialSignals().of(kept) == (both, other, one)
+
+
 @pytest.mark.parametrize("url", ["/report", "javascript:alert(1)", "data:,x", "http://[", "https://a/" + 500 * "b"])
 def test_what_is_no_short_absolute_address_of_the_web_is_no_link(url: str) -> None:
     held = OfficialSignals().take(signal(url=url, title="two\nlines"))
     assert held is not None and held.shown.url is None and held.shown.title == "two lines"
+    untitled = OfficialSignals().take(signal(title=" \n"))
+    assert untitled is not None and untitled.shown.title == "gdacs:FL1"
 
 
 def test_areas_over_the_180th_meridian_meet_cells_on_both_sides() -> None:
     ring = ((178.0, -19.0), (-179.0, -19.0), (-179.0, -16.0), (178.0, -16.0), (178.0, -19.0))
     area = area_of(signal(point=None, polygons=(ring,)))
     for longitude, inside in ((178.5, True), (179.99, True), (-179.5, True), (0.0, False), (-170.0, False)):
-        assert area.meets([h3.latlng_to_cell(-17.5, longitude, 4)]) == inside
-    assert area_of(signal(point=(179.9, -17.5))).meets([h3.latlng_to_cell(-17.5, -179.9, 4)])
+        assert area.meets(ground(-17.5, longitude)) == inside
+    assert area_of(signal(point=(179.9, -17.5))).meets(ground(-17.5, -179.9))
 
 
 def test_a_broken_ring_still_says_where_it_is_and_a_long_one_is_made_shorter() -> None:
     bow = ((8.0, 44.0), (9.9, 44.8), (9.9, 44.0), (8.0, 44.8), (8.0, 44.0))
-    assert area_of(signal(polygons=(bow,))).meets([h3.latlng_to_cell(44.2, 8.4, 4)])
+    assert area_of(signal(polygons=(bow,))).meets(ground(44.2, 8.4))
     comb = tuple((8 + n / 5_000, 44.0 + 0.5 * (n % 2)) for n in range(9_000))
     area = area_of(signal(polygons=((*comb, (9.8, 43.0), (8.0, 43.0), comb[0]),)))
     assert area.outline is not None and len(area.outline.exterior.coords) <= MOST_CORNERS
-    assert area.meets([h3.latlng_to_cell(44.2, 8.9, 4)])
+    assert area.meets(ground(44.2, 8.9))
 
 
 def test_an_incident_of_before_signals_is_read() -> None:

@@ -75,10 +75,10 @@ UPGRADES: dict[tuple[str, int], Upgrade] = {
     ("EnrichedPost", 8): lambda fields: {**fields, "schema_version": 9},  # 9 adds event_relevance
     ("EnrichedPost", 9): _without_photos,  # from 10 on PhotosDescribed has them
     ("Incident", 1): _without_words,  # 2 leaves out the words of posts
-    ("PatchDescribed", 3): lambda fields: {**fields, "schema_version": 4},  # 4 adds orbit_direction
-    ("SceneDescribed", 2): lambda fields: {**fields, "schema_version": 3},  # 3 adds orbit_direction
     ("Incident", 2): lambda fields: {**fields, "signals": [], "schema_version": 3},  # 3 says what signals say
     ("NotificationLogged", 1): lambda fields: {**fields, "schema_version": 2},  # 2 adds signals to messages
+    ("PatchDescribed", 3): lambda fields: {**fields, "schema_version": 4},  # 4 adds orbit_direction
+    ("SceneDescribed", 2): lambda fields: {**fields, "schema_version": 3},  # 3 adds orbit_direction
     # 2 adds the query that the request became; a rank (`within`) decides of patches alone.
     ("SavedSearch", 1): lambda fields: {**fields, "schema_version": 2},
 }
