@@ -51,10 +51,10 @@ def _degrees(most: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _not_a_truth_value(degrees: object) -> object:
-    if isinstance(degrees, bool):
-        raise ValueError("true and false are no degrees; give a number")
-    return degrees
+def _not_a_truth_value(number: object) -> object:
+    if isinstance(number, bool):
+        raise ValueError("true and false are no numbers; give a number")
+    return number
 
 
 NUMBER = BeforeValidator(_not_a_truth_value)

@@ -35,6 +35,7 @@ def polygon(*ring: tuple[float, float]) -> dict[str, Any]:
         ({"place": polygon((0, 0), (1, 0), (1, 1), (0, 1))}, "the ring is open; repeat"),
         ({"place": polygon((179, 0), (-179, 0), (-179, 1), (179, 1), (179, 0))}, "180th meridian; search each side"),
         ({"place": {"longitude": 8.9, "latitude": 144}}, "144 lies beyond 90 degrees; give degrees from"),
+        ({"place": {"longitude": True, "latitude": 44}}, "true and false are no numbers; give a number"),
         ({"place": {"box": [8, 44, 400, 45]}}, "400 lies beyond 180 degrees; give degrees from"),
         ({"place": {"near": "Genova", **POINT}}, "give one of longitude and latitude, near, box, geojson"),
         ({"near": "Genova", "place": POINT}, "give one of them"),
