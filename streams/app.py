@@ -39,7 +39,9 @@ from stormpetrel.posts.event_kinds import kinds_for
 from stormpetrel.posts.forgotten import ForgottenRegister
 from stormpetrel.posts.gate.model import GATE_FILE, REMEDY, GateModel
 from stormpetrel.posts.gate.relevance import RelevanceGate
+from stormpetrel.posts.places.geoparser.geoparser import Geoparser
 from stormpetrel.posts.text.duplicates import DuplicateWindow
+from stormpetrel.posts.text.encoder import TextEncoder
 from stormpetrel.process.probes import Readiness, serve_probes
 from stormpetrel.process.process_log import set_up_log
 from stormpetrel.search.percolator import Percolator
@@ -146,6 +148,41 @@ def _relevance_gate(settings: Settings) -> RelevanceGate | None:
     return RelevanceGate(reader, model.meaning)
 
 
+def _open_models(settings: Settings) -> tuple[TextEncoder, Geoparser]:
+    """The text model and the geoparser. Neither waits for the other: a start is time without answers."""
+    with ThreadPoolExecutor(1) as opening:
+        opened = opening.submit(open_text_encoder, settings)
+        geoparser = open_geoparser(settings, learns=True)
+    return opened.result(), geoparser
+
+
+def _enricher(settings: Settings, encoder: TextEncoder, geoparser: Geoparser, scorer: Scorer) -> Enricher:
+    """What it does to posts, with everything that it opens but the models."""
+    return Enricher(
+        encoder,
+        geoparser,
+        DuplicateWindow(settings.worker.duplicate_window, settings.worker.duplicate_similarity),
+        relevance_scorer=scorer.score,
+        glosser=open_glosser(settings),
+        kinds=kinds_for(encoder.version),
+        gate=_relevance_gate(settings),
+    )
+
+
+def _register_of_the_forgotten(settings: Settings, reader: TopicReader) -> ForgottenRegister:
+    """Who is forgotten, as the log says it now; it goes on to follow the log."""
+    forgotten = ForgottenRegister(open_pseudonyms(settings))
+    TopicView(reader, FORGOTTEN, forgotten.apply).start().wait_until_caught_up()
+    return forgotten
+
+
+def _match(settings: Settings, encoder: TextEncoder) -> MatchBatch:
+    """What holds enriched posts against saved searches."""
+    relevance = query_relevance(encoder.version)
+    names = PlaceNames(partial(open_gazetteer, settings))
+    return MatchBatch(Percolator(relevance.of if relevance else None), encoder, names)
+
+
 def run(settings: Settings) -> None:
     """Runs the worker until SIGTERM or SIGINT; offsets of finished batches are committed on the way out."""
     import mode
@@ -153,34 +190,17 @@ def run(settings: Settings) -> None:
     set_up_log("worker")
     readiness = Readiness("the text model and the gazetteer")
     serve_probes(settings.worker.probe_port, readiness, settings.probe_host)
-    worker, reader, scorer = settings.worker, KafkaTopicReader(settings.kafka), Scorer()
+    reader, scorer = KafkaTopicReader(settings.kafka), Scorer()
     models = TopicView(reader, MODELS_UPDATED, scorer.take).start()
-    with ThreadPoolExecutor(1) as opening:  # neither waits for the other: a start is time without answers
-        opened = opening.submit(open_text_encoder, settings)
-        geoparser = open_geoparser(settings, learns=True)
-    encoder = opened.result()
-    window = DuplicateWindow(worker.duplicate_window, worker.duplicate_similarity)
-    glosser = open_glosser(settings)
-    kinds = kinds_for(encoder.version)
-    enricher = Enricher(
-        encoder,
-        geoparser,
-        window,
-        relevance_scorer=scorer.score,
-        glosser=glosser,
-        kinds=kinds,
-        gate=_relevance_gate(settings),
-    )
-    forgotten = ForgottenRegister(open_pseudonyms(settings))
-    forgotten_view = TopicView(reader, FORGOTTEN, forgotten.apply).start()
-    forgotten_view.wait_until_caught_up()
-    posts = [event for event in newest_posts(reader, worker.duplicate_window) if not forgotten.refuses(event.post)]
+    encoder, geoparser = _open_models(settings)
+    enricher = _enricher(settings, encoder, geoparser, scorer)
+    forgotten = _register_of_the_forgotten(settings, reader)
+    newest = newest_posts(reader, settings.worker.duplicate_window)
+    posts = [event for event in newest if not forgotten.refuses(event.post)]
     known_originals = warm_window(enricher, posts)
-    names = PlaceNames(partial(open_gazetteer, settings))
-    relevance = query_relevance(encoder.version)
-    match = MatchBatch(Percolator(relevance.of if relevance else None), encoder, names)
+    match = _match(settings, encoder)
     match.warm(posts)
-    del posts  # up to a hundred megabytes
+    del newest, posts  # up to a hundred megabytes
     searches = TopicView(reader, SAVED_SEARCHES, match.apply).start()
     accept_any_header_name()
     app = build_app(settings, data_folder(settings.local.directory))
