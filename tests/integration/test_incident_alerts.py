@@ -12,8 +12,10 @@ import pytest
 import yaml
 from standardwebhooks.webhooks import Webhook
 
-from stormpetrel.core.events import Incident
-from stormpetrel.core.topics import INCIDENTS, PATCHES_DESCRIBED, POSTS_RAW, RULES
+from stormpetrel.core.clock import now
+from stormpetrel.core.events import Incident, Signal
+from stormpetrel.core.topics import INCIDENTS, PATCHES_DESCRIBED, POSTS_RAW, RULES, SIGNALS
+from stormpetrel.log import read_dead_letters
 from tests.alert_servers import Hook, hook
 from tests.chaos.incident_load import burst
 from tests.described_scenes import scene_over
@@ -23,7 +25,7 @@ from tests.unit.alerting_world import rule
 pytestmark = pytest.mark.integration
 SECRET = f"whsec_{base64.b64encode(b'a secret of thirty-two bytes. ok').decode()}"
 WITHIN_S = 60.0  # of the last patch, until the verdict is told
-MANILA, BRISBANE = ("Manila", "Philippines"), ("Brisbane", "Australia")
+MANILA, BRISBANE, AUCKLAND = ("Manila", "Philippines"), ("Brisbane", "Australia"), ("Auckland", "New Zealand")
 RULE = "posts-to-alert"
 
 
@@ -85,7 +87,7 @@ def alerted(cache: Path, model_directory: Path, tmp_path_factory: pytest.TempPat
         system.start("notify", "consume", "notify", wait=False, **variables)
         system.wait_for("worker", "detect", "notify", seconds=300)
         running = Alerted(system, served)
-        told = rule(RULE, receivers=["operations"], matchers={"admin_codes": ["PH", "AU"]}, group_wait_s=0)
+        told = rule(RULE, receivers=["operations"], matchers={"admin_codes": ["PH", "AU", "NZ"]}, group_wait_s=0)
         running.publish(RULES, RULE, told)
         yield running
 
@@ -121,3 +123,28 @@ def test_a_clear_scene_without_new_water_lowers_the_incident(alerted: Alerted) -
     seen = alerted.newest("Brisbane")
     assert seen is not None and seen.radar is not None and seen.incident_id == incident.incident_id
     assert seen.radar.verdict == "refuted" and seen.confidence < seen.posts_confidence
+
+
+def test_an_official_signal_joins_an_incident_decides_nothing_and_leaves_when_it_is_withdrawn(alerted: Alerted) -> None:
+    incident = alerted.open(AUCKLAND)
+    moments = {"published_at": now(), "ingested_at": now()}
+    point = incident.longitude, incident.latitude
+    signal = Signal(
+        signal_id="gdacs:1", feed="gdacs", kind="flood", title="Red alert", level="red", point=point, **moments
+    )
+    alerted.publish(SIGNALS, "gdacs:2", incident)
+    alerted.publish(SIGNALS, signal.signal_id, signal)
+
+    def signals() -> list[str]:
+        newest = alerted.newest("Auckland")
+        return [each.signal_id for each in newest.signals] if newest is not None else []
+
+    wait_until(lambda: signals() == ["gdacs:1"], 60, "it joins")
+    back = {"published_at": now(), "ingested_at": now(), "withdrawn": True}
+    alerted.publish(SIGNALS, signal.signal_id, signal.model_copy(update=back))
+    wait_until(lambda: signals() == [], 60, "it leaves")
+    seen = alerted.newest("Auckland")
+    assert seen is not None and seen.radar is None and seen.confidence == seen.posts_confidence
+    assert not {"confirmed", "refuted"}.intersection(alerted.reasons(incident.incident_id))
+    letters = read_dead_letters(alerted.system.reader, SIGNALS)
+    assert [(each.record.key, each.stage) for each in letters] == [(b"gdacs:2", "detect")]
