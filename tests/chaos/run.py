@@ -25,34 +25,18 @@ from statistics import median
 from typing import Any
 
 from stormpetrel.cli.system import ensure_models
-from stormpetrel.core.errors import StormpetrelError
 from stormpetrel.core.settings import Settings
-from stormpetrel.core.topics import (
-    ANNOTATIONS,
-    INCIDENTS,
-    ITEMS_LABELLED,
-    LIVE_TOPICS,
-    PATCHES_DESCRIBED,
-    POSTS_BACKFILL,
-    POSTS_ENRICHED,
-    POSTS_RAW,
-    PRODUCTS_ANNOUNCED,
-)
+from stormpetrel.core.topics import LIVE_TOPICS, POSTS_ENRICHED, POSTS_RAW
 from stormpetrel.log import read_dead_letters
 from tests.chaos.faults import Fault, Rounds, rounds
 from tests.chaos.light_model import light_cache
 from tests.chaos.load import Load, Searches
+from tests.chaos.recovery import GROUPS, lags, until_a_post_comes_through
 from tests.chaos.scenes import SceneLoad, wrong_scenes
 from tests.chaos.system import DISK_MIB, FRESH_MOST, ChaosSystem, small_disk
-from tests.integration.running import COLLECTION
 
 CACHE = Path(os.environ.get("STORMPETREL_CACHE", Path(__file__).resolve().parents[2] / ".stormpetrel" / "cache"))
 RECOVERED_WITHIN_S = 120.0
-GROUPS = {
-    "scenes": (PRODUCTS_ANNOUNCED,),
-    "worker": (POSTS_RAW, POSTS_BACKFILL, ANNOTATIONS, POSTS_ENRICHED),
-    "index": (POSTS_ENRICHED, PATCHES_DESCRIBED, ITEMS_LABELLED, PRODUCTS_ANNOUNCED, INCIDENTS),
-}
 DRAINED_WITHIN_S = 150.0
 LEFT_EMPTY = ("lost", "doubled", "unknown", "wrong", "poison_not_dead", "useless_reasons", "wrong_scenes")
 SHORTEST_REASON = 15  # characters
@@ -138,34 +122,9 @@ def _strike(plan: Plan, system: ChaosSystem, load: Load, drawn: Rounds) -> Itera
         time.sleep(hold_s)
         for fault in faults:
             fault.end(system)
-        recovered_s = _until_a_post_comes_through(system, load, str(left), names, plan.recovered_within_s)
+        recovered_s = until_a_post_comes_through(system, load, str(left), names, plan.recovered_within_s)
         _say(f"{names}: {hold_s:.1f} s; a new post came through {recovered_s:.1f} s after it")
         yield faults, recovered_s
-
-
-def _until_a_post_comes_through(system: ChaosSystem, load: Load, name: str, faults: str, within_s: float) -> float:
-    started = time.monotonic()
-    marker = load.publish_marker(name)
-    while not _is_in_both_stores(system, marker):
-        waited = time.monotonic() - started
-        assert waited < within_s, (
-            f"no post came through {waited:.0f} s after: {faults}; lag {_lags(system)}, not ready "
-            f"{system.not_ready()}, restarts {dict(system.restarts)}"
-        )
-        time.sleep(0.2)
-    return time.monotonic() - started
-
-
-def _is_in_both_stores(system: ChaosSystem, post_id: str) -> bool:
-    try:
-        return bool(system.documents.get("posts", [post_id]) and system.index.vectors(COLLECTION, [post_id], ["text"]))
-    except StormpetrelError:
-        return False
-
-
-def _lags(system: ChaosSystem) -> dict[str, int]:
-    """Records that a consumer group has still to work on, by group and topic."""
-    return {f"{group} {topic.name}": system.lag(group, topic) for group, topics in GROUPS.items() for topic in topics}
 
 
 def _drain(system: ChaosSystem, ready_within_s: float) -> float:
@@ -174,11 +133,11 @@ def _drain(system: ChaosSystem, ready_within_s: float) -> float:
     system.wait_until_ready(ready_within_s)
     empty = 0
     while empty < 2:
-        lags = _lags(system)
-        empty = 0 if any(lags.values()) else empty + 1
+        left = lags(system)
+        empty = 0 if any(left.values()) else empty + 1
         waited = time.monotonic() - started
         assert waited < DRAINED_WITHIN_S, (
-            f"not worked through after {waited:.0f} s: {lags}, by partition {system.partitions_left(GROUPS)}; restarts "
+            f"not worked through after {waited:.0f} s: {left}, by partition {system.partitions_left(GROUPS)}; restarts "
             f"{dict(system.restarts)}, worker {system.probe('worker')}, index {system.probe('index')}"
         )
         time.sleep(0.5)
@@ -194,7 +153,7 @@ def _faults_of_the_result(system: ChaosSystem, load: Load) -> dict[str, Any]:
         "unknown": verification.extra[:20],
         "wrong": _wrong_posts(system, load)[:20],
         **_poison_left(system, load),
-        "lag": sum(_lags(system).values()),
+        "lag": sum(lags(system).values()),
     }
 
 

@@ -178,6 +178,15 @@ class ChaosSystem(RunningSystem):
         finally:
             consumer.close()
 
+    def committed(self, group: str, topic: Topic) -> int:
+        """The sum of the offsets that a consumer group has committed. Raises KafkaException."""
+        consumer = Consumer({"bootstrap.servers": self.kafka.bootstrap, "group.id": f"stormpetrel-{group}"})
+        try:
+            places = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+            return sum(max(0, committed.offset) for committed in consumer.committed(places, 5))
+        finally:
+            consumer.close()
+
     def lag(self, group: str, topic: Topic) -> int:
         return sum(self.lags(group, topic).values())
 
