@@ -112,7 +112,8 @@ def test_posts_open_an_incident_that_is_told_and_the_radar_confirms_it(alerted: 
     wait_until(lambda: "confirmed" in alerted.reasons(incident.incident_id), WITHIN_S, "radar's word is told")
     seen = alerted.newest("Manila")
     assert seen is not None and seen.radar is not None and seen.incident_id == incident.incident_id
-    assert seen.radar.verdict == "confirmed" and seen.confidence > seen.posts_confidence
+    assert seen.radar.verdict == "confirmed" and seen.radar.likelihood_ratio > 1
+    assert seen.confidence >= seen.posts_confidence  # posts alone may have brought it to its most
     assert seen.next_pass is not None
 
 
