@@ -23,6 +23,9 @@ GEOTIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
 Limit = Annotated[int, Query(ge=1, le=100)]
 
 
+Square = Annotated[list[int], Field(min_length=2, max_length=2)]
+
+
 class ScenePatches(BaseModel):
     """The patches of a scene as their grid has them. A patch's id is `SCENE/EPSG/gLEVEL/rROWcCOLUMN`, row and column
     with at least four digits."""
@@ -30,7 +33,7 @@ class ScenePatches(BaseModel):
     scene_id: str
     epsg: int = Field(description="the UTM zone that the grid lies in")
     scale_level: int = Field(description="px of 10 m on a side")
-    squares: list[tuple[int, int]] = Field(description="row and column, from north to south, then from west to east")
+    squares: list[Square] = Field(description="row and column, from north to south, then from west to east")
 
 
 @router.get("/scenes")
@@ -45,7 +48,9 @@ def scene_patches(
 ) -> ScenePatches:
     """Every patch of a scene, of one scale level, in as few bytes as a grid of thousands needs."""
     epsg, squares = imagery.catalogue.grid(scene_id, scale_level)
-    return ScenePatches(scene_id=scene_id, epsg=epsg, scale_level=int(scale_level), squares=squares)
+    return ScenePatches(
+        scene_id=scene_id, epsg=epsg, scale_level=int(scale_level), squares=[list(square) for square in squares]
+    )
 
 
 @router.get("/scenes/pictures/{kind}.png", response_class=Response, responses=content("image/png"))

@@ -22,6 +22,7 @@ from stormpetrel.core.topics import (
     INCIDENT_STEPS,
     PHOTOS_AWAITED,
     POSTS_DROPPED,
+    SIGNALS,
     SOURCE_GAPS,
     SOURCE_POSITIONS,
 )
@@ -38,8 +39,8 @@ HARMLESS = {
     "schema_empty",  # the same as none: a topic of one event needs no header
     "schema_null",
 }
-# Read by people, or by processes of live sources and photos, which do not run under these faults.
-UNREAD = {topic.name for topic in (AUDIT, POSTS_DROPPED, SOURCE_GAPS, SOURCE_POSITIONS, PHOTOS_AWAITED)}
+# Read by people, or by processes of live sources, photos and incidents, which do not run under these faults.
+UNREAD = {topic.name for topic in (AUDIT, POSTS_DROPPED, SIGNALS, SOURCE_GAPS, SOURCE_POSITIONS, PHOTOS_AWAITED)}
 
 
 @dataclass(frozen=True)

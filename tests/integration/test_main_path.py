@@ -25,7 +25,8 @@ def test_every_post_is_in_both_stores_once(night: RunningSystem) -> None:
 
 def test_a_text_finds_the_flood_and_not_the_noise(night: RunningSystem) -> None:
     truth = {night.pseudonyms.post_id(written.post_id): written for written in flood_night(600, 7)}
-    answer = night.search(text="flooded streets, people trapped by water", limit=40)
+    within = {"since": "2025-11-04T00:00:00Z", "until": "2025-11-06T00:00:00Z"}
+    answer = night.search(text="flooded streets, people trapped by water", filters=within, limit=100)
     # Posts of other tests stand in the same system.
     right = [truth[hit["post_id"]].flood for hit in answer["hits"] if hit["post_id"] in truth][:20]
     assert len(right) == 20

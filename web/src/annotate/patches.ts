@@ -18,7 +18,7 @@ export interface Square {
 /** The ids of all patches, in the order of the ground. */
 export function idsOf(grid: SceneGrid): string[] {
   const prefix = `${grid.scene_id}/${grid.epsg}/g${grid.scale_level}`
-  return grid.squares.map(([row, column]) => `${prefix}/r${digits(row)}c${digits(column)}`)
+  return grid.squares.map(([row = 0, column = 0]) => `${prefix}/r${digits(row)}c${digits(column)}`)
 }
 
 /** The square of a patch; null where the text is no patch's id. */
