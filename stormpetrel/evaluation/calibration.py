@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.evaluation.bootstrap import interval
+
 BINS = 10
-DRAWS = 1000  # of the bootstrap, and of outcomes as the probabilities say them
+DRAWS = 1000  # of outcomes as the probabilities say them
 Array = NDArray[np.float64]
 
 
@@ -45,15 +47,9 @@ def calibration(probabilities: Array, truth: NDArray[np.bool_]) -> dict[str, flo
 
 
 def calibration_interval(probabilities: Array, truth: NDArray[np.bool_], groups: Sequence[str]) -> tuple[float, float]:
-    """The 95% interval of the expected calibration error, by a bootstrap of whole groups (percentiles; Efron 1979)."""
-    random = np.random.default_rng(0)
-    members = [np.flatnonzero([group == name for group in groups]) for name in sorted(set(groups))]
-    errors = []
-    for _ in range(DRAWS):
-        drawn = np.concatenate([members[number] for number in random.integers(len(members), size=len(members))])
-        errors.append(calibration(probabilities[drawn], truth[drawn])["ece"])
-    low, high = np.percentile(errors, [2.5, 97.5])
-    return round(float(low), 4), round(float(high), 4)
+    """The 95% interval of the expected calibration error, by a bootstrap of whole groups."""
+    members = [[row for row, group in enumerate(groups) if group == name] for name in sorted(set(groups))]
+    return interval(lambda drawn: calibration(probabilities[drawn], truth[drawn])["ece"], members)
 
 
 def error_by_chance(probabilities: Array) -> float:

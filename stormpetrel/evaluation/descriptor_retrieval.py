@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stormpetrel.evaluation.bootstrap import interval
 from stormpetrel.evaluation.measures import average_precision
 
-DRAWS = 1000  # of the bootstrap
 Float32 = NDArray[np.float32]
 
 
@@ -28,8 +28,8 @@ def descriptor_retrieval(
 ) -> dict[str, Any]:
     """mAP for each descriptor, by label too, and its 95 % interval. For each label and each patch with it, the other
     images' patches are ranked by cosine; relevant are those with the label; the mean is over labels, then over their
-    queries. A patch never finds its own image. The interval is that of a bootstrap of whole images (percentiles; Efron
-    1979): patches of one image are alike."""
+    queries. A patch never finds its own image. The interval is that of a bootstrap of whole images: patches
+    of one image are alike."""
     judged = {name: _judged_queries(images, labels, matrix) for name, matrix in vectors.items()}
     judged = {name: queries for name, queries in judged.items() if queries}
     by_label: dict[str, dict[str, float]] = {}
@@ -71,13 +71,7 @@ def _mean(queries: Sequence[JudgedQuery]) -> float:
 
 
 def _interval(queries: Sequence[JudgedQuery]) -> tuple[float, float]:
-    random, by_image = np.random.default_rng(0), dict[str, list[JudgedQuery]]()
-    for query in queries:
-        by_image.setdefault(query.image, []).append(query)
-    groups = list(by_image.values())
-    means = []
-    for _ in range(DRAWS):
-        drawn = [groups[number] for number in random.integers(len(groups), size=len(groups))]
-        means.append(_mean([query for group in drawn for query in group]))
-    low, high = np.percentile(means, [2.5, 97.5])
-    return round(float(low), 4), round(float(high), 4)
+    by_image: dict[str, list[int]] = {}
+    for row, query in enumerate(queries):
+        by_image.setdefault(query.image, []).append(row)
+    return interval(lambda drawn: _mean([queries[row] for row in drawn]), list(by_image.values()))

@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 
 from stormpetrel.evaluation.analyst import Session
+from stormpetrel.evaluation.bootstrap import interval
 
 HALVES = ("sar", "ms")
 SCORES = ("accuracy", "average_precision")
-DRAWS = 1000  # of the bootstrap
 
 
 def fused_against_better_half(sessions: Mapping[str, Mapping[str, Sequence[Session]]]) -> dict[str, Any]:
     """For each score the half that is better in the mean, fused less that half, and the 95 % interval of the difference
-    (a bootstrap of sessions, paired by label and seed; percentiles; Efron 1979). `sessions` are those of each
-    descriptor by label."""
+    (a bootstrap of sessions, paired by label and seed). `sessions` are those of each descriptor by label."""
     return {score: _gain(sessions, score) for score in SCORES}
 
 
@@ -32,7 +31,5 @@ def _gain(sessions: Mapping[str, Mapping[str, Sequence[Session]]], score: str) -
     values = {name: np.array([of_name[n] for n in rows], dtype=np.float64) for name, of_name in last.items()}
     better = max(HALVES, key=lambda name: float(values[name].mean()))
     differences = values["fused"] - values[better]
-    drawn = np.random.default_rng(0).integers(len(rows), size=(DRAWS, len(rows)))
-    low, high = np.percentile(differences[drawn].mean(axis=1), [2.5, 97.5])
-    interval = (round(float(low), 4), round(float(high), 4))
-    return {"better_half": better, "difference": round(float(differences.mean()), 4), "ci": interval}
+    sessions_drawn = interval(lambda drawn: float(differences[drawn].mean()), [[row] for row in range(len(rows))])
+    return {"better_half": better, "difference": round(float(differences.mean()), 4), "ci": sessions_drawn}
