@@ -85,25 +85,6 @@ export const alerting = {
   everybody: 'all of them',
   onlyKeptBack: 'Only what was kept back',
   noTold: 'Nothing yet.',
-  reason: {
-    first: 'new',
-    new_in_group: 'new in its group',
-    worse: 'worse',
-    confirmed: 'confirmed by radar',
-    refuted: 'refuted by radar',
-    all_clear: 'all clear',
-    repeat: 'told again'
-  } as Record<string, string>,
-  mute: {
-    silence: 'a silence',
-    action: 'somebody has it in hand',
-    inhibition: 'a larger incident nearby',
-    quiet_hours: 'quiet hours',
-    rate_limit: 'too many messages this hour',
-    false_alarm: 'a false alarm',
-    rule_deleted: 'its rule was deleted',
-    receiver_missing: 'the receiver is gone'
-  } as Record<string, string>,
   attempts: (count: number) => `${count} attempts`,
   openIncident: (place: string) => `Open ${place}`,
   anIncident: 'the incident'

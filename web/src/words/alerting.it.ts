@@ -86,25 +86,6 @@ export const alerting: typeof english = {
   everybody: 'tutti',
   onlyKeptBack: 'Solo ciò che è stato trattenuto',
   noTold: 'Ancora nulla.',
-  reason: {
-    first: 'nuovo',
-    new_in_group: 'nuovo nel suo gruppo',
-    worse: 'peggiorato',
-    confirmed: 'confermato dal radar',
-    refuted: 'smentito dal radar',
-    all_clear: 'cessato allarme',
-    repeat: 'detto di nuovo'
-  },
-  mute: {
-    silence: 'un silenzio',
-    action: 'qualcuno se ne occupa',
-    inhibition: 'un evento più grande vicino',
-    quiet_hours: 'ore di silenzio',
-    rate_limit: 'troppi messaggi in quest’ora',
-    false_alarm: 'un falso allarme',
-    rule_deleted: 'la sua regola è stata eliminata',
-    receiver_missing: 'il destinatario non c’è più'
-  },
   attempts: count => `${count} tentativi`,
   openIncident: place => `Apri ${place}`,
   anIncident: 'l’evento'
